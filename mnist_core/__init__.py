@@ -1,0 +1,51 @@
+"""MNIST Lab's core: everything the pages show, usable from plain Python and free of Streamlit.
+
+>>> from mnist_core import PRESETS, train
+>>> for event in train(PRESETS["two-layer"]):
+...     if event.kind == "epoch":
+...         print(event.epoch, event.val_accuracy)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mnist_core.presets import PRESET_NOTES, PRESETS
+from mnist_core.problems import ExperimentError, Problem
+from mnist_core.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
+
+if TYPE_CHECKING:
+    from mnist_core.default_model import load_default_model
+    from mnist_core.drawing import Reading, read_drawing
+    from mnist_core.training import train
+
+__all__ = [
+    "PRESETS",
+    "PRESET_NOTES",
+    "Augmentation",
+    "Experiment",
+    "ExperimentError",
+    "NetworkSpec",
+    "Problem",
+    "Reading",
+    "TrainingSpec",
+    "load_default_model",
+    "read_drawing",
+    "train",
+]
+
+_LATER = {
+    "Reading": "drawing",
+    "load_default_model": "default_model",
+    "read_drawing": "drawing",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what leads to TensorFlow only when it is first asked for: it takes seconds."""
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(f"mnist_core.{_LATER[name]}"), name)
+    raise AttributeError(f"module 'mnist_core' has no attribute {name!r}")

@@ -1,0 +1,177 @@
+"""The training loop on real MNIST: events, reproducibility, steering, going on, and failing."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_core import Experiment, dataset
+from mnist_core.control import Control
+from mnist_core.events import Event, Snapshot, from_message, to_message
+from mnist_core.script import keras_script
+from mnist_core.training import (
+    MAX_SNAPSHOT_BYTES,
+    MAX_SNAPSHOTS,
+    Resume,
+    snapshot_steps,
+    train,
+)
+
+SMALL = (
+    "layers=conv(filters:4,stride:2);batch_norm;activation;flatten;dropout(rate:0.2)"
+    "&training_images=1050&batch_size=100&epochs=2&precision=float32"
+)
+
+
+def experiment(more: str = "", base: str = SMALL) -> Experiment:
+    settings = dict(part.split("=", 1) for part in f"{base}{more}".split("&"))
+    return Experiment.from_query(settings)
+
+
+def losses(events: list[Event]) -> np.ndarray:
+    return np.concatenate([event.loss for event in events if event.kind == "steps"])
+
+
+def test_events_tell_the_whole_story() -> None:
+    events = list(train(experiment()))
+    assert events[0].kind == "started" and events[-1].kind == "finished"
+    assert (events[0].total_steps, events[0].steps_per_epoch) == (22, 11)
+    steps = [event for event in events if event.kind == "steps"]
+    numbers = [range(event.first_step, event.last_step + 1) for event in steps]
+    assert list(itertools.chain(*numbers)) == list(range(1, 23))
+    epochs = [event for event in events if event.kind == "epoch"]
+    assert [(event.epoch, event.step) for event in epochs] == [(1, 11), (2, 22)]
+    # The last batch of an epoch holds 50 images only and counts half.
+    weights = np.array([100.0] * 10 + [50.0])
+    assert epochs[0].loss == pytest.approx(np.average(losses(events)[:11], weights=weights), 1e-5)
+    assert epochs[1].val_accuracy > epochs[0].accuracy > 0.1
+    finished = events[-1]
+    x_test = dataset.load().x_test[..., None] / np.float32(255)
+    predicted = finished.model.predict(x_test, verbose=0).argmax(axis=1)
+    assert finished.test_accuracy == pytest.approx(np.mean(predicted == dataset.load().y_test))
+    last = [event for event in events if event.kind == "snapshot"][-1]
+    for kept, now in zip(last.weights, finished.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, now)
+
+
+def test_same_seed_same_numbers_other_seed_other_numbers() -> None:
+    more = "&augment_shift=2&augment_elastic=0.5&augment_thickness=0.5&augment_rotate=9"
+    first, again = (losses(list(train(experiment(more)))) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    other = losses(list(train(experiment(more + "&seed=1"))))
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_going_on_from_a_snapshot_repeats_the_unbroken_run(optimizer: str) -> None:
+    spec = experiment(f"&optimizer={optimizer}")
+    whole = list(train(spec))
+    middle = next(e for e in whole if isinstance(e, Snapshot) and e.step >= 8)
+    rest = list(train(spec, resume=Resume(middle.step, middle.weights, middle.checkpoint)))
+    assert rest[0].step == middle.step
+    np.testing.assert_allclose(losses(rest), losses(whole)[middle.step :], rtol=1e-5)
+
+
+def test_events_survive_the_process_border() -> None:
+    for event in train(experiment("&epochs=1")):
+        back = from_message(to_message(event))
+        assert back.kind == event.kind
+        if event.kind == "snapshot":
+            for one, two in zip(event.weights, back.weights, strict=True):
+                np.testing.assert_array_equal(one, two)
+        if event.kind == "steps":
+            np.testing.assert_array_equal(event.loss, back.loss)
+
+
+def steered(spec: Experiment, control: Control) -> Iterator[Event]:
+    return train(spec, control=control)
+
+
+def test_pause_single_step_resume_and_stop() -> None:
+    control = Control()
+    control.send(step=2)
+    events = train(experiment("&epochs=200"), control=control)
+    seen = list(itertools.takewhile(lambda e: not (e.kind == "steps" and e.paused), events))
+    assert sum(len(e.loss) for e in seen if e.kind == "steps") == 2
+    control.send(pause=False)
+    assert len(next(e for e in events if e.kind == "steps").loss) >= 1
+    control.send(stop=True)
+    last = list(events)[-1]
+    assert last.kind == "finished" and last.reason == "stopped"
+
+
+def test_a_paused_run_wakes_at_once_when_it_is_stopped() -> None:
+    control = Control()
+    control.send(pause=True)
+    events = train(experiment("&epochs=200"), control=control)
+    next(e for e in events if e.kind == "steps" and e.paused)
+    threading.Timer(0.2, control.send, kwargs={"stop": True}).start()
+    assert [e.kind for e in events][-1] == "finished"
+
+
+def test_the_learning_rate_changes_while_it_runs_and_epochs_can_be_added() -> None:
+    control = Control()
+    control.send(learning_rate=0.5, epochs=1)
+    events = list(train(experiment(), control=control))
+    rates = {e.learning_rate for e in events if e.kind == "steps"}
+    assert rates == {0.5}
+    assert [e.epoch for e in events if e.kind == "epoch"] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [("&target_accuracy=0.2&epochs=50", "target"), ("&max_minutes=0.05&epochs=200", "minutes"),
+     ("&patience=1&epochs=100&learning_rate=1.0", "no improvement")],
+)  # fmt: skip
+def test_stop_conditions(more: str, reason: str) -> None:
+    last = list(train(experiment(more)))[-1]
+    assert last.kind == "finished" and last.reason == reason
+
+
+def test_divergence_is_told_with_its_step() -> None:
+    base = "layers=flatten;dense(units:32,activation:linear)&training_images=1000&optimizer=sgd"
+    events = list(train(experiment("&learning_rate=1000&epochs=20", base)))
+    assert events[-1].kind == "failed"
+    first_bad = int(np.argmin(np.isfinite(losses(events)))) + 1
+    assert events[-1].step == first_bad and f"step {first_bad}" in events[-1].reason
+
+
+@pytest.mark.parametrize("total", [1, 3, 50, 2345, 94_000])
+@pytest.mark.parametrize("size", [1_000, 5_000_000, 40_000_000])
+def test_snapshots_are_few_bounded_and_denser_at_the_start(total: int, size: int) -> None:
+    steps = snapshot_steps(total, size)
+    assert steps[0] == 0 and steps[-1] == total and steps == sorted(set(steps))
+    assert len(steps) <= MAX_SNAPSHOTS + 1
+    assert len(steps) * size <= MAX_SNAPSHOT_BYTES + 4 * size
+    if len(steps) > 10:
+        assert steps[1] - steps[0] < steps[-1] - steps[-2]
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["&optimizer=adamw&weight_decay=0.01&schedule=one_cycle&label_smoothing=0.1",
+     "&augment_shift=2&augment_elastic=0.5&optimizer=nesterov&schedule=cosine"],
+)  # fmt: skip
+def test_the_keras_script_alone_reaches_the_same_curve(more: str, tmp_path: Path) -> None:
+    spec = experiment(more)
+    script = keras_script(spec).replace("data/mnist.npz", str(dataset.MNIST_FILE))
+    script += "\nprint('VALUES', model.history.history['loss'][-1], test_loss)\n"
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    done = subprocess.run(
+        [sys.executable, path], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    values = [float(v) for v in done.stdout.rpartition("VALUES ")[2].split()]
+    events = list(train(spec))
+    epoch = [e for e in events if e.kind == "epoch"][-1]
+    if "smoothing" not in more:
+        assert events[-1].test_loss == pytest.approx(values[1], rel=2e-2)
+    assert epoch.loss == pytest.approx(values[0], rel=1e-2)
