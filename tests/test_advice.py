@@ -1,0 +1,53 @@
+"""What the page says when training goes wrong; each remedy must be a real change."""
+
+import numpy as np
+
+from mnist_core import PRESETS, Experiment
+from mnist_core.advice import advise
+
+
+def flat(value: float, count: int = 200) -> np.ndarray:
+    return np.full(count, value, np.float32)
+
+
+def test_a_good_run_gets_no_advice() -> None:
+    falling = np.linspace(2.3, 0.1, 300, dtype=np.float32)
+    assert advise(PRESETS["cnn"], falling, 1 - falling / 2.4, [0.3, 0.2, 0.1]) is None
+    assert advise(PRESETS["cnn"], flat(2.3, 20), flat(0.1, 20), []) is None
+
+
+def test_divergence_lowers_the_learning_rate() -> None:
+    for loss in (flat(np.nan), flat(50.0)):
+        advice = advise(PRESETS["too-fast"], loss, flat(0.1), [])
+        assert advice is not None and "learning rate" in advice.remedy
+        assert advice.experiment.training.learning_rate <= 0.1
+        assert advice.experiment.network == PRESETS["too-fast"].network
+
+
+def test_zeros_are_replaced_everywhere() -> None:
+    advice = advise(PRESETS["zeros"], flat(2.3), flat(0.11), [])
+    assert advice is not None and "zeros" not in advice.experiment.to_json()
+
+
+def test_sigmoids_become_relu_with_he() -> None:
+    advice = advise(PRESETS["ten-sigmoids"], flat(2.3), flat(0.11), [])
+    assert advice is not None and "sigmoid" not in advice.experiment.to_json()
+    assert advice.experiment.to_json().count("he_normal") == 10
+
+
+def test_dead_units_are_named() -> None:
+    advice = advise(PRESETS["deep"], flat(0.5), flat(0.8), [], dead_units=0.7)
+    assert advice is not None and "70%" in advice.finding.replace(" ", "")
+
+
+def test_overfitting_offers_one_remedy_after_another() -> None:
+    rising = [0.3, 0.2, 0.25, 0.3, 0.35]
+    experiment, remedies = PRESETS["overfit"], []
+    for _ in range(4):
+        advice = advise(experiment, flat(0.01), flat(1.0), rising)
+        assert advice is not None and "epoch 2" in advice.finding
+        assert advice.experiment != experiment
+        assert Experiment.from_query(advice.experiment.to_query()) == advice.experiment
+        experiment = advice.experiment
+        remedies.append(advice.remedy)
+    assert len(set(remedies)) == 4
