@@ -46,7 +46,9 @@ def advise(
     if len(loss) >= FIRST_JUDGEMENT:
         late_loss = float(np.mean(loss[-WINDOW:]))
         if late_loss > 2 * CHANCE_LOSS:
-            finding = f"The loss is {late_loss:.3g}, far above the {CHANCE_LOSS:.1f} of pure guessing"
+            finding = (
+                f"The loss is {late_loss:.3g}, far above the {CHANCE_LOSS:.1f} of pure guessing"
+            )
             return _slower(experiment, f"{finding}: the learning rate is too high.")
         if float(np.mean(accuracy[-WINDOW:])) < 0.15:
             return _stuck(experiment)

@@ -33,7 +33,8 @@ class Steps:
     """One or more optimiser steps, numbered from `first_step` (the run's first step is 1).
 
     `loss` and `accuracy` are float32 [k], each taken on that step's batch before its update.
-    `k` is 0 when only the state changed (`paused`). `seconds` excludes pauses.
+    `k` is 0 when only the state changed (`paused`). `seconds` excludes pauses; `total_steps`
+    grows when epochs are added while the run goes on.
     """
 
     kind: ClassVar[str] = "steps"
@@ -43,6 +44,7 @@ class Steps:
     learning_rate: float
     epoch: int
     seconds: float
+    total_steps: int
     images_per_second: float = 0.0
     seconds_left: float | None = None
     paused: bool = False
@@ -118,6 +120,15 @@ class Failed:
     reason: str
 
 
+@dataclass(frozen=True, eq=False)
+class Resume:
+    """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself."""
+
+    step: int
+    weights: tuple[npt.NDArray[Any], ...]
+    checkpoint: bytes | None = None
+
+
 Event = Started | Steps | Epoch | Snapshot | Finished | Failed
 _CLASSES: dict[str, type[Any]] = {
     event.kind: event for event in (Started, Steps, Epoch, Snapshot, Finished, Failed)
@@ -127,7 +138,8 @@ _CLASSES: dict[str, type[Any]] = {
 def pack_arrays(arrays: tuple[npt.NDArray[Any], ...] | list[npt.NDArray[Any]]) -> bytes:
     """Arrays in order → one uncompressed `.npz` in memory; no pickle."""
     buffer = io.BytesIO()
-    np.savez(buffer, **{f"a{i:04d}": array for i, array in enumerate(arrays)})
+    named: dict[str, Any] = {f"a{i:04d}": array for i, array in enumerate(arrays)}
+    np.savez(buffer, **named)
     return buffer.getvalue()
 
 

@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ActivationName = Literal[
-    "linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "swish"
-]
+ActivationName = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "swish"]
 InitializerName = Literal[
     "zeros",
     "ones",

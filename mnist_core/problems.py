@@ -118,7 +118,7 @@ def _expected(owner: type[BaseModel] | None, field: str | None) -> str:
 
 def describe_field(info: FieldInfo) -> str:
     """What a field accepts, in words: "a whole number from 1 to 28"."""
-    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,))]
+    kinds = list(get_args(info.annotation) or (info.annotation,))
     optional = type(None) in kinds
     literals = [kind for kind in kinds if isinstance(kind, str)]
     if literals:

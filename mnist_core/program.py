@@ -40,7 +40,7 @@ class TrainingProgram:
         # The ten logits as well as the probabilities: the loss is exact only from the former.
         self._logits = keras.Model(model.input, model.get_layer("logits").output)
         self._relu = [layer.output for layer in model.layers if _has_relu(layer)]
-        self._activations = keras.Model(model.input, self._relu) if self._relu else None
+        self._activations = keras.Model(model.input, self._relu or model.output)
         self._images = tf.constant(images)
         self._labels = tf.constant(labels.astype(np.int32))
         self._train = tf.function(self._train_steps, input_signature=_TRAIN_SIGNATURE)
@@ -84,7 +84,9 @@ class TrainingProgram:
     def _strongest_activations(self, images: Any) -> list[Any]:
         outputs = self._activations(_as_input(images), training=False)
         outputs = outputs if isinstance(outputs, list) else [outputs]
-        return [tf.reduce_max(output, axis=list(range(output.shape.rank - 1))) for output in outputs]
+        return [
+            tf.reduce_max(output, axis=list(range(output.shape.rank - 1))) for output in outputs
+        ]
 
     def _train_steps(self, batches: Any, learning_rates: Any, first_step: Any) -> Any:
         count = tf.shape(batches)[0]

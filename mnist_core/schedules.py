@@ -39,8 +39,6 @@ def factors(schedule: str, first: int, count: int, total: int) -> npt.NDArray[np
     return result.astype(np.float32)
 
 
-def _cosine(
-    start: float, end: float, share: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _cosine(start: float, end: float, share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """From `start` to `end` along half a cosine as `share` goes from 0 to 1."""
     return end + (start - end) * 0.5 * (1 + np.cos(np.pi * np.clip(share, 0, 1)))

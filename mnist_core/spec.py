@@ -163,11 +163,13 @@ class Experiment(Value):
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise _problem(f"This is not an experiment: the JSON cannot be read ({error}).") from None
+            raise _problem(
+                f"This is not an experiment: the JSON cannot be read ({error})."
+            ) from None
         return cls.parse(data)
 
     def to_query(self) -> str:
-        """The experiment as a URL query, without the "?"; settings at their default are left out."""
+        """The experiment as a URL query, without "?"; settings at their default are left out."""
         return query.encode(self.network, self.training, self.name)
 
     @classmethod

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from mnist_core.events import (
     Event,
     Failed,
     Finished,
+    Resume,
     Snapshot,
     Started,
     Steps,
@@ -46,15 +47,6 @@ QUICK_IMAGES = 500
 STOP_TEST_SECONDS = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class Resume:
-    """Where to go on: weights in `model.get_weights()` order and the optimiser's state."""
-
-    step: int
-    weights: tuple[npt.NDArray[Any], ...]
-    checkpoint: bytes | None = None
-
-
 def train(
     experiment: Experiment,
     dataset: mnist.Dataset | None = None,
@@ -70,7 +62,11 @@ def train(
     """
     run = _prepare(experiment, dataset or mnist.load(), control or Control(), resume)
     yield Started(
-        run.total_steps, run.steps_per_epoch, run.program.model.count_params(), run.precision, run.step
+        run.total_steps,
+        run.steps_per_epoch,
+        run.program.model.count_params(),
+        run.precision,
+        run.step,
     )
     if resume is None:
         yield _snapshot(run)
@@ -93,7 +89,7 @@ def train(
             yield Failed(first, event.epoch, _diverged(first, event.learning_rate))
             return
         epoch_ended = run.step % run.steps_per_epoch == 0
-        if run.step in run.snapshot_steps or epoch_ended and run.step > run.planned_steps:
+        if run.step in run.snapshot_steps or (epoch_ended and run.step > run.planned_steps):
             yield _snapshot(run)
         if epoch_ended:
             yield _epoch(run)
@@ -161,8 +157,6 @@ def _prepare(
     planned = steps_per_epoch * training.epochs
     size = sum(weight.nbytes for weight in model.get_weights())
     step = resume.step if resume else 0
-    # A run that goes on after its planned end was asked for more.
-    extra = max(0, math.ceil((step - planned) / steps_per_epoch))
     return _Run(
         program=program,
         training=training,
@@ -174,7 +168,7 @@ def _prepare(
         steps_per_epoch=steps_per_epoch,
         planned_steps=planned,
         snapshot_steps=frozenset(snapshot_steps(planned, size)),
-        extra_epochs=extra + control.read().extra_epochs,
+        extra_epochs=control.read().extra_epochs,
     )
 
 
@@ -194,7 +188,7 @@ def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
 
 def _reason_to_end(run: _Run) -> str | None:
     wishes = run.control.read()
-    run.extra_epochs = max(run.extra_epochs, wishes.extra_epochs)
+    run.extra_epochs = wishes.extra_epochs
     if wishes.stop:
         return "stopped"
     limit = run.training.max_minutes
@@ -300,6 +294,7 @@ def _steps(
         learning_rate=learning_rate,
         epoch=run.epoch,
         seconds=run.seconds,
+        total_steps=run.total_steps,
         images_per_second=images_per_second,
         seconds_left=left,
         paused=run.paused_told,

@@ -50,7 +50,7 @@ def test_experiments_are_values() -> None:
     again = Experiment.from_json(PRESETS["cnn"].to_json())
     assert again == PRESETS["cnn"] and hash(again) == hash(PRESETS["cnn"])
     with pytest.raises(ValidationError):
-        again.training.epochs = 3  # type: ignore[misc]
+        again.training.epochs = 3
 
 
 def test_a_link_may_name_a_preset_and_change_it() -> None:
@@ -124,7 +124,8 @@ def test_json_that_is_no_experiment_is_refused_in_a_sentence(text: str) -> None:
 @pytest.mark.parametrize(
     "query",
     ["preset=nothing", "epoch=3", "layers=dense(", "layers=flatten;dense(units:x)",
-     "layers=flatten&layers=flatten", "layers=flatten&learning_rate=NaN", "layers=" + "flatten;" * 999,
+     "layers=flatten&layers=flatten", "layers=flatten&learning_rate=NaN",
+     "layers=" + "flatten;" * 999,
      "layers=flatten;lambda", "x" * 9_000],
 )  # fmt: skip
 def test_links_that_hold_no_experiment_are_refused_in_a_sentence(query: str) -> None:

@@ -6,7 +6,6 @@ import itertools
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +50,7 @@ def test_events_tell_the_whole_story() -> None:
     # The last batch of an epoch holds 50 images only and counts half.
     weights = np.array([100.0] * 10 + [50.0])
     assert epochs[0].loss == pytest.approx(np.average(losses(events)[:11], weights=weights), 1e-5)
-    assert epochs[1].val_accuracy > epochs[0].accuracy > 0.1
+    assert (epochs[1].val_accuracy or 0) > epochs[0].accuracy > 0.1
     finished = events[-1]
     x_test = dataset.load().x_test[..., None] / np.float32(255)
     predicted = finished.model.predict(x_test, verbose=0).argmax(axis=1)
@@ -90,16 +89,12 @@ def test_events_survive_the_process_border() -> None:
             np.testing.assert_array_equal(event.loss, back.loss)
 
 
-def steered(spec: Experiment, control: Control) -> Iterator[Event]:
-    return train(spec, control=control)
-
-
 def test_pause_single_step_resume_and_stop() -> None:
     control = Control()
     control.send(step=2)
     events = train(experiment("&epochs=200"), control=control)
     seen = list(itertools.takewhile(lambda e: not (e.kind == "steps" and e.paused), events))
-    assert sum(len(e.loss) for e in seen if e.kind == "steps") == 2
+    assert len(losses(seen)) == 2
     control.send(pause=False)
     assert len(next(e for e in events if e.kind == "steps").loss) >= 1
     control.send(stop=True)

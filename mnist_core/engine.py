@@ -1,0 +1,492 @@
+"""Where training runs: one local worker process by default, a Dask cluster when one is named.
+
+The app's process trains nothing. It hands each run to Dask as one task, receives the run's
+events through a Dask topic, and writes each into the store. A monitor thread watches over runs
+and worker: what has died is said within seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dask
+import psutil
+import sqlalchemy as sa
+from distributed import Client, Future, LocalCluster
+
+from mnist_core import tables, worker
+from mnist_core.events import from_message, pack_arrays
+from mnist_core.spec import Experiment
+from mnist_core.store import ACTIVE, Run, Store
+
+log = logging.getLogger(__name__)
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MONITOR_SECONDS = 0.5
+HEARTBEAT_SECONDS = 2.0
+# A server on another machine that has been silent this long is gone.
+SILENCE = timedelta(seconds=30)
+CONNECT_SECONDS = 10
+# How often a run that has not begun is handed out, and how long its last event may take.
+MAX_TRIES = 5
+LAST_EVENT_SECONDS = 10
+
+
+class EngineError(RuntimeError):
+    """Training cannot be started; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """One process that trains."""
+
+    address: str
+    threads: int
+    memory: int
+
+
+@dataclass(eq=False)
+class _Task:
+    """A run that this server has handed out. `worker` is None until it has started."""
+
+    run_id: str
+    attempt: str
+    future: Future | None = None
+    worker: str | None = None
+    commands: list[dict[str, Any]] = field(default_factory=list)
+    resume: bool = False
+    tries: int = 1
+    done_at: float | None = None
+
+
+class Engine:
+    """Starts runs, steers them, and keeps what they tell."""
+
+    def __init__(
+        self, store: Store, scheduler: str | None = None, trainer: str = worker.TRAIN
+    ) -> None:
+        """Watch over `store`; no worker starts yet.
+
+        `scheduler` is a Dask scheduler's address, by default that in `MNIST_LAB_SCHEDULER`;
+        without any, the engine has a worker process of its own.
+        """
+        self.store = store
+        self.scheduler = scheduler or os.environ.get("MNIST_LAB_SCHEDULER") or None
+        self.error: str | None = None
+        self._trainer = trainer
+        self._id = secrets.token_hex(8)
+        self._topic = f"mnist-lab-{self._id}"
+        self._tasks: dict[str, _Task] = {}
+        self._lock = threading.RLock()
+        self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._client: Client | None = None
+        self._cluster: LocalCluster | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._starting: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._register()
+        self._mark_interrupted()
+        for target in (self._record_messages, self._monitor):
+            threading.Thread(target=target, name=target.__name__, daemon=True).start()
+
+    # What pages call
+
+    def warm(self) -> None:
+        """Start the worker in the background, if that has not happened; returns at once."""
+        with self._lock:
+            if self._client is None and (self._starting is None or not self._starting.is_alive()):
+                self._starting = threading.Thread(target=self._connect, daemon=True)
+                self._starting.start()
+
+    def ready(self) -> bool:
+        """True when a worker is there to train."""
+        return bool(self.workers())
+
+    def start(self, experiment: Experiment, owner: str = "local", preset: str | None = None) -> str:
+        """Queue a new run and return its id at once. Raises StoreError."""
+        run_id = self.store.create_run(experiment, owner, preset, server=self._id)
+        self._hand_out(_Task(run_id, self._attempt(run_id)))
+        return run_id
+
+    def continue_run(self, run_id: str, epochs: int = 0) -> None:
+        """Let an ended run go on from its newest snapshot, with `epochs` more than planned."""
+        run = self.store.run(run_id)
+        if run is None or run.active:
+            return
+        self.store.set_status(run_id, "queued", server=self._id, interrupted=False)
+        asked_before = max(0, run.epochs - run.experiment.training.epochs)
+        task = _Task(run_id, self._attempt(run_id), resume=True)
+        if asked_before + epochs:
+            task.commands.append({"epochs": asked_before + epochs})
+        self._hand_out(task)
+
+    def send(self, run_id: str, **command: Any) -> None:
+        """Pass a command (see `mnist_core.control.Control.send`) to a run, now or at its start."""
+        with self._lock:
+            task = self._tasks.get(run_id)
+            if task is None:
+                return
+            if task.worker is None:
+                task.commands.append(command)
+                return
+            address, client = task.worker, self._client
+        if client is not None:
+            client.run(worker.receive, run_id, command, workers=[address], on_error="return")
+
+    def stop(self, run_id: str) -> None:
+        """End a run; its curve and weights stay."""
+        with self._lock:
+            task = self._tasks.get(run_id)
+            waiting = task is not None and task.worker is None
+            if task is not None and waiting:
+                self._tasks.pop(run_id)
+        if task is not None and waiting:
+            if task.future is not None:
+                task.future.cancel()
+            message = "It was stopped before it started."
+            self.store.set_status(run_id, "stopped", message, ended=datetime.now(UTC))
+        else:
+            self.send(run_id, stop=True)
+
+    def pause(self, run_id: str) -> None:
+        """Hold a run after its present step."""
+        self.send(run_id, pause=True)
+
+    def resume(self, run_id: str) -> None:
+        """Let a paused run go on."""
+        self.send(run_id, pause=False)
+
+    def position(self, run_id: str) -> int | None:
+        """How many runs are before this one, None when it does not wait."""
+        active = self.store.active_runs()
+        if not any(run.id == run_id and run.status == "queued" for run in active):
+            return None
+        ahead = [run.id for run in active].index(run_id)
+        return max(0, ahead - max(0, len(self.workers()) - 1))
+
+    def workers(self) -> list[WorkerInfo]:
+        """The processes that train now."""
+        client = self._client
+        if client is None:
+            return []
+        try:
+            known = client.scheduler_info(n_workers=-1)["workers"]
+        except Exception:  # the scheduler is gone; Dask raises many kinds of error for that
+            return []
+        return [
+            WorkerInfo(address, info["nthreads"], info.get("metrics", {}).get("memory", 0))
+            for address, info in known.items()
+        ]
+
+    def worker_pid(self) -> int | None:
+        """The process id of the engine's own worker, if it has one."""
+        return self._process.pid if self._process is not None else None
+
+    def close(self) -> None:
+        """End the worker and all threads. Runs that go on are marked as interrupted."""
+        self._closed.set()
+        self._messages.put(None)
+        with self._lock:
+            self._tasks.clear()
+        if self._client is not None:
+            self._client.close(timeout=2)
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._cluster is not None:
+            self._cluster.close(timeout=2)
+        with self.store.transaction() as connection:
+            connection.execute(tables.servers.delete().where(tables.servers.c.id == self._id))
+        self._mark_interrupted()
+
+    # Starting
+
+    def _connect(self) -> None:
+        """Reach the scheduler, with a local one and its worker when none is named."""
+        try:
+            settings = {
+                # What Dask keeps of past events: without a bound, every snapshot for ever.
+                "distributed.admin.low-level-log-length": 1,
+                "distributed.scheduler.allowed-failures": 0,
+                "distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s",
+            }
+            with dask.config.set(settings):
+                if self.scheduler is None:
+                    self._cluster = LocalCluster(
+                        n_workers=0,
+                        protocol="tcp://",
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",
+                        silence_logs=logging.ERROR,
+                    )
+                    self._start_worker()
+                address = self.scheduler or self._cluster
+                client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            client.subscribe_topic(self._topic, self._on_event)
+            with self._lock:
+                self._client, self.error = client, None
+                waiting = [task for task in self._tasks.values() if task.future is None]
+            for task in waiting:
+                self._submit(task)
+        except Exception as error:  # Dask raises many kinds; whichever, nothing can train
+            log.warning("no scheduler", exc_info=True)
+            self.error = self._no_scheduler(error)
+            self._fail_waiting(self.error)
+
+    def _no_scheduler(self, error: Exception) -> str:
+        if self.scheduler is None:
+            return f"The training process could not be started ({type(error).__name__}: {error})."
+        return (
+            f"The scheduler at {self.scheduler} cannot be reached. Start it, or unset "
+            "MNIST_LAB_SCHEDULER to train on this computer."
+        )
+
+    def _start_worker(self) -> None:
+        """Start the local worker process.
+
+        Not through Dask's Nanny: that uses multiprocessing, which would run Streamlit's main
+        script again in the new process.
+        """
+        assert self._cluster is not None
+        environment = os.environ | {
+            worker.EXIT_WITH_PARENT: "1",
+            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
+        }
+        command = [sys.executable, "-m", "distributed.cli.dask_worker"]
+        command += [self._cluster.scheduler_address, "--no-nanny", "--nthreads", "1"]
+        command += ["--memory-limit", "0", "--no-dashboard", "--preload", "mnist_core.worker"]
+        self._process = subprocess.Popen(  # noqa: S603 - every part is our own
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+            cwd=REPOSITORY,
+            env=environment,
+        )
+
+    # Handing out
+
+    def _attempt(self, run_id: str) -> str:
+        return f"mnist-lab-{run_id}-{secrets.token_hex(4)}"
+
+    def _hand_out(self, task: _Task) -> None:
+        with self._lock:
+            self._tasks[task.run_id] = task
+            connected = self._client is not None
+        if connected:
+            self._submit(task)
+        else:
+            self.warm()
+
+    def _submit(self, task: _Task) -> None:
+        run = self.store.run(task.run_id)
+        client = self._client
+        if run is None or client is None:
+            return
+        with self._lock:
+            if self._tasks.get(task.run_id) is not task:
+                return
+            commands, task.commands = task.commands, []
+            task.future = client.submit(
+                worker.train_run,
+                task.run_id,
+                task.attempt,
+                run.experiment.to_json(),
+                self._topic,
+                self._resume_point(task),
+                commands,
+                self._trainer,
+                key=task.attempt,
+                pure=False,
+            )
+
+    def _resume_point(self, task: _Task) -> dict[str, Any] | None:
+        point = self.store.resume_point(task.run_id) if task.resume else None
+        if point is None:
+            return None
+        weights = pack_arrays(point.weights)
+        return {"step": point.step, "weights": weights, "checkpoint": point.checkpoint}
+
+    # Receiving
+
+    def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
+        """Called on Dask's event loop: hand over and return."""
+        self._messages.put(event[1])
+
+    def _record_messages(self) -> None:
+        while (message := self._messages.get()) is not None:
+            run_id, address = message.pop("run"), message.pop("worker")
+            try:
+                self._note(run_id, address, message["kind"])
+                self.store.record(run_id, from_message(message))
+            except Exception:
+                log.exception("an event of run %s was not stored", run_id)
+
+    def _note(self, run_id: str, address: str, kind: str) -> None:
+        """Keep in mind which worker trains a run, and send it what was asked meanwhile."""
+        with self._lock:
+            task = self._tasks.get(run_id)
+            if task is None:
+                return
+            if kind == "started":
+                task.worker = address
+                commands, task.commands = task.commands, []
+            else:
+                commands = []
+                if kind in ("finished", "failed"):
+                    self._tasks.pop(run_id)
+        for command in commands:
+            self.send(run_id, **command)
+
+    # Watching
+
+    def _monitor(self) -> None:
+        last_heartbeat = 0.0
+        while not self._closed.wait(MONITOR_SECONDS):
+            try:
+                if time.monotonic() - last_heartbeat > HEARTBEAT_SECONDS:
+                    last_heartbeat = time.monotonic()
+                    self._register()
+                self._watch_process()
+                self._watch_tasks()
+            except Exception:
+                log.exception("the monitor goes on")
+
+    def _watch_process(self) -> None:
+        """Start the local worker again when it has died."""
+        if self._process is not None and self._process.poll() is not None:
+            log.warning("the training process ended with %s", self._process.returncode)
+            self._start_worker()
+
+    def _watch_tasks(self) -> None:
+        with self._lock:
+            tasks = [task for task in self._tasks.values() if task.future is not None]
+        if not tasks:
+            return
+        alive = {info.address for info in self.workers()}
+        for task in tasks:
+            status = task.future.status if task.future is not None else "pending"
+            failed = status in ("error", "lost", "cancelled")
+            gone = task.worker is not None and task.worker not in alive
+            if task.worker is None and failed and task.tries < MAX_TRIES:
+                self._try_again(task)
+            elif failed or gone or self._silent(task, status):
+                self._lost(task)
+
+    def _silent(self, task: _Task, status: str) -> bool:
+        """True when the task has ended but its last event has not come."""
+        if status != "finished":
+            return False
+        task.done_at = task.done_at or time.monotonic()
+        return time.monotonic() - task.done_at > LAST_EVENT_SECONDS
+
+    def _try_again(self, task: _Task) -> None:
+        """A run that had not begun when its worker died has lost nothing: it waits again."""
+        log.info("run %s is handed out again", task.run_id)
+        with self._lock:
+            task.attempt, task.future = self._attempt(task.run_id), None
+            task.tries += 1
+        self._submit(task)
+
+    def _lost(self, task: _Task) -> None:
+        """The worker died in mid-run: say so, keep the curve, do not repeat it silently."""
+        with self._lock:
+            if self._tasks.pop(task.run_id, None) is None:
+                return
+        if task.future is not None:
+            task.future.cancel()
+        run = self.store.run(task.run_id)
+        if run is not None and run.status in ACTIVE:
+            self.store.set_status(
+                task.run_id, "failed", _lost_message(run), ended=datetime.now(UTC)
+            )
+
+    def _fail_waiting(self, message: str) -> None:
+        with self._lock:
+            waiting = [task for task in self._tasks.values() if task.future is None]
+            for task in waiting:
+                self._tasks.pop(task.run_id)
+        for task in waiting:
+            self.store.set_status(task.run_id, "failed", message, ended=datetime.now(UTC))
+
+    # Servers that share a database
+
+    def _register(self) -> None:
+        """Tell other servers on this database that this one lives."""
+        process = psutil.Process()
+        values = {
+            "host": socket.gethostname(),
+            "pid": process.pid,
+            "process_started": process.create_time(),
+            "heartbeat": datetime.now(UTC),
+        }
+        table = tables.servers
+        with self.store.transaction() as connection:
+            changed = connection.execute(
+                table.update().where(table.c.id == self._id).values(**values)
+            )
+            if changed.rowcount == 0:
+                connection.execute(table.insert().values(id=self._id, **values))
+
+    def _mark_interrupted(self) -> None:
+        """Say of runs whose server is gone that they were interrupted."""
+        with self.store.transaction() as connection:
+            rows = connection.execute(sa.select(tables.servers)).all()
+        alive = {row.id for row in rows if _is_alive(row)}
+        for run in self.store.active_runs():
+            if run.server not in alive:
+                message = _interrupted_message(run)
+                now = datetime.now(UTC)
+                self.store.set_status(run.id, "stopped", message, interrupted=True, ended=now)
+        gone = [row.id for row in rows if row.id not in alive]
+        with self.store.transaction() as connection:
+            connection.execute(tables.servers.delete().where(tables.servers.c.id.in_(gone)))
+
+
+def _python_path() -> list[str]:
+    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+
+
+def _is_alive(row: Any) -> bool:
+    if row.host != socket.gethostname():
+        return datetime.now(UTC) - row.heartbeat < SILENCE
+    try:
+        # Another process may have got the same number since.
+        return abs(psutil.Process(row.pid).create_time() - row.process_started) < 1
+    except psutil.Error:
+        return False
+
+
+def _go_on(run: Run) -> str:
+    if run.checkpoint_step is None:
+        return "Start it again."
+    return f"It can go on from step {run.checkpoint_step:,}, its last snapshot."
+
+
+def _lost_message(run: Run) -> str:
+    return (
+        f"The training process ended at step {run.step:,}: it was killed or ran out of memory. "
+        f"The curve up to there is kept. {_go_on(run)}"
+    )
+
+
+def _interrupted_message(run: Run) -> str:
+    if run.step == 0:
+        return "Interrupted: the server went down before this run started. Start it again."
+    return (
+        f"Interrupted: the server went down while this run was at step {run.step:,}. "
+        f"The curve up to there is kept. {_go_on(run)}"
+    )

@@ -1,0 +1,504 @@
+"""Everything that happened in every run, kept the moment it happens.
+
+SQLite under `MNIST_LAB_HOME` by default; any SQLAlchemy URL in `MNIST_LAB_DATABASE`. One event
+is one short transaction. All methods may be called from any thread and any process.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+import sqlalchemy.event
+from sqlalchemy.exc import SQLAlchemyError
+
+from mnist_core import tables
+from mnist_core.events import (
+    Epoch,
+    Event,
+    Failed,
+    Finished,
+    Resume,
+    Snapshot,
+    Started,
+    Steps,
+    pack_arrays,
+    unpack_arrays,
+)
+from mnist_core.home import home as default_home
+from mnist_core.spec import Experiment
+
+ACTIVE = ("queued", "running", "paused")
+# Runs whose curves this process keeps at hand.
+CACHED_CURVES = 64
+BUSY_SECONDS = 15
+
+
+class StoreError(RuntimeError):
+    """Runs cannot be kept or read; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it stands now. `message` is a sentence for the person, empty while all is well.
+
+    `loss`, `accuracy`, `val_loss` and `val_accuracy` are the latest; None before the first.
+    """
+
+    id: str
+    name: str
+    owner: str
+    preset: str | None
+    experiment: Experiment
+    status: str
+    message: str
+    interrupted: bool
+    server: str
+    worker: str | None
+    attempt: int
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+    step: int
+    total_steps: int
+    steps_per_epoch: int
+    epoch: int
+    parameters: int
+    precision: str
+    learning_rate: float | None
+    loss: float | None
+    accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    images_per_second: float | None
+    seconds: float
+    seconds_left: float | None
+    dead_units: float | None
+    test_loss: float | None
+    test_accuracy: float | None
+    checkpoint_step: int | None
+
+    @property
+    def active(self) -> bool:
+        """True while the run waits, trains or pauses."""
+        return self.status in ACTIVE
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs the run is to take, those asked for later included."""
+        planned = self.experiment.training.epochs
+        return max(planned, -(-self.total_steps // self.steps_per_epoch)) if self.step else planned
+
+
+@dataclass(frozen=True, eq=False)
+class StepMetrics:
+    """One value a step: `step` int64 [n] from 1, `loss` and `accuracy` float32 [n]."""
+
+    step: npt.NDArray[np.int64]
+    loss: npt.NDArray[np.float32]
+    accuracy: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SnapshotInfo:
+    """A kept set of weights, without the weights. `epoch` is a share: 1.5 is mid-second epoch."""
+
+    step: int
+    epoch: float
+    val_accuracy: float | None
+    bytes: int
+
+
+_RUN_COLUMNS = [tables.runs.c[field.name] for field in fields(Run)]
+
+
+class Store:
+    """Runs, their curves and their weights in a database."""
+
+    def __init__(self, url: str | None = None, home: Path | None = None) -> None:
+        """Open or create the database at `url`, by default SQLite in `home`.
+
+        Raises StoreError when that is impossible.
+        """
+        chosen = url or os.environ.get("MNIST_LAB_DATABASE")
+        folder = home or default_home()
+        try:
+            if chosen is None:
+                folder.mkdir(parents=True, exist_ok=True)
+                chosen = f"sqlite:///{folder / 'lab.db'}"
+            self.engine = _open(chosen)
+            tables.metadata.create_all(self.engine)
+        except (OSError, SQLAlchemyError, ImportError) as error:
+            raise StoreError(_cannot_open(chosen, folder, error)) from error
+        self._curves: OrderedDict[str, _Curve] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A connection whose work is kept as a whole or not at all. Raises StoreError."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", None) or error)
+            raise StoreError(f"The database did not take this: {reason}.") from error
+
+    # Runs
+
+    def create_run(
+        self,
+        experiment: Experiment,
+        owner: str = "local",
+        preset: str | None = None,
+        server: str = "",
+    ) -> str:
+        """Note a new run as queued; returns its id."""
+        run_id = secrets.token_urlsafe(9)
+        with self.transaction() as connection:
+            result = connection.execute(
+                tables.runs.insert().values(
+                    id=run_id,
+                    name="",
+                    owner=owner,
+                    preset=preset,
+                    experiment=experiment.to_json(),
+                    status="queued",
+                    server=server,
+                    created=datetime.now(UTC),
+                )
+            )
+            number = result.inserted_primary_key[0]  # type: ignore[index]
+            title = experiment.name or preset or "my network"
+            self._update(connection, run_id, name=f"{title} · run {number}")
+        return run_id
+
+    def run(self, run_id: str) -> Run | None:
+        """The run, or None when there is none (any more)."""
+        with self.transaction() as connection:
+            query = sa.select(*_RUN_COLUMNS).where(tables.runs.c.id == run_id)
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _run(row)
+
+    def runs(self, owner: str | None = "local", limit: int | None = None) -> list[Run]:
+        """The owner's runs (everyone's with None), newest first."""
+        query = sa.select(*_RUN_COLUMNS).order_by(tables.runs.c.number.desc()).limit(limit)
+        if owner is not None:
+            query = query.where(tables.runs.c.owner == owner)
+        with self.transaction() as connection:
+            return [_run(row) for row in connection.execute(query)]
+
+    def active_runs(self) -> list[Run]:
+        """All runs that wait, train or pause, in the order in which they were started."""
+        query = sa.select(*_RUN_COLUMNS).where(tables.runs.c.status.in_(ACTIVE))
+        with self.transaction() as connection:
+            return [_run(row) for row in connection.execute(query.order_by(tables.runs.c.number))]
+
+    def set_status(self, run_id: str, status: str, message: str = "", **more: Any) -> None:
+        """Change what a run is doing; `more` are other columns of the runs table."""
+        with self.transaction() as connection:
+            self._update(connection, run_id, status=status, message=message, **more)
+
+    def rename(self, run_id: str, name: str) -> None:
+        """Give a run another name, 1 to 120 characters. Raises ValueError."""
+        if not 1 <= len(name.strip()) <= 120:
+            raise ValueError("A run's name has 1 to 120 characters.")
+        with self.transaction() as connection:
+            self._update(connection, run_id, name=name.strip())
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run with all that belongs to it."""
+        with self.transaction() as connection:
+            for table in (tables.steps, tables.epochs, tables.snapshots):
+                connection.execute(table.delete().where(table.c.run == run_id))
+            connection.execute(tables.runs.delete().where(tables.runs.c.id == run_id))
+        with self._lock:
+            self._curves.pop(run_id, None)
+
+    # What happened
+
+    def record(self, run_id: str, event: Event) -> None:
+        """Keep an event, in one transaction with the run's new state.
+
+        Events of a run that has been deleted are dropped.
+        """
+        with self.transaction() as connection:
+            if isinstance(event, Started):
+                self._record_started(connection, run_id, event)
+            elif isinstance(event, Steps):
+                self._record_steps(connection, run_id, event)
+            elif isinstance(event, Epoch):
+                self._record_epoch(connection, run_id, event)
+            elif isinstance(event, Snapshot):
+                self._record_snapshot(connection, run_id, event)
+            else:
+                self._record_end(connection, run_id, event)
+
+    def _record_started(self, connection: sa.Connection, run_id: str, event: Started) -> None:
+        latest: dict[str, Any] = {"step": event.step} if event.step else {"step": 0, "epoch": 0}
+        self._update(
+            connection,
+            run_id,
+            status="running",
+            message="",
+            interrupted=False,
+            attempt=tables.runs.c.attempt + 1,
+            started=sa.func.coalesce(tables.runs.c.started, sa.literal(_now(), tables.Moment)),
+            ended=None,
+            total_steps=event.total_steps,
+            steps_per_epoch=event.steps_per_epoch,
+            parameters=event.parameters,
+            precision=event.precision,
+            test_loss=None,
+            test_accuracy=None,
+            **latest,
+        )
+        # A run that goes on starts again from its snapshot: what came after it will be repeated.
+        _forget_after(connection, run_id, event.step)
+
+    def _record_steps(self, connection: sa.Connection, run_id: str, event: Steps) -> None:
+        changes: dict[str, Any] = {
+            "status": "paused" if event.paused else "running",
+            "seconds": event.seconds,
+            "seconds_left": event.seconds_left,
+        }
+        if len(event.loss):
+            changes |= {
+                "step": event.last_step,
+                "epoch": event.epoch,
+                "loss": float(event.loss[-1]),
+                "accuracy": float(event.accuracy[-1]),
+                "learning_rate": event.learning_rate,
+                "images_per_second": event.images_per_second,
+                "total_steps": event.total_steps,
+            }
+        if self._update(connection, run_id, **changes) and len(event.loss):
+            connection.execute(
+                tables.steps.insert().values(
+                    run=run_id,
+                    first_step=event.first_step,
+                    count=len(event.loss),
+                    loss=event.loss.astype("<f4").tobytes(),
+                    accuracy=event.accuracy.astype("<f4").tobytes(),
+                )
+            )
+
+    def _record_epoch(self, connection: sa.Connection, run_id: str, event: Epoch) -> None:
+        changes = {"val_loss": event.val_loss, "val_accuracy": event.val_accuracy}
+        if self._update(connection, run_id, epoch=event.epoch, **changes):
+            values = {field.name: getattr(event, field.name) for field in fields(event)}
+            connection.execute(tables.epochs.insert().values(run=run_id, **values))
+
+    def _record_snapshot(self, connection: sa.Connection, run_id: str, event: Snapshot) -> None:
+        changes: dict[str, Any] = {"dead_units": event.dead_units}
+        if event.checkpoint is not None:
+            changes |= {"checkpoint": event.checkpoint, "checkpoint_step": event.step}
+        if self._update(connection, run_id, **changes):
+            weights = pack_arrays(event.weights)
+            connection.execute(
+                tables.snapshots.insert().values(
+                    run=run_id,
+                    step=event.step,
+                    epoch=event.epoch,
+                    val_accuracy=event.val_accuracy,
+                    bytes=len(weights),
+                    weights=weights,
+                )
+            )
+
+    def _record_end(self, connection: sa.Connection, run_id: str, event: Finished | Failed) -> None:
+        changes: dict[str, Any] = {"ended": _now(), "seconds_left": None}
+        if isinstance(event, Failed):
+            changes |= {"status": "failed", "message": event.reason}
+        else:
+            changes |= {
+                "status": "stopped" if event.reason == "stopped" else "finished",
+                "message": _ENDINGS.get(event.reason, ""),
+                "test_loss": event.test_loss,
+                "test_accuracy": event.test_accuracy,
+                "seconds": event.seconds,
+            }
+        self._update(connection, run_id, **changes)
+
+    def _update(self, connection: sa.Connection, run_id: str, **changes: Any) -> bool:
+        """Change a run's row; False when the run no longer exists."""
+        query = tables.runs.update().where(tables.runs.c.id == run_id).values(**changes)
+        return connection.execute(query).rowcount > 0
+
+    # What was kept
+
+    def steps(self, run_id: str) -> StepMetrics:
+        """Loss and accuracy of every step, in order. Reads only what is new since the last call."""
+        with self._lock:
+            curve = self._curves.setdefault(run_id, _Curve())
+            self._curves.move_to_end(run_id)
+            while len(self._curves) > CACHED_CURVES:
+                self._curves.popitem(last=False)
+        with curve.lock, self.transaction() as connection:
+            attempt = connection.execute(
+                sa.select(tables.runs.c.attempt).where(tables.runs.c.id == run_id)
+            ).scalar()
+            curve.forget_unless(attempt)
+            query = sa.select(
+                tables.steps.c.number,
+                tables.steps.c.first_step,
+                tables.steps.c.loss,
+                tables.steps.c.accuracy,
+            ).where(tables.steps.c.run == run_id, tables.steps.c.number > curve.last_row)
+            for row in connection.execute(query.order_by(tables.steps.c.number)):
+                curve.append(*row)
+            return curve.metrics()
+
+    def epochs(self, run_id: str) -> list[Epoch]:
+        """The epochs that have ended, in order."""
+        columns = [tables.epochs.c[field.name] for field in fields(Epoch)]
+        query = sa.select(*columns).where(tables.epochs.c.run == run_id)
+        with self.transaction() as connection:
+            rows = connection.execute(query.order_by(tables.epochs.c.epoch)).all()
+        return [Epoch(**row._asdict()) for row in rows]
+
+    def snapshots(self, run_id: str) -> list[SnapshotInfo]:
+        """The kept weights of a run, in the order of their steps."""
+        columns = [tables.snapshots.c[field.name] for field in fields(SnapshotInfo)]
+        query = sa.select(*columns).where(tables.snapshots.c.run == run_id)
+        with self.transaction() as connection:
+            rows = connection.execute(query.order_by(tables.snapshots.c.step)).all()
+        return [SnapshotInfo(**row._asdict()) for row in rows]
+
+    def weights(self, run_id: str, step: int | None = None) -> list[npt.NDArray[Any]] | None:
+        """Weights after `step` (by default the newest), in `model.get_weights()` order."""
+        table = tables.snapshots
+        query = sa.select(table.c.weights).where(table.c.run == run_id)
+        if step is not None:
+            query = query.where(table.c.step == step)
+        with self.transaction() as connection:
+            data = connection.execute(query.order_by(table.c.step.desc()).limit(1)).scalar()
+        return None if data is None else list(unpack_arrays(data))
+
+    def resume_point(self, run_id: str) -> Resume | None:
+        """Where the run can go on: its newest snapshot with the optimiser's state, if any."""
+        query = sa.select(tables.runs.c.checkpoint, tables.runs.c.checkpoint_step)
+        with self.transaction() as connection:
+            row = connection.execute(query.where(tables.runs.c.id == run_id)).one_or_none()
+        if row is None or row.checkpoint is None:
+            return None
+        weights = self.weights(run_id, row.checkpoint_step)
+        if weights is None:
+            return None
+        return Resume(row.checkpoint_step, tuple(weights), row.checkpoint)
+
+
+class _Curve:
+    """The step metrics of one run, gathered piece by piece into growing arrays."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.attempt: int | None = None
+        self.forget_unless(-1)
+
+    def forget_unless(self, attempt: int | None) -> None:
+        if attempt != self.attempt:
+            self.attempt = attempt
+            self.last_row = 0
+            self._size = 0
+            self._step = np.zeros(1024, np.int64)
+            self._values = np.zeros((2, 1024), np.float32)
+
+    def append(self, number: int, first_step: int, loss: bytes, accuracy: bytes) -> None:
+        values = np.frombuffer(loss, "<f4"), np.frombuffer(accuracy, "<f4")
+        end = self._size + len(values[0])
+        if end > len(self._step):
+            room = max(end, 2 * len(self._step)) - len(self._step)
+            self._step = np.pad(self._step, (0, room))
+            self._values = np.pad(self._values, ((0, 0), (0, room)))
+        self._step[self._size : end] = np.arange(first_step, first_step + len(values[0]))
+        self._values[:, self._size : end] = values
+        self._size, self.last_row = end, number
+
+    def metrics(self) -> StepMetrics:
+        part = slice(0, self._size)
+        # Copies: the arrays grow in place while the caller still draws.
+        return StepMetrics(*(a[part].copy() for a in (self._step, *self._values)))
+
+
+_ENDINGS = {
+    "minutes": "It ended because its minutes were up.",
+    "target": "It ended because it reached the target accuracy.",
+    "no improvement": "It ended because the validation loss no longer improved.",
+}
+
+
+def _forget_after(connection: sa.Connection, run_id: str, step: int) -> None:
+    """Drop what a run recorded after `step`; a row of steps that straddles it is cut."""
+    table = tables.steps
+    of_run = table.c.run == run_id
+    straddling = connection.execute(
+        sa.select(table).where(of_run, table.c.first_step + table.c.count - 1 > step)
+    ).all()
+    for row in straddling:
+        keep = step - row.first_step + 1
+        if keep > 0:
+            values = {"loss": row.loss[: 4 * keep], "accuracy": row.accuracy[: 4 * keep]}
+            change = table.update().where(table.c.number == row.number)
+            connection.execute(change.values(count=keep, **values))
+    connection.execute(table.delete().where(of_run, table.c.first_step > step))
+    for other in (tables.epochs, tables.snapshots):
+        connection.execute(other.delete().where(other.c.run == run_id, other.c.step > step))
+
+
+def _run(row: Any) -> Run:
+    values = row._asdict()
+    values["experiment"] = _experiment(values["experiment"])
+    return Run(**values)
+
+
+@lru_cache(maxsize=2048)
+def _experiment(text: str) -> Experiment:
+    return Experiment.from_json(text)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _open(url: str) -> sa.Engine:
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        # WAL: readers never wait for the writer. NORMAL: a commit survives the death of any
+        # process; only a power cut may lose the last moments, never the file.
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+def _cannot_open(url: str | None, folder: Path, error: Exception) -> str:
+    reason = str(getattr(error, "orig", None) or error)
+    if url is None or url.startswith("sqlite"):
+        return (
+            f"The folder {folder} cannot keep your runs ({reason}). Make it writable, or set "
+            "MNIST_LAB_HOME to a folder that is."
+        )
+    shown = sa.engine.make_url(url).render_as_string(hide_password=True)
+    return f"The database {shown} cannot be opened ({reason}). Check MNIST_LAB_DATABASE."

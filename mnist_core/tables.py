@@ -1,0 +1,133 @@
+"""The database's tables: runs, their curves, their weights, and the servers that train them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, always aware and in UTC, also on databases that forget time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Read back what `impl` stored; SQLite drops the zone, which is always UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(24), unique=True, nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("owner", String(80), nullable=False, index=True),
+    Column("preset", String(40)),
+    Column("experiment", Text, nullable=False),
+    Column("status", String(12), nullable=False, index=True),
+    Column("message", Text, nullable=False, default=""),
+    Column("interrupted", Boolean, nullable=False, default=False),
+    Column("server", String(40), nullable=False, default=""),
+    Column("worker", String(120)),
+    # How often training started or went on; step rows read before then may be gone.
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("created", Moment, nullable=False),
+    Column("started", Moment),
+    Column("ended", Moment),
+    Column("step", Integer, nullable=False, default=0),
+    Column("total_steps", Integer, nullable=False, default=0),
+    Column("steps_per_epoch", Integer, nullable=False, default=0),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("parameters", Integer, nullable=False, default=0),
+    Column("precision", String(12), nullable=False, default=""),
+    Column("learning_rate", Float),
+    Column("loss", Float),
+    Column("accuracy", Float),
+    Column("val_loss", Float),
+    Column("val_accuracy", Float),
+    Column("images_per_second", Float),
+    Column("seconds", Float, nullable=False, default=0.0),
+    Column("seconds_left", Float),
+    Column("dead_units", Float),
+    Column("test_loss", Float),
+    Column("test_accuracy", Float),
+    # The state of the optimiser and of dropout after `checkpoint_step` steps.
+    Column("checkpoint", LargeBinary),
+    Column("checkpoint_step", Integer),
+)
+
+
+def _of_run() -> Column[str]:
+    to_run = ForeignKey("runs.id", ondelete="CASCADE")
+    return Column("run", String(24), to_run, nullable=False, index=True)
+
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    _of_run(),
+    Column("first_step", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+    # float32 little-endian, one value a step.
+    Column("loss", LargeBinary, nullable=False),
+    Column("accuracy", LargeBinary, nullable=False),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    _of_run(),
+    Column("epoch", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("loss", Float),
+    Column("accuracy", Float),
+    Column("val_loss", Float),
+    Column("val_accuracy", Float),
+    Column("seconds", Float, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    _of_run(),
+    Column("step", Integer, nullable=False),
+    Column("epoch", Float, nullable=False),
+    Column("val_accuracy", Float),
+    Column("bytes", Integer, nullable=False),
+    Column("weights", LargeBinary, nullable=False),
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("host", String(120), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_started", Float, nullable=False),
+    Column("heartbeat", Moment, nullable=False),
+)

@@ -1,0 +1,157 @@
+"""The training process's side: runs an experiment, sends its events, takes commands.
+
+Loaded into a Dask worker by `--preload mnist_core.worker`. Only `train_run` does work; it
+imports TensorFlow, the rest of this module does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+from distributed import Event as SharedFlag
+from distributed import get_worker
+
+from mnist_core.control import Control
+from mnist_core.events import Event, Failed, Resume, to_message, unpack_arrays
+from mnist_core.spec import Experiment
+
+log = logging.getLogger(__name__)
+
+TRAIN = "mnist_core.training:train"
+EXIT_WITH_PARENT = "MNIST_LAB_EXIT_WITH_PARENT"
+THREADS = "MNIST_LAB_THREADS"
+# Below the app's own process, so that pages stay quick while a network trains.
+NICENESS = 5
+
+_controls: dict[str, Control] = {}
+# Two threads must not import TensorFlow at once.
+_importing = threading.Lock()
+
+
+class TrainedElsewhere(RuntimeError):
+    """This attempt was begun before, on a worker that is gone: it must not train twice."""
+
+
+def train_run(
+    run_id: str,
+    attempt: str,
+    experiment_json: str,
+    topic: str,
+    resume: dict[str, Any] | None = None,
+    commands: list[dict[str, Any]] | None = None,
+    trainer: str = TRAIN,
+) -> None:
+    """Train one run and send each event to `topic`. Runs in a worker's thread.
+
+    `resume` holds "step", "weights" (packed) and "checkpoint"; `commands` were given before the
+    start. `trainer` names a function with the signature of `mnist_core.training.train`.
+    """
+    _claim(attempt)
+    control = _controls[run_id] = Control()
+    for command in commands or []:
+        control.send(**command)
+    send = _sender(run_id, topic)
+    try:
+        experiment = Experiment.from_json(experiment_json)
+        with _importing:
+            train = _function(trainer)
+        for event in train(experiment, control=control, resume=_resume(resume)):
+            send(event)
+    except MemoryError:
+        send(
+            Failed(0, 0, "The training process ran out of memory. Use a smaller batch or network.")
+        )
+    except Exception as error:
+        # The person gets a sentence, the log the details.
+        log.exception("run %s", run_id)
+        send(Failed(0, 0, f"Training could not go on: {_first_line(error)}"))
+    finally:
+        _controls.pop(run_id, None)
+        SharedFlag(attempt).clear()
+        _release_memory()
+
+
+def receive(run_id: str, command: dict[str, Any]) -> bool:
+    """Pass a command to the run's training loop; False when that run is not training here."""
+    control = _controls.get(run_id)
+    if control is None:
+        return False
+    control.send(**command)
+    return True
+
+
+def _claim(attempt: str) -> None:
+    """Dask runs a lost worker's task again; a run that a person watches must not start over."""
+    flag = SharedFlag(attempt)
+    if flag.is_set():
+        raise TrainedElsewhere(attempt)
+    flag.set()
+
+
+def _sender(run_id: str, topic: str) -> Callable[[Event], None]:
+    worker = get_worker()
+
+    def send(event: Event) -> None:
+        message = to_message(event) | {"run": run_id, "worker": worker.address}
+        worker.log_event(topic, message)
+
+    return send
+
+
+def _resume(packed: dict[str, Any] | None) -> Resume | None:
+    if packed is None:
+        return None
+    return Resume(packed["step"], unpack_arrays(packed["weights"]), packed["checkpoint"])
+
+
+def _function(path: str) -> Callable[..., Iterator[Event]]:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:300]
+
+
+def _release_memory() -> None:
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.clear_session(free_memory=False)
+    gc.collect()
+
+
+def dask_setup(_worker: Any) -> None:
+    """Called by Dask when the worker process starts."""
+    if os.environ.get(EXIT_WITH_PARENT) == "1":
+        threading.Thread(target=_exit_with_parent, daemon=True).start()
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICENESS)
+    threading.Thread(target=_load_tensorflow, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    """The parent holds the other end of standard input and never writes: its end is its death."""
+    with contextlib.suppress(OSError, ValueError):
+        while os.read(0, 4096):
+            pass
+    os._exit(0)
+
+
+def _load_tensorflow() -> None:
+    """Load it before the first run asks for it; it takes seconds."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _importing, contextlib.suppress(ImportError):
+        import tensorflow as tf
+
+        if threads := os.environ.get(THREADS):
+            tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+        import_module("mnist_core.program")
+        import_module("mnist_core.dataset").load()
