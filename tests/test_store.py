@@ -1,0 +1,181 @@
+"""What happened is kept: exactly, once, and whoever reads it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from mnist_core import PRESETS
+from mnist_core.events import Epoch, Failed, Finished, Snapshot, Started, Steps
+from mnist_core.store import Store, StoreError
+
+CNN = PRESETS["cnn"]
+
+
+@pytest.fixture
+def store(home: Path):
+    opened = Store()
+    yield opened
+    opened.close()
+
+
+def steps_event(first: int, values: list[float], total: int = 1000, **more) -> Steps:
+    loss = np.array(values, np.float32)
+    return Steps(first, loss, loss / 10, 0.01, 1, 0.5, total, **more)
+
+
+def snapshot(step: int, checkpoint: bytes | None = b"state") -> Snapshot:
+    return Snapshot(step, step / 100, (np.full((2, 3), step, np.float32),), 0.9, checkpoint)
+
+
+def started_run(store: Store, step: int = 0) -> str:
+    run_id = store.create_run(CNN, preset="cnn")
+    store.record(run_id, Started(1000, 100, 34_826, "float32", step))
+    return run_id
+
+
+def test_a_run_from_queued_to_finished(store: Store) -> None:
+    run_id = store.create_run(CNN, preset="cnn")
+    run = store.run(run_id)
+    assert (run.status, run.preset, run.experiment) == ("queued", "cnn", CNN)
+    assert run.created.tzinfo is not None and run.started is None
+    store.record(run_id, Started(1000, 100, 34_826))
+    store.record(run_id, steps_event(1, [2.0, 1.5]))
+    run = store.run(run_id)
+    assert (run.status, run.step, run.loss) == ("running", 2, 1.5) and run.started
+    store.record(run_id, Epoch(1, 100, 0.5, 0.8, 0.4, 0.9, 3.0))
+    store.record(run_id, Finished(1000, 1, 0.1, 0.97, "target", 12.0))
+    run = store.run(run_id)
+    assert (run.status, run.test_accuracy, run.val_accuracy) == ("finished", 0.97, 0.9)
+    assert "target" in run.message and run.ended and not run.active
+    assert store.epochs(run_id) == [Epoch(1, 100, 0.5, 0.8, 0.4, 0.9, 3.0)]
+
+
+def test_pauses_stops_and_failures_show(store: Store) -> None:
+    run_id = started_run(store)
+    store.record(run_id, steps_event(1, [], paused=True))
+    assert store.run(run_id).status == "paused"
+    store.record(run_id, Finished(1, 1, None, None, "stopped", 1.0))
+    assert store.run(run_id).status == "stopped"
+    other = started_run(store)
+    store.record(other, Failed(3, 1, "The loss was no longer a number."))
+    assert (store.run(other).status, store.run(other).message[:8]) == ("failed", "The loss")
+
+
+def test_steps_are_exact_and_read_piece_by_piece(store: Store) -> None:
+    run_id = started_run(store)
+    store.record(run_id, steps_event(1, [2.0, np.inf, 1.0]))
+    assert store.steps(run_id).step.tolist() == [1, 2, 3]
+    store.record(run_id, steps_event(4, [np.nan, 0.5]))
+    metrics = store.steps(run_id)
+    np.testing.assert_array_equal(metrics.loss, np.float32([2, np.inf, 1, np.nan, 0.5]))
+    assert metrics.step.tolist() == [1, 2, 3, 4, 5] and metrics.loss.dtype == np.float32
+
+
+def test_a_long_run_is_read_once(store: Store) -> None:
+    run_id = started_run(store)
+    for first in range(1, 100_001, 1000):
+        store.record(run_id, steps_event(first, list(range(first, first + 1000)), 100_000))
+    rows = 0
+
+    def count_rows(connection, cursor, statement, *_):
+        nonlocal rows
+        rows += "FROM steps" in statement
+
+    assert len(store.steps(run_id).step) == 100_000
+    store.record(run_id, steps_event(100_001, [7.0], 100_001))
+    sa.event.listen(store.engine, "after_cursor_execute", count_rows)
+    metrics = store.steps(run_id)
+    assert metrics.step[-1] == 100_001 and metrics.loss[-1] == 7.0
+    assert rows == 1 and store._curves[run_id].last_row == 101
+
+
+def test_going_on_drops_what_will_be_repeated(store: Store) -> None:
+    run_id = started_run(store)
+    store.record(run_id, steps_event(1, [9, 8, 7, 6, 5]))
+    store.record(run_id, snapshot(3))
+    store.record(run_id, steps_event(6, [4, 3]))
+    store.record(run_id, snapshot(7, checkpoint=None))
+    store.record(run_id, Epoch(1, 7, 0.5, 0.8, None, None, 3.0))
+    assert len(store.steps(run_id).step) == 7
+    point = store.resume_point(run_id)
+    assert (point.step, point.checkpoint) == (3, b"state")
+    np.testing.assert_array_equal(point.weights[0], np.full((2, 3), 3, np.float32))
+    reader = Store()
+    reader.steps(run_id)
+    store.record(run_id, Started(1000, 100, 34_826, step=3))
+    store.record(run_id, steps_event(4, [66, 55]))
+    for reading in (store, reader):
+        metrics = reading.steps(run_id)
+        assert metrics.loss.tolist() == [9, 8, 7, 66, 55] and metrics.step.tolist() == [1, 2, 3, 4, 5]
+    assert [s.step for s in store.snapshots(run_id)] == [3] and store.epochs(run_id) == []
+    reader.close()
+
+
+def test_snapshots_come_back_exactly(store: Store) -> None:
+    run_id = started_run(store)
+    weights = (np.random.default_rng(0).random((3, 3), np.float32), np.float32([np.nan, 1]))
+    store.record(run_id, Snapshot(0, 0.0, weights))
+    store.record(run_id, snapshot(5))
+    for kept, sent in zip(store.weights(run_id, 0), weights, strict=True):
+        np.testing.assert_array_equal(kept, sent)
+    assert store.weights(run_id)[0][0, 0] == 5
+    assert store.weights(run_id, 4) is None and store.weights("nothing") is None
+    assert [(s.step, s.val_accuracy) for s in store.snapshots(run_id)] == [(0, None), (5, 0.9)]
+
+
+def test_deleting_takes_everything_and_later_events_are_dropped(store: Store) -> None:
+    run_id = started_run(store)
+    store.record(run_id, steps_event(1, [1.0]))
+    store.delete(run_id)
+    for event in (steps_event(2, [1.0]), snapshot(2), Epoch(1, 2, 1, 1, 1, 1, 1)):
+        store.record(run_id, event)
+    assert store.run(run_id) is None and store.runs() == []
+    assert len(store.steps(run_id).step) == 0 and store.snapshots(run_id) == []
+
+
+def test_owners_order_and_names(store: Store) -> None:
+    first, second = store.create_run(CNN), store.create_run(CNN, owner="somebody")
+    third = store.create_run(CNN, preset="cnn")
+    assert [run.id for run in store.runs()] == [third, first]
+    assert [run.id for run in store.runs(owner=None)] == [third, second, first]
+    assert len({run.name for run in store.runs(owner=None)}) == 3
+    store.rename(first, "<b>mine</b>")
+    assert store.run(first).name == "<b>mine</b>"
+    with pytest.raises(ValueError, match="1 to 120"):
+        store.rename(first, " ")
+
+
+def test_many_threads_write_while_others_read(store: Store) -> None:
+    ids = [started_run(store) for _ in range(4)]
+
+    def write(run_id: str) -> None:
+        for first in range(1, 50):
+            store.record(run_id, steps_event(first, [float(first)]))
+
+    threads = [threading.Thread(target=write, args=(run_id,)) for run_id in ids]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for run_id in ids:
+            steps = store.steps(run_id).step.tolist()
+            assert steps == list(range(1, len(steps) + 1))
+    for run_id in ids:
+        assert store.steps(run_id).loss.tolist() == list(range(1, 50))
+
+
+def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match="MNIST_LAB_HOME"):
+        Store(home=tmp_path / "file" / "home")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "lab.db").write_bytes(os.urandom(4096))
+    with pytest.raises(StoreError, match="cannot keep your runs"):
+        Store(home=tmp_path / "broken")
+    with pytest.raises(StoreError, match="MNIST_LAB_DATABASE"):
+        Store(url="postgresql+nothing://localhost/none")
