@@ -24,7 +24,7 @@ from typing import Any
 import dask
 import psutil
 import sqlalchemy as sa
-from distributed import Client, Future, LocalCluster
+from distributed import Client, LocalCluster
 
 from mnist_core import tables, worker
 from mnist_core.events import from_message, pack_arrays
@@ -63,7 +63,7 @@ class _Task:
 
     run_id: str
     attempt: str
-    future: Future | None = None
+    future: Any = None
     worker: str | None = None
     commands: list[dict[str, Any]] = field(default_factory=list)
     resume: bool = False
@@ -331,7 +331,7 @@ class Engine:
             run_id, address = message.pop("run"), message.pop("worker")
             try:
                 self._note(run_id, address, message["kind"])
-                self.store.record(run_id, from_message(message))
+                self.store.record(run_id, from_message(message), address)
             except Exception:
                 log.exception("an event of run %s was not stored", run_id)
 
@@ -378,7 +378,7 @@ class Engine:
             return
         alive = {info.address for info in self.workers()}
         for task in tasks:
-            status = task.future.status if task.future is not None else "pending"
+            status = str(task.future.status) if task.future is not None else "pending"
             failed = status in ("error", "lost", "cancelled")
             gone = task.worker is not None and task.worker not in alive
             if task.worker is None and failed and task.tries < MAX_TRIES:

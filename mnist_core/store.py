@@ -232,14 +232,14 @@ class Store:
 
     # What happened
 
-    def record(self, run_id: str, event: Event) -> None:
-        """Keep an event, in one transaction with the run's new state.
+    def record(self, run_id: str, event: Event, worker: str | None = None) -> None:
+        """Keep an event, in one transaction with the run's new state; `worker` trains the run.
 
         Events of a run that has been deleted are dropped.
         """
         with self.transaction() as connection:
             if isinstance(event, Started):
-                self._record_started(connection, run_id, event)
+                self._record_started(connection, run_id, event, worker)
             elif isinstance(event, Steps):
                 self._record_steps(connection, run_id, event)
             elif isinstance(event, Epoch):
@@ -249,12 +249,15 @@ class Store:
             else:
                 self._record_end(connection, run_id, event)
 
-    def _record_started(self, connection: sa.Connection, run_id: str, event: Started) -> None:
+    def _record_started(
+        self, connection: sa.Connection, run_id: str, event: Started, worker: str | None
+    ) -> None:
         latest: dict[str, Any] = {"step": event.step} if event.step else {"step": 0, "epoch": 0}
         self._update(
             connection,
             run_id,
             status="running",
+            worker=worker,
             message="",
             interrupted=False,
             attempt=tables.runs.c.attempt + 1,
