@@ -112,7 +112,13 @@ def test_going_on_drops_what_will_be_repeated(store: Store) -> None:
     store.record(run_id, steps_event(4, [66, 55]))
     for reading in (store, reader):
         metrics = reading.steps(run_id)
-        assert metrics.loss.tolist() == [9, 8, 7, 66, 55] and metrics.step.tolist() == [1, 2, 3, 4, 5]
+        assert metrics.loss.tolist() == [9, 8, 7, 66, 55] and metrics.step.tolist() == [
+            1,
+            2,
+            3,
+            4,
+            5,
+        ]
     assert [s.step for s in store.snapshots(run_id)] == [3] and store.epochs(run_id) == []
     reader.close()
 

@@ -1,0 +1,81 @@
+# `make app` opens MNIST Lab in the browser; `make test` runs every check; `make help` lists the rest.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Another interpreter: make app PYTHON=/path/to/python3.12
+PYTHON ?= python3
+PORT ?= 8501
+
+SUPPORTED := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# What a person must see of an installation is its errors, not that its cache is cold.
+export PIP_NO_WARN_SCRIPT_LOCATION := 1
+
+.PHONY: help app test lint format model bench browser install install-dev clean
+.SILENT:
+
+help:
+	echo "make app     open MNIST Lab in the browser (the first time it installs what it needs)"
+	echo "make test    lint, then every test, the browser's included"
+	echo "make lint    ruff and mypy"
+	echo "make format  put the code in ruff's form"
+	echo "make model   train the model that ships in models/ again"
+	echo "make bench   list the benchmarks; make bench NAME=train runs one"
+	echo "make clean   remove $(VENV) and the tools' caches"
+
+app: install
+	echo "MNIST Lab: http://localhost:$(PORT) (end it with Ctrl+C)"
+	exec $(BIN)/streamlit run app.py --server.port $(PORT) --server.showEmailPrompt false
+
+test: install-dev browser lint
+	$(BIN)/python -m pytest
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet . \
+		|| { $(BIN)/ruff format --check .; echo "Run “make format”."; exit 1; }
+	$(BIN)/mypy
+
+format: install-dev
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+model: install
+	$(BIN)/python -m mnist_core.default_model
+
+bench: install
+	$(BIN)/python -m benchmarks $(or $(NAME),--list) $(ARGS)
+
+browser: install-dev
+	$(BIN)/python -m tests.e2e.browser
+
+install: $(VENV)/installed
+install-dev: $(VENV)/installed-dev
+
+# The first interpreter that TensorFlow has a wheel for; the one named by PYTHON comes first.
+$(BIN)/python:
+	for candidate in $(PYTHON) python3.13 python3.12 python3.11; do \
+		if $$candidate -c "$(SUPPORTED)" 2>/dev/null; then \
+			echo "Making $(VENV) with $$($$candidate --version) ..."; \
+			$$candidate -m venv --clear $(VENV) && exit 0; \
+			echo "The environment could not be made. On Debian and Ubuntu this helps: apt install python3-venv"; \
+			exit 1; \
+		fi; \
+	done; \
+	echo "MNIST Lab needs Python 3.11, 3.12 or 3.13 (TensorFlow has no build for others)."; \
+	echo "Found here: $$($(PYTHON) --version 2>&1 | head -n 1)."; \
+	echo "Install one of these, or name it: make app PYTHON=/path/to/python3.12"; \
+	exit 1
+
+$(VENV)/installed: requirements.txt constraints.txt | $(BIN)/python
+	echo "Installing what MNIST Lab needs into $(VENV): about 450 MB to download, a few minutes, only this once ..."
+	$(PIP) install --requirement requirements.txt
+	touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	echo "Installing the test tools into $(VENV) ..."
+	$(PIP) install --requirement requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

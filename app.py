@@ -1,0 +1,17 @@
+"""MNIST Lab: train real neural networks on real digits, and look at how they learn."""
+
+import streamlit as st
+
+st.session_state.inside_app = True
+st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
+
+st.navigation(
+    [
+        st.Page("pages/learn.py", title="Learn", icon=":material/school:", default=True),
+        st.Page(
+            "pages/train.py", title="Train", icon=":material/model_training:", url_path="train"
+        ),
+        st.Page("pages/draw.py", title="Draw", icon=":material/draw:", url_path="draw"),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,1 @@
+"""Measurements of MNIST Lab: `python -m benchmarks --list`, `python -m benchmarks NAME`."""

@@ -1,0 +1,402 @@
+"""Loss and accuracy over the steps of one or several runs."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from mnist_core.curves import decimate, smooth
+from mnist_core.figures.template import (
+    GRID,
+    GROUND,
+    QUIET,
+    TEMPLATE,
+    TEXT_SIZE,
+    WARNING,
+    colour,
+    title,
+)
+
+Floats = npt.NDArray[np.float64]
+Metric = Literal["loss", "accuracy"]
+
+HEIGHT = 340
+LEGEND_ROW = 24  # pixels
+POINTS = 600  # of one line: more than a chart has pixel columns to show apart
+ALL_POINTS = 1500  # of all lines, so that a figure with many runs stays as light
+EPOCH_MARKS = 10
+FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "pentagon", "star", "hexagon")
+
+
+@dataclass(frozen=True)
+class RunCurves:
+    """What one run has recorded.
+
+    `step`, `loss` and `accuracy` are rows of equal length, one entry a training step and
+    accuracy in [0, 1]. `epoch_steps` are the steps at which epochs ended, `val_loss` and
+    `val_accuracy` their validation values: None where there is none, empty for none at all.
+    """
+
+    name: str
+    step: npt.ArrayLike
+    loss: npt.ArrayLike
+    accuracy: npt.ArrayLike
+    epoch_steps: Sequence[int] = ()
+    val_loss: Sequence[float | None] = ()
+    val_accuracy: Sequence[float | None] = ()
+    running: bool = False
+
+
+def loss_chart(
+    runs: Sequence[RunCurves],
+    *,
+    log_y: bool = False,
+    smoothing: float = 0.0,
+    height: int = HEIGHT,
+    uirevision: str = "loss",
+) -> go.Figure:
+    """Loss of each step and of validation after each epoch; `height` in pixels.
+
+    A reader's zoom lasts as long as `uirevision` and `log_y` stay the same.
+    """
+    return _chart(runs, "loss", log_y, smoothing, height, uirevision)
+
+
+def accuracy_chart(
+    runs: Sequence[RunCurves],
+    *,
+    log_y: bool = False,
+    smoothing: float = 0.0,
+    height: int = HEIGHT,
+    uirevision: str = "accuracy",
+) -> go.Figure:
+    """Accuracy of each step and of validation after each epoch; `height` in pixels.
+
+    With `log_y` the error, 1 − accuracy, on a logarithmic axis: 99 % and 99.5 % are as far
+    apart as 98 % and 99 %. A batch without a mistake is then drawn at half the smallest error
+    there is, because a logarithmic axis has no zero; its hover text says 100 %.
+    """
+    return _chart(runs, "accuracy", log_y, smoothing, height, uirevision)
+
+
+def _chart(
+    runs: Sequence[RunCurves],
+    metric: Metric,
+    log_y: bool,
+    smoothing: float,
+    height: int,
+    uirevision: str,
+) -> go.Figure:
+    lines = [_Line(run, metric, index, log_y) for index, run in enumerate(runs)]
+    traces_a_run = 2 if smoothing else 1
+    limit = int(np.clip(ALL_POINTS // max(1, len(lines) * traces_a_run), 100, POINTS))
+    traces: list[dict[str, Any]] = []
+    for line in lines:
+        traces += line.training(smoothing, limit)
+    for line in lines:  # above all training lines
+        traces += line.validation()
+    heading = {"loss": "Loss", "accuracy": "Error" if log_y else "Accuracy"}[metric]
+    rows = -(-(len(lines) + 2) // 2) if len(lines) > 1 else 0  # two entries a row fit a phone
+    figure = go.Figure()
+    figure.update_layout(
+        template=TEMPLATE,
+        height=height + LEGEND_ROW * rows,
+        margin={"b": 50 + LEGEND_ROW * rows},
+        title=title(heading + (" · log" if log_y else "")),
+        uirevision=f"{uirevision}-{metric}-{log_y}",
+        legend=_legend(rows, height),
+        shapes=_epoch_marks(runs) + [line.divergence_mark() for line in lines if line.broken],
+        annotations=[line.divergence_words() for line in lines if line.broken],
+        xaxis=_x_axis(lines),
+        yaxis=_y_axis(lines, metric, log_y),
+    )
+    return figure.add_traces(traces + _key(lines, smoothing))
+
+
+class _Line:
+    """One run's curve of one metric, as numbers to draw and numbers to tell."""
+
+    def __init__(self, run: RunCurves, metric: Metric, index: int, log_y: bool) -> None:
+        self.index, self.name = index, html.escape(run.name)
+        self.metric, self.log_y = metric, log_y
+        self.colour, self.symbol = colour(index), SYMBOLS[index % len(SYMBOLS)]
+        self.group = f"run-{index}"
+        self.step = np.asarray(run.step, np.int64)
+        self.told: Floats = np.asarray(getattr(run, metric), np.float64)
+        losses = np.asarray(run.loss, np.float64)
+        broken = np.flatnonzero(~np.isfinite(losses))
+        self.broken = int(self.step[broken[0]]) if len(broken) else None
+        self.epoch_steps = np.asarray(run.epoch_steps, np.int64)
+        values = getattr(run, f"val_{metric}")
+        known = [(s, v) for s, v in zip(run.epoch_steps, values, strict=False) if v is not None]
+        self.val_step = np.array([s for s, _ in known], np.int64)
+        self.val_told = np.array([v for _, v in known], np.float64)
+        smallest = self._errors() if metric == "accuracy" and log_y else None
+        self.floor = float(smallest.min()) / 2 if smallest is not None and len(smallest) else 1e-4
+
+    def _errors(self) -> Floats:
+        errors = 1 - np.concatenate([self.told, self.val_told])
+        return errors[np.isfinite(errors) & (errors > 1e-7)]
+
+    def drawn(self, told: Floats) -> Floats:
+        """Where values are drawn: themselves, or what a logarithmic axis can show of them."""
+        if self.metric == "accuracy" and self.log_y:
+            return np.where(np.isfinite(told), np.maximum(1 - told, self.floor), np.nan)
+        shown = np.isfinite(told) & ((told > 0) | (not self.log_y))
+        return np.where(shown, told, np.nan)
+
+    def highest(self) -> float:
+        """The largest finite value, 0 when there is none."""
+        values = np.concatenate([self.told, self.val_told])
+        return float(values[np.isfinite(values)].max(initial=0.0))
+
+    def epochs(self, step: npt.NDArray[np.int64]) -> Floats:
+        """The epoch (from 1) each step belongs to: 1 during the first."""
+        return np.asarray(np.searchsorted(self.epoch_steps, step) + 1, np.float64)
+
+    def training(self, smoothing: float, limit: int) -> list[dict[str, Any]]:
+        base = {"mode": "lines", "legendgroup": self.group, "name": self.name}
+        trace = {
+            **base,
+            **self._points(self.told, smooth(self.told, smoothing), limit, smoothing),
+            "uid": f"{self.group}-train",
+            "line": {"color": self.colour, "width": 2.6 if smoothing else 1.6},
+            "showlegend": False,
+        }
+        if not smoothing:
+            return [trace]
+        step, drawn = decimate(self.step, self.drawn(self.told), limit)
+        raw = {
+            **base,
+            "uid": f"{self.group}-raw",
+            "x": step.astype(np.int32),
+            "y": drawn.astype(np.float32),
+            "line": {"color": self.colour, "width": 1},
+            "opacity": 0.32,
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
+        return [raw, trace]
+
+    def _points(self, told: Floats, line: Floats, limit: int, smoothing: float) -> dict[str, Any]:
+        """Points of the training line; hover tells the step's own value, and the average."""
+        position, drawn = decimate(np.arange(len(line)), self.drawn(line), limit)
+        step = self.step[position]
+        columns = [told[position], self.epochs(step)]
+        columns += [line[position]] if smoothing else []
+        average = f"<br>average {self._format('customdata[2]')}" if smoothing else ""
+        return {
+            "x": step.astype(np.int32),
+            "y": drawn.astype(np.float32),
+            "customdata": np.stack(columns, axis=1).astype(np.float32),
+            "hovertemplate": (
+                f"<b>{self.name}</b> · training<br>step %{{x:,}} · epoch %{{customdata[1]:.0f}}"
+                f"<br>{self.metric} <b>{self._format('customdata[0]')}</b>{average}<extra></extra>"
+            ),
+        }
+
+    def _format(self, field: str) -> str:
+        return f"%{{{field}:{'.2%' if self.metric == 'accuracy' else '.5~g'}}}"
+
+    def validation(self) -> list[dict[str, Any]]:
+        if not len(self.val_step):
+            return []
+        return [
+            {
+                "uid": f"{self.group}-val",
+                "mode": "lines+markers",
+                "legendgroup": self.group,
+                "name": f"{self.name} · validation",
+                "showlegend": False,
+                "x": self.val_step.astype(np.int32),
+                "y": self.drawn(self.val_told),
+                "customdata": np.stack([self.val_told, self.epochs(self.val_step)], axis=1),
+                "line": {"color": self.colour, "width": 2.2, "dash": "8px,5px"},
+                "marker": {
+                    "symbol": self.symbol,
+                    "size": 11,
+                    "color": self.colour,
+                    "line": {"color": "rgba(255,255,255,0.9)", "width": 1.5},
+                },
+                "hovertemplate": (
+                    f"<b>{self.name}</b> · validation<br>step %{{x:,}} · "
+                    f"after epoch %{{customdata[1]:.0f}}<br>{self.metric} "
+                    f"<b>{self._format('customdata[0]')}</b><extra></extra>"
+                ),
+            }
+        ]
+
+    def divergence_mark(self) -> dict[str, Any]:
+        """A line at the step from which on the loss is not a number."""
+        return {
+            "type": "line",
+            "x0": self.broken,
+            "x1": self.broken,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": WARNING, "width": 2, "dash": "dash"},
+        }
+
+    def divergence_words(self) -> dict[str, Any]:
+        """What that line means, on its emptier side."""
+        right = (self.broken or 0) < 0.5 * int(self.step[-1])
+        name = "" if self.index == 0 else f"{self.name} "
+        return {
+            "text": f"<b>{name}diverged at step {self.broken:,}</b>",
+            "hovertext": "The loss is not a number (NaN) from this step on.",
+            "x": self.broken,
+            "xanchor": "left" if right else "right",
+            "xshift": 6 if right else -6,
+            "yref": "paper",
+            "y": 0.6 - 0.14 * self.index,
+            "showarrow": False,
+            "font": {"color": WARNING},
+            "bgcolor": GROUND,
+            "borderpad": 3,
+        }
+
+
+def _key(lines: Sequence[_Line], smoothing: float) -> list[dict[str, Any]]:
+    """The legend's entries: what the kinds of line mean, and which colour is which run."""
+
+    def entry(name: str, colour: str, dash: str, symbol: str, group: str) -> dict[str, Any]:
+        return {
+            "uid": f"key-{group}-{dash}",
+            "x": [None],
+            "y": [None],
+            "name": name,
+            "legendgroup": group,
+            "mode": "lines+markers" if symbol else "lines",
+            "line": {"color": colour, "dash": dash, "width": 2.6},
+            "marker": {"symbol": symbol or "circle", "size": 10, "color": colour},
+            "hoverinfo": "skip",
+        }
+
+    single = len(lines) == 1
+    tone = lines[0].colour if single else QUIET
+    group = lines[0].group if single else "kinds"
+    training = "training (average)" if smoothing else "training"
+    kinds = [entry(training, tone, "solid", "", f"{group}-a" if single else group)]
+    if any(len(line.val_step) for line in lines):
+        symbol = lines[0].symbol if single else "circle"
+        kinds.append(entry("validation", tone, "8px,5px", symbol, f"{group}-b"))
+    if not lines:
+        return []
+    if single:
+        return kinds
+    return [
+        entry(line.name, line.colour, "solid", line.symbol, line.group) for line in lines
+    ] + kinds
+
+
+def _legend(rows: int, height: int) -> dict[str, Any]:
+    """Beside the heading for one run, else under the plot in `rows` rows kept free for it."""
+    place: dict[str, Any] = {"y": 1, "yanchor": "top", "yref": "container", "x": 0.27}
+    if rows:
+        place = {"y": -54 / (height - 98), "yanchor": "top", "yref": "paper", "x": 0}
+    return {
+        **place,
+        "xanchor": "left",
+        "xref": "container",
+        "orientation": "h",
+        "maxheight": LEGEND_ROW * max(1, rows) + 20,
+        "bgcolor": "rgba(0,0,0,0)",
+        "font": {"size": TEXT_SIZE - 1},
+        "itemwidth": 34,
+        "tracegroupgap": 0,
+    }
+
+
+def _epoch_marks(runs: Sequence[RunCurves]) -> list[dict[str, Any]]:
+    """Vertical lines at ends of epochs of the first run; of many, every second, fifth, …."""
+    if not runs or not len(runs[0].epoch_steps):
+        return []
+    ends = list(runs[0].epoch_steps)
+    every = next(n for n in (1, 2, 5, 10, 20, 50, 100, 1000, len(ends)) if len(ends) / n <= 10)
+    return [
+        {
+            "type": "line",
+            "x0": int(ends[number - 1]),
+            "x1": int(ends[number - 1]),
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "layer": "below",
+            "line": {"color": GRID, "width": 1.5, "dash": "dot"},
+            "label": {
+                "text": f"epoch {number}" if number == every else str(number),
+                "textposition": "end",
+                "textangle": 0,
+                "xanchor": "right",
+                "yanchor": "bottom",
+                "padding": 2,
+                "font": {"size": TEXT_SIZE - 3, "color": QUIET},
+            },
+        }
+        for number in range(every, len(ends) + 1, every)
+    ]
+
+
+def _x_axis(lines: Sequence[_Line]) -> dict[str, Any]:
+    last = max((int(line.step[-1]) for line in lines if len(line.step)), default=0)
+    # A little air at the right, so that a validation mark at the very end is whole.
+    scale = _scale(0, max(100, last) * 1.015, bool(last))
+    return {"title": {"text": "training step"}, "tickformat": ",d", "nticks": 8, **scale}
+
+
+def _y_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> dict[str, Any]:
+    seen = any(np.isfinite(line.told).any() for line in lines)
+    if log_y:
+        axis: dict[str, Any] = {"type": "log", "tickformat": "~g" if metric == "loss" else "~%"}
+        if not seen or _decades(lines) < 4.5:
+            axis["dtick"] = "D2"  # ticks at 1, 2 and 5; Plotly's own choice crowds two decades
+        return axis if seen else {**axis, "range": [-2, 0.5 if metric == "loss" else 0]}
+    if metric == "loss":
+        highest = max((line.highest() for line in lines), default=0.0) or 2.5
+        # A little below zero, so that a mark at zero is whole.
+        return {**_scale(-0.03 * highest, 1.04 * highest, seen), "tickformat": "~g"}
+    floor = _accuracy_floor(lines)
+    scale = _scale(floor, 1 + 0.015 * (1 - floor), seen)
+    return {**scale, "tickformat": ".0%" if floor < 0.95 else ".1%"}
+
+
+def _decades(lines: Sequence[_Line]) -> float:
+    """How many powers of ten the values on a logarithmic axis span."""
+    drawn = np.concatenate(
+        [line.drawn(np.concatenate([line.told, line.val_told])) for line in lines]
+    )
+    drawn = drawn[np.isfinite(drawn)]
+    return float(np.log10(drawn.max() / drawn.min())) if len(drawn) else 0.0
+
+
+def _scale(low: float, high: float, seen: bool) -> dict[str, Any]:
+    """An axis from `low` to `high`, until the reader zooms.
+
+    Given as the bounds of Plotly's own choice: a `range` that differs from the one before
+    would win over the reader's zoom, whatever `uirevision` says. Plotly chooses nothing while
+    there is no data, so that then it has to be the range.
+    """
+    if not seen:
+        return {"range": [low, high]}
+    return {"autorangeoptions": {"minallowed": low, "maxallowed": high}}
+
+
+def _accuracy_floor(lines: Sequence[_Line]) -> float:
+    """The lower end of the accuracy axis: nearly everything after the first steps is above."""
+    floors = []
+    for line in lines:
+        averaged = smooth(line.told, 0.9)[len(line.told) // 20 :]
+        values = averaged[np.isfinite(averaged)]
+        if len(values):
+            floors.append(float(np.quantile(values, 0.03)))
+        floors += [float(value) for value in line.val_told if np.isfinite(value)]
+    lowest = min(floors, default=0.0)
+    return max(floor for floor in FLOORS if floor <= max(lowest - 0.005, 0.0))

@@ -1,0 +1,123 @@
+// Draws a Plotly figure in place. st.plotly_chart makes a new chart for each new figure, which
+// blinks and forgets the zoom; here one chart lives as long as its element and is only updated.
+
+// Streamlit's own script tells where the app is served from, whatever the page's path.
+const script = document.querySelector('script[src*="static/js/"]');
+const base = script ? new URL("../../", script.src) : new URL("./", document.baseURI);
+
+const charts = new WeakMap();
+const calls = new WeakMap();
+let plotly;
+
+function loadPlotly(path) {
+  plotly ??= new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(window.Plotly);
+    const tag = document.createElement("script");
+    tag.src = new URL(path, base);
+    tag.onload = () => resolve(window.Plotly);
+    tag.onerror = () => {
+      plotly = undefined;
+      tag.remove();
+      reject(new Error("The chart library did not arrive. Reload the page."));
+    };
+    document.head.append(tag);
+  });
+  return plotly;
+}
+
+function isDark(colour) {
+  const paint = document.createElement("canvas").getContext("2d");
+  paint.fillStyle = colour;
+  paint.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = paint.getImageData(0, 0, 1, 1).data;
+  return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+}
+
+// Series colours come for a light page and have twins for a dark one; text and ground are
+// those of the page's theme.
+function themed(data, element) {
+  const style = getComputedStyle(element);
+  const theme = (name) => style.getPropertyValue(name).trim();
+  const text = theme("--st-text-color");
+  let json = data.figure;
+  if (isDark(theme("--st-background-color"))) {
+    for (const [light, dark] of Object.entries(data.dark)) json = json.replaceAll(light, dark);
+  }
+  const figure = JSON.parse(json);
+  const layout = figure.layout;
+  layout.font = { ...layout.font, color: text, family: theme("--st-font") };
+  layout.hoverlabel = {
+    ...layout.hoverlabel,
+    bgcolor: theme("--st-background-color"),
+    bordercolor: theme("--st-border-color"),
+    font: { ...layout.hoverlabel?.font, color: text, family: theme("--st-font") },
+  };
+  // On a touch screen a finger that moves over the chart scrolls the page.
+  if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
+  // Without zoom there is nothing to press.
+  const config = { ...data.config, displayModeBar: layout.dragmode === false ? false : "hover" };
+  return { ...figure, config };
+}
+
+async function draw(chart, Plotly) {
+  if (chart.busy || !chart.next || chart.element._dragging) return;
+  const { data, host } = chart.next;
+  const width = chart.element.clientWidth;
+  if (!width) return; // in a hidden tab; the observer calls again when it is shown
+  chart.busy = true;
+  chart.next = undefined;
+  try {
+    const figure = themed(data, host);
+    figure.layout.width = width;
+    await Plotly.react(chart.element, figure.data, figure.layout, figure.config);
+    chart.drawn = { data, host };
+  } finally {
+    chart.busy = false;
+  }
+  if (chart.next) await draw(chart, Plotly);
+}
+
+function open(host, Plotly) {
+  const element = document.createElement("div");
+  element.style.width = "100%";
+  host.replaceChildren(element);
+  const chart = { element };
+  // A redraw in the middle of a drag would end it, so that updates wait for the mouse.
+  chart.released = () => setTimeout(() => draw(chart, Plotly));
+  window.addEventListener("pointerup", chart.released);
+  chart.sizes = new ResizeObserver(() => {
+    if (chart.drawn && element.clientWidth === element._fullLayout?.width) return;
+    chart.next ??= chart.drawn;
+    draw(chart, Plotly);
+  });
+  chart.sizes.observe(element);
+  charts.set(host, chart);
+  return chart;
+}
+
+function close(host, call, Plotly) {
+  const chart = charts.get(host);
+  if (!chart || calls.get(host) !== call) return;
+  charts.delete(host);
+  chart.sizes.disconnect();
+  window.removeEventListener("pointerup", chart.released);
+  Plotly.purge(chart.element);
+}
+
+// Streamlit calls this for each new figure and each change of theme. It calls the function
+// returned when the element goes away, but also when a newer call overtakes this one: only
+// what the newest call returned may close the chart.
+export default async function ({ data, parentElement }) {
+  const host = parentElement.querySelector(".live-figure") ?? parentElement;
+  const call = {};
+  calls.set(host, call);
+  host.setAttribute("role", "figure");
+  host.setAttribute("aria-label", data.alt);
+  const Plotly = await loadPlotly(data.plotly);
+  if (calls.get(host) === call) {
+    const chart = charts.get(host) ?? open(host, Plotly);
+    chart.next = { data, host };
+    await draw(chart, Plotly);
+  }
+  return () => close(host, call, Plotly);
+}

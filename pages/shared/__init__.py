@@ -1,0 +1,1 @@
+"""What more than one page, or more than one part of a page, uses."""

@@ -1,0 +1,105 @@
+"""The experiment being composed in this session: edited by widgets, mirrored in the URL.
+
+The draft is plain nested dicts, because it may be wrong for a moment; `experiment` says whether
+it holds together. Widgets call `edit` and `edit_layers` from their callbacks.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import streamlit as st
+
+from mnist_core import PRESETS, Experiment, ExperimentError, Problem
+from mnist_core.layers import LAYER_CLASSES
+
+FIRST_PRESET = "cnn"
+# Parameters of the page itself, which are no part of an experiment.
+PAGE_PARAMETERS = ("run", "embed", "embed_options")
+
+Draft = dict[str, Any]
+Path = tuple[str | int, ...]
+
+
+def load() -> None:
+    """Make sure there is a draft: from the URL when it brings a new one, else the session's."""
+    state = st.session_state
+    query = {k: v for k, v in st.query_params.to_dict().items() if k not in PAGE_PARAMETERS}
+    if query and query != state.get("draft_query"):
+        state.draft_query = query
+        try:
+            replace(Experiment.from_query(query))
+        except ExperimentError as error:
+            state.link_error = str(error)
+    if "draft" not in state:
+        replace(PRESETS[FIRST_PRESET])
+
+
+def replace(experiment: Experiment) -> None:
+    """Start over from `experiment`; all widgets show its values."""
+    st.session_state.draft = experiment.model_dump(mode="json")
+    renew_widgets()
+
+
+def renew_widgets() -> None:
+    """Give the draft's widgets new keys, so that they show the draft and not their own memory."""
+    st.session_state.draft_version = st.session_state.get("draft_version", 0) + 1
+
+
+def experiment() -> tuple[Experiment | None, tuple[Problem, ...]]:
+    """The draft as an experiment, or None and what is wrong with it."""
+    try:
+        return Experiment.parse(st.session_state.draft), ()
+    except ExperimentError as error:
+        return None, error.problems
+
+
+def show_in_url(valid: Experiment) -> None:
+    """Put the experiment into the address bar, so that the link can be copied."""
+    query = dict(parse_qsl(valid.to_query(), keep_blank_values=True))
+    kept = {k: v for k, v in st.query_params.to_dict().items() if k in PAGE_PARAMETERS}
+    st.session_state.draft_query = query
+    if st.query_params.to_dict() != query | kept:
+        st.query_params.from_dict(query | kept)
+
+
+def preset_name() -> str | None:
+    """The preset that the draft equals, if any."""
+    current, _ = experiment()
+    return next((name for name, preset in PRESETS.items() if preset == current), None)
+
+
+def value(path: Path) -> Any:
+    """The draft's value at `path`, e.g. ("network", "layers", 0, "units")."""
+    place: Any = st.session_state.draft
+    for part in path:
+        place = place[part]
+    return place
+
+
+def key(path: Path) -> str:
+    """The widget key for the value at `path`."""
+    return f"draft-{st.session_state.draft_version}-" + "-".join(map(str, path))
+
+
+def edit(path: Path, convert: Callable[[Any], Any] | None = None) -> None:
+    """Callback: take over what the widget for `path` now says."""
+    new = st.session_state[key(path)]
+    value(path[:-1])[path[-1]] = convert(new) if convert else new
+
+
+def edit_layers(change: Callable[[list[Draft]], None]) -> None:
+    """Callback: change the list of layers in place."""
+    layers = copy.deepcopy(st.session_state.draft["network"]["layers"])
+    change(layers)
+    st.session_state.draft["network"]["layers"] = layers
+    renew_widgets()
+
+
+def new_layer(kind: str) -> Draft:
+    """A layer of `kind` with sensible first values."""
+    required = {"dense": {"units": 64}, "conv": {"filters": 16}}
+    return LAYER_CLASSES[kind](**required.get(kind, {})).model_dump(mode="json")

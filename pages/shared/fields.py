@@ -1,0 +1,84 @@
+"""Widgets that edit one value of the draft each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.shared import draft
+
+
+def whole(label: str, path: draft.Path, low: int, high: int, tip: str | None = None) -> None:
+    """A whole number; empty when the draft's value is None."""
+    st.number_input(
+        label,
+        low,
+        high,
+        value=draft.value(path),
+        step=1,
+        help=tip,
+        **_wiring(path),
+    )
+
+
+def real(
+    label: str, path: draft.Path, low: float, high: float, step: float, tip: str | None = None
+) -> None:
+    """A number; empty when the draft's value is None."""
+    current = draft.value(path)
+    st.number_input(
+        label,
+        low,
+        high,
+        value=None if current is None else float(current),
+        step=step,
+        format="%g",
+        help=tip,
+        **_wiring(path),
+    )
+
+
+def slide(
+    label: str, path: draft.Path, low: float, high: float, step: float, tip: str | None = None
+) -> None:
+    """A number on a slider."""
+    current = float(draft.value(path))
+    st.slider(label, low, high, value=current, step=step, help=tip, **_wiring(path))
+
+
+def pick(label: str, path: draft.Path, options: Sequence[Any], tip: str | None = None) -> None:
+    """One of some numbers on a slider; the draft's own value joins them."""
+    current = draft.value(path)
+    choices = sorted({*options, current})
+    st.select_slider(
+        label,
+        choices,
+        value=current,
+        format_func=lambda number: f"{number:g}",
+        help=tip,
+        **_wiring(path),
+    )
+
+
+def choose(
+    label: str,
+    path: draft.Path,
+    options: Sequence[str],
+    tip: str | None = None,
+    show: Callable[[str], str] = lambda name: name.replace("_", " "),
+) -> None:
+    """One of some names."""
+    st.selectbox(
+        label,
+        options,
+        index=list(options).index(draft.value(path)),
+        format_func=show,
+        help=tip,
+        **_wiring(path),
+    )
+
+
+def _wiring(path: draft.Path) -> dict[str, Any]:
+    return {"key": draft.key(path), "on_change": draft.edit, "args": (path,)}

@@ -1,0 +1,274 @@
+"""A run as it goes on: its status, controls, curves and what they say. Reads the store only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from mnist_core import Experiment
+from mnist_core.advice import advise
+from mnist_core.engine import Engine
+from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
+from mnist_core.store import Run, Store
+from pages.shared.live_figure import live_figure
+
+REFRESH_SECONDS = 0.4
+MAX_OVERLAYS = 6
+ICONS = {
+    "queued": ":material/hourglass_top:",
+    "running": ":material/play_circle:",
+    "paused": ":material/pause_circle:",
+    "finished": ":material/check_circle:",
+    "stopped": ":material/stop_circle:",
+    "failed": ":material/error:",
+}
+COLOURS = {
+    "queued": "gray",
+    "running": "blue",
+    "paused": "orange",
+    "finished": "green",
+    "stopped": "gray",
+    "failed": "red",
+}
+ENDED = {
+    "epochs": "",
+    "minutes": "its minutes were up",
+    "target": "it reached the target accuracy",
+    "no improvement": "the validation loss no longer improved",
+}
+
+
+def live_run(
+    store: Store,
+    engine: Engine,
+    run_id: str,
+    others: list[str],
+    try_out: Callable[[Experiment], None],
+) -> None:
+    """Show the run, and go on refreshing while it is active. `try_out` starts an experiment."""
+    run = store.run(run_id)
+    active = run is not None and run.active
+    panel = st.fragment(_panel, run_every=REFRESH_SECONDS if active else None)
+    panel(store, engine, run_id, others, try_out, active)
+
+
+def _panel(
+    store: Store,
+    engine: Engine,
+    run_id: str,
+    others: list[str],
+    try_out: Callable[[Experiment], None],
+    was_active: bool,
+) -> None:
+    run = store.run(run_id)
+    if run is None:
+        st.info("This run has been deleted. Start another one.", icon=":material/delete:")
+        return
+    if was_active != (run.active) or st.session_state.get("shown_run") != run_id:
+        st.rerun()  # refreshing starts and ends with the run, or another run is shown now
+    _status(run, engine)
+    _controls(run, engine)
+    _numbers(run)
+    _charts(store, run, others)
+    _advice(store, run, try_out)
+
+
+def _status(run: Run, engine: Engine) -> None:
+    with st.container(key="training_status"):
+        st.markdown(
+            f":{COLOURS[run.status]}[{ICONS[run.status]} **{run.status}**] {status_words(run)}"
+        )
+    if run.status == "queued":
+        _queued(run, engine)
+    elif run.total_steps:
+        st.progress(min(1.0, run.step / run.total_steps))
+    if run.message and run.status in ("failed", "stopped"):
+        box = st.error if run.status == "failed" else st.warning
+        box(run.message, icon=ICONS[run.status])
+
+
+def status_words(run: Run) -> str:
+    """Where the run stands, without its status: "epoch 2 of 5 · step 512 of 2,110 · …"."""
+    parts = []
+    if run.total_steps:
+        parts.append(f"epoch {run.epoch} of {run.epochs}")
+        parts.append(f"step {run.step:,} of {run.total_steps:,}")
+    if run.status == "running":
+        if run.images_per_second:
+            parts.append(f"{run.images_per_second:,.0f} images/s")
+        if run.seconds_left is not None:
+            parts.append(f"{clock(run.seconds_left)} left")
+    elif run.seconds:
+        parts.append(f"{clock(run.seconds)} of training")
+    return " · ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """A duration for people: "8 s", "2 min 5 s", "1 h 3 min"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _queued(run: Run, engine: Engine) -> None:
+    ahead = engine.position(run.id)
+    if ahead:
+        runs = "run is" if ahead == 1 else "runs are"
+        st.caption(f"{ahead} {runs} ahead of this one; it starts by itself.")
+    elif not engine.ready():
+        st.caption("The training process is starting and loads TensorFlow: a few seconds.")
+    else:
+        st.caption("It starts now: the network is being built and compiled.")
+
+
+def _controls(run: Run, engine: Engine) -> None:
+    active = run.active
+    with st.container(horizontal=True, gap="small"):
+        paused = run.status == "paused"
+        if active:
+            st.button(
+                "Resume" if paused else "Pause",
+                key="pause_training",
+                icon=":material/play_arrow:" if paused else ":material/pause:",
+                disabled=run.status == "queued",
+                on_click=engine.resume if paused else engine.pause,
+                args=(run.id,),
+            )
+            st.button(
+                "Stop",
+                key="stop_training",
+                icon=":material/stop:",
+                on_click=engine.stop,
+                args=(run.id,),
+            )
+            st.button(
+                "One step",
+                key="one_step",
+                icon=":material/skip_next:",
+                disabled=run.status == "queued",
+                help="Take a single step of gradient descent and pause.",
+                on_click=engine.send,
+                args=(run.id,),
+                kwargs={"step": 1},
+            )
+        _go_on_button(run, engine)
+        if active and run.status != "queued":
+            _while_it_runs(run, engine)
+
+
+def _go_on_button(run: Run, engine: Engine) -> None:
+    if run.active:
+        st.button(
+            "One epoch more",
+            key="one_epoch",
+            icon=":material/add:",
+            disabled=run.status == "queued",
+            on_click=engine.send,
+            args=(run.id,),
+            kwargs={"epochs": 1},
+        )
+        return
+    unfinished = run.step < run.total_steps
+    st.button(
+        "Go on" if unfinished else "One epoch more",
+        key="continue_training",
+        icon=":material/play_arrow:" if unfinished else ":material/add:",
+        disabled=run.step == 0,
+        help="Training goes on from the last weights that were kept.",
+        on_click=engine.continue_run,
+        args=(run.id,),
+        kwargs={"epochs": 0 if unfinished else 1},
+    )
+
+
+def _while_it_runs(run: Run, engine: Engine) -> None:
+    with st.popover("Speed", icon=":material/tune:"):
+        st.number_input(
+            "Learning rate now",
+            1e-6,
+            1000.0,
+            value=run.experiment.training.learning_rate,
+            step=run.experiment.training.learning_rate / 10,
+            format="%g",
+            key=f"live-rate-{run.id}",
+            help="Replaces the base learning rate from the next step on.",
+            on_change=lambda: engine.send(
+                run.id, learning_rate=st.session_state[f"live-rate-{run.id}"]
+            ),
+        )
+        st.slider(
+            "Slow motion: seconds a step",
+            0.0,
+            2.0,
+            step=0.1,
+            key=f"live-delay-{run.id}",
+            on_change=lambda: engine.send(run.id, delay=st.session_state[f"live-delay-{run.id}"]),
+        )
+
+
+def _numbers(run: Run) -> None:
+    def percent(value: float | None) -> str:
+        return "–" if value is None else f"{value:.2%}"
+
+    def number(value: float | None) -> str:
+        return "–" if value is None else f"{value:.3g}"
+
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Loss", number(run.loss), help="Of the latest batch.")
+        st.metric("Accuracy", percent(run.accuracy), help="Of the latest batch.")
+        st.metric("Validation", percent(run.val_accuracy), help="After the latest epoch.")
+        st.metric(
+            "Test",
+            percent(run.test_accuracy),
+            help="On 10,000 images that played no part in training, taken once at the end.",
+        )
+
+
+def _charts(store: Store, run: Run, others: list[str]) -> None:
+    charts = st.container()
+    with st.container(horizontal=True, gap="large", vertical_alignment="center"):
+        log_y = st.toggle("Logarithmic axes", key="log_axis")
+        smoothing = st.slider("Smoothing", 0.0, 0.99, value=0.9, step=0.01, key="smoothing")
+    shown = [run, *(other for name in others[:MAX_OVERLAYS] if (other := store.run(name)))]
+    curves = [_curves(store, item) for item in shown]
+    for draw, name in ((loss_chart, "Loss"), (accuracy_chart, "Accuracy")):
+        figure = draw(curves, log_y=log_y, smoothing=smoothing, uirevision=run.id)
+        with charts:
+            about = f"{name} of {run.name} over training steps"
+            live_figure(figure, f"{name.lower()}_chart", about)
+
+
+def _curves(store: Store, run: Run) -> RunCurves:
+    steps, epochs = store.steps(run.id), store.epochs(run.id)
+    return RunCurves(
+        name=run.name,
+        step=steps.step,
+        loss=steps.loss,
+        accuracy=steps.accuracy,
+        epoch_steps=[epoch.step for epoch in epochs],
+        val_loss=[epoch.val_loss for epoch in epochs],
+        val_accuracy=[epoch.val_accuracy for epoch in epochs],
+        running=run.active,
+    )
+
+
+def _advice(store: Store, run: Run, try_out: Callable[[Experiment], None]) -> None:
+    steps = store.steps(run.id)
+    val_loss = [epoch.val_loss for epoch in store.epochs(run.id)]
+    advice = advise(run.experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)
+    if advice is None:
+        return
+    with st.container(border=True, key="advice"):
+        st.markdown(f":material/lightbulb: {advice.finding}")
+        st.button(
+            advice.remedy,
+            key="take_advice",
+            icon=":material/build:",
+            help="Stops this run if it still goes on, and starts one with the change.",
+            on_click=try_out,
+            args=(advice.experiment,),
+        )

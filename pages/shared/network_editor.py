@@ -1,0 +1,150 @@
+"""The list of layers: add, remove, reorder, edit, each mistake beside its layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import streamlit as st
+
+from mnist_core import Problem
+from mnist_core.layers import TITLES, ActivationName, InitializerName
+from pages.shared import draft, fields
+
+ICONS = {
+    "dense": ":material/hub:",
+    "conv": ":material/blur_on:",
+    "max_pool": ":material/compress:",
+    "average_pool": ":material/compress:",
+    "batch_norm": ":material/equalizer:",
+    "activation": ":material/show_chart:",
+    "dropout": ":material/grain:",
+    "flatten": ":material/view_week:",
+    "global_average_pool": ":material/filter_center_focus:",
+}
+ACTIVATIONS = get_args(ActivationName)
+INITIALIZERS = get_args(InitializerName)
+
+
+def network_editor(problems: Sequence[Problem]) -> None:
+    """Show and edit the draft's layers, each of `problems` beside its layer."""
+    layers = st.session_state.draft["network"]["layers"]
+    for index, layer in enumerate(layers):
+        _layer_row(index, layer, len(layers))
+        for problem in problems:
+            if problem.layer == index:
+                st.error(problem.message, icon=":material/error:")
+                _offer_missing_layer(index, problem)
+    _add_layer(len(layers))
+    for problem in problems:
+        if problem.layer is None and problem.field in (None, "layers"):
+            st.error(problem.message, icon=":material/error:")
+            _offer_missing_layer(len(layers), problem)
+    fields.choose(
+        "Output layer starts from",
+        ("network", "output_initializer"),
+        INITIALIZERS,
+        tip="How the weights of the output layer are drawn before the first step.",
+    )
+
+
+def summary(layer: dict[str, Any]) -> str:
+    """A layer in a few words: "Convolution · 32 filters 3×3 · relu"."""
+    words = [TITLES[layer["kind"]].capitalize()]
+    if layer["kind"] == "dense":
+        words.append(f"{layer['units']} units")
+    elif layer["kind"] == "conv":
+        size = layer["kernel_size"]
+        words.append(f"{layer['filters']} filters {size}×{size}")
+    elif "pool_size" in layer:
+        words.append(f"{layer['pool_size']}×{layer['pool_size']}")
+    elif layer["kind"] == "dropout":
+        words.append(f"{layer['rate']:.0%}")
+    stride = layer.get("stride")
+    if stride and stride != 1:
+        words.append(f"stride {stride}")
+    if "activation" in layer:
+        words.append(layer["activation"].replace("_", " "))
+    return " · ".join(words)
+
+
+def _layer_row(index: int, layer: dict[str, Any], count: int) -> None:
+    with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
+        label = f"{index + 1}. {summary(layer)}"
+        with st.popover(label, icon=ICONS[layer["kind"]], width="stretch"):
+            _layer_fields(index, layer)
+        _move_button(index, index - 1, "arrow_upward", "Move up", index == 0)
+        _move_button(index, index + 1, "arrow_downward", "Move down", index == count - 1)
+        st.button(
+            "",
+            key=draft.key(("remove", index)),
+            icon=":material/delete:",
+            help=f"Remove layer {index + 1}",
+            type="tertiary",
+            on_click=draft.edit_layers,
+            args=(lambda layers: layers.pop(index),),
+        )
+
+
+def _move_button(index: int, target: int, icon: str, title: str, disabled: bool) -> None:
+    st.button(
+        "",
+        key=draft.key((icon, index)),
+        icon=f":material/{icon}:",
+        help=f"{title} layer {index + 1}",
+        type="tertiary",
+        disabled=disabled,
+        on_click=draft.edit_layers,
+        args=(lambda layers: layers.insert(target, layers.pop(index)),),
+    )
+
+
+def _layer_fields(index: int, layer: dict[str, Any]) -> None:
+    at: draft.Path = ("network", "layers", index)
+    kind = layer["kind"]
+    if kind == "dense":
+        fields.whole("Units", (*at, "units"), 1, 4096)
+    elif kind == "conv":
+        fields.whole("Filters", (*at, "filters"), 1, 512)
+        fields.whole("Kernel size", (*at, "kernel_size"), 1, 28)
+        fields.whole("Stride", (*at, "stride"), 1, 28)
+    elif kind in ("max_pool", "average_pool"):
+        fields.whole("Window size", (*at, "pool_size"), 1, 28)
+        fields.whole("Stride (empty: the window's size)", (*at, "stride"), 1, 28)
+    elif kind == "dropout":
+        fields.slide("Share of values set to zero", (*at, "rate"), 0.0, 0.95, 0.05)
+    if "padding" in layer:
+        fields.choose("Padding", (*at, "padding"), ("valid", "same"))
+    if "activation" in layer:
+        fields.choose("Activation", (*at, "activation"), ACTIVATIONS)
+    if "initializer" in layer:
+        fields.choose("Weights start from", (*at, "initializer"), INITIALIZERS)
+        for name in ("l1", "l2"):
+            fields.real(f"{name.upper()} penalty", (*at, name), 0.0, 1.0, 0.0001)
+    if kind in ("flatten", "global_average_pool", "batch_norm"):
+        st.caption("This layer has nothing to set.")
+
+
+def _add_layer(count: int) -> None:
+    with st.popover("Add a layer", icon=":material/add:", width="stretch"):
+        for kind, title in TITLES.items():
+            st.button(
+                title.capitalize(),
+                key=draft.key(("add", kind)),
+                icon=ICONS[kind],
+                type="tertiary",
+                on_click=draft.edit_layers,
+                args=(lambda layers, kind=kind: layers.append(draft.new_layer(kind)),),
+            )
+
+
+def _offer_missing_layer(index: int, problem: Problem) -> None:
+    kind = problem.missing_layer
+    if kind is not None:
+        st.button(
+            f"Add a {TITLES[kind]} layer here",
+            key=draft.key(("mend", index)),
+            icon=":material/build:",
+            on_click=draft.edit_layers,
+            args=(lambda layers: layers.insert(index, draft.new_layer(kind)),),
+        )

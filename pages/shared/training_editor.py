@@ -1,0 +1,120 @@
+"""How the network is trained: optimiser, batches, data, augmentation, stop conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+import streamlit as st
+
+from mnist_core import Problem
+from mnist_core.spec import OptimizerName, PrecisionName, ScheduleName
+from pages.shared import draft, fields
+
+LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
+BATCH_SIZES = [2**power for power in range(13)]
+OPTIMIZER_TITLES = {
+    "sgd": "SGD",
+    "momentum": "SGD with momentum",
+    "nesterov": "Nesterov momentum",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+    "adamw": "AdamW",
+}
+
+
+def training_editor(problems: Sequence[Problem]) -> None:
+    """Show and edit the draft's training settings, with what is wrong with them."""
+    fields.choose(
+        "Optimiser",
+        ("training", "optimizer"),
+        get_args(OptimizerName),
+        tip="How a gradient becomes a change of the weights.",
+        show=lambda name: OPTIMIZER_TITLES[name],
+    )
+    fields.pick(
+        "Learning rate",
+        ("training", "learning_rate"),
+        LEARNING_RATES,
+        tip="How far each step goes along the gradient. Too small: slow. Too large: it leaps.",
+    )
+    fields.choose(
+        "Learning-rate schedule",
+        ("training", "schedule"),
+        get_args(ScheduleName),
+        tip="How the learning rate changes over the run.",
+    )
+    fields.pick(
+        "Batch size",
+        ("training", "batch_size"),
+        BATCH_SIZES,
+        tip="How many images each step averages its gradient over.",
+    )
+    fields.whole(
+        "Epochs", ("training", "epochs"), 1, 200, tip="How often each training image is met."
+    )
+    fields.whole(
+        "Seed",
+        ("training", "seed"),
+        0,
+        999_999,
+        tip="Decides the first weights and the order of the images. Runs with the same seed "
+        "start from the same weights, so their difference comes from the settings.",
+    )
+    with st.expander("Data and regularisation", icon=":material/dataset:"):
+        _data()
+    with st.expander("Augmentation", icon=":material/auto_fix_high:"):
+        _augmentation()
+    with st.expander("Stop early", icon=":material/flag:"):
+        _stop_conditions()
+    for problem in problems:
+        if problem.layer is None and problem.field not in (None, "layers"):
+            st.error(problem.message, icon=":material/error:")
+
+
+def _data() -> None:
+    fields.slide(
+        "Validation share",
+        ("training", "validation_share"),
+        0.0,
+        0.5,
+        0.05,
+        tip="The share of the 60,000 training images that is held back to check on.",
+    )
+    fields.whole(
+        "Training images (empty: all)",
+        ("training", "training_images"),
+        100,
+        60_000,
+        tip="Fewer images make overfitting easy to see.",
+    )
+    fields.slide("Label smoothing", ("training", "label_smoothing"), 0.0, 0.5, 0.05)
+    if draft.value(("training", "optimizer")) == "adamw" or draft.value(
+        ("training", "weight_decay")
+    ):
+        fields.real("Weight decay", ("training", "weight_decay"), 0.0, 1.0, 0.001)
+    fields.choose(
+        "Number format",
+        ("training", "precision"),
+        get_args(PrecisionName),
+        tip="auto: bfloat16 for convolutions where this CPU computes it fast, else float32.",
+    )
+
+
+def _augmentation() -> None:
+    st.caption("Every image is changed a little at random, each time it is met.")
+    at = ("training", "augmentation")
+    fields.slide("Shift (pixels)", (*at, "shift"), 0.0, 6.0, 0.5)
+    fields.slide("Rotate (degrees)", (*at, "rotate"), 0.0, 45.0, 1.0)
+    fields.slide("Scale (share)", (*at, "scale"), 0.0, 0.5, 0.01)
+    fields.slide("Shear (degrees)", (*at, "shear"), 0.0, 45.0, 1.0)
+    fields.slide("Bend, elastic (pixels)", (*at, "elastic"), 0.0, 3.0, 0.1)
+    fields.slide("Stroke thickness (share)", (*at, "thickness"), 0.0, 1.0, 0.05)
+
+
+def _stop_conditions() -> None:
+    fields.real("After minutes", ("training", "max_minutes"), 0.05, 600.0, 1.0)
+    fields.real(
+        "At validation accuracy (0.99 is 99 %)", ("training", "target_accuracy"), 0.1, 1.0, 0.01
+    )
+    fields.whole("After epochs without improvement", ("training", "patience"), 1, 100)

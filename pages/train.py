@@ -1,0 +1,167 @@
+"""Train: compose a network, start it, watch it learn."""
+
+import streamlit as st
+
+from mnist_core import PRESET_NOTES, PRESETS, Experiment
+from mnist_core.figures.architecture import architecture
+from mnist_core.script import keras_script
+from mnist_core.shapes import LayerShape, describe_shape, total_parameters
+from pages.shared import draft, entry
+from pages.shared.live_run import live_run
+from pages.shared.network_editor import network_editor
+from pages.shared.state import get_engine, get_store
+from pages.shared.training_editor import training_editor
+
+OWN = "own"
+
+
+def take_preset() -> None:
+    """Callback: the chosen preset becomes the draft."""
+    name = st.session_state[f"preset-{st.session_state.draft_version}"]
+    if name in PRESETS:
+        draft.replace(PRESETS[name])
+
+
+def start(experiment: Experiment) -> None:
+    """Callback: train `experiment` and show its run."""
+    st.session_state.shown_run = engine.start(experiment, preset=draft.preset_name())
+
+
+def try_out(experiment: Experiment) -> None:
+    """Callback: a changed experiment takes the place of the one that is running."""
+    shown = store.run(st.session_state.shown_run)
+    if shown is not None and shown.active:
+        engine.stop(shown.id)
+    draft.replace(experiment)
+    start(experiment)
+
+
+def preset_title(name: str) -> str:
+    """How the menu names a preset."""
+    return "My own network" if name == OWN else f"{name} · {PRESET_NOTES[name].title}"
+
+
+def chooser(experiment: Experiment | None) -> None:
+    """The preset, what to look for in it, and the start button."""
+    name = draft.preset_name()
+    names = [*PRESETS] if name else [OWN, *PRESETS]
+    left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
+    with left, st.container(key="preset"):
+        st.selectbox(
+            "Network",
+            names,
+            index=names.index(name or OWN),
+            format_func=preset_title,
+            key=f"preset-{st.session_state.draft_version}-{name}",
+            on_change=take_preset,
+        )
+    right.button(
+        "Start training",
+        key="start_training",
+        icon=":material/play_arrow:",
+        type="primary",
+        width="stretch",
+        disabled=experiment is None,
+        on_click=start,
+        args=(experiment,),
+    )
+    if name:
+        st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
+
+
+def summary_table(shapes: tuple[LayerShape, ...]) -> None:
+    """Keras's summary: each layer, its output shape and parameters."""
+    st.dataframe(
+        {
+            "Layer": [shape.name for shape in shapes],
+            "Output shape": [describe_shape(shape.output_shape) for shape in shapes],
+            "Parameters": [shape.parameters for shape in shapes],
+        },
+        hide_index=True,
+    )
+    st.caption(f"{total_parameters(shapes):,} parameters in all.")
+
+
+def network_tabs(experiment: Experiment | None, shapes: tuple[LayerShape, ...] | None) -> None:
+    """Everything that can be set, and what it makes."""
+    _, problems = draft.experiment()
+    layers, training, summary, script = st.tabs(["Layers", "Training", "Summary", "Keras script"])
+    with layers:
+        network_editor(problems)
+    with training:
+        training_editor(problems)
+    with summary:
+        if shapes:
+            summary_table(shapes)
+        else:
+            st.info("The summary appears when the network's layers fit together.")
+    with script:
+        if experiment:
+            text = keras_script(experiment)
+            st.download_button("Download", text, "mnist_network.py", icon=":material/download:")
+            st.code(text, language="python")
+        else:
+            st.info("The script appears when the experiment holds together.")
+
+
+def run_choice() -> tuple[str | None, list[str]]:
+    """Which run the charts show, and which other runs lie over it."""
+    runs = {run.id: run for run in store.runs(limit=200)}
+    if not runs:
+        return None, []
+    if st.session_state.get("shown_run") not in runs:
+        active = [run.id for run in runs.values() if run.active]
+        st.session_state.shown_run = (active or list(runs))[0]
+    names = list(runs)
+    columns = st.columns([3, 2], gap="small")
+    with columns[0], st.container(key="run_picker"):
+        chosen = st.selectbox(
+            "Run",
+            names,
+            index=names.index(st.session_state.shown_run),
+            format_func=lambda name: runs[name].name,
+            key=f"run-{st.session_state.shown_run}",
+        )
+    if chosen != st.session_state.shown_run:
+        st.session_state.shown_run = chosen
+        st.rerun()
+    others = columns[1].multiselect(
+        "Compare with",
+        [name for name in names if name != chosen],
+        format_func=lambda name: runs[name].name,
+        max_selections=6,
+        key="compared_runs",
+        placeholder="Lay other runs over it",
+    )
+    return chosen, others
+
+
+entry.through_app("train")
+store, engine = get_store(), get_engine()
+engine.warm()
+draft.load()
+experiment, _ = draft.experiment()
+if experiment:
+    draft.show_in_url(experiment)
+if link_error := st.session_state.pop("link_error", None):
+    st.error(f"This link does not hold an experiment. {link_error}", icon=":material/link_off:")
+
+shapes = experiment.network.shapes() if experiment else None
+
+chooser(experiment)
+if shapes:
+    # Open for a newcomer; once there are runs, their curves take the place.
+    with st.expander("The network as a picture", expanded=not store.runs(limit=1)):
+        st.html(architecture(shapes))
+compose, watch = st.columns([2, 3], gap="large")
+with compose:
+    network_tabs(experiment, shapes)
+with watch:
+    chosen, others = run_choice()
+    if chosen is None:
+        st.info(
+            "Press **Start training** and watch the network learn to read digits.",
+            icon=":material/play_circle:",
+        )
+    else:
+        live_run(store, engine, chosen, others, try_out)

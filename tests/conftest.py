@@ -1,0 +1,42 @@
+"""What holds for every test: state in a temporary home, no settings from outside, no network."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+# For whatever looks at it while modules are imported; each test then gets a home of its own.
+os.environ["MNIST_LAB_HOME"] = tempfile.mkdtemp(prefix="mnist-lab-tests-")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """MNIST_LAB_HOME of this test: an empty folder."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("MNIST_LAB_HOME", str(folder))
+    for name in ("MNIST_LAB_SCHEDULER", "MNIST_LAB_DATABASE", "MNIST_LAB_PUBLIC"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Reaching beyond this machine is a failure: MNIST Lab runs without a network."""
+    connect = socket.socket.connect
+
+    def connect_here(self, address):
+        local = self.family not in (socket.AF_INET, socket.AF_INET6) or (
+            str(address[0]).startswith("127.") or address[0] in ("::1", "localhost")
+        )
+        # Dask finds out its own address by “connecting” a datagram socket; that sends nothing.
+        if not local and self.type != socket.SOCK_DGRAM:
+            raise AssertionError(f"The test tried to reach {address} over the network.")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_here)

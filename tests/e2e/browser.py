@@ -1,0 +1,67 @@
+"""The browser that the tests drive: find one, or install one (`python -m tests.e2e.browser`)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+
+
+def find_browser() -> Path | None:
+    """An installed Chromium or Chrome, else the one Playwright has downloaded, else None."""
+    for name in NAMES:
+        if found := shutil.which(name):
+            return Path(found)
+    if MAC.exists():
+        return MAC
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        own = Path(playwright.chromium.executable_path)
+    return own if own.exists() else None
+
+
+def _run(*command: str) -> bool:
+    done = subprocess.run(
+        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode:
+        print(f"  {' '.join(command)} failed: {(done.stderr or done.stdout).strip()[-300:]}")
+    return done.returncode == 0
+
+
+def _install_from_debian() -> bool:
+    if shutil.which("apt-get") is None:
+        return False
+    command = ["apt-get"]
+    if os.geteuid() != 0:
+        command = ["sudo", "--non-interactive", "apt-get"]
+        allowed = shutil.which("sudo") and _run("sudo", "--non-interactive", "true")
+        if not allowed:
+            return False
+    print("Installing Debian's chromium for the tests in the browser ...", flush=True)
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    _run(*command, "--quiet", "update")
+    return _run(*command, "--quiet", "--yes", "install", "--no-install-recommends", "chromium")
+
+
+def _install_from_playwright() -> bool:
+    print("Installing Playwright's Chromium for the tests in the browser ...", flush=True)
+    return _run(sys.executable, "-m", "playwright", "install", "chromium")
+
+
+def main() -> int:
+    """Make sure that there is a browser."""
+    if find_browser() or _install_from_debian() or _install_from_playwright():
+        return 0
+    print("The tests need a browser: install Chromium or Chrome, then run “make test” again.")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

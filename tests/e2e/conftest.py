@@ -1,0 +1,101 @@
+"""A server, a browser and a page for each test; a picture of the page when the test fails."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.browser import find_browser
+from tests.e2e.server import Server
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_FAILED = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "e2e" in Path(item.path).parts:
+            item.add_marker(pytest.mark.e2e)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+@pytest.fixture(scope="session")
+def artifacts():
+    """Where pictures of failures go: MNIST_LAB_ARTIFACTS, or a temporary folder."""
+    folder = Path(os.environ.get("MNIST_LAB_ARTIFACTS") or tempfile.mkdtemp(prefix="mnist-lab-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def server(home, tmp_path):
+    """A running server with a home of its own; see `Server` for stop, kill and start."""
+    own = Server(home, tmp_path / "server.log")
+    try:
+        own.start()
+        yield own
+    finally:
+        own.stop()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, one for all tests."""
+    from playwright.sync_api import sync_playwright
+
+    found = find_browser()
+    assert found is not None, "The tests need a browser: run “make browser”."
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=str(found), headless=True, args=list(ARGUMENTS)
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(request, browser, server, artifacts):
+    """A fresh page that cannot leave this machine.
+
+    The test fails, whatever else it found, when the page shows a Streamlit exception or tried
+    to fetch something from elsewhere.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    elsewhere: list[str] = []
+
+    def stay_here(route):
+        elsewhere.append(route.request.url)
+        route.abort()
+
+    context.route(lambda url: not url.startswith((server.url, "data:", "blob:")), stay_here)
+    page = context.new_page()
+    yield page
+    failed = request.node.stash.get(_FAILED, True)
+    exceptions = page.locator('[data-testid="stException"]').all_inner_texts()
+    if failed or exceptions:
+        picture = artifacts / f"{request.node.name}.png"
+        page.screenshot(path=picture, full_page=True)
+        print(f"The page as it was: {picture}\nThe server's log:\n{server.log_text()}")
+    context.close()
+    assert not exceptions, f"The page shows an exception:\n{exceptions[0]}"
+    assert not elsewhere, f"The page tried to fetch from elsewhere: {sorted(set(elsewhere))}"

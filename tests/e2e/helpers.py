@@ -1,0 +1,151 @@
+"""What a person does and sees on the pages, in the names that design.md makes public."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+STATUSES = ("queued", "running", "paused", "finished", "stopped", "failed")
+
+# Plotly keeps typed arrays as they are and decoded ones under `_inputArray`.
+_CURVES = """
+(plot) => {
+  const numbers = (v) => !v ? [] : (Array.isArray(v) || ArrayBuffer.isView(v)) ? Array.from(v)
+    : v._inputArray ? Array.from(v._inputArray) : [];
+  return (plot._fullData || []).map((trace) => ({
+    name: trace.name || "", x: numbers(trace.x), y: numbers(trace.y)}));
+}
+"""
+
+
+def part(page: Any, name: str) -> Any:
+    """The container or widget with this public key."""
+    return page.locator(f".st-key-{name}").first
+
+
+def wait_until(what: Callable[[], Any], timeout: float, sentence: str) -> Any:
+    """Look again and again until `what` gives something true; the sentence says what was missed.
+
+    Elements come and go while Streamlit redraws, so a failed look counts as "not yet".
+    """
+    from playwright.sync_api import Error
+
+    deadline = time.monotonic() + timeout
+    seen: Any = None
+    while time.monotonic() < deadline:
+        try:
+            seen = what()
+        except Error as error:
+            seen = None
+            if "closed" in str(error):
+                raise
+        if seen:
+            return seen
+        time.sleep(0.1)
+    raise AssertionError(f"{sentence} (waited {timeout:g} s; last seen: {seen!r})")
+
+
+def open_page(page: Any, url: str, key: str | None = None) -> None:
+    """Open a page and wait until Streamlit has drawn it (and the part `key`, when given)."""
+    page.goto(url, wait_until="domcontentloaded")
+    page.wait_for_selector('[data-testid="stMain"]', timeout=60_000)
+    if key:
+        broken = page.locator('[data-testid="stException"]')
+        page.locator(f".st-key-{key}").or_(broken).first.wait_for(timeout=60_000)
+        assert not broken.count(), f"The page shows an exception:\n{broken.first.inner_text()}"
+
+
+def press(page: Any, key: str) -> None:
+    """Press the button with this key, once it is there and enabled."""
+    part(page, key).locator("button").first.click(timeout=20_000)
+
+
+def status(page: Any) -> str:
+    """The one status word that the page shows now, "" for none."""
+    text = part(page, "training_status").inner_text(timeout=2000).lower()
+    found = [word for word in STATUSES if re.search(rf"\b{word}\b", text)]
+    return found[0] if found else ""
+
+
+def message(page: Any) -> str:
+    """What the page says about the run's end: the alerts, and the status container's words."""
+    said = page.locator('[data-testid="stMain"] [data-testid="stAlert"]').all_inner_texts()
+    return "\n".join([*said, part(page, "training_status").inner_text(timeout=2000)])
+
+
+def wait_for_status(page: Any, *wanted: str, timeout: float = 60) -> str:
+    """Wait until the page shows one of these statuses, and return it."""
+    return str(
+        wait_until(
+            lambda: (word := status(page)) in wanted and word,
+            timeout,
+            f"The page never said {' or '.join(wanted)}",
+        )
+    )
+
+
+def curves(page: Any, name: str = "loss_chart") -> list[dict[str, Any]]:
+    """The traces of a chart as they are in the page: name, x and y."""
+    plot = part(page, name).locator(".js-plotly-plot")
+    return list(plot.first.evaluate(_CURVES, timeout=2000)) if plot.count() else []
+
+
+def last_step(page: Any, name: str = "loss_chart") -> float:
+    """The furthest step that any trace of the chart has reached; 0 for an empty chart."""
+    steps = [x for curve in curves(page, name) for x in curve["x"] if isinstance(x, int | float)]
+    return max(steps, default=0)
+
+
+def choose_preset(page: Any, name: str) -> None:
+    """Choose a preset as a person does: in the menu, or by pressing its button."""
+    from mnist_core import PRESET_NOTES
+
+    names = "|".join(re.escape(words) for words in (name, PRESET_NOTES[name].title))
+    label = re.compile(rf"^\W*({names})\b", re.IGNORECASE)
+    place = part(page, "preset")
+    menu = place.get_by_role("combobox").first
+    wait_until(
+        lambda: menu.is_visible() or place.get_by_text(label).first.is_visible(),
+        20,
+        "There is nothing to choose a preset with",
+    )
+    if menu.is_visible():
+        menu.click()
+        page.get_by_role("option", name=label).first.click(timeout=10_000)
+    else:
+        place.get_by_text(label).first.click(timeout=10_000)
+
+
+def draw(page: Any, *strokes: list[tuple[float, float]]) -> None:
+    """Draw with the mouse on the canvas; points are shares of its width and height."""
+    canvas = part(page, "canvas")
+    surface = canvas.locator("canvas")
+    boxes = wait_until(
+        lambda: [box for i in range(surface.count()) if (box := surface.nth(i).bounding_box())],
+        30,
+        "There is no canvas on the page",
+    )
+    box = max(boxes, key=lambda box: box["width"] * box["height"])
+    assert box["width"] > 80, f"The canvas is too small to draw on: {box}"
+    for stroke in strokes:
+        points = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in stroke]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for x, y in points[1:]:
+            page.mouse.move(x, y, steps=8)
+        page.mouse.up()
+        page.wait_for_timeout(150)
+
+
+def digit_read(page: Any) -> int | None:
+    """The digit in the prediction, None while there is none."""
+    text = part(page, "prediction").inner_text(timeout=2000)
+    found = re.search(r"(?<![\d.,])\d(?![\d.,]*\d|\s*%|[.,])", text)
+    return int(found.group()) if found else None
+
+
+def wait_for_digit(page: Any, digit: int, timeout: float) -> None:
+    """Wait until the prediction is this digit."""
+    wait_until(lambda: digit_read(page) == digit, timeout, f"The {digit} was not read as a {digit}")

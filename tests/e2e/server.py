@@ -1,0 +1,122 @@
+"""A Streamlit server of our own that a test may stop, kill and start again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Server:
+    """`streamlit run app.py` on a free port, its state in `home`; both stay over restarts."""
+
+    def __init__(self, home: Path, log: Path) -> None:
+        self.home = home
+        self.log = log
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._seen: set[psutil.Process] = set()
+
+    def start(self, timeout: float = 90) -> None:
+        """Start and wait until it answers."""
+        options = {
+            "server.headless": "true",
+            "server.address": "127.0.0.1",
+            "server.port": str(self.port),
+            "server.fileWatcherType": "none",
+            "browser.gatherUsageStats": "false",
+        }
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        environment = os.environ | {"MNIST_LAB_HOME": str(self.home)}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streamlit", "run", "app.py", *arguments],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + timeout
+        while not self._healthy():
+            assert self.process.poll() is None, f"The server ended:\n{self.log_text()}"
+            assert time.monotonic() < deadline, f"The server does not answer:\n{self.log_text()}"
+            time.sleep(0.1)
+
+    def stop(self, timeout: float = 20) -> None:
+        """End it as Ctrl+C does; what it leaves running is ended too."""
+        if self.process is not None and self.process.poll() is None:
+            self._note_children()
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout)
+        self._end_all()
+
+    def kill(self) -> None:
+        """End the server, and nothing but the server, without warning (kill -9)."""
+        assert self.process is not None
+        self._note_children()
+        self.process.kill()
+        self.process.wait()
+
+    def worker_pids(self) -> list[int]:
+        """The processes that train: Python processes below the server, helpers excepted."""
+        return [child.pid for child in self._children() if _trains(child)]
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
+
+    def _children(self) -> list[psutil.Process]:
+        try:
+            assert self.process is not None
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def _note_children(self) -> None:
+        self._seen.update(self._children())
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def _end_all(self) -> None:
+        self._note_children()
+        left = {process for process in self._seen if process.is_running()}
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=5)
+
+
+def _trains(process: psutil.Process) -> bool:
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+    helper = "resource_tracker" in command or "forkserver" in command
+    return "python" in command and not helper and process.status() != psutil.STATUS_ZOMBIE
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

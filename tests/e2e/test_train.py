@@ -1,0 +1,70 @@
+"""Train a network in the browser: start, watch, reload, stop, restart the server."""
+
+from __future__ import annotations
+
+from tests.e2e.helpers import (
+    choose_preset,
+    curves,
+    last_step,
+    open_page,
+    press,
+    wait_for_status,
+    wait_until,
+)
+
+
+def test_a_newcomer_trains_a_cnn(server, page):
+    open_page(page, f"{server.url}/train", "preset")
+    # A server's very first visitor may come by a link to a page: the app must be whole for them.
+    assert page.get_by_role("link", name="Draw", exact=True).count(), "The navigation is missing"
+    choose_preset(page, "cnn")
+    page.wait_for_timeout(1000)
+    press(page, "start_training")
+    wait_for_status(page, "running")
+
+    states = [wait_until(lambda: last_step(page), 60, "No curve appeared")]
+    for _ in range(3):
+        states.append(
+            wait_until(
+                lambda: (step := last_step(page)) > states[-1] and step,
+                20,
+                f"The loss curve stood still at step {states[-1]:g}",
+            )
+        )
+    assert states == sorted(set(states))
+    wait_until(lambda: last_step(page, "accuracy_chart"), 20, "There is no accuracy curve")
+    values = [y for c in curves(page, "accuracy_chart") for y in c["y"] if y is not None]
+    assert all(0 <= y <= 1 for y in values), "An accuracy outside 0 to 1"
+
+    page.reload()
+    page.wait_for_selector(".st-key-training_status", timeout=60_000)
+    wait_for_status(page, "running", timeout=30)
+    wait_until(lambda: last_step(page) > states[-1], 30, "After a reload the curve no longer grows")
+
+    press(page, "stop_training")
+    wait_for_status(page, "stopped", timeout=20)
+    reached = last_step(page)
+
+    server.stop()
+    server.start()
+    open_page(page, f"{server.url}/train", "training_status")
+    wait_for_status(page, "stopped", timeout=30)
+    wait_until(lambda: last_step(page) >= reached, 30, "The run's curve is gone after a restart")
+
+
+def test_a_link_holds_the_experiment_and_a_run_can_pause(server, page):
+    open_page(page, f"{server.url}/train?preset=cnn", "start_training")
+    press(page, "start_training")
+    wait_for_status(page, "running")
+    wait_until(lambda: last_step(page), 60, "No curve appeared")
+
+    press(page, "pause_training")
+    wait_for_status(page, "paused", timeout=20)
+    page.wait_for_timeout(1500)
+    held = last_step(page)
+    page.wait_for_timeout(1500)
+    assert last_step(page) == held, "A paused run goes on"
+
+    press(page, "pause_training")
+    wait_for_status(page, "running", "finished", timeout=20)
+    wait_until(lambda: last_step(page) > held, 30, "The run does not go on after a pause")
