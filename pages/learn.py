@@ -38,7 +38,7 @@ st.subheader("Three things to try first")
 names = {
     "two-layer": "The smallest network that works: 97 of 100 digits right after a few seconds.",
     "cnn": "A convolutional network looks at small patches of the image, and errs half as often.",
-    "ten-sigmoids": "Made to fail: ten sigmoid layers deep, the gradient never reaches the start.",
+    "ten-sigmoids": "The gradient never reaches the first layers. See it, then mend it.",
 }
 for column, (name, text) in zip(st.columns(3, gap="large"), names.items(), strict=True):
     with column, st.container(border=True, height="stretch"):

@@ -15,9 +15,9 @@ from pages.shared.training_editor import training_editor
 OWN = "own"
 
 
-def take_preset() -> None:
-    """Callback: the chosen preset becomes the draft."""
-    name = st.session_state[f"preset-{st.session_state.draft_version}"]
+def take_preset(key: str) -> None:
+    """Callback: the preset chosen in the widget `key` becomes the draft."""
+    name = st.session_state[key]
     if name in PRESETS:
         draft.replace(PRESETS[name])
 
@@ -45,6 +45,7 @@ def chooser(experiment: Experiment | None) -> None:
     """The preset, what to look for in it, and the start button."""
     name = draft.preset_name()
     names = [*PRESETS] if name else [OWN, *PRESETS]
+    key = f"preset-{st.session_state.draft_version}-{name}"
     left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
     with left, st.container(key="preset"):
         st.selectbox(
@@ -52,8 +53,9 @@ def chooser(experiment: Experiment | None) -> None:
             names,
             index=names.index(name or OWN),
             format_func=preset_title,
-            key=f"preset-{st.session_state.draft_version}-{name}",
+            key=key,
             on_change=take_preset,
+            args=(key,),
         )
     right.button(
         "Start training",

@@ -124,7 +124,8 @@ def test_going_on_adds_epochs_each_time(engine: Engine, store: Store) -> None:
     for epochs in (2, 3):
         reach(store, run_id, is_status("finished"))
         engine.continue_run(run_id, epochs=1)
-        run = reach(store, run_id, lambda run: run.step == 20 * epochs and not run.active)
+        end = 20 * epochs
+        run = reach(store, run_id, lambda run, end=end: run.step == end and not run.active)
         assert run.total_steps == 20 * epochs and run.epochs == epochs
     assert whole(store, run_id)
 
@@ -157,7 +158,9 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except OSError:
         return False
-    status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    status = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     return not status.stdout.startswith("Z")
 
 

@@ -13,7 +13,7 @@ from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.store import Run, Store
 from pages.shared.live_figure import live_figure
 
-REFRESH_SECONDS = 0.4
+REFRESH_SECONDS = 0.33
 MAX_OVERLAYS = 6
 ICONS = {
     "queued": ":material/hourglass_top:",
@@ -90,6 +90,8 @@ def _status(run: Run, engine: Engine) -> None:
 
 def status_words(run: Run) -> str:
     """Where the run stands, without its status: "epoch 2 of 5 · step 512 of 2,110 · …"."""
+    if run.status == "running" and run.step == 0:
+        return "the network is being compiled; the first step follows"
     parts = []
     if run.total_steps:
         parts.append(f"epoch {run.epoch} of {run.epochs}")

@@ -1,0 +1,192 @@
+"""How well is handwriting read that no training image resembles by construction?
+
+With `--strokes FILE`, pen strokes (JSON lines with `label` and `strokes`, [[[x, y], …], …] in a
+unit square, y downward) are drawn on a 280×280 canvas at each of four pen widths in each of
+three sizes and places, and read by the default model. Without, MNIST's test digits are pasted
+onto canvases in the same places. `--sheet FILE` draws the cases that are read wrong, those wrong
+at most widths and places first: the drawing, what the network saw, the digit and what was read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from mnist_core import dataset, load_default_model
+from mnist_core.drawing import predict, prepare
+
+SUMMARY = "accuracy on drawn digits: per pen width, place and digit"
+SIDE = 280
+WIDTHS = (8, 14, 20, 28)
+# Longer side of the digit (of the pen's path, for strokes), and the middle of its box.
+PLACES = {"large": (200, 140, 140), "medium": (130, 170, 120), "corner": (84, 66, 66)}
+ZOOM = 2  # strokes are drawn larger and averaged: smooth edges as in a browser
+BATCH = 1000
+THUMBNAIL, COLUMNS = 84, 6
+
+Strokes = list[list[list[float]]]
+Picture = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One drawing: the `index` of its digit, what it is, and how it was drawn."""
+
+    index: int
+    label: int
+    width: int | None
+    place: str
+    image: Picture
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this benchmark."""
+    parser.add_argument("--strokes", type=Path, metavar="FILE", help="pen strokes, JSON lines")
+    parser.add_argument("--limit", type=int, default=1000, help="how many digits (%(default)s)")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="draw the wrong cases (PNG)")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Print the tables and return the same shares."""
+    cases = drawn_cases(args.strokes, args.limit) if args.strokes else pasted_cases(args.limit)
+    model = load_default_model()
+    facts, wrong = [], []
+    seconds = 0.0
+    for part in batches(cases):
+        started = time.perf_counter()
+        images = np.stack([prepare(case.image).image28 for case in part])
+        seconds += time.perf_counter() - started
+        read = predict(model, images).argmax(1)
+        for case, image, digit in zip(part, images, read.tolist(), strict=True):
+            facts.append((case.width, case.place, case.label, digit == case.label))
+            if digit != case.label:
+                wrong.append((case, image, digit))
+    result = summary(facts) | {"milliseconds": round(1000 * seconds / len(facts), 2)}
+    show(result)
+    if args.sheet:
+        sheet(wrong).save(args.sheet)
+        print(f"\nthe {len(wrong)} wrong readings: {args.sheet}")
+    return result
+
+
+def drawn_cases(file: Path, limit: int) -> Iterator[Case]:
+    """Each digit of the file at each width in each place."""
+    lines = file.read_text().splitlines()[:limit]
+    for index, line in enumerate(lines):
+        digit = json.loads(line)
+        for width in WIDTHS:
+            for place in PLACES:
+                image = draw(digit["strokes"], width, place)
+                yield Case(index, int(digit["label"]), width, place, image)
+
+
+def pasted_cases(limit: int) -> Iterator[Case]:
+    """MNIST's first test digits, enlarged, in each place."""
+    data = dataset.load()
+    for index, (image, label) in enumerate(
+        zip(data.x_test[:limit], data.y_test[:limit].tolist(), strict=True)
+    ):
+        for place, (size, x, y) in PLACES.items():
+            enlarged = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+            canvas = Image.new("L", (SIDE, SIDE))
+            canvas.paste(enlarged, (x - size // 2, y - size // 2))
+            yield Case(index, label, None, place, 255 - np.asarray(canvas))
+
+
+def draw(strokes: Strokes, width: int, place: str) -> Picture:
+    """Strokes drawn with a round pen, black on white, uint8 [280, 280]."""
+    size, *middle = PLACES[place]
+    points = np.array([point for stroke in strokes for point in stroke])
+    low, high = points.min(0), points.max(0)
+    scale = ZOOM * size / max(float((high - low).max()), 1e-6)
+    radius = ZOOM * width / 2
+    canvas = Image.new("L", (ZOOM * SIDE, ZOOM * SIDE), 255)
+    pen = ImageDraw.Draw(canvas)
+    for stroke in strokes:
+        path = (np.array(stroke) - (low + high) / 2) * scale + ZOOM * np.array(middle)
+        corners = [(float(x), float(y)) for x, y in path]
+        pen.line(corners, fill=0, width=ZOOM * width)
+        for x, y in corners:
+            pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=0)
+    return np.asarray(canvas.reduce(ZOOM))
+
+
+def batches(cases: Iterator[Case]) -> Iterator[list[Case]]:
+    """The cases, BATCH at a time."""
+    part: list[Case] = []
+    for case in cases:
+        part.append(case)
+        if len(part) == BATCH:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def summary(facts: list[tuple[int | None, str, int, bool]]) -> dict[str, Any]:
+    """Shares read right: of all, per width, place, both, and digit."""
+
+    def share(**wanted: Any) -> float:
+        names = ("width", "place", "digit")
+        right = [f[3] for f in facts if all(f[names.index(k)] == v for k, v in wanted.items())]
+        return round(sum(right) / len(right), 5) if right else float("nan")
+
+    widths = [width for width in WIDTHS if any(fact[0] == width for fact in facts)]
+    digits = sorted({fact[2] for fact in facts})
+    return {
+        "drawings": len(facts),
+        "accuracy": share(),
+        "by_width": {str(width): share(width=width) for width in widths},
+        "by_place": {place: share(place=place) for place in PLACES},
+        "by_width_and_place": {
+            str(width): {place: share(width=width, place=place) for place in PLACES}
+            for width in widths
+        },
+        "by_digit": {str(digit): share(digit=digit) for digit in digits},
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the shares as tables."""
+    print(f"{result['drawings']:,} drawings, {result['milliseconds']} ms each to prepare")
+    print(f"read right: {result['accuracy']:.2%}\n")
+    heads = "".join(f"{place:>10}" for place in PLACES)
+    print(f"{'pen':>6}{heads}{'all':>10}")
+    for width, places in result["by_width_and_place"].items():
+        row = "".join(f"{places[place]:>10.2%}" for place in PLACES)
+        print(f"{width:>6}{row}{result['by_width'][width]:>10.2%}")
+    row = "".join(f"{result['by_place'][place]:>10.2%}" for place in PLACES)
+    print(f"{'all':>6}{row}{result['accuracy']:>10.2%}\n")
+    print(" digit" + "".join(f"{digit:>8}" for digit in result["by_digit"]))
+    print("      " + "".join(f"{share:>8.1%}" for share in result["by_digit"].values()))
+
+
+def sheet(wrong: list[tuple[Case, npt.NDArray[np.float32], int]]) -> Image.Image:
+    """One cell for each digit that was read wrong somewhere, the worst first."""
+    by_digit: dict[int, list[tuple[Case, npt.NDArray[np.float32], int]]] = {}
+    for item in wrong:
+        by_digit.setdefault(item[0].index, []).append(item)
+    worst = sorted(by_digit.values(), key=len, reverse=True)
+    wide, high = 2 * THUMBNAIL + 8, THUMBNAIL + 20
+    rows = max(1, -(-len(worst) // COLUMNS))
+    page = Image.new("L", (COLUMNS * wide, rows * high), 128)
+    pen = ImageDraw.Draw(page)
+    for number, items in enumerate(worst):
+        case, image, digit = items[0]
+        x, y = number % COLUMNS * wide, number // COLUMNS * high
+        size = (THUMBNAIL, THUMBNAIL)
+        seen = Image.fromarray(np.round(image * 255).astype(np.uint8))
+        page.paste(Image.fromarray(case.image).resize(size), (x, y))
+        page.paste(seen.resize(size, Image.Resampling.NEAREST), (x + THUMBNAIL, y))
+        text = f"{case.label} read as {digit}, {len(items)} times"
+        pen.text((x + 2, y + THUMBNAIL + 3), text, fill=255)
+    return page
