@@ -52,12 +52,12 @@ def advise(
             return _slower(experiment, f"{finding}: the learning rate is too high.")
         if float(np.mean(accuracy[-WINDOW:])) < 0.15:
             return _stuck(experiment)
-    if dead_units is not None and dead_units > DEAD_SHARE:
-        return _slower(
-            experiment,
-            f"{dead_units:.0%} of the ReLU units are dead: no image switches them on, so they no "
-            "longer learn. Large steps push units there.",
-        )
+        if dead_units is not None and dead_units > DEAD_SHARE:
+            finding = (
+                f"{dead_units:.0%} of the ReLU units are dead: no image switches them on, so "
+                "they no longer learn. Large steps push units there."
+            )
+            return _slower(experiment, finding)
     return _overfitting(experiment, loss, val_loss)
 
 

@@ -67,8 +67,18 @@ def chooser(experiment: Experiment | None) -> None:
         on_click=start,
         args=(experiment,),
     )
-    if name:
-        st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if name:
+            st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
+        if experiment:
+            share_link(experiment)
+
+
+def share_link(experiment: Experiment) -> None:
+    """The address that opens this very experiment, ready to copy."""
+    with st.popover("Link", icon=":material/link:", help="A link to this experiment"):
+        st.caption("Whoever opens this link gets the same network and the same settings.")
+        st.code(f"{st.context.url}?{experiment.to_query()}", language=None, wrap_lines=True)
 
 
 def summary_table(shapes: tuple[LayerShape, ...]) -> None:
@@ -155,7 +165,8 @@ if shapes:
     # Open for a newcomer; once there are runs, their curves take the place.
     with st.expander("The network as a picture", expanded=not store.runs(limit=1)):
         st.html(architecture(shapes))
-compose, watch = st.columns([2, 3], gap="large")
+# The curves come first: on a phone they stand right under the start button.
+watch, compose = st.columns([3, 2], gap="large")
 with compose:
     network_tabs(experiment, shapes)
 with watch:
