@@ -25,7 +25,7 @@ help:
 
 app: install
 	echo "MNIST Lab: http://localhost:$(PORT) (end it with Ctrl+C)"
-	exec $(BIN)/streamlit run app.py --server.port $(PORT) --server.showEmailPrompt false
+	exec $(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: install-dev browser lint
 	$(BIN)/python -m pytest

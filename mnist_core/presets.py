@@ -65,11 +65,13 @@ _CNN = NetworkSpec(
 )
 _FAST = NetworkSpec(
     layers=(
-        *_conv_block(16, kernel_size=5, stride=2),
-        *_conv_block(32, stride=2),
-        *_conv_block(64, stride=2),
+        *_conv_block(16),
+        MaxPool(),
+        *_conv_block(32),
+        MaxPool(),
+        *_conv_block(64),
+        MaxPool(),
         Flatten(),
-        Dropout(rate=0.2),
     )
 )
 _BEST = NetworkSpec(
@@ -94,12 +96,12 @@ PRESETS: dict[str, Experiment] = {
         network=_FAST,
         training=TrainingSpec(
             optimizer="adamw",
-            learning_rate=0.01,
+            learning_rate=0.02,
             weight_decay=0.01,
             schedule="one_cycle",
-            batch_size=128,
+            batch_size=64,
             epochs=1,
-            validation_share=0.0,
+            validation_share=0.05,
         ),
     ),
     "best": Experiment(

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from mnist_core.figures.curves import POINTS, RunCurves, accuracy_chart, loss_chart
-from mnist_core.figures.digits import digit_image
 from mnist_core.figures.live import LIVE_JS, live_data
-from mnist_core.figures.probabilities import probability_bars
 from mnist_core.figures.template import DARK, DARK_GROUND, FOR_DARK, LIGHT, LIGHT_GROUND
 
 
@@ -243,36 +241,6 @@ def test_dark_twins_do_not_collide():
 # --- the other figures ---------------------------------------------------------------------
 
 
-def test_probability_bars():
-    shares = np.full(10, 0.02)
-    shares[7] = 0.82
-    figure = probability_bars(shares, label=4)
-    (bars,) = figure.data
-    assert np.array_equal(bars.x, shares)
-    assert "<b>82.0 %</b>" in bars.text
-    assert "true digit" in bars.text[4]
-    assert bars.marker.opacity[7] > bars.marker.opacity[4]
-    with pytest.raises(ValueError, match="10"):
-        probability_bars([1.0])
-
-
-def test_probabilities_are_not_rounded_to_certainty():
-    texts = probability_bars([0.99996, 0.00004, *[0.0] * 8]).data[0].text
-    assert "&gt;99.9" in texts[0]
-    assert "&lt;0.1" in texts[1]
-    assert texts[2].startswith("0.0")
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_digit_image(dtype):
-    image = (np.arange(784).reshape(28, 28, 1) % 2).astype(dtype)
-    (heatmap,) = digit_image(image).data
-    assert np.array_equal(heatmap.z, image[..., 0])
-    assert heatmap.zmax == (255 if dtype == np.uint8 else 1)
-    with pytest.raises(ValueError, match="one image"):
-        digit_image(np.zeros((2, 28, 28)))
-
-
 def test_live_data_is_plain_json():
     data = live_data(loss_chart([curves()]), "component/x/plotly.min.js", "Loss")
     assert json.loads(json.dumps(data))["plotly"].endswith("plotly.min.js")
@@ -280,13 +248,10 @@ def test_live_data_is_plain_json():
     assert "export default" in LIVE_JS
 
 
-# --- the picture of the network --------------------------------------------------------------
-
-
 def test_figures_need_neither_streamlit_nor_keras():
     code = (
         "import sys, mnist_core.figures.curves, mnist_core.figures.architecture, "
-        "mnist_core.figures.digits, mnist_core.figures.probabilities, mnist_core.figures.live; "
+        "mnist_core.figures.live; "
         "print({'streamlit', 'keras', 'tensorflow'} & set(sys.modules))"
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,6 +7,7 @@ from tests.e2e.helpers import (
     curves,
     last_step,
     open_page,
+    part,
     press,
     wait_for_status,
     wait_until,
@@ -68,3 +69,32 @@ def test_a_link_holds_the_experiment_and_a_run_can_pause(server, page):
     press(page, "pause_training")
     wait_for_status(page, "running", "finished", timeout=20)
     wait_until(lambda: last_step(page) > held, 30, "The run does not go on after a pause")
+
+
+def test_the_address_alone_gives_another_browser_the_same_network(server, page, browser):
+    open_page(page, f"{server.url}/train", "preset")
+    choose_preset(page, "two-layer")
+    wait_until(lambda: "units" in page.url, 20, "The address does not hold the network")
+    elsewhere = browser.new_context()
+    try:
+        other = elsewhere.new_page()
+        open_page(other, page.url, "preset")
+        wait_until(
+            lambda: "two-layer" in part(other, "preset").inner_text(),
+            20,
+            "The link opens another network",
+        )
+    finally:
+        elsewhere.close()
+
+
+def test_editing_a_layer_changes_summary_and_address(server, page):
+    open_page(page, f"{server.url}/train?preset=two-layer", "preset")
+    page.get_by_text("2. Dense · 128 units · relu").click()
+    units = page.get_by_label("Units", exact=True)
+    units.fill("32")
+    units.press("Enter")
+    wait_until(lambda: "32" in page.url, 20, "The address did not follow")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Summary").click()
+    page.get_by_text("25,450 parameters in all.").wait_for(timeout=20_000)
