@@ -26,7 +26,7 @@ class PresetNote:
     look_for: str
 
 
-def _conv_block(filters: int, kernel_size: int = 3, stride: int = 1) -> tuple[LayerSpec, ...]:
+def conv_block(filters: int, kernel_size: int = 3, stride: int = 1) -> tuple[LayerSpec, ...]:
     """Convolution, batch normalisation, ReLU."""
     return (
         Conv(
@@ -65,24 +65,24 @@ _CNN = NetworkSpec(
 )
 _FAST = NetworkSpec(
     layers=(
-        *_conv_block(16),
+        *conv_block(16),
         MaxPool(),
-        *_conv_block(32),
+        *conv_block(32),
         MaxPool(),
-        *_conv_block(64),
+        *conv_block(64),
         MaxPool(),
         Flatten(),
     )
 )
 _BEST = NetworkSpec(
     layers=(
-        *_conv_block(32),
-        *_conv_block(32, kernel_size=5, stride=2),
+        *conv_block(32),
+        *conv_block(32, kernel_size=5, stride=2),
         Dropout(rate=0.3),
-        *_conv_block(64),
-        *_conv_block(64, kernel_size=5, stride=2),
+        *conv_block(64),
+        *conv_block(64, kernel_size=5, stride=2),
         Dropout(rate=0.3),
-        *_conv_block(128),
+        *conv_block(128),
         Flatten(),
         Dropout(rate=0.4),
     )
