@@ -29,12 +29,14 @@ from distributed import Client, LocalCluster
 from mnist_core import tables, worker
 from mnist_core.events import from_message, pack_arrays
 from mnist_core.spec import Experiment
-from mnist_core.store import ACTIVE, Run, Store
+from mnist_core.store import Run, Store
 
 log = logging.getLogger(__name__)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MONITOR_SECONDS = 0.5
+# A worker is gone when it is missing this many times in a row.
+LOOKS = 3
 HEARTBEAT_SECONDS = 2.0
 # A server on another machine that has been silent this long is gone.
 SILENCE = timedelta(seconds=30)
@@ -69,6 +71,7 @@ class _Task:
     resume: bool = False
     tries: int = 1
     done_at: float | None = None
+    missed: int = 0
 
 
 class Engine:
@@ -178,13 +181,18 @@ class Engine:
 
     def workers(self) -> list[WorkerInfo]:
         """The processes that train now."""
+        return self._ask_for_workers() or []
+
+    def _ask_for_workers(self) -> list[WorkerInfo] | None:
+        """The processes that train now; None when the scheduler does not say."""
         client = self._client
         if client is None:
-            return []
+            return None
         try:
             known = client.scheduler_info(n_workers=-1)["workers"]
-        except Exception:  # the scheduler is gone; Dask raises many kinds of error for that
-            return []
+        except Exception:  # Dask raises many kinds of error
+            log.warning("the scheduler did not answer", exc_info=True)
+            return None
         return [
             WorkerInfo(address, info["nthreads"], info.get("metrics", {}).get("memory", 0))
             for address, info in known.items()
@@ -328,19 +336,22 @@ class Engine:
 
     def _record_messages(self) -> None:
         while (message := self._messages.get()) is not None:
-            run_id, address = message.pop("run"), message.pop("worker")
+            run_id, attempt, address = (message.pop(k) for k in ("run", "attempt", "worker"))
             try:
-                self._note(run_id, address, message["kind"])
-                self.store.record(run_id, from_message(message), address)
+                if self._note(run_id, attempt, address, message["kind"]):
+                    self.store.record(run_id, from_message(message), address)
             except Exception:
                 log.exception("an event of run %s was not stored", run_id)
 
-    def _note(self, run_id: str, address: str, kind: str) -> None:
-        """Keep in mind which worker trains a run, and send it what was asked meanwhile."""
+    def _note(self, run_id: str, attempt: str, address: str, kind: str) -> bool:
+        """Keep in mind which worker trains a run, and send it what was asked meanwhile.
+
+        False for an attempt that has been given up: what it still tells is not the run's story.
+        """
         with self._lock:
             task = self._tasks.get(run_id)
-            if task is None:
-                return
+            if task is None or task.attempt != attempt:
+                return False
             if kind == "started":
                 task.worker = address
                 commands, task.commands = task.commands, []
@@ -350,6 +361,7 @@ class Engine:
                     self._tasks.pop(run_id)
         for command in commands:
             self.send(run_id, **command)
+        return True
 
     # Watching
 
@@ -376,15 +388,25 @@ class Engine:
             tasks = [task for task in self._tasks.values() if task.future is not None]
         if not tasks:
             return
-        alive = {info.address for info in self.workers()}
+        known = self._ask_for_workers()
         for task in tasks:
             status = str(task.future.status) if task.future is not None else "pending"
             failed = status in ("error", "lost", "cancelled")
-            gone = task.worker is not None and task.worker not in alive
             if task.worker is None and failed and task.tries < MAX_TRIES:
                 self._try_again(task)
-            elif failed or gone or self._silent(task, status):
+            elif failed or self._gone(task, known) or self._silent(task, status):
                 self._lost(task)
+
+    def _gone(self, task: _Task, known: list[WorkerInfo] | None) -> bool:
+        """True when a run's worker has been missing for some looks in a row.
+
+        A scheduler that does not answer, on a busy machine say, is no death of a worker.
+        """
+        if known is None or task.worker is None:
+            return False
+        there = any(info.address == task.worker for info in known)
+        task.missed = 0 if there else task.missed + 1
+        return task.missed >= LOOKS
 
     def _silent(self, task: _Task, status: str) -> bool:
         """True when the task has ended but its last event has not come."""
@@ -409,7 +431,7 @@ class Engine:
         if task.future is not None:
             task.future.cancel()
         run = self.store.run(task.run_id)
-        if run is not None and run.status in ACTIVE:
+        if run is not None and run.active:
             self.store.set_status(
                 task.run_id, "failed", _lost_message(run), ended=datetime.now(UTC)
             )

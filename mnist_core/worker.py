@@ -58,7 +58,7 @@ def train_run(
     control = _controls[run_id] = Control()
     for command in commands or []:
         control.send(**command)
-    send = _sender(run_id, topic)
+    send = _sender(run_id, attempt, topic)
     try:
         experiment = Experiment.from_json(experiment_json)
         with _importing:
@@ -96,12 +96,12 @@ def _claim(attempt: str) -> None:
     flag.set()
 
 
-def _sender(run_id: str, topic: str) -> Callable[[Event], None]:
+def _sender(run_id: str, attempt: str, topic: str) -> Callable[[Event], None]:
     worker = get_worker()
 
     def send(event: Event) -> None:
-        message = to_message(event) | {"run": run_id, "worker": worker.address}
-        worker.log_event(topic, message)
+        whose = {"run": run_id, "attempt": attempt, "worker": worker.address}
+        worker.log_event(topic, to_message(event) | whose)
 
     return send
 
