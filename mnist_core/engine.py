@@ -7,6 +7,8 @@ and worker: what has died is said within seconds.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 import os
 import queue
@@ -42,7 +44,11 @@ HEARTBEAT_SECONDS = 2.0
 SILENCE = timedelta(seconds=30)
 CONNECT_SECONDS = 10
 # How often a run that has not begun is handed out, and how long its last event may take.
-MAX_TRIES = 5
+MAX_TRIES = 3
+# A process that ends so often in a row without a word cannot train at all.
+MAX_DEATHS = 5
+SWEEP_SECONDS = 10.0
+STORE_TRIES = 3
 LAST_EVENT_SECONDS = 10
 
 
@@ -69,6 +75,8 @@ class _Task:
     worker: str | None = None
     commands: list[dict[str, Any]] = field(default_factory=list)
     resume: bool = False
+    number: int = 0
+    taken: bool = False
     tries: int = 1
     done_at: float | None = None
     missed: int = 0
@@ -92,11 +100,16 @@ class Engine:
         self._id = secrets.token_hex(8)
         self._topic = f"mnist-lab-{self._id}"
         self._tasks: dict[str, _Task] = {}
+        self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._client: Client | None = None
         self._cluster: LocalCluster | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._heard = False
+        self._deaths = 0
+        # Commands on their way, by the worker they go to.
+        self._boxes: dict[str, queue.Queue[tuple[str, dict[str, Any]]]] = {}
         self._starting: threading.Thread | None = None
         self._closed = threading.Event()
         self._register()
@@ -144,9 +157,34 @@ class Engine:
             if task.worker is None:
                 task.commands.append(command)
                 return
-            address, client = task.worker, self._client
-        if client is not None:
-            client.run(worker.receive, run_id, command, workers=[address], on_error="return")
+            if task.worker not in self._boxes:
+                self._boxes[task.worker] = queue.Queue()
+                threading.Thread(target=self._deliver, args=(task.worker,), daemon=True).start()
+            self._boxes[task.worker].put((run_id, command))
+
+    def _deliver(self, address: str) -> None:
+        """Send one worker its commands, in order, while it has a run.
+
+        Apart from pages and other workers: one that hangs must make nobody else wait.
+        """
+        box = self._boxes[address]
+        while not self._closed.is_set():
+            try:
+                run_id, command = box.get(timeout=1)
+            except queue.Empty:
+                with self._lock:
+                    ours = any(task.worker == address for task in self._tasks.values())
+                    if box.empty() and not ours:
+                        del self._boxes[address]
+                        return
+                continue
+            try:
+                if self._client is not None:
+                    self._client.run(
+                        worker.receive, run_id, command, workers=[address], on_error="ignore"
+                    )
+            except Exception:  # the scheduler has gone; the monitor tells
+                log.info("a command to run %s was lost", run_id, exc_info=True)
 
     def stop(self, run_id: str) -> None:
         """End a run; its curve and weights stay."""
@@ -155,11 +193,10 @@ class Engine:
             waiting = task is not None and task.worker is None
             if task is not None and waiting:
                 self._tasks.pop(run_id)
+                message = "It was stopped before it started."
+                self.store.set_status(run_id, "stopped", message, ended=datetime.now(UTC))
         if task is not None and waiting:
-            if task.future is not None:
-                task.future.cancel()
-            message = "It was stopped before it started."
-            self.store.set_status(run_id, "stopped", message, ended=datetime.now(UTC))
+            _cancel(task)
         else:
             self.send(run_id, stop=True)
 
@@ -208,11 +245,16 @@ class Engine:
         self._messages.put(None)
         with self._lock:
             self._tasks.clear()
+        if self._starting is not None:
+            self._starting.join(timeout=2 * CONNECT_SECONDS)
         if self._client is not None:
             self._client.close(timeout=2)
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        with self._lock:  # the monitor may be about to start it again
+            if self._process is not None:
+                self._process.kill()
+                self._process.wait()
+                if self._process.stdin is not None:
+                    self._process.stdin.close()
         if self._cluster is not None:
             self._cluster.close(timeout=2)
         with self.store.transaction() as connection:
@@ -243,6 +285,7 @@ class Engine:
                 address = self.scheduler or self._cluster
                 client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
             client.subscribe_topic(self._topic, self._on_event)
+            _forget_events(client, self._topic)
             with self._lock:
                 self._client, self.error = client, None
                 waiting = [task for task in self._tasks.values() if task.future is None]
@@ -270,6 +313,7 @@ class Engine:
         assert self._cluster is not None
         environment = os.environ | {
             worker.EXIT_WITH_PARENT: "1",
+            worker.WARM: "1" if self._trainer == worker.TRAIN else "0",
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
             "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
         }
@@ -283,7 +327,10 @@ class Engine:
             stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
             cwd=REPOSITORY,
             env=environment,
+            # Ctrl+C in the server's terminal is for the server; we end with it.
+            start_new_session=True,
         )
+        self._heard = False
 
     # Handing out
 
@@ -292,6 +339,7 @@ class Engine:
 
     def _hand_out(self, task: _Task) -> None:
         with self._lock:
+            task.number = next(self._numbers)
             self._tasks[task.run_id] = task
             connected = self._client is not None
         if connected:
@@ -319,6 +367,8 @@ class Engine:
                 self._trainer,
                 key=task.attempt,
                 pure=False,
+                # Else Dask orders what it gets within a tenth of a second by its keys.
+                priority=-task.number,
             )
 
     def _resume_point(self, task: _Task) -> dict[str, Any] | None:
@@ -336,42 +386,54 @@ class Engine:
 
     def _record_messages(self) -> None:
         while (message := self._messages.get()) is not None:
-            run_id, attempt, address = (message.pop(k) for k in ("run", "attempt", "worker"))
-            try:
-                if self._note(run_id, attempt, address, message["kind"]):
-                    self.store.record(run_id, from_message(message), address)
-            except Exception:
-                log.exception("an event of run %s was not stored", run_id)
+            run_id, attempt = message.pop("run"), message.pop("attempt")
+            address = message.pop("worker")
+            self._heard = True
+            for last in (False,) * (STORE_TRIES - 1) + (True,):
+                try:
+                    self._take(run_id, attempt, address, message)
+                    break
+                except Exception:  # the database may take it a moment later
+                    if last:
+                        log.exception("an event of run %s was not stored", run_id)
+                    else:
+                        self._closed.wait(0.5)
 
-    def _note(self, run_id: str, attempt: str, address: str, kind: str) -> bool:
-        """Keep in mind which worker trains a run, and send it what was asked meanwhile.
+    def _take(self, run_id: str, attempt: str, address: str, message: dict[str, Any]) -> None:
+        """Store an event, unless its run was stopped, lost or handed out again meanwhile.
 
-        False for an attempt that has been given up: what it still tells is not the run's story.
+        Keeps in mind which worker trains the run, and sends it what was asked before its start.
         """
-        with self._lock:
+        kind = message["kind"]
+        with self._lock:  # so that `stop` and `_lost` come wholly before or after
             task = self._tasks.get(run_id)
             if task is None or task.attempt != attempt:
-                return False
+                return
+            if kind == worker.TAKEN:
+                task.taken = True
+                return
+            self.store.record(run_id, from_message(message), address)
             if kind == "started":
                 task.worker = address
                 commands, task.commands = task.commands, []
-            else:
-                commands = []
-                if kind in ("finished", "failed"):
-                    self._tasks.pop(run_id)
-        for command in commands:
-            self.send(run_id, **command)
-        return True
+                for command in commands:
+                    self.send(run_id, **command)
+            elif kind in ("finished", "failed"):
+                self._tasks.pop(run_id)
 
     # Watching
 
     def _monitor(self) -> None:
-        last_heartbeat = 0.0
+        last_heartbeat = last_sweep = time.monotonic()
         while not self._closed.wait(MONITOR_SECONDS):
             try:
                 if time.monotonic() - last_heartbeat > HEARTBEAT_SECONDS:
                     last_heartbeat = time.monotonic()
                     self._register()
+                if time.monotonic() - last_sweep > SWEEP_SECONDS:
+                    last_sweep = time.monotonic()
+                    self._mark_interrupted()
+                self._watch_client()
                 self._watch_process()
                 self._watch_tasks()
             except Exception:
@@ -379,9 +441,36 @@ class Engine:
 
     def _watch_process(self) -> None:
         """Start the local worker again when it has died."""
-        if self._process is not None and self._process.poll() is not None:
-            log.warning("the training process ended with %s", self._process.returncode)
+        with self._lock:
+            process = self._process
+            if self._closed.is_set() or process is None or process.poll() is None:
+                return
+            log.warning("the training process ended with %s", process.returncode)
+            self._deaths = 0 if self._heard else self._deaths + 1
+            if process.stdin is not None:
+                process.stdin.close()
             self._start_worker()
+        if self._deaths >= MAX_DEATHS:
+            self._deaths = 0
+            code = process.returncode
+            self.error = f"The training process ends as soon as it starts (exit code {code})."
+            for task in self._not_started():
+                self._fail(task, self.error)
+
+    def _watch_client(self) -> None:
+        """Reach a scheduler again that had gone; what trained there is lost, the rest waits."""
+        client = self._client
+        if client is not None and client.status not in ("running", "newly-created"):
+            log.warning("the scheduler does not answer any more")
+            with self._lock:
+                self._client = None
+            client.close(timeout=1)
+        if self._client is None and self._not_started():
+            self.warm()
+
+    def _not_started(self) -> list[_Task]:
+        with self._lock:
+            return [task for task in self._tasks.values() if task.worker is None]
 
     def _watch_tasks(self) -> None:
         with self._lock:
@@ -420,7 +509,9 @@ class Engine:
         log.info("run %s is handed out again", task.run_id)
         with self._lock:
             task.attempt, task.future = self._attempt(task.run_id), None
-            task.tries += 1
+            # One that only waited behind the run that killed the worker has not had its try.
+            task.tries += task.taken
+            task.taken = False
         self._submit(task)
 
     def _lost(self, task: _Task) -> None:
@@ -428,21 +519,26 @@ class Engine:
         with self._lock:
             if self._tasks.pop(task.run_id, None) is None:
                 return
-        if task.future is not None:
-            task.future.cancel()
         run = self.store.run(task.run_id)
         if run is not None and run.active:
-            self.store.set_status(
-                task.run_id, "failed", _lost_message(run), ended=datetime.now(UTC)
-            )
+            what = _KILLED if self._client is not None else _CUT_OFF
+            message = _lost_message(run, what)
+            self.store.set_status(task.run_id, "failed", message, ended=datetime.now(UTC))
+        _cancel(task)
 
     def _fail_waiting(self, message: str) -> None:
         with self._lock:
             waiting = [task for task in self._tasks.values() if task.future is None]
-            for task in waiting:
-                self._tasks.pop(task.run_id)
         for task in waiting:
+            self._fail(task, message)
+
+    def _fail(self, task: _Task, message: str) -> None:
+        with self._lock:
+            if self._tasks.get(task.run_id) is not task:
+                return
+            self._tasks.pop(task.run_id)
             self.store.set_status(task.run_id, "failed", message, ended=datetime.now(UTC))
+        _cancel(task)
 
     # Servers that share a database
 
@@ -465,10 +561,12 @@ class Engine:
 
     def _mark_interrupted(self) -> None:
         """Say of runs whose server is gone that they were interrupted."""
+        # The runs first: a server that starts just now is then among the servers.
+        active = self.store.active_runs()
         with self.store.transaction() as connection:
             rows = connection.execute(sa.select(tables.servers)).all()
         alive = {row.id for row in rows if _is_alive(row)}
-        for run in self.store.active_runs():
+        for run in active:
             if run.server not in alive:
                 message = _interrupted_message(run)
                 now = datetime.now(UTC)
@@ -476,6 +574,17 @@ class Engine:
         gone = [row.id for row in rows if row.id not in alive]
         with self.store.transaction() as connection:
             connection.execute(tables.servers.delete().where(tables.servers.c.id.in_(gone)))
+
+
+def _forget_events(client: Client, topic: str) -> None:
+    """Keep a cluster's scheduler from holding on to a thousand events, snapshots among them."""
+
+    def bound(dask_scheduler: Any) -> None:  # sent by value: the scheduler need not have our code
+        known = dask_scheduler._broker._topics[topic]
+        known.events = type(known.events)(maxlen=1)
+
+    with contextlib.suppress(Exception):  # costs the scheduler memory, nothing else
+        client.run_on_scheduler(bound)
 
 
 def _python_path() -> list[str]:
@@ -498,11 +607,18 @@ def _go_on(run: Run) -> str:
     return f"It can go on from step {run.checkpoint_step:,}, its last snapshot."
 
 
-def _lost_message(run: Run) -> str:
-    return (
-        f"The training process ended at step {run.step:,}: it was killed or ran out of memory. "
-        f"The curve up to there is kept. {_go_on(run)}"
-    )
+_KILLED = "The training process ended at step {:,}: it was killed or ran out of memory."
+_CUT_OFF = "The connection to the scheduler was lost at step {:,}."
+
+
+def _lost_message(run: Run, what: str) -> str:
+    return f"{what.format(run.step)} The curve up to there is kept. {_go_on(run)}"
+
+
+def _cancel(task: _Task) -> None:
+    with contextlib.suppress(Exception):  # the scheduler may have gone
+        if task.future is not None:
+            task.future.cancel()
 
 
 def _interrupted_message(run: Run) -> str:

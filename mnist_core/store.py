@@ -6,6 +6,7 @@ is one short transaction. All methods may be called from any thread and any proc
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import threading
@@ -373,7 +374,7 @@ class Store:
         query = sa.select(*columns).where(tables.epochs.c.run == run_id)
         with self.transaction() as connection:
             rows = connection.execute(query.order_by(tables.epochs.c.epoch)).all()
-        return [Epoch(**row._asdict()) for row in rows]
+        return [_epoch(row._asdict()) for row in rows]
 
     def snapshots(self, run_id: str) -> list[SnapshotInfo]:
         """The kept weights of a run, in the order of their steps."""
@@ -473,6 +474,14 @@ def _run(row: Any) -> Run:
 @lru_cache(maxsize=2048)
 def _experiment(text: str) -> Experiment:
     return Experiment.from_json(text)
+
+
+def _epoch(values: dict[str, Any]) -> Epoch:
+    # SQLite keeps NaN as NULL. Without validation images both of their figures are None.
+    never_none = ["loss", "accuracy"]
+    if values["val_accuracy"] is not None:
+        never_none.append("val_loss")
+    return Epoch(**values | {name: math.nan for name in never_none if values[name] is None})
 
 
 def _now() -> datetime:

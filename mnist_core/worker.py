@@ -26,10 +26,16 @@ from mnist_core.spec import Experiment
 log = logging.getLogger(__name__)
 
 TRAIN = "mnist_core.training:train"
+# The kind of the message, not an event, that says that a worker has taken a run up.
+TAKEN = "taken"
 EXIT_WITH_PARENT = "MNIST_LAB_EXIT_WITH_PARENT"
 THREADS = "MNIST_LAB_THREADS"
+# "0": do not load TensorFlow ahead of the first run.
+WARM = "MNIST_LAB_WARM"
 # Below the app's own process, so that pages stay quick while a network trains.
 NICENESS = 5
+# How soon a run ends that nobody waits for any more.
+WATCH_SECONDS = 1.0
 
 _controls: dict[str, Control] = {}
 # Two threads must not import TensorFlow at once.
@@ -58,7 +64,13 @@ def train_run(
     control = _controls[run_id] = Control()
     for command in commands or []:
         control.send(**command)
-    send = _sender(run_id, attempt, topic)
+    tell = _teller(run_id, attempt, topic)
+    tell({"kind": TAKEN})
+
+    def send(event: Event) -> None:
+        tell(to_message(event))
+
+    over = _stop_when_cancelled(attempt, control)
     try:
         experiment = Experiment.from_json(experiment_json)
         with _importing:
@@ -74,7 +86,9 @@ def train_run(
         log.exception("run %s", run_id)
         send(Failed(0, 0, f"Training could not go on: {_first_line(error)}"))
     finally:
-        _controls.pop(run_id, None)
+        over.set()
+        if _controls.get(run_id) is control:
+            del _controls[run_id]
         SharedFlag(attempt).clear()
         _release_memory()
 
@@ -96,14 +110,31 @@ def _claim(attempt: str) -> None:
     flag.set()
 
 
-def _sender(run_id: str, attempt: str, topic: str) -> Callable[[Event], None]:
+def _teller(run_id: str, attempt: str, topic: str) -> Callable[[dict[str, Any]], None]:
     worker = get_worker()
+    about = {"run": run_id, "attempt": attempt, "worker": worker.address}
 
-    def send(event: Event) -> None:
-        whose = {"run": run_id, "attempt": attempt, "worker": worker.address}
-        worker.log_event(topic, to_message(event) | whose)
+    def tell(message: dict[str, Any]) -> None:
+        worker.log_event(topic, message | about)
 
-    return send
+    return tell
+
+
+def _stop_when_cancelled(attempt: str, control: Control) -> threading.Event:
+    """Dask cannot end a thread: a task that was cancelled, or whose server died, stops itself.
+
+    Watches until the returned event is set.
+    """
+    tasks, over = get_worker().state.tasks, threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_SECONDS):
+            task = tasks.get(attempt)
+            if task is None or task.state == "cancelled":
+                control.send(stop=True, pause=False)
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()
+    return over
 
 
 def _resume(packed: dict[str, Any] | None) -> Resume | None:
@@ -134,7 +165,8 @@ def dask_setup(_worker: Any) -> None:
         threading.Thread(target=_exit_with_parent, daemon=True).start()
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)
-    threading.Thread(target=_load_tensorflow, daemon=True).start()
+    if os.environ.get(WARM) != "0":
+        threading.Thread(target=_load_tensorflow, daemon=True).start()
 
 
 def _exit_with_parent() -> None:

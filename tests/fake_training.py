@@ -18,6 +18,8 @@ def train(experiment, *, control: Control, resume: Resume | None = None) -> Iter
     """One step at a time; the loss after step n is 1/n, so that any gap shows."""
     if experiment.name == "refuses":
         raise RuntimeError("there is no such network")
+    if experiment.name == "prepares":
+        time.sleep(2)
     step = resume.step if resume else 0
     paused = False
 

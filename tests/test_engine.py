@@ -13,7 +13,7 @@ import pytest
 
 from mnist_core import PRESETS, Experiment
 from mnist_core.engine import REPOSITORY, Engine
-from mnist_core.store import Run, Store
+from mnist_core.store import Run, Store, StoreError
 
 FAKE = "tests.fake_training:train"
 LONG = Experiment.from_query("preset=two-layer&epochs=200")
@@ -136,6 +136,55 @@ def test_training_that_raises_is_a_sentence(engine: Engine, store: Store) -> Non
     assert "there is no such network" in run.message
     following = engine.start(SHORT)
     reach(store, following, is_status("finished"))
+
+
+def test_a_run_stopped_while_it_prepares_stays_stopped(engine: Engine, store: Store) -> None:
+    reach(store, engine.start(SHORT), is_status("finished"))
+    run_id = engine.start(LONG.model_copy(update={"name": "prepares"}))
+    wait(lambda: engine._tasks[run_id].taken, "the worker's word that it has the run")
+    engine.stop(run_id)
+    assert reach(store, engine.start(SHORT), is_status("finished"))
+    run = store.run(run_id)
+    assert (run.status, run.step) == ("stopped", 0)
+
+
+def test_runs_started_at_once_keep_their_order(engine: Engine, store: Store) -> None:
+    runs = [engine.start(SHORT) for _ in range(4)]
+    reach(store, runs[0], lambda run: run.step > 3)
+    os.kill(engine.worker_pid(), signal.SIGKILL)
+    ended = [reach(store, run, is_status("finished")) for run in runs[1:]]
+    started = [run.started.timestamp() for run in ended]
+    assert store.run(runs[0]).status == "failed" and started == sorted(started)
+
+
+def test_commands_to_a_worker_that_hangs_do_not_hang_the_page(engine: Engine, store: Store) -> None:
+    run_id = engine.start(LONG)
+    reach(store, run_id, lambda run: run.step > 3)
+    os.kill(engine.worker_pid(), signal.SIGSTOP)
+    try:
+        before = time.monotonic()
+        engine.pause(run_id)
+        assert time.monotonic() - before < 5
+    finally:
+        os.kill(engine.worker_pid(), signal.SIGCONT)
+    reach(store, run_id, is_status("paused"))
+
+
+def test_a_moment_without_the_database_loses_nothing(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, failures = store.record, []
+
+    def record_later(run_id, event, *more):
+        if event.kind in ("epoch", "finished") and event.kind not in failures:
+            failures.append(event.kind)
+            raise StoreError("the disk is full")
+        record(run_id, event, *more)
+
+    monkeypatch.setattr(store, "record", record_later)
+    run_id = engine.start(SHORT)
+    reach(store, run_id, is_status("finished"))
+    assert failures == ["epoch", "finished"] and len(store.epochs(run_id)) == 1
 
 
 SERVER = """

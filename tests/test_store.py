@@ -185,3 +185,12 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
         Store(home=tmp_path / "broken")
     with pytest.raises(StoreError, match="MNIST_LAB_DATABASE"):
         Store(url="postgresql+nothing://localhost/none")
+
+
+def test_figures_that_are_not_numbers_stay_so(store: Store) -> None:
+    run_id = started_run(store)
+    store.record(run_id, Epoch(1, 100, 0.5, 0.8, float("nan"), 0.1, 3.0))
+    store.record(run_id, Epoch(2, 200, float("inf"), 0.8, None, None, 3.0))
+    first, second = store.epochs(run_id)
+    assert np.isnan(first.val_loss) and first.val_accuracy == 0.1
+    assert np.isinf(second.loss) and second.val_loss is None
