@@ -13,22 +13,19 @@ import logging
 import os
 import queue
 import secrets
-import socket
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dask
-import psutil
-import sqlalchemy as sa
 from distributed import Client, LocalCluster
 
-from mnist_core import tables, worker
+from mnist_core import servers, worker
 from mnist_core.events import from_message, pack_arrays
 from mnist_core.spec import Experiment
 from mnist_core.store import Run, Store
@@ -40,8 +37,6 @@ MONITOR_SECONDS = 0.5
 # A worker is gone when it is missing this many times in a row.
 LOOKS = 3
 HEARTBEAT_SECONDS = 2.0
-# A server on another machine that has been silent this long is gone.
-SILENCE = timedelta(seconds=30)
 CONNECT_SECONDS = 10
 # How often a run that has not begun is handed out, and how long its last event may take.
 MAX_TRIES = 3
@@ -112,8 +107,8 @@ class Engine:
         self._boxes: dict[str, queue.Queue[tuple[str, dict[str, Any]]]] = {}
         self._starting: threading.Thread | None = None
         self._closed = threading.Event()
-        self._register()
-        self._mark_interrupted()
+        servers.register(self.store, self._id)
+        servers.mark_interrupted(self.store)
         for target in (self._record_messages, self._monitor):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
@@ -257,9 +252,8 @@ class Engine:
                     self._process.stdin.close()
         if self._cluster is not None:
             self._cluster.close(timeout=2)
-        with self.store.transaction() as connection:
-            connection.execute(tables.servers.delete().where(tables.servers.c.id == self._id))
-        self._mark_interrupted()
+        servers.unregister(self.store, self._id)
+        servers.mark_interrupted(self.store)
 
     # Starting
 
@@ -429,10 +423,10 @@ class Engine:
             try:
                 if time.monotonic() - last_heartbeat > HEARTBEAT_SECONDS:
                     last_heartbeat = time.monotonic()
-                    self._register()
+                    servers.register(self.store, self._id)
                 if time.monotonic() - last_sweep > SWEEP_SECONDS:
                     last_sweep = time.monotonic()
-                    self._mark_interrupted()
+                    servers.mark_interrupted(self.store)
                 self._watch_client()
                 self._watch_process()
                 self._watch_tasks()
@@ -540,41 +534,6 @@ class Engine:
             self.store.set_status(task.run_id, "failed", message, ended=datetime.now(UTC))
         _cancel(task)
 
-    # Servers that share a database
-
-    def _register(self) -> None:
-        """Tell other servers on this database that this one lives."""
-        process = psutil.Process()
-        values = {
-            "host": socket.gethostname(),
-            "pid": process.pid,
-            "process_started": process.create_time(),
-            "heartbeat": datetime.now(UTC),
-        }
-        table = tables.servers
-        with self.store.transaction() as connection:
-            changed = connection.execute(
-                table.update().where(table.c.id == self._id).values(**values)
-            )
-            if changed.rowcount == 0:
-                connection.execute(table.insert().values(id=self._id, **values))
-
-    def _mark_interrupted(self) -> None:
-        """Say of runs whose server is gone that they were interrupted."""
-        # The runs first: a server that starts just now is then among the servers.
-        active = self.store.active_runs()
-        with self.store.transaction() as connection:
-            rows = connection.execute(sa.select(tables.servers)).all()
-        alive = {row.id for row in rows if _is_alive(row)}
-        for run in active:
-            if run.server not in alive:
-                message = _interrupted_message(run)
-                now = datetime.now(UTC)
-                self.store.set_status(run.id, "stopped", message, interrupted=True, ended=now)
-        gone = [row.id for row in rows if row.id not in alive]
-        with self.store.transaction() as connection:
-            connection.execute(tables.servers.delete().where(tables.servers.c.id.in_(gone)))
-
 
 def _forget_events(client: Client, topic: str) -> None:
     """Keep a cluster's scheduler from holding on to a thousand events, snapshots among them."""
@@ -591,40 +550,15 @@ def _python_path() -> list[str]:
     return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
 
 
-def _is_alive(row: Any) -> bool:
-    if row.host != socket.gethostname():
-        return datetime.now(UTC) - row.heartbeat < SILENCE
-    try:
-        # Another process may have got the same number since.
-        return abs(psutil.Process(row.pid).create_time() - row.process_started) < 1
-    except psutil.Error:
-        return False
-
-
-def _go_on(run: Run) -> str:
-    if run.checkpoint_step is None:
-        return "Start it again."
-    return f"It can go on from step {run.checkpoint_step:,}, its last snapshot."
-
-
 _KILLED = "The training process ended at step {:,}: it was killed or ran out of memory."
 _CUT_OFF = "The connection to the scheduler was lost at step {:,}."
 
 
 def _lost_message(run: Run, what: str) -> str:
-    return f"{what.format(run.step)} The curve up to there is kept. {_go_on(run)}"
+    return f"{what.format(run.step)} {servers.what_is_left(run)}"
 
 
 def _cancel(task: _Task) -> None:
     with contextlib.suppress(Exception):  # the scheduler may have gone
         if task.future is not None:
             task.future.cancel()
-
-
-def _interrupted_message(run: Run) -> str:
-    if run.step == 0:
-        return "Interrupted: the server went down before this run started. Start it again."
-    return (
-        f"Interrupted: the server went down while this run was at step {run.step:,}. "
-        f"The curve up to there is kept. {_go_on(run)}"
-    )

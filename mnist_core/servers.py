@@ -1,0 +1,83 @@
+"""Which servers share a database, and what becomes of the runs of one that is gone."""
+
+from __future__ import annotations
+
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psutil
+import sqlalchemy as sa
+
+from mnist_core.store import Run, Store
+from mnist_core.tables import servers
+
+# A server on another machine that has been silent this long is gone.
+SILENCE = timedelta(seconds=30)
+
+
+def register(store: Store, server: str) -> None:
+    """Tell the other servers on this database that this process, as `server`, lives."""
+    process = psutil.Process()
+    values = {
+        "host": socket.gethostname(),
+        "pid": process.pid,
+        "process_started": process.create_time(),
+        "heartbeat": datetime.now(UTC),
+    }
+    with store.transaction() as connection:
+        changed = connection.execute(
+            servers.update().where(servers.c.id == server).values(**values)
+        )
+        if changed.rowcount == 0:
+            connection.execute(servers.insert().values(id=server, **values))
+
+
+def unregister(store: Store, server: str) -> None:
+    """Tell the other servers that `server` has ended."""
+    with store.transaction() as connection:
+        connection.execute(servers.delete().where(servers.c.id == server))
+
+
+def mark_interrupted(store: Store) -> None:
+    """Say of runs whose server is gone that they were interrupted."""
+    # The runs first: a server that starts just now is then among the servers.
+    active = store.active_runs()
+    with store.transaction() as connection:
+        rows = connection.execute(sa.select(servers)).all()
+    alive = {row.id for row in rows if _is_alive(row)}
+    for run in active:
+        if run.server not in alive:
+            now = datetime.now(UTC)
+            message = _interrupted_message(run)
+            store.set_status(run.id, "stopped", message, interrupted=True, ended=now)
+    gone = [row.id for row in rows if row.id not in alive]
+    with store.transaction() as connection:
+        connection.execute(servers.delete().where(servers.c.id.in_(gone)))
+
+
+def what_is_left(run: Run) -> str:
+    """What a run that ended in mid-training still has: sentences for its message."""
+    kept = "The curve up to there is kept."
+    if run.checkpoint_step is None:
+        return f"{kept} Start it again."
+    return f"{kept} It can go on from step {run.checkpoint_step:,}, its last snapshot."
+
+
+def _is_alive(row: Any) -> bool:
+    if row.host != socket.gethostname():
+        return datetime.now(UTC) - row.heartbeat < SILENCE
+    try:
+        # Another process may have got the same number since.
+        return abs(psutil.Process(row.pid).create_time() - row.process_started) < 1
+    except psutil.Error:
+        return False
+
+
+def _interrupted_message(run: Run) -> str:
+    if run.step == 0:
+        return "Interrupted: the server went down before this run started. Start it again."
+    return (
+        f"Interrupted: the server went down while this run was at step {run.step:,}. "
+        f"{what_is_left(run)}"
+    )
