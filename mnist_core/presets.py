@@ -26,7 +26,7 @@ class PresetNote:
     look_for: str
 
 
-def conv_block(filters: int, kernel_size: int = 3, stride: int = 1) -> tuple[LayerSpec, ...]:
+def _conv_block(filters: int, kernel_size: int = 3, stride: int = 1) -> tuple[LayerSpec, ...]:
     """Convolution, batch normalisation, ReLU."""
     return (
         Conv(
@@ -65,26 +65,25 @@ _CNN = NetworkSpec(
 )
 _FAST = NetworkSpec(
     layers=(
-        *conv_block(16),
+        *_conv_block(16),
         MaxPool(),
-        *conv_block(32),
+        *_conv_block(32),
         MaxPool(),
-        *conv_block(64),
+        *_conv_block(64),
         MaxPool(),
         Flatten(),
     )
 )
+# Strided convolutions instead of pooling: as accurate here, and half the arithmetic.
 _BEST = NetworkSpec(
     layers=(
-        *conv_block(32),
-        *conv_block(32, kernel_size=5, stride=2),
-        Dropout(rate=0.3),
-        *conv_block(64),
-        *conv_block(64, kernel_size=5, stride=2),
-        Dropout(rate=0.3),
-        *conv_block(128),
+        *_conv_block(32, kernel_size=5, stride=2),
+        *_conv_block(64),
+        *_conv_block(64, stride=2),
+        Dropout(rate=0.1),
+        *_conv_block(128),
         Flatten(),
-        Dropout(rate=0.4),
+        Dropout(rate=0.3),
     )
 )
 
@@ -112,9 +111,10 @@ PRESETS: dict[str, Experiment] = {
             weight_decay=0.01,
             schedule="one_cycle",
             batch_size=128,
-            epochs=15,
+            epochs=16,
+            validation_share=0.05,
             augmentation=Augmentation(
-                shift=2, rotate=10, scale=0.1, shear=5, elastic=0.5, thickness=0.3
+                shift=1, rotate=10, scale=0.1, shear=10, elastic=0.6, thickness=0.4
             ),
         ),
     ),
