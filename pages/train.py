@@ -6,6 +6,7 @@ from mnist_core import PRESET_NOTES, PRESETS, Experiment
 from mnist_core.figures.architecture import architecture
 from mnist_core.script import keras_script
 from mnist_core.shapes import LayerShape, describe_shape, total_parameters
+from mnist_core.store import StoreError
 from pages.shared import draft, entry
 from pages.shared.live_run import live_run
 from pages.shared.network_editor import network_editor
@@ -24,7 +25,10 @@ def take_preset(key: str) -> None:
 
 def start(experiment: Experiment) -> None:
     """Callback: train `experiment` and show its run."""
-    st.session_state.shown_run = engine.start(experiment, preset=draft.preset_name())
+    try:
+        st.session_state.shown_run = engine.start(experiment, preset=draft.preset_name())
+    except StoreError as error:
+        st.session_state.page_error = f"The run could not be started. {error}"
 
 
 def try_out(experiment: Experiment) -> None:
@@ -155,8 +159,8 @@ draft.load()
 experiment, _ = draft.experiment()
 if experiment:
     draft.show_in_url(experiment)
-if link_error := st.session_state.pop("link_error", None):
-    st.error(f"This link does not hold an experiment. {link_error}", icon=":material/link_off:")
+if page_error := st.session_state.pop("page_error", None):
+    st.error(page_error, icon=":material/error:")
 
 shapes = experiment.network.shapes() if experiment else None
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import PRESETS, Experiment
 from mnist_core.engine import REPOSITORY, Engine
 from mnist_core.events import Failed, Finished, Snapshot, Started, Steps
-from mnist_core.store import Store
+from mnist_core.store import Store, StoreError
 from tests.test_engine import FAKE
 
 ENGINES: list[Engine] = []
@@ -225,3 +225,21 @@ def test_a_run_deleted_elsewhere_leaves_a_working_page() -> None:
     Store().delete(run_id)
     app.run()
     assert not app.exception and not button(app, "Start training").disabled
+
+
+def test_a_home_that_cannot_keep_runs_is_a_sentence(home, monkeypatch) -> None:
+    (home / "file").write_text("not a folder")
+    monkeypatch.setenv("MNIST_LAB_HOME", str(home / "file" / "lab"))
+    app = open_page()
+    assert "cannot keep your runs" in errors(app) and "MNIST_LAB_HOME" in errors(app)
+
+
+def test_a_start_that_the_database_refuses_is_a_sentence(monkeypatch) -> None:
+    app = open_page()
+
+    def refuse(*_, **__):
+        raise StoreError("The database did not take this: disk full.")
+
+    monkeypatch.setattr(ENGINES[0].store, "create_run", refuse)
+    press(app, "Start training")
+    assert "The run could not be started" in errors(app) and "disk full" in errors(app)

@@ -33,7 +33,7 @@ def load() -> None:
         try:
             replace(Experiment.from_query(query))
         except ExperimentError as error:
-            state.link_error = str(error)
+            state.page_error = f"This link does not hold an experiment. {error}"
     if "draft" not in state:
         replace(PRESETS[FIRST_PRESET])
 
@@ -87,6 +87,8 @@ def key(path: Path) -> str:
 
 def edit(path: Path, convert: Callable[[Any], Any] | None = None) -> None:
     """Callback: take over what the widget for `path` now says."""
+    if key(path) not in st.session_state:
+        return  # a widget of a draft that has been replaced meanwhile
     new = st.session_state[key(path)]
     value(path[:-1])[path[-1]] = convert(new) if convert else new
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from mnist_core import Experiment
 from mnist_core.advice import advise
 from mnist_core.engine import Engine
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
-from mnist_core.store import Run, Store
+from mnist_core.store import Run, Store, StoreError
 from pages.shared.live_figure import live_figure
 
 REFRESH_SECONDS = 0.33
@@ -53,7 +54,15 @@ def live_run(
     panel(store, engine, run_id, others, try_out, active)
 
 
-def _panel(
+def _panel(*arguments: Any) -> None:
+    """What is refreshed; a database that does not answer now may do so the next time."""
+    try:
+        _show(*arguments)
+    except StoreError as error:
+        st.error(f"{error} The page tries again by itself.", icon=":material/database_off:")
+
+
+def _show(
     store: Store,
     engine: Engine,
     run_id: str,
