@@ -154,7 +154,6 @@ def run_choice() -> tuple[str | None, list[str]]:
 
 entry.through_app("train")
 store, engine = get_store(), get_engine()
-engine.warm()
 draft.load()
 experiment, _ = draft.experiment()
 if experiment:
@@ -182,3 +181,5 @@ with watch:
         )
     else:
         live_run(store, engine, chosen, others, try_out)
+# Last, so that the page is on screen before another process takes its share of the computer.
+engine.warm()

@@ -14,7 +14,7 @@ from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.store import Run, Store, StoreError
 from pages.shared.live_figure import live_figure
 
-REFRESH_SECONDS = 0.33
+REFRESH_SECONDS = 0.25
 MAX_OVERLAYS = 6
 ICONS = {
     "queued": ":material/hourglass_top:",
