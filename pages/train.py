@@ -71,6 +71,8 @@ def chooser(experiment: Experiment | None) -> None:
         on_click=start,
         args=(experiment,),
     )
+    if experiment is None:
+        st.caption(f":red[Training cannot start yet.] {draft.experiment()[1][0].message}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if name:
             st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
