@@ -76,7 +76,10 @@ def _show(
         return
     if was_active != (run.active) or st.session_state.get("shown_run") != run_id:
         st.rerun()  # refreshing starts and ends with the run, or another run is shown now
-    _status(run, engine)
+    # A container of its own: what comes and goes in it must not move the charts to another
+    # place in the page's tree, where they would be drawn anew.
+    with st.container():
+        _status(run, engine)
     _controls(run, engine)
     _numbers(run)
     _charts(store, run, others)

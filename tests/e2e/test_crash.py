@@ -40,7 +40,7 @@ def test_the_worker_is_killed(server, page):
         10,
         "No sentence says what happened",
     )
-    assert last_step(page) >= reached, "The curve did not survive the crash"
+    wait_until(lambda: last_step(page) >= reached, 10, "The curve did not survive the crash")
 
     press(page, "start_training")
     wait_for_status(page, "running", timeout=90)
