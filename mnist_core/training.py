@@ -34,6 +34,8 @@ from mnist_core.schedules import factors
 from mnist_core.spec import Experiment, TrainingSpec
 
 if TYPE_CHECKING:
+    import keras
+
     from mnist_core.program import TrainingProgram
 
 TURN_SECONDS = 0.1
@@ -60,7 +62,17 @@ def train(
     run while it goes on; `resume` goes on from where an earlier run was. One seed on one machine
     gives the same numbers each time.
     """
+    from mnist_core.program import return_program
+
     run = _prepare(experiment, dataset or mnist.load(), control or Control(), resume)
+    try:
+        yield from _events(run, resume)
+    finally:
+        return_program(run.program)
+
+
+def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
+    """The loop itself."""
     yield Started(
         run.total_steps,
         run.steps_per_epoch,
@@ -102,6 +114,7 @@ def train(
 class _Run:
     """What the loop knows while it goes on. `step` counts the steps taken so far."""
 
+    model: keras.Model
     program: TrainingProgram
     training: TrainingSpec
     split: mnist.Split
@@ -143,21 +156,23 @@ def _prepare(
 ) -> _Run:
     from mnist_core.build import build_model
     from mnist_core.precision import choose_precision
-    from mnist_core.program import TrainingProgram
+    from mnist_core.program import borrow_program
 
     training = experiment.training
     split = mnist.split(dataset, training)
     precision = choose_precision(experiment)
     model = build_model(experiment.network, training.seed, precision)
-    program = TrainingProgram(model, experiment, split.x_train, split.y_train)
+    program = borrow_program(experiment, precision)
+    program.begin(model, split.x_train, split.y_train, training.seed)
     if resume is not None:
-        model.set_weights(list(resume.weights))
+        program.model.set_weights(list(resume.weights))
         _restore(program, resume.checkpoint)
     steps_per_epoch = math.ceil(len(split.x_train) / training.batch_size)
     planned = steps_per_epoch * training.epochs
     size = sum(weight.nbytes for weight in model.get_weights())
     step = resume.step if resume else 0
     return _Run(
+        model=model,
         program=program,
         training=training,
         split=split,
@@ -370,6 +385,8 @@ def _finish(run: _Run, reason: str) -> Finished:
     test_loss = test_accuracy = None
     if reason != "stopped" or _test_seconds(run) < STOP_TEST_SECONDS:
         test_loss, test_accuracy = run.program.evaluate(x_test, y_test)
+    # The caller's own: the program's model serves the next run.
+    run.model.set_weights(run.program.model.get_weights())
     return Finished(
         step=run.step,
         epoch=run.epoch,
@@ -377,7 +394,7 @@ def _finish(run: _Run, reason: str) -> Finished:
         test_accuracy=test_accuracy,
         reason=reason,
         seconds=run.seconds,
-        model=run.program.model,
+        model=run.model,
     )
 
 

@@ -170,3 +170,38 @@ def test_the_keras_script_alone_reaches_the_same_curve(more: str, tmp_path: Path
     if "smoothing" not in more:
         assert events[-1].test_loss == pytest.approx(values[1], rel=2e-2)
     assert epoch.loss == pytest.approx(values[0], rel=1e-2)
+
+
+DENSE = "layers=flatten;dense(units:16)&training_images=1050&batch_size=100&epochs=2"
+
+
+@pytest.mark.parametrize("base", [SMALL, DENSE])
+def test_a_run_owes_nothing_to_the_runs_before_it(base: str) -> None:
+    """Compiled programs are used again: with other weights, seed, learning rate and images."""
+    first = list(train(experiment("&seed=1", base)))
+    kept = [weight.copy() for weight in first[-1].model.get_weights()]
+    other = "&seed=2&learning_rate=0.01&validation_share=0.2"
+    assert not np.array_equal(losses(list(train(experiment(other, base)))), losses(first))
+    again = list(train(experiment("&seed=1", base)))
+    np.testing.assert_array_equal(losses(again), losses(first))
+    for before, after in zip(kept, first[-1].model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_two_runs_at_once_do_not_share_weights() -> None:
+    alone = losses(list(train(experiment("&seed=1", DENSE))))
+    one, two = train(experiment("&seed=1", DENSE)), train(experiment("&seed=3", DENSE))
+    pairs = list(itertools.zip_longest(one, two))
+    np.testing.assert_array_equal(losses([pair[0] for pair in pairs if pair[0]]), alone)
+    assert not np.array_equal(losses([pair[1] for pair in pairs if pair[1]]), alone)
+
+
+def test_xla_and_tensorflow_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mnist_core import program
+
+    chosen = experiment("", DENSE)
+    assert program.xla_pays(chosen) and not program.xla_pays(experiment())
+    fast = losses(list(train(chosen)))
+    monkeypatch.setattr(program, "MOST_XLA_LAYERS", -1)
+    monkeypatch.setattr(program, "_IDLE", [])
+    np.testing.assert_allclose(losses(list(train(chosen))), fast, rtol=1e-3)
