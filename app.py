@@ -11,6 +11,12 @@ st.navigation(
         st.Page(
             "pages/train.py", title="Train", icon=":material/model_training:", url_path="train"
         ),
+        st.Page(
+            "pages/inspect.py",
+            title="Look inside",
+            icon=":material/frame_inspect:",
+            url_path="inspect",
+        ),
         st.Page("pages/draw.py", title="Draw", icon=":material/draw:", url_path="draw"),
     ],
     position="top",

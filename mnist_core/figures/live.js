@@ -95,11 +95,41 @@ function open(host, Plotly) {
   return chart;
 }
 
+// Reports the point that was pressed, and shows the image that belongs to a point under the mouse:
+// `customdata` is its place on a sheet of 28×28 images.
+function listen(chart) {
+  const { element } = chart;
+  if (!element.on || chart.listening) return;
+  chart.listening = true;
+  const plain = (value) => (["number", "string"].includes(typeof value) ? value : null);
+  element.on("plotly_click", ({ points: [point] }) => {
+    const { x, y, curveNumber: curve, customdata } = point;
+    chart.report?.("clicked", { x: plain(x), y: plain(y), curve, customdata: plain(customdata) });
+  });
+  element.on("plotly_hover", ({ points: [point], event }) => {
+    const { images } = chart.drawn.data;
+    const place = Number(point.customdata);
+    if (!images || !Number.isInteger(place)) return;
+    chart.tip ??= document.body.appendChild(document.createElement("div"));
+    const [side, row] = [84, Math.floor(place / images.columns)];
+    Object.assign(chart.tip.style, {
+      position: "fixed", zIndex: 1000, pointerEvents: "none", imageRendering: "pixelated",
+      width: `${side}px`, height: `${side}px`, border: "1px solid #8b8f9e",
+      left: `${Math.max(event.clientX - side - 14, 4)}px`, top: `${event.clientY - side - 14}px`,
+      backgroundImage: `url(${images.sheet})`, backgroundSize: `${side * images.columns}px auto`,
+      backgroundPosition: `${-side * (place % images.columns)}px ${-side * row}px`,
+      display: "block",
+    });
+  });
+  element.on("plotly_unhover", () => chart.tip && (chart.tip.style.display = "none"));
+}
+
 function close(host, call, Plotly) {
   const chart = charts.get(host);
   if (!chart || calls.get(host) !== call) return;
   charts.delete(host);
   chart.sizes.disconnect();
+  chart.tip?.remove();
   window.removeEventListener("pointerup", chart.released);
   Plotly.purge(chart.element);
 }
@@ -107,7 +137,7 @@ function close(host, call, Plotly) {
 // Streamlit calls this for each new figure and each change of theme. It calls the function
 // returned when the element goes away, but also when a newer call overtakes this one: only
 // what the newest call returned may close the chart.
-export default async function ({ data, parentElement }) {
+export default async function ({ data, parentElement, setTriggerValue }) {
   const host = parentElement.querySelector(".live-figure") ?? parentElement;
   const call = {};
   calls.set(host, call);
@@ -117,7 +147,9 @@ export default async function ({ data, parentElement }) {
   if (calls.get(host) === call) {
     const chart = charts.get(host) ?? open(host, Plotly);
     chart.next = { data, host };
+    chart.report = data.clickable ? setTriggerValue : undefined;
     await draw(chart, Plotly);
+    listen(chart);
   }
   return () => close(host, call, Plotly);
 }

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
+from PIL import Image
 
 from mnist_core.figures.template import FOR_DARK
 
@@ -23,13 +29,51 @@ CONFIG: dict[str, Any] = {
 """Plotly's configuration for every chart of the app."""
 
 
-def live_data(figure: go.Figure, plotly_path: str, alt: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ImageSheet:
+    """28×28 images on one sheet, row by row, `columns` in a row; `sheet` is a PNG data address.
+
+    A point of a figure whose `customdata` is a place on the sheet shows that image on hover.
+    """
+
+    sheet: str
+    columns: int
+
+
+def image_sheet(images: npt.NDArray[np.uint8], columns: int = 50) -> ImageSheet:
+    """The sheet of images uint8 [n, 28, 28]."""
+    count, height, width = images.shape
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * columns, height, width), np.uint8)
+    sheet[:count] = images
+    grid = sheet.reshape(rows, columns, height, width).swapaxes(1, 2)
+    return ImageSheet(png_address(grid.reshape(rows * height, columns * width)), columns)
+
+
+def png_address(image: npt.NDArray[np.uint8]) -> str:
+    """An image uint8 [h, w] or [h, w, 3] as a data address for <img> and CSS."""
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, "PNG")
+    return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+
+
+def live_data(
+    figure: go.Figure,
+    plotly_path: str,
+    alt: str,
+    *,
+    clickable: bool = False,
+    images: ImageSheet | None = None,
+) -> dict[str, Any]:
     """The data that LIVE_JS takes.
 
     `plotly_path` is Plotly.js's address relative to the app's, `alt` a sentence for people who
-    cannot see the figure.
+    cannot see the figure. With `clickable` the point that is pressed is reported; `images` are
+    shown beside their points.
     """
     return {
+        "clickable": clickable,
+        "images": None if images is None else vars(images),
         "figure": figure.to_json(validate=False),
         "config": CONFIG,
         "dark": FOR_DARK,

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+# First, and alone: Plotly fails when another thread is in the middle of importing pandas.
+import pandas  # noqa: F401
 import plotly.graph_objects as go
 
 # In this order the first five stay apart for normal sight and for each kind of colour blindness

@@ -1,0 +1,141 @@
+"""One value's arithmetic as HTML tables: inputs times weights, their sum, the result."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_core.inside.arithmetic import Arithmetic
+
+Array = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+# Channels, or inputs of a dense neuron, that are written out; the others are summed up.
+CHANNELS, INPUTS = 3, 8
+# Patches larger than this are shown as numbers no more, only summed up.
+LARGEST_PATCH = 7
+
+STYLE = """
+<style>
+.sum { display: flex; flex-wrap: wrap; gap: 0.4rem 0.75rem; align-items: center;
+  font-variant-numeric: tabular-nums; margin-bottom: 0.75rem; }
+.sum table { border-collapse: separate; border-spacing: 2px; width: auto; }
+.sum td, .sum th { border: none; padding: 0.2rem 0.35rem; text-align: right; min-width: 3.2rem;
+  border-radius: 0.2rem; font-size: 0.95rem; font-weight: 400; }
+.sum td.padding { opacity: 0.55; font-style: italic; }
+.sum td.chosen { outline: 2px solid currentColor; }
+.sum .sign { font-size: 1.5rem; }
+.sum .name { text-align: left; opacity: 0.8; }
+.sum figure { margin: 0; } .sum figcaption { font-size: 0.875rem; opacity: 0.8; }
+</style>
+"""
+
+
+def arithmetic_html(found: Arithmetic) -> str:
+    """The tables for one value: patches for images, a list of products for dense layers."""
+    if found.layer.kind in ("max_pool", "average_pool"):
+        chosen = None
+        if found.layer.kind == "max_pool":
+            inside = found.inputs if found.inside is None else _masked(found.inputs, found.inside)
+            chosen = int(np.nanargmax(inside))
+        patch = found.inputs.reshape(found.inputs.shape[:2])
+        return _tables(_patch(patch, "inputs", found.inside, chosen))
+    if found.products is None or found.weights is None:
+        return ""
+    if found.products.ndim == 3:
+        return _patches(found)
+    return _list(found.inputs.ravel(), found.weights.ravel(), found.products.ravel())
+
+
+def _masked(values: Array, inside: Flags) -> Array:
+    return np.where(inside.reshape(inside.shape + (1,) * (values.ndim - 2)), values, np.nan)
+
+
+def _patches(found: Arithmetic) -> str:
+    """Patch × kernel = products, for the input channels that count most."""
+    assert found.products is not None and found.weights is not None
+    totals = found.products.sum((0, 1))
+    order = np.argsort(-np.abs(totals), kind="stable")
+    written = order[:CHANNELS] if max(found.products.shape[:2]) <= LARGEST_PATCH else order[:0]
+    rows = []
+    for channel in written:
+        name = f"channel {channel}" if len(totals) > 1 else "patch"
+        rows.append(
+            _tables(
+                _patch(found.inputs[..., channel], name, found.inside),
+                _sign("×"),
+                _patch(found.weights[..., channel], "kernel"),
+                _sign("="),
+                _patch(found.products[..., channel], "products"),
+                _sign("→"),
+                f"<span>{_number(totals[channel])}</span>",
+            )
+        )
+    rest = len(totals) - len(written)
+    if rest:
+        others = float(totals.sum() - totals[written].sum())
+        what = f"the other {rest} channels" if len(written) else f"all {rest} channels"
+        rows.append(f'<div class="sum"><span class="name">{what} together: '
+                    f"{_number(others)}</span></div>")  # fmt: skip
+    return STYLE + "".join(rows)
+
+
+def _list(inputs: Array, weights: Array, products: Array) -> str:
+    """The largest products of a neuron, and the sum of all others."""
+    order = np.argsort(-np.abs(products), kind="stable")
+    scale = float(np.abs(products).max()) or 1.0
+    rows = [
+        f'<tr><th class="name">input {index}</th><td>{_number(inputs[index])}</td><td>×</td>'
+        f"<td>{_number(weights[index])}</td><td>=</td>"
+        f'<td style="{_shade(products[index] / scale)}">{_number(products[index])}</td></tr>'
+        for index in order[:INPUTS]
+    ]
+    rest = products[order[INPUTS:]]
+    if len(rest):
+        rows.append(
+            f'<tr><th class="name" colspan="5">the other {len(rest):,} together</th>'
+            f"<td>{_number(float(rest.sum()))}</td></tr>"
+        )
+    return STYLE + f'<div class="sum"><table>{"".join(rows)}</table></div>'
+
+
+def _tables(*parts: str) -> str:
+    return STYLE + f'<div class="sum">{"".join(parts)}</div>'
+
+
+def _sign(text: str) -> str:
+    return f'<span class="sign">{text}</span>'
+
+
+def _patch(
+    values: Array,
+    name: str,
+    inside: Flags | None = None,
+    chosen: int | None = None,
+) -> str:
+    scale = float(np.abs(values).max()) or 1.0
+    rows = []
+    for row in range(values.shape[0]):
+        cells = []
+        for column in range(values.shape[1]):
+            kinds = []
+            if inside is not None and not inside[row, column]:
+                kinds.append("padding")
+            if chosen == row * values.shape[1] + column:
+                kinds.append("chosen")
+            value = values[row, column]
+            cells.append(f'<td class="{" ".join(kinds)}" style="{_shade(value / scale)}">'
+                         f"{_number(value)}</td>")  # fmt: skip
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<figure><figcaption>{name}</figcaption><table>{''.join(rows)}</table></figure>"
+
+
+def _shade(share: float) -> str:
+    """A ground of blue for positive and orange for negative shares of the largest value."""
+    red, green, blue = (11, 111, 194) if share >= 0 else (217, 96, 10)
+    return f"background: rgba({red},{green},{blue},{0.42 * min(abs(share), 1):.2f})"
+
+
+def _number(value: float) -> str:
+    text = f"{value:.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.0e}"
+    return text.replace("-", "−")

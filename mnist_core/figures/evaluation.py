@@ -1,0 +1,452 @@
+"""Charts of what a network gets wrong, how its images lie together, and what it withstands.
+
+Clicks and hover of `live_figure` use these: a cell of the confusion matrix has x = digit read and
+y = true digit; a point of the embedding has as customdata the number of its image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from mnist_core.evaluate import Calibration, Scores
+from mnist_core.figures.template import (
+    GROUND,
+    QUIET,
+    TEMPLATE,
+    TEXT_SIZE,
+    WARNING,
+    colour,
+    title,
+)
+from mnist_core.robustness import Disturbance, Fooling
+
+CONFUSION_HEIGHT, CALIBRATION_HEIGHT, SCORES_HEIGHT = 470, 420, 340
+EMBEDDING_HEIGHT, CURVE_HEIGHT = 560, 340
+
+DIGITS = np.arange(10)
+# One a digit. They stand 3:1 against a light and against a dark page, so that they need no twins,
+# and as far apart as ten such colours can be, most of all for digits that are often confused.
+# The points are digits too: nothing has to be told by colour alone.
+DIGIT_COLOURS = (
+    "#2a55f6",
+    "#7e5c7c",
+    "#1d7722",
+    "#ae01da",
+    "#dc0217",
+    "#0e94b9",
+    "#fb04a7",
+    "#c3825d",
+    "#3ba40b",
+    "#9a63f0",
+)
+
+Floats = npt.NDArray[np.floating[Any]]
+Integers = npt.NDArray[np.integer[Any]]
+
+FEW = 10  # images: too few for their accuracy to tell much
+MANY = 60  # misread points: then smaller rings, so that they do not cover one another
+
+
+def confusion_heatmap(
+    counts: npt.NDArray[np.int64], selected: tuple[int, int] | None = None
+) -> go.Figure:
+    """How often each digit was read as each, from counts [10, 10] (row true, column read).
+
+    Mistakes have a colour of their own, deeper by the square root of their number: beside the
+    hundreds on the diagonal they would all be pale. `selected` is (true, read), framed.
+    """
+    images = counts.sum(axis=1)
+    same = np.eye(10, dtype=np.bool_)
+    share = counts / np.maximum(images, 1)[:, None]
+    wrong = np.where(same, np.nan, np.sqrt(counts))
+    right = np.where(same & (images > 0)[:, None], share, np.nan)
+    words = [[_cell_words(t, r, counts[t, r], images[t]) for r in range(10)] for t in range(10)]
+    cells = {
+        "x": DIGITS,
+        "y": DIGITS,
+        "xgap": 2,
+        "ygap": 2,
+        "hovertext": words,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "hoverongaps": False,
+        "showscale": False,
+    }
+    most = float(np.nanmax(wrong)) or 1.0
+    pairs = [(int(t), int(r)) for t, r in np.argwhere(counts > 0)]
+    figure = go.Figure(
+        [
+            go.Heatmap(**cells, uid="wrong", z=wrong, zmin=0, zmax=most, opacity=0.62,
+                       colorscale=[[0, GROUND], [0.001, GROUND], [1, WARNING]]),
+            go.Heatmap(**cells, uid="right", z=right, zmin=0, zmax=1, opacity=0.4,
+                       colorscale=[[0, GROUND], [1, colour(0)]]),
+            # A trace of its own, because text in cells would not follow the page's theme.
+            go.Scatter(uid="counts", mode="text", hoverinfo="skip", textfont={"size": 13},
+                       x=[r for _, r in pairs], y=[t for t, _ in pairs],
+                       text=[str(counts[pair]) for pair in pairs]),
+        ]
+    )  # fmt: skip
+    # A little air, so that a frame at the edge is whole.
+    axis = {"tickvals": DIGITS, "showgrid": False, "showline": False, "fixedrange": True}
+    figure.update_layout(
+        template=TEMPLATE,
+        height=CONFUSION_HEIGHT,
+        title=title("What was read as what"),
+        margin={"l": 46, "r": 6, "t": 40, "b": 48},
+        showlegend=False,
+        dragmode=False,
+        xaxis={**axis, "title": {"text": "read as"}, "range": [-0.57, 9.57]},
+        yaxis={**axis, "title": {"text": "digit in the image"}, "range": [9.57, -0.57]},
+        shapes=[_frame(*selected)] if selected else [],
+    )
+    return figure
+
+
+def _cell_words(true: int, read: int, count: int, images: int) -> str:
+    if not images:
+        return f"There is no image of a {true}."
+    if not count:
+        return f"No {true} was read as {read}."
+    share = f"{_number(count, 'image')}, {count / images:.1%} of all {true}s."
+    if true == read:
+        return f"<b>{true} read rightly</b><br>{share}"
+    return f"<b>{true} read as {read}</b><br>{share}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _frame(true: int, read: int) -> dict[str, Any]:
+    """A frame around a cell."""
+    return {
+        "type": "rect",
+        "x0": read - 0.5,
+        "x1": read + 0.5,
+        "y0": true - 0.5,
+        "y1": true + 0.5,
+        "line": {"color": colour(2), "width": 4},
+    }
+
+
+def calibration_chart(found: Calibration) -> go.Figure:
+    """How often the network is right (bars) when it is so sure (dashes); below, how many images.
+
+    The heading tells the expected calibration error. Bars of fewer than FEW images are pale.
+    """
+    has = found.count > 0
+    centres = ((found.edges[:-1] + found.edges[1:]) / 2)[has]
+    sure, right, count = found.confidence[has], found.accuracy[has], found.count[has]
+    words = [
+        f"{_number(n, 'image')}: {s:.1%} sure on average,<br>right in {a:.1%}{_verdict(s, a)}"
+        for s, a, n in zip(sure, right, count, strict=True)
+    ]
+    width = np.diff(found.edges)[has] * 0.9
+    told = {"hovertext": words, "hovertemplate": "%{hovertext}<extra></extra>"}
+    figure = go.Figure(
+        [
+            go.Bar(uid="right", x=centres, y=right, width=width, name="right", **told,
+                   marker={"color": colour(0), "line": {"width": 0},
+                           "opacity": np.where(count < FEW, 0.3, 0.75)}),
+            go.Scatter(uid="sure", x=centres, y=sure, name="sure", mode="markers", **told,
+                       marker={"symbol": "line-ew-open", "size": 22, "color": colour(1),
+                               "line": {"width": 4}}),
+            go.Bar(uid="count", x=centres, y=count, width=width, yaxis="y2", showlegend=False,
+                   marker={"color": QUIET, "line": {"width": 0}}, **told),
+        ]
+    )  # fmt: skip
+    off = found.expected_error
+    figure.update_layout(
+        template=TEMPLATE,
+        height=CALIBRATION_HEIGHT,
+        title=title("Calibration" + ("" if np.isnan(off) else f" · {off:.2%} off")),
+        margin={"t": 74, "r": 26},
+        legend=_legend(),
+        barmode="overlay",
+        dragmode=False,
+        xaxis={"title": {"text": "how sure the network was"}, "range": [0, 1.005], "dtick": 0.25,
+               "tickformat": ".0%", "anchor": "y2", "fixedrange": True},
+        yaxis={"range": [0, 1.03], "tickformat": ".0%", "domain": [0.36, 1], "dtick": 0.25,
+               "fixedrange": True},
+        yaxis2={"type": "log", "domain": [0, 0.19], "dtick": 2, "fixedrange": True,
+                "range": [-0.2, float(np.log10(count.max(initial=10))) + 0.1]},
+        annotations=[{"text": "images", "x": 0, "xref": "paper", "y": 0.2, "yref": "paper",
+                      "xanchor": "left", "yanchor": "bottom", "showarrow": False}],
+    )  # fmt: skip
+    return figure
+
+
+def _verdict(sure: float, right: float) -> str:
+    gap = abs(sure - right)
+    if gap < 0.005:
+        return "."
+    return f":<br>{gap:.1%} too {'sure' if sure > right else 'unsure'}."
+
+
+def _legend(x: float = 0.0) -> dict[str, Any]:
+    """In a row of its own between the heading and the plot."""
+    return {
+        "orientation": "h",
+        "x": x,
+        "xanchor": "left",
+        "xref": "container",
+        "y": 1,
+        "yanchor": "bottom",
+        "font": {"size": TEXT_SIZE - 1},
+        "itemwidth": 34,
+        "tracegroupgap": 0,
+    }
+
+
+def scores_chart(scores: Scores) -> go.Figure:
+    """Each digit's precision and recall; a share of nothing is called "none"."""
+    names = {"precision": scores.read, "recall": scores.images}
+    values = np.stack([scores.precision, scores.recall])
+    known = values[np.isfinite(values)]
+    lowest = float(known.min(initial=1.0))
+    room = max(1 - lowest, 0.004) * 0.14
+    bottom = lowest - room
+    figure = go.Figure(
+        go.Scatter(uid="between", x=np.repeat(DIGITS, 3), hoverinfo="skip", showlegend=False,
+                   y=np.ravel([(p, r, np.nan) for p, r in values.T]), mode="lines",
+                   line={"color": QUIET, "width": 2})
+    )  # fmt: skip
+    for index, (name, symbol) in enumerate((("precision", "circle"), ("recall", "diamond"))):
+        whole = names[name]
+        words = [_score_words(name, d, scores.right[d], whole[d]) for d in range(10)]
+        # Without a value an open mark at the foot; a score of 0 is a full one on the zero line.
+        shown = np.where(np.isfinite(values[index]), values[index], bottom + room / 2)
+        figure.add_scatter(
+            uid=name, x=DIGITS, y=shown, name=name, mode="markers", hovertext=words,
+            hovertemplate="%{hovertext}<extra></extra>",
+            marker={"symbol": [symbol if n else f"{symbol}-open" for n in whole], "size": 13,
+                    "color": colour(index), "line": {"color": colour(index), "width": 2}},
+        )  # fmt: skip
+    figure.update_layout(
+        template=TEMPLATE,
+        height=SCORES_HEIGHT,
+        title=title("Precision and recall of each digit"),
+        margin={"t": 74},
+        legend=_legend(),
+        dragmode=False,
+        xaxis={"tickvals": DIGITS, "title": {"text": "digit"}, "range": [-0.5, 9.5],
+               "fixedrange": True},
+        yaxis={"range": [bottom, 1 + room], "fixedrange": True,
+               "tickformat": ".1%" if 1 - bottom < 0.1 else ".0%"},
+    )  # fmt: skip
+    return figure
+
+
+def _score_words(name: str, digit: int, right: int, whole: int) -> str:
+    if name == "precision":
+        if not whole:
+            return f"<b>precision of {digit}: none</b><br>Nothing was read as {digit}."
+        what = f"Of {_number(whole, 'image')} read as {digit}<br>{right:,} are one."
+    else:
+        if not whole:
+            return f"<b>recall of {digit}: none</b><br>There is no image of a {digit}."
+        what = f"Of {_number(whole, 'image')} of a {digit}<br>{right:,} are read as one."
+    return f"<b>{name} of {digit}: {right / whole:.2%}</b><br>{what}"
+
+
+def embedding_scatter(
+    points: Floats,
+    labels: Integers,
+    read: Integers,
+    images: Integers | None = None,
+    *,
+    heading: str = "Images by their features",
+    axes: tuple[str, str] = ("", ""),
+    uirevision: str = "embedding",
+) -> go.Figure:
+    """Images as points [n, 2], each drawn as the digit it is, misread ones in a ring.
+
+    `labels` and `read` [n] are the true digits and those read; `images` [n], by default 0 to
+    n − 1, are the numbers of the images, which `live_figure` shows from its sheet.
+    """
+    numbers = np.arange(len(points)) if images is None else np.asarray(images)
+    points = np.asarray(points, np.float32)
+    figure = go.Figure()
+    wrong = labels != read
+    many = int(wrong.sum()) > MANY
+    for digit in DIGITS:
+        chosen = (labels == digit) & ~wrong
+        _add_digits(figure, points[chosen], numbers[chosen], int(digit))
+    words = [f"a {t} read as {r}" for t, r in zip(labels[wrong], read[wrong], strict=True)]
+    figure.add_scatter(
+        uid="misread", mode="markers+text", name="misread", x=points[wrong, 0], y=points[wrong, 1],
+        text=[f"<b>{digit}</b>" for digit in labels[wrong]], customdata=numbers[wrong],
+        hovertext=words, hovertemplate="<b>%{hovertext}</b><br>image %{customdata}<extra></extra>",
+        textfont={"size": 13 if many else TEXT_SIZE},
+        marker={"symbol": "circle", "size": 17 if many else 24, "color": GROUND, "opacity": 1,
+                "line": {"color": WARNING, "width": 1.5 if many else 2.5}},
+    )  # fmt: skip
+    hidden = {"showticklabels": False, "showgrid": False, "showline": False}
+    across, up = axes
+    figure.update_layout(
+        template=TEMPLATE,
+        height=EMBEDDING_HEIGHT,
+        title=title(heading),
+        margin={"l": 30, "r": 8, "t": 70, "b": 34},
+        legend=_legend(),
+        showlegend=bool(wrong.any()),
+        uirevision=uirevision,
+        xaxis={**hidden, "title": {"text": across}},
+        # Distances mean the same in both directions.
+        yaxis={**hidden, "scaleanchor": "x"},
+        # Not the axis's title: Plotly puts that of an axis without ticks over the points.
+        annotations=[{"text": up, "textangle": -90, "x": 0, "y": 0.5, "xref": "paper",
+                      "yref": "paper", "xshift": -16, "showarrow": False}],
+    )  # fmt: skip
+    return figure
+
+
+def _add_digits(figure: go.Figure, points: Floats, numbers: Integers, digit: int) -> None:
+    """Images of one digit that are read rightly."""
+    figure.add_scatter(
+        uid=f"digit-{digit}", mode="text", x=points[:, 0], y=points[:, 1], customdata=numbers,
+        text=str(digit), textfont={"size": 13, "color": DIGIT_COLOURS[digit]}, showlegend=False,
+        hovertemplate=f"<b>a {digit}</b> read rightly<br>image %{{customdata}}<extra></extra>",
+    )  # fmt: skip
+
+
+def robustness_curve(
+    disturbance: Disturbance,
+    strengths: Sequence[float],
+    accuracies: npt.ArrayLike,
+    current: tuple[float, float] | None = None,
+) -> go.Figure:
+    """The accuracy at each strength; `current` is (strength, accuracy) of what is shown now."""
+    values = np.asarray(accuracies, np.float64)
+    told = [disturbance.told(strength) for strength in strengths]
+    figure = go.Figure(
+        go.Scatter(
+            uid="accuracy", x=np.asarray(strengths), y=values, mode="lines+markers",
+            line={"color": colour(0), "width": 3}, marker={"size": 8}, hovertext=told,
+            hovertemplate="at %{hovertext}<br><b>%{y:.1%}</b> read rightly<extra></extra>",
+        )
+    )  # fmt: skip
+    notes = [_note(0, 0.1, "guessing", xref="paper", xanchor="left", colour=QUIET)]
+    lines = [_line(y=0.1, tone=QUIET)]
+    if current:
+        strength, accuracy = current
+        right = strength > (disturbance.low + disturbance.high) / 2
+        figure.add_scatter(
+            uid="current", x=[strength], y=[accuracy], mode="markers", hovertext=[
+                f"now: {disturbance.told(strength)}<br><b>{accuracy:.1%}</b> read rightly"
+            ], hovertemplate="%{hovertext}<extra></extra>",
+            marker={"size": 17, "color": colour(1), "line": {"color": GROUND, "width": 2}},
+        )  # fmt: skip
+        words = f"<b>{disturbance.told(strength)}: {accuracy:.1%}</b>"
+        side = "right" if right else "left"
+        notes.append(_note(strength, max(accuracy, 0.2), words, xanchor=side, colour=colour(1)))
+        lines.append(_line(x=strength, tone=colour(1)))
+    figure.update_layout(
+        template=TEMPLATE,
+        height=CURVE_HEIGHT,
+        title=title(f"Accuracy · {disturbance.title.lower()}"),
+        showlegend=False,
+        dragmode=False,
+        shapes=lines,
+        annotations=notes,
+        xaxis={"title": {"text": disturbance.axis}, "fixedrange": True,
+               "range": _padded(disturbance.low, disturbance.high)},
+        yaxis={"range": [0, 1.04], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True},
+    )  # fmt: skip
+    return figure
+
+
+def fgsm_chart(
+    epsilons: npt.ArrayLike,
+    probabilities: Floats,
+    label: int,
+    fooling: Fooling | None = None,
+    current: float | None = None,
+) -> go.Figure:
+    """The probability of the true digit, and of its two strongest rivals, against epsilon.
+
+    `probabilities` [k, 10] belong to `epsilons` [k]; `current` is the epsilon shown now.
+    """
+    steps = np.asarray(epsilons, np.float64)
+    rivals = [int(d) for d in np.argsort(-probabilities.max(axis=0), kind="stable") if d != label]
+    figure = go.Figure()
+    for index, digit in enumerate([label, *rivals[:2]]):
+        figure.add_scatter(
+            uid=f"line-{index}", x=steps, y=probabilities[:, digit], mode="lines",
+            name=f"{digit}, the true digit" if digit == label else str(digit),
+            line={"color": colour(index), "width": 3.5 if digit == label else 2.5,
+                  "dash": ("solid", "8px,4px", "2px,4px")[index]},
+            hovertemplate=f"epsilon %{{x:.3f}}<br>probability of {digit}: "
+            "<b>%{y:.1%}</b><extra></extra>",
+        )  # fmt: skip
+    lines, notes = [], []
+    last = float(steps.max(initial=0.0)) or 1.0
+    if current is not None:
+        lines.append(_line(x=current, tone=QUIET))
+        notes.append(_beside(current, last, 0.3, f"now {current:.3g}", QUIET))
+    if fooling:
+        lines.append(_line(x=fooling.epsilon, tone=WARNING))
+        words = f"<b>read as {fooling.read} from {fooling.epsilon:.3g}</b>"
+        notes.append(_beside(fooling.epsilon, last, 0.5, words, WARNING))
+    figure.update_layout(
+        template=TEMPLATE,
+        height=CURVE_HEIGHT,
+        title=title("Probability as the change grows"),
+        margin={"t": 74},
+        legend=_legend(),
+        showlegend=True,
+        dragmode=False,
+        shapes=lines,
+        annotations=notes,
+        xaxis={"title": {"text": "epsilon: change of each pixel"}, "range": [0, last],
+               "fixedrange": True, "tickformat": "~g"},
+        yaxis={"range": [-0.02, 1.03], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True},
+    )  # fmt: skip
+    return figure
+
+
+def _padded(low: float, high: float) -> list[float]:
+    air = 0.03 * (high - low)
+    return [low - air, high + air]
+
+
+def _line(tone: str, x: float | None = None, y: float | None = None) -> dict[str, Any]:
+    """A dashed line across the plot, upright at `x` or level at `y`."""
+    upright = x is not None
+    return {
+        "type": "line",
+        "x0": x if upright else 0,
+        "x1": x if upright else 1,
+        "y0": 0 if upright else y,
+        "y1": 1 if upright else y,
+        "xref": "x" if upright else "paper",
+        "yref": "paper" if upright else "y",
+        "layer": "below",
+        "line": {"color": tone, "width": 2, "dash": "dot"},
+    }
+
+
+def _note(x: float, y: float, text: str, *, xanchor: str, colour: str, xref: str = "x") -> Any:
+    """Words beside a line."""
+    return {
+        "x": x,
+        "y": y,
+        "text": text,
+        "xref": xref,
+        "xanchor": xanchor,
+        "xshift": 12 if xanchor == "left" else -12,
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"color": colour},
+        "bgcolor": GROUND,
+        "borderpad": 2,
+    }
+
+
+def _beside(x: float, last: float, y: float, text: str, tone: str) -> Any:
+    """Words at the emptier side of an upright line."""
+    return _note(x, y, text, xanchor="left" if x < 0.5 * last else "right", colour=tone)

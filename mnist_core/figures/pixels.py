@@ -1,0 +1,165 @@
+"""Many small images as one figure: kernels, feature maps, digits, gradients.
+
+The page's pixel view (pixels.js) draws them with crisp pixels, tells the value under the mouse
+and reports which pixel was pressed.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_core.figures.template import DARK, LIGHT
+
+PIXELS_JS: str = Path(__file__).with_name("pixels.js").read_text(encoding="utf-8")
+PIXELS_CSS: str = Path(__file__).with_name("pixels.css").read_text(encoding="utf-8")
+
+FloatArray = npt.NDArray[np.float32]
+Palette = Literal["diverging", "ink"]
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """A pixel of an image of a group; all from 0."""
+
+    image: int
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle around pixels of an image, `bottom` and `right` not included."""
+
+    image: int
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of one size that belong together, on one colour scale.
+
+    `values` float32 [n, height, width]. Palette "ink" goes from 0 black to 1 white, as digits
+    are shown; "diverging" from -limit (orange) over 0 (the page's ground) to +limit (blue).
+    `limit` None takes the largest absolute value. `noun` and `names` say what one image is
+    ("map", or a name for each) in hover text; `captions` stand under each image.
+    `backdrop` [height, width] in [0, 1] is a digit that shines through the values.
+    `largest` is the side in screen pixels that one pixel is to have at most.
+    """
+
+    key: str
+    title: str
+    values: FloatArray
+    note: str = ""
+    palette: Palette = "diverging"
+    limit: float | None = None
+    noun: str = "map"
+    names: tuple[str, ...] = ()
+    captions: tuple[str, ...] = ()
+    backdrop: FloatArray | None = None
+    selected: Pixel | None = None
+    boxes: tuple[Box, ...] = ()
+    largest: int = 12
+    opens: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Shares in [0, 1] as horizontal bars; the largest, the prediction, stands out."""
+
+    key: str
+    title: str
+    shares: FloatArray
+    names: tuple[str, ...]
+    note: str = ""
+    opens: bool = False
+
+
+def pixels_data(
+    groups: list[Images | Bars], alt: str, *, strip: bool = False, height: int = 560
+) -> dict[str, Any]:
+    """The data that PIXELS_JS takes.
+
+    With `strip` the groups stand in one row that scrolls sideways, as layers do; else they wrap.
+    `height` is what one group's images should not exceed on screen, in pixels, where they can.
+    """
+    return {
+        "groups": [_bars(group) if isinstance(group, Bars) else _images(group) for group in groups],
+        "strip": strip,
+        "height": height,
+        "alt": alt,
+        "light": {"positive": LIGHT[0], "negative": LIGHT[1]},
+        "dark": {"positive": DARK[0], "negative": DARK[1]},
+    }
+
+
+def as_tile(values: npt.ArrayLike) -> FloatArray:
+    """A row of numbers [n] as one image [height, width]: about square, filled row by row.
+
+    What is left of the last row is NaN, which shows as nothing.
+    """
+    row = np.asarray(values, np.float32).ravel()
+    width = tile_width(len(row))
+    tile = np.full(-(-len(row) // width) * width, np.nan, np.float32)
+    tile[: len(row)] = row
+    return tile.reshape(-1, width)
+
+
+def tile_width(count: int) -> int:
+    """How many of `count` numbers stand in one row of their tile: a power of two, up to 64."""
+    return int(min(64, 2 ** round(math.log2(max(count, 1)) / 2)))
+
+
+def _images(group: Images) -> dict[str, Any]:
+    values = np.ascontiguousarray(group.values, np.float32)
+    finite = values[np.isfinite(values)]
+    limit = group.limit
+    if limit is None:
+        limit = float(np.abs(finite).max()) if finite.size else 0.0
+    count, height, width = values.shape
+    return {
+        "kind": "images",
+        "key": group.key,
+        "title": group.title,
+        "note": group.note,
+        "count": count,
+        "height": height,
+        "width": width,
+        "values": _base64(values),
+        "backdrop": None if group.backdrop is None else _base64(group.backdrop),
+        "palette": group.palette,
+        "limit": limit or 1.0,
+        "noun": group.noun,
+        "names": list(group.names),
+        "captions": list(group.captions),
+        "selected": None if group.selected is None else vars(group.selected),
+        "boxes": [vars(box) for box in group.boxes],
+        "largest": group.largest,
+        "opens": group.opens,
+    }
+
+
+def _bars(group: Bars) -> dict[str, Any]:
+    return {
+        "kind": "bars",
+        "key": group.key,
+        "title": group.title,
+        "note": group.note,
+        "shares": [float(share) for share in np.nan_to_num(group.shares)],
+        "names": list(group.names),
+        "opens": group.opens,
+    }
+
+
+def _base64(values: npt.ArrayLike) -> str:
+    """float32, little endian."""
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()

@@ -1,0 +1,5 @@
+"""Looking inside a network at one moment of its training.
+
+Everything here takes the network's specification and its weights then, as plain arrays, and
+gives plain arrays back: nothing changes a run.
+"""

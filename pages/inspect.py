@@ -1,0 +1,80 @@
+"""Look inside: a network's weights, feature maps and gradients at any moment of its training."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shared import entry
+from pages.shared.inspect import place as places
+from pages.shared.inspect.place import VIEWS
+
+PLAY_SECONDS, FOLLOW_SECONDS = 0.8, 2.0
+
+
+def interval() -> float | None:
+    """How often the page looks again by itself: while playing, and while the run trains."""
+    from pages.shared.moments import network_choices
+
+    here = places.place()
+    if here.playing:
+        return PLAY_SECONDS
+    choice = network_choices().get(here.run or "")
+    training = choice is not None and choice.run is not None and choice.run.active
+    return FOLLOW_SECONDS if training and here.step is None else None
+
+
+def body(every: float | None) -> None:
+    """The page below its title, run again for each press."""
+    from pages.shared.inspect import chooser
+    from pages.shared.inspect.views import show_view
+
+    chooser.play_on()
+    left, right = st.columns([1, 3], gap="large")
+    with left:
+        choice = chooser.choose_network()
+        moment = chooser.choose_moment(choice)
+        if moment is not None:
+            chooser.choose_input(choice, moment)
+    with right:
+        show_views()
+        if moment is None:
+            st.info(
+                "This run has kept no weights yet. They are kept from the first step of its "
+                "training on; wait a moment, or choose another network.",
+                icon=":material/hourglass_empty:",
+            )
+        elif scene := chooser.make_scene(choice, moment):
+            with left:
+                chooser.show_input(scene)
+            show_view(places.place().view, scene)
+    places.show_in_url()
+    if interval() != every:
+        st.rerun()
+
+
+def show_views() -> None:
+    """What can be looked at."""
+    here = places.place()
+
+    def changed() -> None:
+        here.view = st.session_state[key] or here.view
+
+    key = f"inspect-view-{here.view}"
+    st.segmented_control(
+        "View",
+        list(VIEWS),
+        format_func=VIEWS.__getitem__,
+        default=here.view,
+        key=key,
+        on_change=changed,
+        label_visibility="collapsed",
+        required=True,
+    )
+
+
+entry.through_app("inspect")
+st.title("Look inside")
+for sentence in places.load():
+    st.warning(sentence)
+every = interval()
+st.fragment(body, run_every=every)(every)

@@ -1,0 +1,1 @@
+"""The views of the page Look inside, one a module."""

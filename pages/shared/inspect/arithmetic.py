@@ -1,0 +1,82 @@
+"""How one value of a layer is computed, with this network's numbers."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core.figures.arithmetic import arithmetic_html
+from mnist_core.figures.pixels import Bars, Box, Images
+from mnist_core.inside.arithmetic import Arithmetic, explain, receptive_field
+from mnist_core.inside.probe import ProbeLayer
+from pages.shared.inspect.scene import Scene
+from pages.shared.pixel_view import pixel_view
+
+ACTIVATIONS = {
+    "relu": "keeps what is above zero and makes the rest zero",
+    "leaky_relu": "keeps what is above zero and shrinks the rest",
+    "sigmoid": "squeezes any number between 0 and 1",
+    "tanh": "squeezes any number between −1 and 1",
+    "elu": "keeps what is above zero and bends the rest towards −1",
+    "gelu": "passes large values and fades out negative ones smoothly",
+    "swish": "passes large values and fades out negative ones smoothly",
+    "linear": "changes nothing",
+}
+
+
+def arithmetic(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
+    """The marked value: where it looks, its products and sum, and its activation."""
+    value = explain(scene.network, layer.name, unit, scene.outputs, scene.weights, scene.image)
+    sums = value
+    before = scene.probe.layers[max(scene.probe.index(layer.name) - 1, 0)]
+    if layer.kind == "activation" and before.position == layer.position:
+        sums = explain(scene.network, before.name, unit, scene.outputs, scene.weights, scene.image)
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        _where(scene, layer, unit)
+    with right:
+        st.markdown(f"**{_name(layer, unit)}** = {value.value:.5g}")
+        st.latex(sums.formula)
+        if value is not sums:
+            st.latex(value.formula)
+        if layer.activation:
+            st.caption(f"{layer.activation} {ACTIVATIONS[layer.activation]}.")
+        st.html(arithmetic_html(sums))
+        if sums.layer.kind == "dense" and sums.inputs.size == 28 * 28:
+            _as_images(sums)
+
+
+def _name(layer: ProbeLayer, unit: tuple[int, ...]) -> str:
+    if len(unit) == 3:
+        return f"{layer.name}, map {unit[2]}, row {unit[0]}, column {unit[1]}"
+    return f"{layer.name}, number {unit[0]}"
+
+
+def _where(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
+    """The part of the digit that this value can see."""
+    top, left, bottom, right = receptive_field(scene.network, layer.name, unit)
+    whole = (top, left, bottom, right) == (0, 0, 28, 28)
+    note = "the whole image" if whole else f"{bottom - top}×{right - left} pixels"
+    group = Images(
+        "seen",
+        "What it can see",
+        scene.image[None],
+        note,
+        "ink",
+        1.0,
+        names=("image",),
+        boxes=() if whole else (Box(0, top, left, bottom, right),),
+        largest=6,
+    )
+    pixel_view([group], "inspect_field", f"Its receptive field: {note}")
+
+
+def _as_images(sums: Arithmetic) -> None:
+    """A neuron that sees the image: its inputs, weights and products as pictures."""
+    assert sums.weights is not None and sums.products is not None
+    groups: list[Images | Bars] = [
+        Images("in", "inputs", sums.inputs.reshape(1, 28, 28), "", "ink", 1.0, names=("input",),
+               largest=6),
+        Images("w", "× weights", sums.weights.reshape(1, 28, 28), names=("weight",), largest=6),
+        Images("p", "= products", sums.products.reshape(1, 28, 28), names=("product",), largest=6),
+    ]  # fmt: skip
+    pixel_view(groups, "inspect_products", "Inputs times weights gives products")

@@ -1,0 +1,134 @@
+"""The way back: the gradient at each layer, one path of the chain rule, and what pixels count."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.figures.inside import NormSeries, gradient_norms
+from mnist_core.figures.pixels import Bars, Images, as_tile
+from mnist_core.inside.gradients import (
+    Backward,
+    grad_cam,
+    gradient_norms_at_start,
+    integrated_gradients,
+    largest_path,
+    saliency,
+)
+from mnist_core.inside.gradients import backward as gradients_of
+from mnist_core.shapes import describe_shape
+from pages.shared.inspect.network import STRIP_MAPS, as_images, strip_layers
+from pages.shared.inspect.scene import Scene
+from pages.shared.live_figure import live_figure
+from pages.shared.pixel_view import pixel_view
+
+# The same layers with these, untrained, to compare with: activation, initialiser.
+STARTS = {
+    "with sigmoid and Glorot, untrained": ("sigmoid", "glorot_uniform"),
+    "with ReLU and He, untrained": ("relu", "he_normal"),
+}
+
+
+def backward(scene: Scene) -> None:
+    """The view, from the loss back to the pixels."""
+    label = st.segmented_control(
+        "The right digit, from which the loss is measured",
+        list(range(10)),
+        default=scene.read if scene.label is None else scene.label,
+        key=f"inspect-label-{scene.index}-{scene.label}",
+        required=True,
+    )
+    found = gradients_of(scene.network, scene.weights, scene.image, label)
+    p = float(scene.probabilities[label])
+    st.latex(rf"L = -\ln p_{{{label}}} = -\ln {p:.4g} = {found.loss:.4g}")
+    _norms(scene, found, label)
+    _maps(scene, found)
+    _path(scene, label)
+    _pixels(scene, label)
+
+
+def _norms(scene: Scene, found: Backward, label: int) -> None:
+    layers = [layer for layer in scene.probe.layers if layer.weights and layer.kind != "batch_norm"]
+    places = [scene.probe.index(layer.name) for layer in layers]
+    series = [NormSeries("this network now", tuple(found.norms[at] for at in places))]
+    for name, (activation, initializer) in STARTS.items():
+        norms = _start_norms(scene, label, activation, initializer)
+        series.append(NormSeries(name, tuple(norms[at] for at in places), dashed=True))
+    names = [layer.name for layer in layers]
+    figure = gradient_norms(names, series)
+    sizes = ", ".join(
+        f"{name} {found.norms[at]:.2g}" for name, at in zip(names, places, strict=True)
+    )
+    live_figure(figure, "gradient_norms", f"Size of the gradient at each layer: {sizes}")
+    st.caption(
+        "The loss is at the right; going back to the left, each layer multiplies the gradient by "
+        "its weights and by the slope of its activation. A sigmoid’s slope is at most ¼, so that "
+        "in a deep network little arrives: the gradient vanishes."
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _start_norms_of(
+    network: str, picture: bytes, label: int, activation: str, initializer: str, _scene: Scene
+) -> list[float]:
+    images, labels = _scene.image[None], np.array([label])
+    return list(gradient_norms_at_start(_scene.network, images, labels, activation, initializer, 0))
+
+
+def _start_norms(scene: Scene, label: int, activation: str, initializer: str) -> list[float]:
+    network, picture = scene.network.model_dump_json(), scene.image.tobytes()
+    return _start_norms_of(network, picture, label, activation, initializer, scene)
+
+
+def _maps(scene: Scene, found: Backward) -> None:
+    st.markdown("**The gradient at each layer**: how the loss would grow if a value grew")
+    groups: list[Images | Bars] = []
+    gradient = found.input_gradient
+    groups.append(Images("input", "input", gradient[None], f"norm {np.linalg.norm(gradient):.2g}",
+                         names=("∂loss/∂pixel",), largest=4))  # fmt: skip
+    for layer in strip_layers(scene.probe.layers):
+        at = scene.probe.index(layer.name)
+        values = found.gradients[at]
+        note = f"{describe_shape(layer.shape)}, norm {found.norms[at]:.2g}"
+        if values.ndim == 1:
+            groups.append(Images(layer.name, layer.name, as_tile(values)[None], note, noun="tile",
+                                 names=("∂loss/∂value",)))  # fmt: skip
+        else:
+            groups.append(Images(layer.name, layer.name, as_images(values)[:STRIP_MAPS], note))
+    pixel_view(groups, "gradient_strip", "The gradient of the loss at each layer", strip=True,
+               height=150)  # fmt: skip
+
+
+def _path(scene: Scene, label: int) -> None:
+    steps = largest_path(scene.network, scene.weights, scene.outputs, label, scene.image)
+    with st.expander("The chain rule along one path, from the loss back to one pixel"):
+        st.markdown(
+            "The gradient is a sum over all paths through the network; along one path it is the "
+            "product of the slopes on the way. This path carries the most."
+        )
+        for step in steps:
+            st.latex(step.latex)
+        if steps:
+            st.markdown(f"The product of all factors on this path: **{steps[-1].product:.3g}**")
+
+
+def _pixels(scene: Scene, label: int) -> None:
+    """Three answers to the question which pixels made the network say this digit."""
+    st.markdown(f"**Which pixels speak for a {label}**, and which against it")
+    slopes = saliency(scene.network, scene.weights, scene.image, label)
+    shares, gap = integrated_gradients(scene.network, scene.weights, scene.image, label)
+    cam = grad_cam(scene.network, scene.weights, scene.image, label)
+    behind = scene.image * np.float32(0.8)
+    groups: list[Images | Bars] = [
+        Images("saliency", "Saliency", slopes[None], "slope of the digit’s logit",
+               names=("slope",), backdrop=behind, largest=8),
+        Images("integrated", "Integrated gradients", shares[None],
+               f"shares of the logit; sum off by {abs(gap):.2g}",
+               names=("share",), backdrop=behind, largest=8),
+    ]  # fmt: skip
+    if cam is not None:
+        groups.append(Images("cam", "Grad-CAM", cam[None], "where the last feature maps count",
+                             names=("weight",), backdrop=behind, largest=8))  # fmt: skip
+    pixel_view(groups, "saliency", f"Saliency maps for the digit {label}")
+    if cam is None:
+        st.caption("Grad-CAM needs a convolution, and this network has none.")

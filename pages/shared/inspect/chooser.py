@@ -1,0 +1,217 @@
+"""Choose the network, the moment and the input."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.figures.pixels import Bars, Images
+from mnist_core.inside.weights import diverged
+from mnist_core.store import SnapshotInfo
+from pages.shared.inspect.place import DRAWING, TEST, place
+from pages.shared.inspect.scene import Scene, test_images, test_labels
+from pages.shared.moments import (
+    DEFAULT_MODEL,
+    NetworkChoice,
+    moment_label,
+    moments,
+    network_choices,
+    weights_at,
+)
+from pages.shared.pixel_view import pixel_view
+from pages.shared.state import get_store
+
+ANY = "any"
+
+
+def choose_network() -> NetworkChoice:
+    """The network; one that has been deleted meanwhile is replaced by the newest, with a word."""
+    choices, here = network_choices(), place()
+    if here.run not in choices:
+        if here.run is not None:
+            st.warning("That run is not here any more; this is the newest one.")
+        with_weights = (key for key in choices if moments(key))
+        here.run, here.step = next(with_weights, DEFAULT_MODEL), None
+    names = list(choices)
+
+    def changed() -> None:
+        here.run, here.step, here.playing = st.session_state[key], None, False
+        here.layer = here.unit = None
+
+    key = f"inspect-run-{here.run}"
+    with st.container(key="run_picker"):
+        st.selectbox(
+            "Network",
+            names,
+            index=names.index(here.run),
+            format_func=lambda name: choices[name].label,
+            key=key,
+            on_change=changed,
+        )
+    return choices[here.run]
+
+
+def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
+    """The moment of training; None when the run has kept no weights yet."""
+    kept, here = moments(choice.key), place()
+    if not kept:
+        return None
+    steps = [moment.step for moment in kept]
+    if here.step is not None and here.step not in steps:  # kept no longer: the nearest
+        here.step = min(steps, key=lambda step: abs(step - (here.step or 0)))
+    now = len(steps) - 1 if here.step is None else steps.index(here.step)
+    key = f"inspect-moment-{choice.key}-{steps[now]}-{len(steps)}"
+
+    def go(index: int) -> None:
+        here.step = None if index >= len(steps) - 1 else steps[index]
+
+    def moved() -> None:
+        here.playing = False
+        go(steps.index(st.session_state[key]))
+
+    with st.container(key="moment"):
+        if len(steps) == 1:
+            st.caption(f"Moment: {moment_label(choice.key, kept[0])}")
+            return kept[0]
+        st.select_slider(
+            "Moment of training",
+            steps,
+            value=steps[now],
+            format_func=lambda step: moment_label(choice.key, kept[steps.index(step)]),
+            key=key,
+            on_change=moved,
+        )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.button("", icon=":material/skip_previous:", key="moment_first", help="Before training",
+                  on_click=go, args=(0,))  # fmt: skip
+        st.button("", icon=":material/chevron_left:", key="moment_back", help="One moment back",
+                  on_click=go, args=(max(now - 1, 0),))  # fmt: skip
+        icon = ":material/pause:" if here.playing else ":material/play_arrow:"
+        st.button("", icon=icon, key="moment_play", on_click=toggle_play, args=(steps, now),
+                  help="Step through the training")  # fmt: skip
+        st.button("", icon=":material/chevron_right:", key="moment_next", help="One moment on",
+                  on_click=go, args=(now + 1,))  # fmt: skip
+        st.button("", icon=":material/skip_next:", key="moment_last", help="The newest moment",
+                  on_click=go, args=(len(steps),))  # fmt: skip
+    return kept[now]
+
+
+def toggle_play(steps: list[int], now: int) -> None:
+    """Callback: start or stop stepping; from the end it starts again at the beginning."""
+    here = place()
+    here.playing = not here.playing
+    if here.playing and now == len(steps) - 1:
+        here.step = steps[0]
+
+
+def play_on() -> None:
+    """The next moment while playing; stops at the last."""
+    here = place()
+    if not here.playing or here.run is None:
+        return
+    later = [m.step for m in moments(here.run) if here.step is not None and m.step > here.step]
+    here.step = later[0] if len(later) > 1 else None
+    here.playing = len(later) > 1
+
+
+def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+    """A test image by index or digit, one that the network misreads, or the visitor's drawing."""
+    here = place()
+    drawn = st.session_state.get("drawing_image28") is not None
+
+    def source_changed() -> None:
+        here.source = st.session_state["inspect-source"] or here.source
+
+    if here.source == DRAWING and not drawn:
+        here.source = TEST
+    st.segmented_control(
+        "Input",
+        [TEST, DRAWING],
+        default=here.source,
+        key="inspect-source",
+        on_change=source_changed,
+        required=True,
+    )
+    if not drawn:
+        st.page_link("pages/draw.py", label="Draw a digit to look at it here")
+    if here.source == DRAWING:
+        return
+
+    def index_changed() -> None:
+        here.index = st.session_state[key]
+
+    key = f"inspect-index-{here.index}"
+    labels = test_labels()
+    left, right = st.columns(2, vertical_alignment="bottom")
+    left.number_input("Index", 0, len(labels) - 1, here.index, key=key, on_change=index_changed)
+    digit = right.selectbox("Digit", [ANY, *range(10)], key="inspect-digit")
+    with st.container(horizontal=True, gap="small"):
+        wanted = np.ones(len(labels), np.bool_) if digit == ANY else labels == digit
+        st.button("Next", key="next_image", icon=":material/arrow_forward:", on_click=next_image,
+                  args=(wanted,), help="The next test image of this digit")  # fmt: skip
+        st.button("Next misread", key="next_mistake", icon=":material/error:",
+                  on_click=next_mistake, args=(choice.key, moment.step, wanted),
+                  help="The next test image that this network gets wrong")  # fmt: skip
+
+
+def next_image(wanted: np.ndarray) -> None:
+    """Callback: the next test image among those `wanted` (bool [n]); after the last, the first."""
+    here = place()
+    found = np.flatnonzero(wanted)
+    later = found[found > here.index]
+    if len(found):
+        here.index = int(later[0] if len(later) else found[0])
+
+
+def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
+    """Callback: as `next_image`, among those that the network gets wrong."""
+    from pages.shared.inspect.scene import test_probabilities
+
+    wrong = test_probabilities(key, step).argmax(1) != test_labels()
+    if (wrong & wanted).any():
+        next_image(wrong & wanted)
+    else:
+        st.toast("This network reads all of these right.", icon=":material/celebration:")
+
+
+def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:
+    """Everything chosen, or None when the weights cannot be looked at; then the page says why."""
+    here = place()
+    weights = weights_at(choice.key, moment.step)
+    if weights is None:
+        st.info("These weights are not kept any more. Choose another moment.")
+        return None
+    if diverged(weights):
+        _say_diverged(choice)
+        return None
+    if here.source == DRAWING:
+        image = np.asarray(st.session_state.drawing_image28, np.float32)
+        return Scene(choice, moment, weights, image, None, None)
+    image = test_images()[here.index]
+    return Scene(choice, moment, weights, image, int(test_labels()[here.index]), here.index)
+
+
+def _say_diverged(choice: NetworkChoice) -> None:
+    from mnist_core.inside.weights import first_nan_step
+
+    metrics = get_store().steps(choice.key)
+    step = first_nan_step(metrics.loss, metrics.step)
+    when = "" if step is None else f" at step {step:,}"
+    st.error(
+        f"This run diverged{when}: its weights are no longer numbers, so there is nothing to see "
+        "at this moment. Move the slider to an earlier one, or train again with a smaller "
+        "learning rate.",
+        icon=":material/trending_up:",
+    )
+
+
+def show_input(scene: Scene) -> None:
+    """The image, and what the network makes of it."""
+    name = "My drawing" if scene.label is None else f"Test image {scene.index}: a {scene.label}"
+    right = scene.label is None or scene.read == scene.label
+    note = f"read as {scene.read}" + ("" if right else ", which is wrong")
+    digit = Images("input", name, scene.image[None], note, "ink", 1.0, names=("image",),
+                   largest=6)  # fmt: skip
+    bars = Bars("probabilities", "", scene.probabilities, tuple("0123456789"))
+    alt = f"{name}, {note}, with probability {scene.probabilities.max():.1%}"
+    pixel_view([digit, bars], "inspect_input", alt)

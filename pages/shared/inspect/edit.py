@@ -1,0 +1,208 @@
+"""Change the network by hand and see what follows; the run itself is never changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.evaluate import accuracy
+from mnist_core.figures.pixels import Bars
+from mnist_core.inside.edits import (
+    Edit,
+    Noise,
+    Prune,
+    SetWeight,
+    SwitchOff,
+    Temperature,
+    apply,
+    describe,
+)
+from mnist_core.inside.weights import Kernel, kernels
+from pages.shared.inspect.scene import FloatArray, Scene, test_images, test_labels
+from pages.shared.pixel_view import pixel_view
+
+
+def edit(scene: Scene) -> None:
+    """The view: controls at the left, what they do at the right."""
+    state = st.session_state
+    if state.get("inspect_edited") != scene.choice.key:
+        state.inspect_edited, state.inspect_edits = scene.choice.key, ()
+        _renew()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        sliders = _sliders()
+        _switch_off(scene)
+        _set_weight(scene)
+    edits: tuple[Edit, ...] = (*state.inspect_edits, *sliders)
+    with right:
+        _consequences(scene, edits)
+        for change in edits:
+            st.caption(f":material/edit: {describe(change, scene.network)}")
+        st.button("Put everything back", icon=":material/undo:", key="put_back",
+                  disabled=not edits, on_click=_put_back)  # fmt: skip
+        st.caption("Your run keeps its own weights, whatever you change here.")
+
+
+def _put_back() -> None:
+    st.session_state.inspect_edits = ()
+    _renew()
+
+
+def _renew() -> None:
+    """Give the view's widgets new keys, so that they start over."""
+    st.session_state.inspect_edit_version = st.session_state.get("inspect_edit_version", 0) + 1
+
+
+def _key(name: str) -> str:
+    return f"edit-{name}-{st.session_state.inspect_edit_version}"
+
+
+def _add(change: Edit) -> None:
+    """Callback: one more change; a newer value for the same weight takes the older one's place."""
+    kept = [
+        other
+        for other in st.session_state.inspect_edits
+        if not (_same_weight(other, change) or other == change)
+    ]
+    st.session_state.inspect_edits = (*kept, change)
+
+
+def _same_weight(one: Any, other: Any) -> bool:
+    both = isinstance(one, SetWeight) and isinstance(other, SetWeight)
+    return both and (one.weight, one.index) == (other.weight, other.index)
+
+
+def _sliders() -> tuple[Edit, ...]:
+    prune = st.slider("Prune: set the smallest weights to zero", 0, 99, 0, format="%d %%",
+                      key=_key("prune"))  # fmt: skip
+    noise = st.slider(
+        "Noise on all weights (1: as large as their own spread)", 0.0, 2.0, 0.0, 0.05,
+        key=_key("noise"),
+    )  # fmt: skip
+    heat = st.select_slider(
+        "Temperature of the softmax", [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0], 1.0, key=_key("heat"),
+        help="The logits are divided by it: below 1 the network grows surer, above 1 less sure. "
+        "The digit it reads stays the same.",
+    )  # fmt: skip
+    edits: list[Edit] = []
+    if prune:
+        edits.append(Prune(prune / 100))
+    if noise:
+        edits.append(Noise(noise, 0))
+    if heat != 1:
+        edits.append(Temperature(heat))
+    return tuple(edits)
+
+
+def _switch_off(scene: Scene) -> None:
+    layers = {layer.name: layer for layer in scene.probe.layers if _has_units(layer)}
+    if not layers:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Switch off in layer", list(layers), key=_key("layer"))
+        units = layers[name].shape[-1]
+        what = "Channel" if layers[name].kind == "conv" else "Neuron"
+        unit = st.number_input(what, 0, units - 1, 0, key=_key(f"unit-{name}"))
+        st.button("Switch off", icon=":material/power_settings_new:", key="switch_off",
+                  on_click=_add, args=(SwitchOff(name, unit),))  # fmt: skip
+
+
+def _has_units(layer: Any) -> bool:
+    return layer.kind in ("conv", "dense") and layer.name != "logits"
+
+
+def _set_weight(scene: Scene) -> None:
+    """One kernel as a small table to type into, or one weight of a dense layer; and a bias."""
+    found = {kernel.layer: kernel for kernel in kernels(scene.network, scene.weights)}
+    st.markdown("**Weights to type over**")
+    name = st.selectbox("Layer", list(found), key=_key("weights-of"))
+    kernel = found[name]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if kernel.kernel.ndim == 4:
+            unit = st.number_input(
+                "Filter", 0, kernel.kernel.shape[3] - 1, 0, key=_key(f"f-{name}")
+            )
+            channel = st.number_input(
+                "Input channel", 0, kernel.kernel.shape[2] - 1, 0, key=_key(f"c-{name}")
+            )
+        else:
+            unit = st.number_input(
+                "Neuron", 0, kernel.kernel.shape[1] - 1, 0, key=_key(f"n-{name}")
+            )
+            source = st.number_input(
+                "Input", 0, kernel.kernel.shape[0] - 1, 0, key=_key(f"i-{name}")
+            )
+    if kernel.kernel.ndim == 4:
+        _kernel_table(kernel, channel, unit)
+    else:
+        _number(kernel.kernel_index, (source, unit), float(kernel.kernel[source, unit]), "Weight")
+    if kernel.bias is not None and kernel.bias_index is not None:
+        _number(kernel.bias_index, (unit,), float(kernel.bias[unit]), "Bias")
+
+
+def _kernel_table(kernel: Kernel, channel: int, unit: int) -> None:
+    values = kernel.kernel[:, :, channel, unit]
+    key = _key(f"table-{kernel.layer}-{channel}-{unit}")
+    names = [str(column) for column in range(values.shape[1])]
+    table = {name: values[:, column].round(4) for column, name in enumerate(names)}
+
+    def typed() -> None:
+        for row, cells in st.session_state[key]["edited_rows"].items():
+            for column, value in cells.items():
+                if value is not None:
+                    place = (int(row), int(column), channel, unit)
+                    _add(SetWeight(kernel.kernel_index, place, float(value)))
+
+    st.data_editor(
+        table,
+        key=key,
+        on_change=typed,
+        column_config={
+            name: st.column_config.NumberColumn(name, format="%.3f", min_value=-100, max_value=100)
+            for name in names
+        },
+        width="content",
+    )
+
+
+def _number(weight: int, index: tuple[int, ...], value: float, label: str) -> None:
+    key = _key(f"value-{weight}-{'-'.join(map(str, index))}")
+
+    def typed() -> None:
+        if st.session_state[key] is not None:
+            _add(SetWeight(weight, index, float(st.session_state[key])))
+
+    st.number_input(label, -100.0, 100.0, value, 0.1, format="%.4f", key=key, on_change=typed)
+
+
+def _consequences(scene: Scene, edits: tuple[Edit, ...]) -> None:
+    """The ten probabilities and the test accuracy, before and after."""
+    edited = apply(scene.network, scene.weights, edits)
+    after = scene.probe.probabilities(edited, scene.image[None])[0]
+    names = tuple("0123456789")
+    before_bars = Bars("before", f"as trained: {scene.read}", scene.probabilities, names)
+    after_bars = Bars("after", f"changed: {int(after.argmax())}", after, names)
+    alt = f"As trained it reads {scene.read}, changed it reads {int(after.argmax())}"
+    pixel_view([before_bars, after_bars], "edit_bars", alt)
+    labels = test_labels()
+    as_trained = accuracy(scene.test_probabilities, labels)
+    now = as_trained
+    if edits:
+        found = _edited_probabilities(scene.choice.key, scene.moment.step, edits, scene)
+        now = accuracy(found, labels)
+    with st.container(key="edited_accuracy"):
+        st.metric(
+            "Accuracy on the 10,000 test images",
+            f"{now:.2%}",
+            f"{100 * (now - as_trained):+.2f} points" if edits else None,
+        )
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the 10,000 test images…")
+def _edited_probabilities(
+    key: str, step: int, edits: tuple[Edit, ...], _scene: Scene
+) -> FloatArray:
+    edited = apply(_scene.network, _scene.weights, edits)
+    return np.asarray(_scene.probe.probabilities(edited, test_images()))

@@ -1,0 +1,176 @@
+"""What the network gets wrong: confusion, scores, calibration, and its map of the test images."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from mnist_core import dataset
+from mnist_core.embedding import Principal, TsneJob, pca
+from mnist_core.evaluate import calibration, cell_examples, confusion, scores
+from mnist_core.evaluate import mistakes as worst_mistakes
+from mnist_core.figures.evaluation import (
+    calibration_chart,
+    confusion_heatmap,
+    embedding_scatter,
+    scores_chart,
+)
+from mnist_core.figures.live import ImageSheet, image_sheet
+from mnist_core.figures.pixels import Images
+from mnist_core.inside.probe import FloatArray
+from pages.shared.inspect.place import TEST, place
+from pages.shared.inspect.scene import Scene, test_images, test_labels
+from pages.shared.live_figure import live_figure
+from pages.shared.pixel_view import Click, pixel_view
+
+MOST_SHOWN, EMBEDDED = 30, 2000
+PCA, TSNE = "PCA", "t-SNE"
+JOB_SECONDS = 0.5
+
+
+def mistakes(scene: Scene) -> None:
+    """The view: the confusion matrix and what a cell holds, then scores and the embedding."""
+    found, labels = scene.test_probabilities, test_labels()
+    wrong = int((found.argmax(1) != labels).sum())
+    st.markdown(f"**{wrong:,}** of the {len(labels):,} test images are misread.")
+    left, right = st.columns([3, 2], gap="medium")
+    with left, st.container(key="confusion"):
+        _confusion(found)
+    with right:
+        _cell(found)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        live_figure(scores_chart(scores(confusion(found, labels))), "digit_scores",
+                    "Precision and recall of each digit")  # fmt: skip
+    with right:
+        kept = calibration(found, labels)
+        live_figure(calibration_chart(kept), "calibration",
+                    f"Calibration: expected error {kept.expected_error:.2%}")  # fmt: skip
+    _embedding(scene)
+
+
+def _confusion(found: FloatArray) -> None:
+    counts = confusion(found, test_labels())
+
+    def clicked(point: dict[str, object]) -> None:
+        if isinstance(point["x"], int | float) and isinstance(point["y"], int | float):
+            st.session_state.inspect_cell = (int(point["y"]), int(point["x"]))
+
+    live_figure(
+        confusion_heatmap(counts, st.session_state.get("inspect_cell")),
+        "confusion_matrix",
+        "How often each digit was read as each; press a cell to see its images",
+        on_click=clicked,
+    )
+
+
+def _cell(found: FloatArray) -> None:
+    """The images of the pressed cell, or the mistakes of which the network was most sure."""
+    labels, cell = test_labels(), st.session_state.get("inspect_cell")
+    if cell is None:
+        chosen = worst_mistakes(found, labels, MOST_SHOWN)
+        heading, note = "The most confident mistakes", "press a cell of the matrix for others"
+    else:
+        true, read = cell
+        chosen = cell_examples(found, labels, true, read)
+        heading = f"{true} read as {read}: {len(chosen):,} images"
+        note = "the most confident first"
+        if st.button("Back to the worst mistakes", icon=":material/arrow_back:"):
+            del st.session_state.inspect_cell
+            st.rerun(scope="fragment")
+    chosen = chosen[:MOST_SHOWN]
+    if not len(chosen):
+        st.markdown(f"**{heading}**")
+        st.caption("There is none: well done.")
+        return
+    sure = found[chosen].max(axis=1)
+    group = Images(
+        "cell",
+        heading,
+        test_images()[chosen],
+        f"{note}; press one to look inside",
+        "ink",
+        1.0,
+        names=tuple(
+            f"test image {index}, a {labels[index]} read as {found[index].argmax()} ({share:.1%})"
+            for index, share in zip(chosen, sure, strict=True)
+        ),
+        captions=tuple(f"{labels[index]} → {found[index].argmax()}" for index in chosen),
+        largest=2,
+    )
+
+    def clicked(click: Click) -> None:
+        here = place()
+        here.source, here.index, here.view = TEST, int(chosen[click.image]), "network"
+
+    pixel_view([group], "confusion_images", heading, clicked)
+
+
+def _embedding(scene: Scene) -> None:
+    """The last hidden layer's answer to some test images, laid out in the plane."""
+    st.subheader("How the last hidden layer sees the test images", anchor=False)
+    way = st.segmented_control("Layout", [PCA, TSNE], default=PCA, key="inspect-layout",
+                               required=True)  # fmt: skip
+    try:
+        if way == PCA:
+            principal = _principal(scene.choice.key, scene.moment.step, scene)
+            shares = [f"{share:.0%} of the variance" for share in principal.shares]
+            _scatter(scene, principal.points, (shares[0], shares[1]))
+        else:
+            st.fragment(_tsne, run_every=JOB_SECONDS)(scene)
+    except ValueError as error:
+        st.info(str(error))
+
+
+def _tsne(scene: Scene) -> None:
+    job = _job(scene.choice.key, scene.moment.step, scene)
+    if job.error is not None:
+        st.info(job.error)
+    elif job.points is None:
+        st.progress(job.progress, f"t-SNE lays out {EMBEDDED:,} images: {job.progress:.0%}")
+    else:
+        _scatter(scene, job.points, ("", ""))
+
+
+def _scatter(scene: Scene, points: np.ndarray, axes: tuple[str, str]) -> None:
+    labels = test_labels()[:EMBEDDED].astype(np.int64)
+    read = scene.test_probabilities[:EMBEDDED].argmax(1)
+
+    def clicked(point: dict[str, object]) -> None:
+        if isinstance(point["customdata"], int | float):
+            here = place()
+            here.source, here.index = TEST, int(point["customdata"])
+
+    live_figure(
+        embedding_scatter(points, labels, read, heading=f"{EMBEDDED:,} test images", axes=axes),
+        "embedding",
+        "Test images as points; images that look alike to the network lie together",
+        on_click=clicked,
+        images=_sheet(),
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _sheet() -> ImageSheet:
+    return image_sheet(dataset.load().x_test[:EMBEDDED])
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _features(key: str, step: int, _scene: Scene) -> FloatArray:
+    hidden = [
+        layer for layer in _scene.probe.layers if layer.name not in ("logits", "probabilities")
+    ]
+    if not hidden:
+        return test_images()[:EMBEDDED].reshape(EMBEDDED, -1)
+    found = _scene.probe.output(_scene.weights, test_images()[:EMBEDDED], hidden[-1].name)
+    return found.reshape(EMBEDDED, -1)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Finding the principal components…")
+def _principal(key: str, step: int, _scene: Scene) -> Principal:
+    return pca(_features(key, step, _scene))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _job(key: str, step: int, _scene: Scene) -> TsneJob:
+    return TsneJob(_features(key, step, _scene))

@@ -1,0 +1,81 @@
+"""Where the visitor is on the page Look inside; kept in the session, mirrored in the address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import dataset
+
+VIEWS = {
+    "network": "Network",
+    "weights": "Weights",
+    "edit": "Change it",
+    "backward": "Backward",
+    "mistakes": "Mistakes",
+    "robustness": "Robustness",
+}
+# Names that links may also use.
+OTHER_NAMES = {"maps": "network", "arithmetic": "network"}
+TEST, DRAWING = "Test image", "My drawing"
+
+
+@dataclass
+class Place:
+    """Network, moment (`step` None is the newest), input, view and opened layer."""
+
+    run: str | None = None
+    step: int | None = None
+    source: str = TEST
+    index: int = 0
+    view: str = "network"
+    layer: str | None = None
+    unit: tuple[int, ...] | None = None
+    playing: bool = False
+
+
+def place() -> Place:
+    """The session's place; the same object in each run, to be changed by callbacks."""
+    if "inspect_place" not in st.session_state:
+        st.session_state.inspect_place = Place()
+    found: Place = st.session_state.inspect_place
+    return found
+
+
+def load() -> list[str]:
+    """Go where the address says, when it is new; returns sentences about what it got wrong."""
+    query = st.query_params.to_dict()
+    if not query or query == st.session_state.get("inspect_query"):
+        return []
+    st.session_state.inspect_query = query
+    here, wrong = place(), []
+    here.run = query.get("run", here.run)
+    here.layer = query.get("layer", here.layer)
+    view = OTHER_NAMES.get(query.get("view", here.view), query.get("view", here.view))
+    if view in VIEWS:
+        here.view = view
+    else:
+        wrong.append(f"There is no view “{view}”; the views are {', '.join(VIEWS)}.")
+    last = len(dataset.load().y_test) - 1
+    for name, low, high in (("step", 0, 10**9), ("image", 0, last)):
+        if name not in query:
+            continue
+        if query[name].isdecimal() and low <= int(query[name]) <= high:
+            setattr(here, {"image": "index"}.get(name, name), int(query[name]))
+        else:
+            wrong.append(f"“{name}” in the address is a whole number from {low} to {high:,}.")
+    return wrong
+
+
+def show_in_url() -> None:
+    """Put the place into the address bar, so that the link can be copied."""
+    here = place()
+    query: dict[str, Any] = {"run": here.run, "view": here.view, "layer": here.layer}
+    query["step"] = None if here.step is None else str(here.step)
+    query["image"] = str(here.index) if here.source == TEST else None
+    query = {name: value for name, value in query.items() if value is not None}
+    st.session_state.inspect_query = query
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)

@@ -1,0 +1,127 @@
+"""How much change the network bears: turned, shifted, noisy images, and a change made to fool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.evaluate import accuracy
+from mnist_core.figures.evaluation import fgsm_chart, robustness_curve
+from mnist_core.figures.pixels import Bars, Images
+from mnist_core.inside.gradients import backward as gradients_of
+from mnist_core.inside.probe import FloatArray
+from mnist_core.robustness import (
+    DISTURBANCES,
+    accuracy_curve,
+    disturb,
+    fgsm,
+    fgsm_probabilities,
+    smallest_fooling_epsilon,
+)
+from pages.shared.inspect.scene import Scene, test_images, test_labels
+from pages.shared.live_figure import live_figure
+from pages.shared.pixel_view import pixel_view
+
+# Test images behind each point of a curve.
+IMAGES = 1000
+LARGEST_EPSILON, EPSILONS = 0.5, 51
+DIGITS = tuple("0123456789")
+
+
+def robustness(scene: Scene) -> None:
+    """The view: a disturbance with its strength, then the fast gradient sign method."""
+    _disturbed(scene)
+    st.subheader("A change made to fool it", anchor=False)
+    _fooled(scene)
+
+
+def _disturbed(scene: Scene) -> None:
+    name = st.segmented_control(
+        "Change the images",
+        list(DISTURBANCES),
+        default="rotate",
+        format_func=lambda name: DISTURBANCES[name].title,
+        key="inspect-disturbance",
+        required=True,
+    )
+    kind = DISTURBANCES[name]
+    strength = st.slider(
+        f"{kind.title}: {kind.axis}",
+        kind.low,
+        kind.high,
+        0.0,
+        (kind.high - kind.low) / 100,
+        key=f"inspect-strength-{name}",
+    )
+    left, right = st.columns([2, 3], gap="medium")
+    changed = disturb(scene.image[None], name, strength)
+    answer = scene.probe.probabilities(scene.weights, changed)[0]
+    with left:
+        digit = Images("changed", f"Read as {int(answer.argmax())}", changed, "changed image",
+                       "ink", 1.0, names=("changed image",), largest=6)  # fmt: skip
+        bars = Bars("answer", "", answer, DIGITS)
+        pixel_view([digit, bars], "robust_input", digit.title)
+    with right:
+        now = _accuracy(scene.choice.key, scene.moment.step, name, strength, scene)
+        curve = _curve(scene.choice.key, scene.moment.step, name, scene)
+        live_figure(
+            robustness_curve(kind, kind.steps, curve, (strength, now)),
+            "robustness_curve",
+            f"Accuracy on {IMAGES:,} test images at each strength; now {now:.1%}",
+        )
+
+
+@st.cache_resource(max_entries=64, show_spinner="Changing the test images…")
+def _curve(key: str, step: int, name: str, _scene: Scene) -> npt.NDArray[np.float64]:
+    return accuracy_curve(_predict(_scene), test_images()[:IMAGES], test_labels()[:IMAGES], name)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _accuracy(key: str, step: int, name: str, strength: float, _scene: Scene) -> float:
+    changed = disturb(test_images()[:IMAGES], name, strength)
+    return accuracy(_predict(_scene)(changed), test_labels()[:IMAGES])
+
+
+def _predict(scene: Scene) -> Callable[[FloatArray], FloatArray]:
+    return lambda images: scene.probe.probabilities(scene.weights, images)
+
+
+def _fooled(scene: Scene) -> None:
+    """Each pixel a little lighter or darker, whichever makes the loss grow."""
+    label = scene.read if scene.label is None else scene.label
+    gradient = gradients_of(scene.network, scene.weights, scene.image, label).input_gradient
+    predict = _predict(scene)
+    fooling = smallest_fooling_epsilon(predict, scene.image, gradient, label, LARGEST_EPSILON)
+    if fooling is None:
+        st.markdown(f"No change of up to {LARGEST_EPSILON:g} a pixel in this direction fools it.")
+    elif fooling.epsilon == 0:
+        st.markdown(f"It misreads this {label} already, with no change at all.")
+    else:
+        st.markdown(
+            f"The smallest change that fools it: **ε = {fooling.epsilon:.3f}** for each pixel "
+            f"(ink is 1). Then this {label} is read as **{fooling.read}**."
+        )
+    start = 0.1 if fooling is None else min(max(round(fooling.epsilon, 2), 0.01), LARGEST_EPSILON)
+    key = f"inspect-epsilon-{scene.choice.key}-{scene.moment.step}-{scene.index}"
+    epsilon = st.slider("ε, the change of each pixel", 0.0, LARGEST_EPSILON, start, 0.005,
+                        format="%.3f", key=key)  # fmt: skip
+    changed = fgsm(gradient, scene.image, epsilon)
+    answer = predict(changed[None])[0]
+    groups: list[Images | Bars] = [
+        Images("image", "Image", scene.image[None], f"read as {scene.read}", "ink", 1.0,
+               names=("image",), largest=5),
+        Images("change", "Change", (changed - scene.image)[None], "ε × sign of the gradient",
+               limit=0.5, names=("change",), largest=5),
+        Images("sum", "Together", changed[None], f"read as {int(answer.argmax())}", "ink", 1.0,
+               names=("changed image",), largest=5),
+        Bars("answer", "", answer, DIGITS),
+    ]  # fmt: skip
+    with st.container(key="fgsm"):
+        pixel_view(groups, "fgsm_images", f"Changed by {epsilon:g} it is read as {answer.argmax()}")
+    steps = np.linspace(0, LARGEST_EPSILON, EPSILONS)
+    shares = fgsm_probabilities(predict, scene.image, gradient, steps)
+    live_figure(fgsm_chart(steps, shares, label, fooling, epsilon), "fgsm_chart",
+                "The probability of each digit as epsilon grows")  # fmt: skip

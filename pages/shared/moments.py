@@ -1,0 +1,101 @@
+"""Which network, at which moment of its training: what Look inside and Draw work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.default_model import EXPERIMENT, DefaultModelError, default_model_card
+from mnist_core.spec import NetworkSpec
+from mnist_core.store import Run, SnapshotInfo
+from pages.shared.state import get_store
+
+DEFAULT_MODEL = "default"
+RECENT_RUNS = 200
+
+Weights = tuple[npt.NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """A network to work with: a run, or the model that ships with the app (`run` None)."""
+
+    key: str
+    label: str
+    run: Run | None = None
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The layers; no weights are needed to know them."""
+        return (self.run.experiment if self.run else EXPERIMENT).network
+
+
+@st.cache_resource(ttl=2, show_spinner=False)
+def network_choices(owner: str = "local") -> dict[str, NetworkChoice]:
+    """The owner's runs, newest first, then the default model, by key.
+
+    Runs that have kept no weights yet are among them. Kept for two seconds, so that strokes and
+    clicks in quick succession do not ask the store again.
+    """
+    runs = get_store().runs(owner, limit=RECENT_RUNS)
+    choices = [NetworkChoice(run.id, _run_label(run), run) for run in runs]
+    choices.append(NetworkChoice(DEFAULT_MODEL, _default_label()))
+    return {choice.key: choice for choice in choices}
+
+
+@st.cache_resource(ttl=2, max_entries=64, show_spinner=False)
+def moments(key: str) -> tuple[SnapshotInfo, ...]:
+    """The kept moments of a network, earliest first; empty for a run that has kept none."""
+    if key == DEFAULT_MODEL:
+        epochs = EXPERIMENT.training.epochs
+        return (SnapshotInfo(step=0, epoch=float(epochs), val_accuracy=None, bytes=0),)
+    return tuple(get_store().snapshots(key))
+
+
+def moment_label(key: str, moment: SnapshotInfo) -> str:
+    """How a slider names a moment: "epoch 1.5 · step 640 · 96.80 %"."""
+    if key == DEFAULT_MODEL:
+        return "fully trained"
+    if moment.step == 0:
+        return "before training"
+    accuracy = "" if moment.val_accuracy is None else f" · {moment.val_accuracy:.2%}"
+    return f"epoch {moment.epoch:.3g} · step {moment.step:,}{accuracy}"
+
+
+def weights_at(key: str, step: int) -> Weights | None:
+    """A network's weights at a kept step, in Keras's order; None when they are not kept.
+
+    Raises DefaultModelError when the default model is missing or damaged.
+    """
+    found = _weights_at(key, step)
+    if found is None:
+        _weights_at.clear(key, step)  # they may be written yet
+    return found
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _weights_at(key: str, step: int) -> Weights | None:
+    if key == DEFAULT_MODEL:
+        from mnist_core import load_default_model
+
+        return tuple(load_default_model().get_weights())
+    weights = get_store().weights(key, step)
+    return None if weights is None else tuple(weights)
+
+
+def _run_label(run: Run) -> str:
+    if run.test_accuracy is not None:
+        return f"{run.name} · {run.test_accuracy:.2%} on test images"
+    if run.val_accuracy is not None:
+        return f"{run.name} · {run.val_accuracy:.2%} on validation images"
+    return f"{run.name} · hardly trained yet"
+
+
+def _default_label() -> str:
+    try:
+        return f"Default model · {default_model_card()['test_accuracy']:.2%} on test images"
+    except DefaultModelError:
+        return "Default model"
