@@ -1,52 +1,40 @@
-"""The first page: what this is, and the two doors that are open."""
+"""Learn: the first page, and a lesson in nine chapters, each a thing to touch."""
+
+from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core import PRESET_NOTES
 from pages.shared import entry
 
+ALL = "all"
+
+
+def page() -> None:
+    """The opening, a chapter, or the whole lesson for printing, as the address says."""
+    from pages.shared.lesson import progress
+    from pages.shared.lesson.contents import CHAPTERS
+    from pages.shared.lesson.home import home
+    from pages.shared.lesson.room import one_chapter, whole_lesson
+    from pages.shared.lesson.style import style
+
+    # A link within the page changes what the script is asked, but not the address bar.
+    st.query_params.from_dict(st.query_params.to_dict())
+    wanted = st.query_params.get("chapter", "")
+    chapter = next((entry for entry in CHAPTERS if str(entry.number) == wanted), None)
+    style()
+    if wanted == ALL:
+        whole_lesson()
+    elif chapter is not None:
+        one_chapter(chapter)
+    else:
+        if wanted:
+            st.warning(
+                f"The lesson has {len(CHAPTERS)} chapters; the address asks for another one.",
+                icon=":material/menu_book:",
+            )
+        home()
+    progress.keep()
+
+
 entry.through_app()
-
-DOORS = (
-    (
-        "pages/train.py",
-        ":material/model_training: Train a network",
-        "Choose a network or build your own from layers, press one button, and watch its loss "
-        "fall, step by step, on 60,000 real handwritten digits.",
-    ),
-    (
-        "pages/draw.py",
-        ":material/draw: Draw a digit",
-        "Write with mouse, pen or finger and see which digit the network reads, how sure it is, "
-        "and the 28×28 image that it really sees.",
-    ),
-)
-
-st.title("Learn how neural networks work by training real ones")
-st.markdown(
-    "A network is a stack of layers. Each neuron multiplies its inputs by **weights**, adds a "
-    "**bias** and bends the sum with an **activation**. Training shows it images, measures how "
-    "wrong it is (the **loss**) and nudges every weight a little the other way, thousands of "
-    "times. Here you do all of it yourself, on this computer, in seconds."
-)
-for column, (page, label, text) in zip(st.columns(2, gap="large"), DOORS, strict=True):
-    with column, st.container(border=True, height="stretch"):
-        st.page_link(page, label=f"**{label}**")
-        st.write(text)
-
-st.subheader("Three things to try first")
-names = {
-    "two-layer": "The smallest network that works: 97 of 100 digits right after a few seconds.",
-    "cnn": "A convolutional network looks at small patches of the image, and errs half as often.",
-    "ten-sigmoids": "The gradient never reaches the first layers. See it, then mend it.",
-}
-for column, (name, text) in zip(st.columns(3, gap="large"), names.items(), strict=True):
-    with column, st.container(border=True, height="stretch"):
-        st.markdown(f"**{PRESET_NOTES[name].title}**")
-        st.write(text)
-        st.page_link(
-            "pages/train.py",
-            label="Open in Train",
-            icon=":material/arrow_forward:",
-            query_params={"preset": name},
-        )
+page()

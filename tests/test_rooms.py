@@ -12,7 +12,8 @@ MODULES = [found.name for found in pkgutil.walk_packages(mnist_core.__path__, pr
 # What a page's first paint, or an outside tool, imports.
 LIGHT = ["mnist_core", *(f"mnist_core.{name}" for name in (
     "spec", "presets", "dataset", "store", "engine", "worker", "training", "drawing",
-    "default_model", "advice", "script", "figures.curves", "figures.architecture",
+    "default_model", "advice", "script", "figures.curves", "figures.architecture", "smallnet",
+    "recorded", "figures.lesson_cards", "figures.diagram", "figures.pixels", "inside.edits",
 ))]  # fmt: skip
 
 

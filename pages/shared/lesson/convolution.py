@@ -1,0 +1,261 @@
+"""Chapter 8: a small kernel slides over an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from mnist_core import PRESETS
+from mnist_core.figures.lesson_tables import grid, sign, tables
+from mnist_core.figures.pixels import Bars, Box, Images, Pixel
+from mnist_core.recorded import Sample, samples
+from mnist_core.smallnet import convolve, pad, padding_sizes, pool
+from pages.shared.lesson.parts import Chapter, Link, Option, Question, train_link
+from pages.shared.lesson.words import plain, tex
+from pages.shared.pixel_view import Click, pixel_view
+
+SIZE = 3
+OWN = "own"
+KERNELS: dict[str, tuple[str, list[list[float]]]] = {
+    "vertical": ("Vertical edges", [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]]),
+    "horizontal": ("Horizontal edges", [[-1, -1, -1], [0, 0, 0], [1, 1, 1]]),
+    "outline": ("Outline", [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
+    "blur": ("Blur", [[1 / 9] * SIZE] * SIZE),
+    OWN: ("Your own", [[0, 1, 0], [1, -4, 1], [0, 1, 0]]),
+}
+POOLS = {"none": "No pooling", "max": "Max 2×2", "average": "Average 2×2"}
+WINDOW = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """An image [28, 28] in [0, 1], what slides over it, and what comes out."""
+
+    sample: Sample
+    image: np.ndarray
+    kernel: np.ndarray
+    stride: int
+    padding: str
+    padded: np.ndarray
+    feature_map: np.ndarray
+
+
+def chapter() -> Chapter:
+    """The chapter's content."""
+    cnn, dense = PRESETS["cnn"].network, PRESETS["two-layer"].network
+    first = cnn.layers[0]
+    kernel, filters = first.kernel_size, first.filters  # type: ignore[union-attr]
+    side = cnn.shapes()[1].output_shape[0]
+    same_size = (28 * 28 + 1) * side * side
+    return Chapter(
+        text=f"""
+A dense neuron looks at all pixels, and an edge at the left has nothing to do for it with an edge
+at the right. But an edge is an edge wherever it is. A **kernel** is a small square of weights that
+**slides** over the image; at each place it is multiplied with what lies under it, and the sum
+becomes one pixel of a **feature map**. That is a **convolution**:
+
+$$
+z_{{rc}} = \\sum_{{i,j}} k_{{ij}}\\, x_{{r+i,\\,c+j}} + b
+$$
+
+The **stride** is how far it moves each time. **Padding** puts zeros around the image, so that the
+map stays as large as the image. **Pooling** keeps only the largest or mean value of each small
+window: fewer numbers, and a little shift of the digit changes nothing.
+
+Sharing saves weights. One {kernel}×{kernel} kernel has {kernel**2} weights and a bias,
+**{kernel**2 + 1}**, for a map of {side}×{side}. A dense layer with as many outputs needs
+**{same_size:,}**. So the preset cnn, with {filters} kernels in its first layer alone, has
+**{cnn.parameters:,}** parameters, the dense two-layer network **{dense.parameters:,}**, and the
+cnn makes fewer mistakes. In training, it finds its kernels by itself.
+""",
+        figure=figure,
+        try_this="Press a pixel of the feature map to see its sum. Then choose **Your own** and "
+        "find a kernel that answers only to strokes from lower left to upper right.",
+        question=Question(
+            "Why does a convolution need so few weights?",
+            (
+                Option(
+                    "The same few weights are used at every place of the image",
+                    f"All {side * side} pixels of a map share one kernel and one bias.",
+                    right=True,
+                ),
+                Option(
+                    "It only looks at a part of the image",
+                    "The kernel visits every place. What is small is the number of weights that "
+                    "it takes along.",
+                ),
+                Option(
+                    "Pooling removes most of the weights",
+                    "Pooling has no weights at all; it makes the maps smaller, which spares "
+                    "weights in a dense layer that follows.",
+                ),
+            ),
+        ),
+        links=(
+            train_link(f"Train the cnn, {cnn.parameters:,} parameters", PRESETS["cnn"]),
+            train_link(f"Train the dense one, {dense.parameters:,}", PRESETS["two-layer"]),
+            Link(
+                "pages/inspect.py",
+                "See a trained network’s feature maps",
+                {"run": "default", "view": "maps", "image": str(samples()[-1].index)},
+            ),
+        ),
+    )
+
+
+@st.fragment
+def figure() -> None:
+    """Image, kernel and feature map; the sum of the pressed pixel; pooling."""
+    sample, name, stride, padding, pooling = _controls()
+    kernel = _own_kernel() if name == OWN else np.array(KERNELS[name][1], np.float64)
+    image = sample.image / 255.0
+    scene = Scene(
+        sample,
+        image,
+        kernel,
+        stride,
+        padding,
+        pad(image, SIZE, stride, padding),  # type: ignore[arg-type]
+        convolve(image, kernel, stride, padding),  # type: ignore[arg-type]
+    )
+    row, column = _place(scene)
+    _pictures(scene, row, column, pooling)
+    _sum(scene, row, column)
+
+
+def _controls() -> tuple[Sample, str, int, str, str]:
+    firsts = {sample.label: sample for sample in reversed(samples())}
+    digit = st.segmented_control(
+        "Image", sorted(firsts), default=5, required=True, key="conv_digit"
+    )
+    name = st.pills(
+        "Kernel",
+        list(KERNELS),
+        format_func=lambda key: KERNELS[key][0],
+        default="vertical",
+        required=True,
+        key="conv_kernel",
+    )
+    with st.container(horizontal=True, gap="small"):
+        stride = st.segmented_control(
+            "Stride", [1, 2, 3], default=1, required=True, key="conv_stride"
+        )
+        padding = st.segmented_control(
+            "Padding", ["valid", "same"], default="valid", required=True, key="conv_padding",
+            help="valid: no padding. same: zeros around the image.",
+        )  # fmt: skip
+        pooling = st.segmented_control(
+            "Pooling", list(POOLS), format_func=POOLS.__getitem__, default="max", required=True,
+            key="conv_pool",
+        )  # fmt: skip
+    return firsts[digit], name, stride, padding, pooling
+
+
+def _own_kernel() -> np.ndarray:
+    """Nine fields for the learner's values; an empty field counts as 0."""
+    values = np.zeros((SIZE, SIZE))
+    with st.container(key="own_kernel", gap="small"):
+        for row in range(SIZE):
+            with st.container(horizontal=True, wrap=False, gap="small"):
+                for column in range(SIZE):
+                    value = st.number_input(
+                        f"Kernel value in row {row + 1}, column {column + 1}",
+                        -99.0,
+                        99.0,
+                        float(KERNELS[OWN][1][row][column]),
+                        1.0,
+                        format="%g",
+                        key=f"conv_own_{row}{column}",
+                        label_visibility="collapsed",
+                        width=112,
+                    )
+                    values[row, column] = value or 0.0
+    return values
+
+
+def _place(scene: Scene) -> tuple[int, int]:
+    """The chosen pixel of the map; at first the one that answers most."""
+    shape = scene.feature_map.shape
+    best = np.unravel_index(int(np.abs(scene.feature_map).argmax()), shape)
+    row, column = st.session_state.get("conv_place", (int(best[0]), int(best[1])))
+    return min(row, shape[0] - 1), min(column, shape[1] - 1)
+
+
+def _pictures(scene: Scene, row: int, column: int, pooling: str) -> None:
+    before = padding_sizes(28, SIZE, scene.stride, scene.padding)[0]  # type: ignore[arg-type]
+    top, left = row * scene.stride, column * scene.stride
+    height, width = scene.feature_map.shape
+
+    def press(click: Click) -> None:
+        if click.group == "map":
+            st.session_state.conv_place = (click.row, click.column)
+        elif click.group == "image":  # the place whose kernel lies around the pressed pixel
+            places = ((click.row - 1) // scene.stride, (click.column - 1) // scene.stride)
+            st.session_state.conv_place = (
+                min(max(places[0], 0), height - 1),
+                min(max(places[1], 0), width - 1),
+            )
+
+    padded = scene.padded.shape[0]
+    around = f", with a border of zeros {padded}×{padded}" if before else ""
+    groups: list[Images | Bars] = [
+        Images(
+            "image",
+            f"A {scene.sample.label}",
+            scene.padded[None].astype(np.float32),
+            note=f"28×28{around}",
+            palette="ink",
+            noun="image",
+            boxes=(Box(0, top, left, top + SIZE, left + SIZE),),
+            largest=8,
+        ),
+        Images(
+            "map",
+            "Feature map",
+            scene.feature_map[None].astype(np.float32),
+            note=f"{height}×{width}",
+            selected=Pixel(0, row, column),
+            largest=8,
+        ),
+    ]
+    if pooling != "none":
+        pooled = pool(np.maximum(scene.feature_map, 0), WINDOW, kind=pooling)
+        groups.append(
+            Images(
+                "pooled",
+                f"ReLU, then {POOLS[pooling].lower()}",
+                pooled[None].astype(np.float32),
+                note=f"{pooled.shape[0]}×{pooled.shape[1]}",
+                largest=8,
+            )
+        )
+    total = scene.feature_map[row, column]
+    pixel_view(
+        groups,
+        "conv_view",
+        f"A {scene.sample.label}, its feature map of {height} by {width} and the pooled map. The "
+        f"pixel in row {row}, column {column} is {plain(float(total))}.",
+        press,
+    )
+
+
+def _sum(scene: Scene, row: int, column: int) -> None:
+    top, left = row * scene.stride, column * scene.stride
+    patch = scene.padded[top : top + SIZE, left : left + SIZE]
+    products = patch * scene.kernel
+    st.html(
+        tables(
+            grid(patch, "under the kernel"),
+            sign("×"),
+            grid(scene.kernel, "kernel"),
+            sign("="),
+            grid(products, "products"),
+        )
+    )
+    st.markdown(
+        f"Added up: ${tex(float(products.sum()), 3)}$, the map’s pixel in row {row}, "
+        f"column {column}. The map is {scene.feature_map.shape[0]}×{scene.feature_map.shape[1]}: "
+        f"{scene.feature_map.size} sums like this one, from {SIZE * SIZE} weights."
+    )

@@ -1,0 +1,192 @@
+"""Chapter 9: learnt by heart, or understood?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.figures.lesson_fitting import fit_curves_figure
+from mnist_core.recorded import FITS, FitCurve, fit_curves
+from pages.shared.lesson.parts import Chapter, Link, Option, Question, open_link, train_link
+from pages.shared.lesson.words import plain
+from pages.shared.live_figure import live_figure
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a recorded run is called, and what to see in it."""
+
+    title: str
+    about: str
+
+
+NOTES = {
+    "plain": Note(
+        "1,000 images",
+        "Overfitting: the training loss goes on falling, the validation loss turns and climbs.",
+    ),
+    "tiny": Note(
+        "Two neurons a layer",
+        "Underfitting: both curves stay high together. The network is too small for the task.",
+    ),
+    "dropout": Note(
+        "Dropout",
+        "In each step a random half of the neurons is silent, so that none can rely on one other.",
+    ),
+    "augmented": Note(
+        "Augmentation",
+        "Every image is shifted and turned a little, anew each time: it is never met twice.",
+    ),
+    "more": Note(
+        "10,000 images",
+        "More data is the surest cure: the same network, the same number of epochs.",
+    ),
+}
+
+
+def chapter() -> Chapter:
+    """The chapter's content."""
+    curves = fit_curves()
+    plain_run, mended = curves["plain"], curves["augmented"]
+    return Chapter(
+        text=f"""
+A network can do well for two reasons: because it has understood, or because it knows its training
+images **by heart**. To tell which, some images are held back and never trained on: the
+**validation** images. What counts is how well it does on images that it has not met, its
+**generalisation**.
+
+**Underfitting:** both losses stay high; the network is too small or trained too briefly.
+**Overfitting:** the training loss falls towards 0, but the validation loss turns and climbs. With
+{plain_run.experiment.training.training_images:,} images this network is right on
+{plain_run.accuracy[-1]:.1%} of them, but only on {plain_run.val_accuracy[-1]:.1%} of new ones.
+
+What helps is called **regularisation**. **Dropout** silences random neurons in each training
+step. **Augmentation** changes the images a little each time; here it brings the validation
+accuracy to {mended.val_accuracy[-1]:.1%}. **Early stopping** ends training when the validation
+loss has not improved for some epochs, the **patience**. And more data helps most.
+
+The last test is on **test** images, which nobody looks at until the end: whoever chooses by them
+has learnt them, too.
+""",
+        figure=figure,
+        try_this="Compare the gap between the curves in all five runs. Then give early stopping a "
+        "patience of 1, and of 6: what does waiting cost, and what can it gain?",
+        question=Question(
+            "Training loss 0.001, validation loss 0.5 and rising. What is it?",
+            (
+                Option(
+                    "Underfitting: train longer",
+                    "An underfitted network is bad on its training images as well. This one "
+                    "knows them by heart; training longer makes it worse.",
+                ),
+                Option(
+                    "Overfitting: regularise, or get more images",
+                    "It does almost perfectly on what it has met, and ever worse on what it has "
+                    "not.",
+                    right=True,
+                ),
+                Option(
+                    "All is well: the training loss is what counts",
+                    "A list of all training images with their answers would have a training loss "
+                    "of 0, and could not read a single new digit.",
+                ),
+            ),
+        ),
+        links=(
+            train_link("Overfit 1,000 images yourself", FITS["plain"]),
+            train_link("The same with augmentation", FITS["augmented"]),
+            Link("pages/draw.py", "The real test: your own handwriting"),
+        ),
+    )
+
+
+@st.fragment
+def figure() -> None:
+    """The curves of a recorded run, as far as it is shown, with early stopping."""
+    name = st.pills(
+        "Recorded run",
+        list(NOTES),
+        format_func=lambda key: NOTES[key].title,
+        default="plain",
+        required=True,
+        key="fit_name",
+    )
+    curve = fit_curves()[name]
+    shown, patience, shares = _controls(len(curve.loss))
+    best = int(curve.val_loss[:shown].argmin()) + 1
+    stop = early_stop(curve.val_loss, patience) if patience else None
+    training, validation = (
+        (curve.accuracy, curve.val_accuracy) if shares else (curve.loss, curve.val_loss)
+    )
+    live_figure(
+        fit_curves_figure(
+            training,
+            validation,
+            "Accuracy" if shares else "Loss · log",
+            shares=shares,
+            shown=shown,
+            best=best,
+            stop=stop,
+        ),
+        "fit_curves",
+        f"{NOTES[name].title}: after epoch {shown} the training loss is "
+        f"{curve.loss[shown - 1]:.3f}, the validation loss {curve.val_loss[shown - 1]:.3f}.",
+    )
+    _numbers(curve, shown, best, stop, patience)
+    st.markdown(NOTES[name].about)
+    experiment = curve.experiment
+    if patience:
+        training_spec = experiment.training.model_copy(update={"patience": patience})
+        experiment = experiment.model_copy(update={"training": training_spec})
+    open_link(train_link("Train exactly this run", experiment))
+
+
+def _controls(epochs: int) -> tuple[int, int, bool]:
+    first, second, third = st.columns([3, 3, 2], vertical_alignment="bottom")
+    shown = first.slider("Up to epoch", 1, epochs, epochs, key="fit_shown")
+    patience = second.select_slider(
+        "Early stopping: patience",
+        list(range(7)),
+        0,
+        format_func=lambda value: str(value) if value else "off",
+        key="fit_patience",
+    )
+    shares = third.toggle("Accuracy", key="fit_shares")
+    return int(shown), int(patience), shares
+
+
+def early_stop(val_loss: np.ndarray, patience: int) -> int | None:
+    """The epoch (from 1) after which training ends, None when it goes through to its end."""
+    best, waited = np.inf, 0
+    for epoch, loss in enumerate(val_loss, start=1):
+        best, waited = (loss, 0) if loss < best else (best, waited + 1)
+        if waited >= patience:
+            return epoch
+    return None
+
+
+def _numbers(curve: FitCurve, shown: int, best: int, stop: int | None, patience: int) -> None:
+    at = shown - 1
+    gap = curve.accuracy[at] - curve.val_accuracy[at]
+    st.markdown(
+        f"After epoch **{shown}**: right on **{curve.accuracy[at]:.1%}** of the training images, "
+        f"on **{curve.val_accuracy[at]:.1%}** of the validation images. The gap is "
+        f"**{plain(100 * float(gap), 1)}** points."
+    )
+    if stop is not None:
+        kept, full = (
+            f"{curve.val_loss[place]:.3f} and an accuracy of {curve.val_accuracy[place]:.1%}"
+            for place in (stop - 1, -1)
+        )
+        st.markdown(
+            f":material/flag: With a patience of {patience} training ends after epoch {stop} "
+            f"instead of {len(curve.loss)}, with a validation loss of {kept}. "
+            f"At the end they would have been {full}."
+        )
+    elif patience:
+        st.markdown(
+            f":material/flag: With a patience of {patience} this run is never stopped: its "
+            f"validation loss keeps improving (lowest after epoch {best})."
+        )

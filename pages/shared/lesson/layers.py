@@ -1,0 +1,161 @@
+"""Chapter 3: neurons side by side make a layer, layers in a row a network."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from mnist_core import PRESETS, Experiment, NetworkSpec
+from mnist_core.figures.architecture import architecture
+from mnist_core.figures.lesson_layers import response_bars
+from mnist_core.figures.pixels import Images, Pixel
+from mnist_core.layers import Dense, Flatten
+from mnist_core.recorded import Neurons, neurons
+from mnist_core.shapes import CLASSES, total_parameters
+from pages.shared.lesson.parts import Chapter, Link, Option, Question, open_link, train_link
+from pages.shared.lesson.words import plain
+from pages.shared.live_figure import live_figure
+from pages.shared.pixel_view import Click, pixel_view
+
+PIXELS = 28 * 28
+UNITS = (8, 16, 32, 64, 128, 256)
+
+
+def chapter() -> Chapter:
+    """The chapter's content."""
+    found = neurons()
+    units = found.net.layers[0].weights.shape[1]
+    two_layer = PRESETS["two-layer"].network
+    first, second = two_layer.shapes()[-2:]
+    return Chapter(
+        text=f"""
+Neurons side by side that see the same inputs form a **layer**. Each has weights of its own, so
+that a layer’s weights form a matrix $W$, a column a neuron:
+
+$$
+\\mathbf{{a}} = \\varphi(\\mathbf{{x}} W + \\mathbf{{b}})
+$$
+
+Layers in a row form a **network**. What lies between the image and the ten outputs is called a
+**hidden layer**: nobody says what its neurons should do, they find out in training. When every
+neuron sees every output of the layer before, the layer is **dense**.
+
+All weights and biases together are the **parameters**. A dense layer of $m$ neurons on $n$ inputs
+has $(n + 1) \\cdot m$ of them. The two-layer network of this app has {first.parameters:,} in its
+hidden layer and {second.parameters:,} in its output layer.
+
+The pictures are the weights of {units} hidden neurons, recorded after training: blue pixels speak
+for the neuron, orange ones against it. This network reads {found.net.test_accuracy:.1%} of the
+test images.
+""",
+        figure=figure,
+        try_this="Double the neurons and watch the count. Then press neurons: find one that wants "
+        "a stroke in a certain place, and see which digits excite it.",
+        question=Question(
+            f"A dense layer of 10 neurons sees a {PIXELS}-pixel image. How many parameters?",
+            (
+                Option(
+                    f"{PIXELS + 10:,}",
+                    "That would be one weight a pixel, shared by all. Each neuron has its own "
+                    f"{PIXELS} weights.",
+                ),
+                Option(f"{PIXELS * 10:,}", "Those are the weights. Each neuron also has a bias."),
+                Option(
+                    f"{(PIXELS + 1) * 10:,}",
+                    f"{PIXELS} weights and a bias for each of ten neurons: "
+                    f"({PIXELS} + 1) · 10 = {(PIXELS + 1) * 10:,}.",
+                    right=True,
+                ),
+            ),
+        ),
+        links=(
+            train_link(f"Train these {units} hidden neurons", found.net.experiment),
+            Link(
+                "pages/inspect.py",
+                "Look at a network’s weights",
+                {"run": "default", "view": "weights"},
+            ),
+        ),
+    )
+
+
+def figure() -> None:
+    """The network's drawing with its parameters, and the hidden neurons of a trained one."""
+    _diagram()
+    _responses()
+
+
+@st.fragment
+def _diagram() -> None:
+    left, right = st.columns(2)
+    depth = left.slider("Hidden layers", 0, 3, 1, key="net_depth")
+    units = right.select_slider("Neurons in each", UNITS, 32, key="net_units")
+    network = NetworkSpec(layers=(Flatten(), *[Dense(units=units)] * depth))
+    shapes = network.shapes()
+    st.html(architecture(shapes))
+    sizes = [PIXELS, *[units] * depth, CLASSES]
+    terms = [f"({sizes[i]} + 1) \\cdot {sizes[i + 1]}" for i in range(len(sizes) - 1)]
+    total = f"{total_parameters(shapes):,}".replace(",", "{,}")
+    st.latex(" + ".join(terms) + rf" = \mathbf{{{total}}}")
+    open_link(train_link("Train exactly this network", Experiment(network=network)))
+
+
+@st.fragment
+def _responses() -> None:
+    found = neurons()
+    chosen = int(st.session_state.setdefault("net_neuron", 0))
+    weights = found.net.layers[0].weights.T.reshape(-1, 28, 28).astype(np.float32)
+
+    def press(click: Click) -> None:
+        st.session_state.net_neuron = click.image
+
+    pixel_view(
+        [
+            Images(
+                "weights",
+                f"What {len(weights)} hidden neurons look for",
+                weights,
+                note="their weights after training; press one",
+                noun="neuron",
+                selected=Pixel(chosen, 0, 0),
+                largest=2,
+            )
+        ],
+        "net_weights",
+        f"The weights of {len(weights)} hidden neurons as pictures; neuron {chosen} is chosen.",
+        press,
+    )
+    _one_neuron(found, chosen, weights[chosen])
+
+
+def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
+    means, votes = found.means[chosen], found.net.layers[1].weights[chosen]
+    pictures, bars = st.columns([2, 3], gap="medium")
+    with pictures:
+        pixel_view(
+            [
+                Images("one", f"Neuron {chosen}", weights[None], largest=4, noun="weight"),
+                Images(
+                    "favourites",
+                    "It likes best",
+                    found.favourites[chosen].astype(np.float32) / 255,
+                    palette="ink",
+                    noun="test image",
+                    largest=2,
+                ),
+            ],
+            "net_one",
+            f"The weights of neuron {chosen}, and the test images that excite it most.",
+        )
+    with bars:
+        live_figure(
+            response_bars(means, votes),
+            "net_responses",
+            f"Neuron {chosen} answers most to the digit {int(means.argmax())}.",
+        )
+    most, least = int(votes.argmax()), int(votes.argmin())
+    st.caption(
+        f"Excited most by the digit {int(means.argmax())}. Its strongest weights say: "
+        f"“more likely a {most}” ({plain(float(votes[most]))}), “less likely a {least}” "
+        f"({plain(float(votes[least]))})."
+    )

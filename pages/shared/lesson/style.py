@@ -1,0 +1,92 @@
+"""The lesson's look: what Streamlit's theme does not say."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+# No "<" in here: the sanitiser would drop the whole style sheet.
+_STYLE = """<style>
+/* Words and question at the left, the figure at the right; one below the other on a phone. */
+[class*="st-key-layout_"] { gap: 1.25rem; }
+[class*="st-key-layout_"] > * { min-width: 0; width: 100%; }
+@media (min-width: 900px) {
+  [class*="st-key-layout_"] { display: grid; grid-template-columns: 5fr 7fr;
+    grid-template-rows: auto 1fr; column-gap: 3rem; align-items: start; }
+  [class*="st-key-layout_"] > :nth-child(2) { grid-column: 2; grid-row: 1 / span 2; }
+}
+[class*="st-key-memory_"], .st-key-lesson_memory { position: absolute; width: 0; height: 0;
+  overflow: hidden; }
+[class*="st-key-try_"] { border-left: 4px solid rgba(45, 130, 220, 0.8);
+  padding: 0.3rem 0 0.3rem 0.9rem; }
+[class*="st-key-links_"] a { padding-left: 0; height: auto; }
+[class*="st-key-links_"] a * { white-space: normal; }
+
+/* The strip of chapters: the present one stands out, answered ones carry a line. */
+.st-key-strip { border-bottom: 1px solid rgba(128, 140, 155, 0.35); padding-bottom: 0.4rem; }
+.st-key-strip [data-testid="stPageLink-NavLink"] { background: transparent;
+  padding: 0.15rem 0.5rem; border-bottom: 3px solid transparent; border-radius: 0.4rem; }
+.st-key-strip [data-testid="stPageLink-NavLink"]:hover {
+  background: rgba(128, 140, 155, 0.18); }
+.st-key-strip [data-testid="stPageLink-NavLink"] p { font-weight: 400; }
+.st-key-strip [class*="_now"] [data-testid="stPageLink-NavLink"] {
+  background: rgba(45, 130, 220, 0.2); }
+.st-key-strip [class*="_now"] [data-testid="stPageLink-NavLink"] p { font-weight: 700; }
+.st-key-strip [class*="_done"] [data-testid="stPageLink-NavLink"] {
+  border-bottom-color: rgba(63, 163, 148, 0.9); border-radius: 0.4rem 0.4rem 0 0; }
+@media (max-width: 639px) {
+  [class*="st-key-layout_"] .katex-display > .katex { font-size: 0.88em; }
+}
+[class*="st-key-layout_"] .katex-display { overflow-x: auto; overflow-y: hidden;
+  padding: 0.15rem 0; }
+@media (max-width: 899px) {
+  .st-key-strip { flex-wrap: wrap; }
+  .st-key-strip [data-testid="stPageLink-NavLink"] p span { position: absolute; width: 1px;
+    height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+  .st-key-strip [data-testid="stPageLink-NavLink"] { padding: 0.3rem 0.5rem; }
+}
+
+/* The cards of the opening are links as a whole. */
+[class*="st-key-card_"] { position: relative; transition: border-color 0.15s; }
+[class*="st-key-card_"]:hover { border-color: rgba(45, 130, 220, 0.9); }
+[class*="st-key-card_"] [data-testid="stPageLink-NavLink"] { background: transparent;
+  padding-left: 0; position: static; }
+[class*="st-key-card_"] [data-testid="stPageLink-NavLink"]::after { content: ""; position: absolute;
+  inset: 0; border-radius: inherit; }
+[class*="st-key-card_"] [data-testid="stPageLink-NavLink"]:hover { background: transparent; }
+[class*="st-key-card_"]:has(.card-picture) p { padding-right: 7.6rem; }
+[class*="st-key-card_"] [data-testid="stElementContainer"]:has(.card-picture) {
+  position: absolute; right: 1rem; top: 50%; transform: translateY(-50%); width: auto;
+  pointer-events: none; }
+.card-picture { display: block; width: 110px; }
+.st-key-begin [data-testid="stPageLink-NavLink"] { background: rgba(45, 130, 220, 0.2); }
+
+@media print {
+  html { font-size: 13px !important; }
+  .stApp, .stApp * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  [data-testid="stHeader"], .st-key-strip, .st-key-neighbours, .st-key-print_note,
+  [class*="st-key-links_"], .stTooltipIcon { display: none !important; }
+  .st-key-whole_lesson [class*="st-key-chapter_"]:not(.st-key-chapter_1),
+  .st-key-print_glossary { break-before: page; }
+  [class*="st-key-layout_"] { display: block !important; }
+  [class*="st-key-layout_"] > * { margin-bottom: 1rem; }
+  [data-testid="stElementContainer"], [class*="st-key-question_"] { break-inside: avoid; }
+  .st-key-print_glossary [data-testid="stElementContainer"] { break-inside: auto; }
+}
+</style>"""
+
+
+# On paper a dark page turns light; pictures of digits stay as they are.
+_DARK_ON_PAPER = """<style>
+@media print {
+  html, body { background: white !important; }
+  .stApp { background: black !important; filter: invert(1) hue-rotate(180deg); }
+  .stApp canvas, .stApp img { filter: invert(1) hue-rotate(180deg); }
+}
+</style>"""
+
+
+def style() -> None:
+    """Put the style sheet into the page."""
+    st.html(_STYLE)
+    if st.context.theme.type == "dark":
+        st.html(_DARK_ON_PAPER)

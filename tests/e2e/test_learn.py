@@ -1,0 +1,162 @@
+"""The lesson in the browser: chapters open, controls change figures, links lead on."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from mnist_core import Experiment
+from pages.shared.lesson.contents import CHAPTERS
+from tests.e2e.helpers import open_page, part, wait_until
+
+# What stands for a figure's content: curves, drawings, tables and formulas, and pixels.
+_PICTURE = """
+(figure) => {
+  const numbers = (trace) => [trace.type, ...["x", "y"].map((axis) => [...(trace[axis] ?? [])])];
+  const shadows = [...figure.querySelectorAll("*")].map((e) => e.shadowRoot).filter(Boolean);
+  return JSON.stringify([
+    [...figure.querySelectorAll(".js-plotly-plot")].map((p) => (p._fullData ?? []).map(numbers)),
+    figure.innerText,
+    shadows.map((root) => root.innerHTML),
+    shadows.flatMap((root) => [...root.querySelectorAll("canvas")].map((c) => c.toDataURL())),
+    [...figure.querySelectorAll("img")].map((image) => image.src),
+  ]);
+}
+"""
+
+
+def address(page) -> str:
+    """What the address bar shows; `page.url` does not follow changes made by script."""
+    return str(page.evaluate("location.href"))
+
+
+def picture(page, number: int) -> str:
+    return str(part(page, f"figure_{number}").evaluate(_PICTURE))
+
+
+def steady(page, number: int) -> str:
+    """The figure once it is complete and stands still."""
+    page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=30_000)
+
+    def still():
+        before = picture(page, number)
+        page.wait_for_timeout(700)
+        return before == picture(page, number) and len(before) > 200 and before
+
+    return str(wait_until(still, 40, f"The figure of chapter {number} never stood still"))
+
+
+def slide(page, key: str, steps: int = 3) -> None:
+    handle = part(page, key).get_by_role("slider").first
+    handle.focus()
+    for _ in range(steps):
+        handle.press("ArrowRight")
+
+
+def choose(page, key: str, label: str) -> None:
+    part(page, key).get_by_text(label, exact=True).first.click()
+
+
+CONTROLS = {
+    1: lambda page: slide(page, "neuron_w1"),
+    2: lambda page: choose(page, "bend", "tanh"),
+    3: lambda page: slide(page, "net_units", 1),
+    4: lambda page: choose(page, "start_name", "He"),
+    5: lambda page: choose(page, "flow_digit", "7"),
+    6: lambda page: part(page, "chain_show").get_by_role("button").click(),
+    7: lambda page: choose(page, "descent_names", "Adam"),
+    8: lambda page: choose(page, "conv_kernel", "Blur"),
+    9: lambda page: choose(page, "fit_name", "Dropout"),
+}
+
+
+@pytest.mark.timeout(420)
+def test_each_chapter_opens_and_its_control_changes_its_figure(server, page):
+    open_page(page, server.url, "card_1")
+    page.get_by_role("link", name="Begin with chapter 1").click()
+    for entry in CHAPTERS:
+        _try_out(page, entry)
+        if entry.number < len(CHAPTERS):
+            following = CHAPTERS[entry.number].title
+            part(page, "neighbours").get_by_role("link", name=following).click()
+
+
+def _try_out(page, entry) -> None:
+    number = entry.number
+    page.get_by_role("heading", name=entry.title).wait_for(timeout=30_000)
+    wait_until(lambda: f"chapter={number}" in address(page), 10, "The address did not follow")
+    assert not page.locator(".katex-error").count(), f"A formula of {entry.title} is broken"
+    before = steady(page, number)
+    CONTROLS[number](page)
+    wait_until(
+        lambda: picture(page, number) != before, 20, f"{entry.title}: the control changed nothing"
+    )
+
+
+@pytest.mark.parametrize("number", [entry.number for entry in CHAPTERS if entry.number != 6])
+def test_the_first_link_opens_the_experiment_discussed(server, page, number):
+    link = CHAPTERS[number - 1].open().links[0]
+    wanted = Experiment.from_query(link.query)
+    open_page(page, f"{server.url}/?chapter={number}", f"links_{number}")
+    part(page, f"links_{number}").get_by_role("link", name=link.label).click()
+    page.wait_for_selector(".st-key-start_training", timeout=60_000)
+    query = wait_until(lambda: urlsplit(address(page)).query, 20, "The address holds nothing")
+    assert Experiment.from_query(dict(parse_qsl(query, keep_blank_values=True))) == wanted
+
+
+def test_the_backward_chapter_leads_inside_a_network(server, page):
+    open_page(page, f"{server.url}/?chapter=6", "links_6")
+    part(page, "links_6").get_by_role("link").first.click()
+    wait_until(lambda: "/inspect" in address(page), 20, "Look inside did not open")
+    wait_until(lambda: "view=backward" in address(page), 60, "It opened at another view")
+
+
+def test_an_answer_is_explained_and_remembered_over_a_restart(server, page):
+    asked = CHAPTERS[0].open().question
+    right = next(option for option in asked.options if option.right)
+    open_page(page, f"{server.url}/?chapter=1", "question_1")
+    part(page, "question_1").get_by_text(right.text).click()
+    page.get_by_text(right.reply).wait_for(timeout=20_000)
+    kept = "localStorage.getItem('mnist-lab-lesson') ?? ''"
+    wait_until(lambda: '"answers":{"1"' in page.evaluate(kept), 20, "The browser kept nothing")
+    server.stop()
+    server.start()
+    open_page(page, f"{server.url}/?chapter=1", "question_1")
+    page.get_by_text(right.reply).wait_for(timeout=30_000)
+    open_page(page, server.url, "card_1")
+    page.get_by_text("questions answered: 1 of 9").wait_for(timeout=30_000)
+
+
+def test_a_pressed_point_moves_the_input_and_a_pressed_neuron_shows_its_sum(server, page):
+    open_page(page, f"{server.url}/?chapter=1", "neuron_plane")
+    before = steady(page, 1)
+    part(page, "neuron_plane").locator(".nsewdrag").first.click(position={"x": 40, "y": 40})
+    wait_until(lambda: picture(page, 1) != before, 20, "A press in the plane changed nothing")
+    open_page(page, f"{server.url}/?chapter=5", "flow_drawing")
+    node = part(page, "flow_drawing").locator('[data-press="h3"]')
+    node.focus()
+    node.press("Enter")
+    page.get_by_text("Hidden neuron 3.").wait_for(timeout=20_000)
+
+
+def test_browser_history_leads_back_through_the_chapters(server, page):
+    open_page(page, f"{server.url}/?chapter=2", "chapter_2")
+    part(page, "strip").get_by_role("link", name=re.compile("^4")).click()
+    page.wait_for_selector(".st-key-chapter_4")
+    wait_until(lambda: "chapter=4" in address(page), 10, "The address did not follow")
+    page.go_back()
+    page.wait_for_selector(".st-key-chapter_2", timeout=20_000)
+
+
+@pytest.mark.parametrize("number", [entry.number for entry in CHAPTERS])
+def test_a_phone_needs_no_sideways_scrolling(server, page, number):
+    page.set_viewport_size({"width": 390, "height": 800})
+    open_page(page, f"{server.url}/?chapter={number}", f"links_{number}")
+    steady(page, number)
+    main = page.locator('[data-testid="stMain"]')
+    assert main.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0
+    order = [part(page, f"{name}_{number}").bounding_box()["y"]
+             for name in ("words", "figure", "after")]  # fmt: skip
+    assert order == sorted(order)
