@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import Any
 
+from mnist_core.garbage import set_aside
 from mnist_core.inside.probe import Probe, probe
 from mnist_core.inside.weights import layer_weights
 from mnist_core.spec import NetworkSpec
@@ -40,6 +41,7 @@ def compiled(
             functions[key] = tf.function(
                 function, input_signature=[weights, *others]
             ).get_concrete_function()
+            set_aside()
         return functions[key]
 
 

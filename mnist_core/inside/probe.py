@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.garbage import set_aside
 from mnist_core.layers import Activation
 from mnist_core.shapes import INPUT_SHAPE, Shape, layer_name
 from mnist_core.spec import NetworkSpec
@@ -182,6 +183,7 @@ class Probe:
                 self._functions[wanted] = tf.function(
                     forward, input_signature=signature
                 ).get_concrete_function()
+                set_aside()
             return self._functions[wanted]
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from mnist_core.figures.inside import NormSeries, gradient_norms
 from mnist_core.figures.pixels import Bars, Images, as_tile
+from mnist_core.inside.formulas import number
 from mnist_core.inside.gradients import (
     Backward,
     grad_cam,
@@ -39,8 +40,8 @@ def backward(scene: Scene) -> None:
         required=True,
     )
     found = gradients_of(scene.network, scene.weights, scene.image, label)
-    p = float(scene.probabilities[label])
-    st.latex(rf"L = -\ln p_{{{label}}} = -\ln {p:.4g} = {found.loss:.4g}")
+    p = number(float(scene.probabilities[label]))
+    st.latex(rf"L = -\ln p_{{{label}}} = -\ln {p} = {number(found.loss)}")
     _norms(scene, found, label)
     _maps(scene, found)
     _path(scene, label)
@@ -96,7 +97,7 @@ def _maps(scene: Scene, found: Backward) -> None:
         else:
             groups.append(Images(layer.name, layer.name, as_images(values)[:STRIP_MAPS], note))
     pixel_view(groups, "gradient_strip", "The gradient of the loss at each layer", strip=True,
-               height=150)  # fmt: skip
+               height=200)  # fmt: skip
 
 
 def _path(scene: Scene, label: int) -> None:

@@ -101,7 +101,7 @@ def strip(scene: Scene, layer: ProbeLayer) -> None:
         "Each layer's output for this input, from left to right",
         clicked,
         strip=True,
-        height=150,
+        height=200,
     )
 
 

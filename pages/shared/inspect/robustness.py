@@ -26,7 +26,7 @@ from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import pixel_view
 
 # Test images behind each point of a curve.
-IMAGES = 1000
+IMAGES = 500
 LARGEST_EPSILON, EPSILONS = 0.5, 51
 DIGITS = tuple("0123456789")
 

@@ -1,0 +1,148 @@
+"""The page Look inside by Streamlit's AppTest: each view, and networks that cannot be shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core import PRESETS, Experiment
+from mnist_core.build import build_model
+from mnist_core.engine import REPOSITORY
+from mnist_core.events import Failed, Snapshot, Started, Steps
+from mnist_core.store import Store
+from pages.shared.inspect.place import VIEWS
+
+SMALL = Experiment.from_query(
+    "layers=conv(filters:4,stride:2);max_pool;flatten;dense(units:12,activation:sigmoid)&epochs=1"
+)
+
+
+def open_page(**query: str) -> AppTest:
+    st.cache_resource.clear()
+    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=120)
+    app.switch_page("pages/inspect.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def make_run(experiment: Experiment, *, seeds: tuple[int, ...] = (0, 1)) -> str:
+    """A run with a snapshot for each seed: weights as they are before training."""
+    store = Store()
+    run = store.create_run(experiment)
+    store.record(run, Started(100, 100, 1, "float32", 0))
+    for step, seed in enumerate(seeds):
+        weights = tuple(build_model(experiment.network, seed).get_weights())
+        store.record(run, Snapshot(10 * step, step / 10, weights, 0.1 * step))
+    return run
+
+
+def said(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.latex, app.info, app.warning, app.error, app.subheader)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("preset", ["small", "two-layer"])
+def test_each_view_shows_each_kind_of_network(view: str, preset: str) -> None:
+    run = make_run(SMALL if preset == "small" else PRESETS[preset])
+    app = open_page(run=run, view=view, image="5")
+    assert not app.exception, app.exception
+    assert not app.error and not app.warning
+    assert app.query_params["view"] == view and app.query_params["run"] == run
+
+
+def test_a_network_without_convolutions_says_so_instead_of_grad_cam() -> None:
+    app = open_page(run=make_run(PRESETS["two-layer"]), view="backward")
+    assert "Grad-CAM needs a convolution" in said(app)
+    assert "Grad-CAM needs" not in said(open_page(run=make_run(SMALL), view="backward"))
+
+
+def test_the_arithmetic_is_the_networks_own() -> None:
+    run = make_run(SMALL, seeds=(4,))
+    app = open_page(run=run, view="arithmetic", layer="logits", image="3")
+    assert not app.exception, app.exception
+    from mnist_core import dataset
+
+    model = build_model(SMALL.network, 4)
+    image = dataset.load().x_test[3][None, ..., None] / np.float32(255)
+    weights = model.get_weights()
+    probabilities = np.asarray(model(image), np.float64)[0]
+    # Logits are the logarithms of the probabilities but for a constant; the largest is shown.
+    text = next(m.value for m in app.markdown if "logits, number" in m.value)
+    number, value = text.split("number ")[1].split("**")[0], float(text.split("= ")[1])
+    assert int(number) == int(probabilities.argmax())
+    import keras
+
+    logits = keras.Model(model.input, model.get_layer("logits").output)(image)
+    assert value == pytest.approx(float(np.asarray(logits)[0, int(number)]), rel=1e-4)
+    assert len(weights) == 6
+
+
+def test_the_moment_changes_what_is_read() -> None:
+    run = make_run(SMALL, seeds=(0, 1, 2))
+    last = open_page(run=run)
+    first = open_page(run=run, step="0")
+    assert not first.exception and not last.exception
+    assert "step" not in last.query_params and first.query_params["step"] == "0"
+    value = [m.value for m in last.markdown if m.value.startswith("**conv_1")]
+    other = [m.value for m in first.markdown if m.value.startswith("**conv_1")]
+    assert value and other and value != other
+    first.button(key="moment_next").click().run()
+    assert first.query_params["step"] == "10"
+
+
+def test_a_run_without_weights_is_a_sentence() -> None:
+    run = Store().create_run(SMALL)
+    app = open_page(run=run)
+    assert not app.exception
+    assert "kept no weights yet" in said(app)
+
+
+def test_a_deleted_run_is_a_sentence_and_the_page_goes_on() -> None:
+    app = open_page(run=make_run(SMALL))
+    gone = app.query_params["run"]
+    Store().delete(gone)
+    st.cache_resource.clear()
+    app.run()
+    assert not app.exception, app.exception
+    assert "not here any more" in said(app)
+    assert app.query_params["run"] == "default"
+
+
+def test_a_diverged_run_says_at_which_step() -> None:
+    run = make_run(SMALL)
+    store = Store()
+    weights = [w.copy() for w in build_model(SMALL.network, 0).get_weights()]
+    weights[0][0, 0, 0, 0] = np.nan
+    losses = np.array([2.0, 3.0, np.nan], np.float32)
+    store.record(run, Steps(11, losses, losses * 0, 0.1, 1, 1.0, 100))
+    store.record(run, Snapshot(13, 0.13, tuple(weights), 0.1))
+    store.record(run, Failed(13, 1, "The loss was no longer a number."))
+    app = open_page(run=run)
+    assert not app.exception, app.exception
+    assert "diverged at step 13" in said(app)
+    app.button(key="moment_back").click().run()
+    assert not app.exception and not app.error
+
+
+@pytest.mark.parametrize(
+    "query", [{"view": "nonsense"}, {"image": "-1"}, {"image": "x"}, {"step": "1e9"}]
+)
+def test_a_wrong_address_is_a_sentence(query: dict[str, str]) -> None:
+    app = open_page(**{"run": "default", **query})
+    assert not app.exception
+    assert len(app.warning) == 1
+
+
+def test_changes_by_hand_follow_and_can_be_put_back() -> None:
+    app = open_page(run=make_run(SMALL), view="edit")
+    before = app.metric[0].value
+    app.slider(key="edit-prune-1").set_value(99).run()
+    assert not app.exception, app.exception
+    assert app.metric[0].delta and "points" in app.metric[0].delta
+    assert any("99" in caption.value for caption in app.caption)
+    app.button(key="put_back").click().run()
+    assert app.metric[0].value == before and not app.metric[0].delta
