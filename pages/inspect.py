@@ -7,20 +7,23 @@ import streamlit as st
 from pages.shared import entry
 from pages.shared.inspect import place as places
 from pages.shared.inspect.place import VIEWS
+from pages.shared.moments import NetworkChoice, forget_moments, network_choices
 
 PLAY_SECONDS, FOLLOW_SECONDS = 0.8, 2.0
 
 
 def interval() -> float | None:
     """How often the page looks again by itself: while playing, and while the run trains."""
-    from pages.shared.moments import network_choices
-
     here = places.place()
     if here.playing:
         return PLAY_SECONDS
-    choice = network_choices().get(here.run or "")
-    training = choice is not None and choice.run is not None and choice.run.active
+    training = trains(network_choices().get(here.run or ""))
     return FOLLOW_SECONDS if training and here.step is None else None
+
+
+def trains(choice: NetworkChoice | None) -> bool:
+    """Whether the network is a run that goes on."""
+    return choice is not None and choice.run is not None and choice.run.active
 
 
 def body(every: float | None) -> None:
@@ -48,7 +51,8 @@ def body(every: float | None) -> None:
                 chooser.show_input(scene)
             show_view(places.place().view, scene)
     places.show_in_url()
-    if interval() != every:
+    if interval() != every or trains(choice) != trains(network_choices().get(choice.key)):
+        forget_moments()  # the run may have ended since they were read
         st.rerun()
 
 
@@ -59,12 +63,12 @@ def show_views() -> None:
     def changed() -> None:
         here.view = st.session_state[key] or here.view
 
-    key = f"inspect-view-{here.view}"
+    key = "inspect-view"
+    st.session_state[key] = here.view
     st.segmented_control(
         "View",
         list(VIEWS),
         format_func=VIEWS.__getitem__,
-        default=here.view,
         key=key,
         on_change=changed,
         label_visibility="collapsed",

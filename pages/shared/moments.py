@@ -55,6 +55,11 @@ def moments(key: str) -> tuple[SnapshotInfo, ...]:
     return tuple(get_store().snapshots(key))
 
 
+def forget_moments() -> None:
+    """Read the runs' moments anew when they are next asked for."""
+    moments.clear()
+
+
 def moment_label(key: str, moment: SnapshotInfo) -> str:
     """How a slider names a moment: "epoch 1.5 · step 640 · 96.80 %"."""
     if key == DEFAULT_MODEL:

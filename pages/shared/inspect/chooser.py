@@ -38,12 +38,13 @@ def choose_network() -> NetworkChoice:
         here.run, here.step, here.playing = st.session_state[key], None, False
         here.layer = here.unit = None
 
-    key = f"inspect-run-{here.run}"
+    # The widgets' keys stay, so that they keep the keyboard's focus; their values follow `here`.
+    key = "inspect-run"
+    st.session_state[key] = here.run
     with st.container(key="run_picker"):
         st.selectbox(
             "Network",
             names,
-            index=names.index(here.run),
             format_func=lambda name: choices[name].label,
             key=key,
             on_change=changed,
@@ -60,7 +61,8 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
     if here.step is not None and here.step not in steps:  # kept no longer: the nearest
         here.step = min(steps, key=lambda step: abs(step - (here.step or 0)))
     now = len(steps) - 1 if here.step is None else steps.index(here.step)
-    key = f"inspect-moment-{choice.key}-{steps[now]}-{len(steps)}"
+    key = f"inspect-moment-{choice.key}"
+    st.session_state[key] = steps[now]
 
     def go(index: int) -> None:
         here.step = None if index >= len(steps) - 1 else steps[index]
@@ -69,6 +71,8 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
         here.playing = False
         go(steps.index(st.session_state[key]))
 
+    # The labels at the slider's ends would lie over the buttons.
+    st.html('<style>.st-key-moment [data-testid="stSliderTickBar"] { display: none; }</style>')
     with st.container(key="moment"):
         if len(steps) == 1:
             st.caption(f"Moment: {moment_label(choice.key, kept[0])}")
@@ -76,23 +80,18 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
         st.select_slider(
             "Moment of training",
             steps,
-            value=steps[now],
             format_func=lambda step: moment_label(choice.key, kept[steps.index(step)]),
             key=key,
             on_change=moved,
         )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.button("", icon=":material/skip_previous:", key="moment_first", help="Before training",
-                  on_click=go, args=(0,))  # fmt: skip
         st.button("", icon=":material/chevron_left:", key="moment_back", help="One moment back",
                   on_click=go, args=(max(now - 1, 0),))  # fmt: skip
-        icon = ":material/pause:" if here.playing else ":material/play_arrow:"
-        st.button("", icon=icon, key="moment_play", on_click=toggle_play, args=(steps, now),
-                  help="Step through the training")  # fmt: skip
+        name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
+        st.button(name, icon=f":material/{icon}:", key="moment_play", on_click=toggle_play,
+                  args=(steps, now), help="Step through the training")  # fmt: skip
         st.button("", icon=":material/chevron_right:", key="moment_next", help="One moment on",
                   on_click=go, args=(now + 1,))  # fmt: skip
-        st.button("", icon=":material/skip_next:", key="moment_last", help="The newest moment",
-                  on_click=go, args=(len(steps),))  # fmt: skip
     return kept[now]
 
 
@@ -124,10 +123,10 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
 
     if here.source == DRAWING and not drawn:
         here.source = TEST
+    st.session_state["inspect-source"] = here.source
     st.segmented_control(
         "Input",
         [TEST, DRAWING],
-        default=here.source,
         key="inspect-source",
         on_change=source_changed,
         required=True,
@@ -140,10 +139,11 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     def index_changed() -> None:
         here.index = st.session_state[key]
 
-    key = f"inspect-index-{here.index}"
+    key = "inspect-index"
+    st.session_state[key] = here.index
     labels = test_labels()
     left, right = st.columns(2, vertical_alignment="bottom")
-    left.number_input("Index", 0, len(labels) - 1, here.index, key=key, on_change=index_changed)
+    left.number_input("Index", 0, len(labels) - 1, key=key, on_change=index_changed)
     digit = right.selectbox("Digit", [ANY, *range(10)], key="inspect-digit")
     with st.container(horizontal=True, gap="small"):
         wanted = np.ones(len(labels), np.bool_) if digit == ANY else labels == digit

@@ -1,0 +1,114 @@
+"""Look inside in the browser: moment slider, a value’s arithmetic, saliency, confusion cell."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.e2e.helpers import (
+    choose_preset,
+    open_page,
+    part,
+    press,
+    wait_for_status,
+    wait_until,
+)
+
+
+def pixels(page, key):
+    """The shades of a pixel view's canvases: changes when what they show changes."""
+    return page.evaluate(
+        """(key) => {
+          const all = (root) => [...root.querySelectorAll("*")].flatMap(
+            (e) => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])]);
+          const part = document.querySelector(".st-key-" + key);
+          if (!part) return "";
+          const found = all(part).filter((e) => e.tagName === "CANVAS");
+          return found.map((c) => c.toDataURL()).join("|");
+        }""",
+        key,
+    )
+
+
+def canvas(page, key, number=0):
+    return part(page, key).locator("canvas").nth(number)
+
+
+def moment(page):
+    """What stands over the moment slider's thumb."""
+    return part(page, "moment").get_by_test_id("stSliderThumbValue").inner_text(timeout=2000)
+
+
+def heading(page):
+    """What the arithmetic says it is about: "conv_1, map 3, row 5, column 8"."""
+    found = page.get_by_text(re.compile(r"^\w+(:\w+)?, (map|number) \d+"))
+    return found.first.inner_text(timeout=2000) if found.count() else ""
+
+
+@pytest.mark.timeout(300)
+def test_a_learner_looks_inside_the_network_just_trained(server, page):
+    open_page(page, f"{server.url}/train?preset=fast-99", "start_training")
+    choose_preset(page, "two-layer")
+    press(page, "start_training")
+    wait_for_status(page, "running", "finished", timeout=90)
+    # While it trains: the page follows the newest moment.
+    page.get_by_role("link", name="Look inside").click()
+    wait_until(lambda: canvas(page, "feature_maps").count(), 60, "No layer was opened")
+    wait_until(lambda: heading(page), 20, "No arithmetic was shown")
+    wait_until(lambda: "epoch 5 " in moment(page), 90, "The moment did not follow")
+    page.wait_for_timeout(1000)
+
+    # The moment: back to before the training, the pictures change and come back.
+    trained = pixels(page, "feature_maps")
+    slider = part(page, "moment").get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("Home")
+    wait_until(
+        lambda: pixels(page, "feature_maps") != trained and "before" in moment(page),
+        20,
+        "The moment changed nothing",
+    )
+    page.wait_for_timeout(500)
+    slider.focus()
+    page.keyboard.press("End")
+    wait_until(lambda: pixels(page, "feature_maps") == trained, 20, "The slider did not go back")
+
+    # One value's arithmetic: press another, the sum is that one's.
+    before = heading(page)
+    box = canvas(page, "feature_maps").bounding_box()
+    spot = {"x": box["width"] * 0.95, "y": box["height"] * 0.95}
+    canvas(page, "feature_maps").click(position=spot)
+    wait_until(lambda: heading(page) not in ("", before), 20, "A press explained nothing")
+
+    # Backward: saliency over the digit, another for another digit.
+    page.get_by_role("radio", name="Backward").or_(
+        page.get_by_role("button", name="Backward")
+    ).first.click()
+    shown = wait_until(lambda: pixels(page, "saliency"), 30, "There is no saliency map")
+    press(page, "next_image")
+    wait_until(lambda: pixels(page, "saliency") not in ("", shown), 20, "It did not change")
+
+    # Mistakes: a cell of the confusion matrix shows its images.
+    page.get_by_text("Mistakes", exact=True).first.click()
+    wait_until(lambda: canvas(page, "confusion_images").count(), 60, "No mistakes were shown")
+    plot = part(page, "confusion_matrix").locator(".nsewdrag").first
+    area = wait_until(plot.bounding_box, 20, "There is no confusion matrix")
+    # Row 4, column 9: a 4 read as a 9.
+    plot.click(position={"x": area["width"] * 0.95, "y": area["height"] * 0.45})
+    wait_until(
+        lambda: page.get_by_text(re.compile(r"^4 read as 9: \d+ image")).count(),
+        20,
+        "The cell's images did not appear",
+    )
+    assert "/inspect?" in page.evaluate("location.href")
+
+
+@pytest.mark.timeout(120)
+def test_a_link_opens_the_same_place(server, page):
+    open_page(page, f"{server.url}/inspect?run=default&view=weights&image=18", "weight_images")
+    wait_until(lambda: canvas(page, "weight_images").count(), 60, "No weights were drawn")
+    caption = part(page, "inspect_input").get_by_text("Test image 18")
+    wait_until(caption.count, 20, "The link's image is not shown")
+    page.reload()
+    wait_until(lambda: canvas(page, "weight_images").count(), 60, "A reload lost the view")
