@@ -1,0 +1,138 @@
+"""What a press in Look inside costs: time on the server, bytes sent, time to the new picture.
+
+Trains the `cnn` preset on a few images, starts the app as a person would, and in a headless
+Chromium on the same machine presses “Next” in each view, and a pixel of a feature map. `server`
+is the time from the request's leaving the browser to the last answer's arrival, `payload` the
+bytes of those answers, `picture` the time from the press until the page has last changed (its
+text, and what the last answer brought).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+SUMMARY = "server time, payload and time to the new picture of each view of Look inside"
+VIEWS = ("network", "weights", "edit", "backward", "mistakes", "robustness")
+QUIET_MS = 1500  # after this long without a change a press has been answered
+
+# Notes each request, each answer with its size, and each change of the page.
+WATCH = """
+window.requests = []; window.answers = []; window.changes = [];
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) {
+  requests.push(performance.now());
+  if (!this.watched) {
+    this.watched = true;
+    this.addEventListener("message", ({ data }) =>
+      answers.push([performance.now(), data.byteLength ?? data.size ?? data.length]));
+  }
+  return send.call(this, data);
+};
+addEventListener("DOMContentLoaded", () => new MutationObserver(() =>
+  requestAnimationFrame(() => changes.push(performance.now()))
+).observe(document.body, { subtree: true, childList: true, characterData: true }));
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this benchmark."""
+    parser.add_argument("--repeats", type=int, default=11, help="presses a view (%(default)s)")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure each view and print a table; returns the same figures."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.e2e.browser import find_browser
+    from tests.e2e.server import Server
+
+    browser_file = find_browser()
+    if browser_file is None:
+        raise SystemExit("This measurement needs a browser: run “make browser”.")
+    report: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
+        home = Path(folder) / "home"
+        run_id = _small_run(home)
+        server = Server(home, Path(folder) / "server.log")
+        try:
+            server.start()
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(
+                    executable_path=str(browser_file), args=["--no-sandbox", "--disable-gpu"]
+                )
+                page = browser.new_page(viewport={"width": 1440, "height": 1000})
+                page.add_init_script(WATCH)
+                for view in VIEWS:
+                    address = f"{server.url}/inspect?run={run_id}&view={view}"
+                    report[view] = _presses(page, address, args.repeats, pixel=False)
+                address = f"{server.url}/inspect?run={run_id}&view=network"
+                report["pixel"] = _presses(page, address, args.repeats, pixel=True)
+                browser.close()
+        finally:
+            server.stop()
+    for view, found in report.items():
+        print(
+            f"  {view:<11} server {found['server_ms']:5.0f} ms   payload "
+            f"{found['payload_kb']:6.0f} kB   picture {found['picture_ms']:5.0f} ms"
+        )
+    return report
+
+
+def _small_run(home: Path) -> str:
+    """A run of the `cnn` preset on few images, with its snapshots, in the store of `home`."""
+    from mnist_core import PRESETS, train
+    from mnist_core.store import Store
+
+    preset = PRESETS["cnn"]
+    training = preset.training.model_copy(update={"training_images": 2000, "epochs": 1})
+    experiment = preset.model_copy(update={"training": training})
+    store = Store(home=home)
+    run_id = store.create_run(experiment)
+    for event in train(experiment):
+        store.record(run_id, event)
+    store.close()
+    return run_id
+
+
+def _presses(page: Any, address: str, repeats: int, *, pixel: bool) -> dict[str, float]:
+    """Medians over `repeats` presses, after two that compile."""
+    from tests.e2e.helpers import open_page, part
+
+    open_page(page, address, "inspect_input")
+    page.wait_for_timeout(4000)
+    found = []
+    for turn in range(repeats + 2):
+        page.evaluate("requests.length = answers.length = changes.length = 0")
+        if pixel:
+            target = part(page, "feature_maps").locator("canvas").first
+            target.scroll_into_view_if_needed()
+            box = target.bounding_box()
+            page.mouse.move(box["x"] + 20 + 23 * turn, box["y"] + 20 + 3 * turn)
+            pressed = page.evaluate("performance.now()")
+            page.mouse.down()
+            page.mouse.up()
+        else:
+            button = part(page, "next_image").locator("button").first
+            button.hover()
+            pressed = page.evaluate("performance.now()")
+            button.click()
+        page.wait_for_timeout(QUIET_MS)
+        sent, answers, changes = page.evaluate("[requests, answers, changes]")
+        if sent and answers:
+            found.append(
+                (
+                    answers[-1][0] - sent[0],
+                    sum(size for _, size in answers) / 1000,
+                    max([*changes, answers[-1][0]]) - pressed,
+                )
+            )
+    server, payload, picture = zip(*found[2:], strict=True)
+    return {
+        "server_ms": statistics.median(server),
+        "payload_kb": statistics.median(payload),
+        "picture_ms": statistics.median(picture),
+    }
