@@ -19,10 +19,11 @@ from mnist_core.inside.gradients import (
 from mnist_core.inside.gradients import backward as gradients_of
 from mnist_core.shapes import describe_shape
 from pages.shared.inspect.network import STRIP_MAPS, as_images, strip_layers
-from pages.shared.inspect.scene import Scene
+from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import pixel_view
 
+START_IMAGES = 16
 # The same layers with these, untrained, to compare with: activation, initialiser.
 STARTS = {
     "with sigmoid and Glorot, untrained": ("sigmoid", "glorot_uniform"),
@@ -42,18 +43,18 @@ def backward(scene: Scene) -> None:
     found = gradients_of(scene.network, scene.weights, scene.image, label)
     p = number(float(scene.probabilities[label]))
     st.latex(rf"L = -\ln p_{{{label}}} = -\ln {p} = {number(found.loss)}")
-    _norms(scene, found, label)
+    _norms(scene, found)
     _maps(scene, found)
     _path(scene, label)
     _pixels(scene, label)
 
 
-def _norms(scene: Scene, found: Backward, label: int) -> None:
+def _norms(scene: Scene, found: Backward) -> None:
     layers = [layer for layer in scene.probe.layers if layer.weights and layer.kind != "batch_norm"]
     places = [scene.probe.index(layer.name) for layer in layers]
     series = [NormSeries("this network now", tuple(found.norms[at] for at in places))]
     for name, (activation, initializer) in STARTS.items():
-        norms = _start_norms(scene, label, activation, initializer)
+        norms = _start_norms(scene.network.model_dump_json(), activation, initializer, scene)
         series.append(NormSeries(name, tuple(norms[at] for at in places), dashed=True))
     names = [layer.name for layer in layers]
     figure = gradient_norms(names, series)
@@ -69,16 +70,10 @@ def _norms(scene: Scene, found: Backward, label: int) -> None:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _start_norms_of(
-    network: str, picture: bytes, label: int, activation: str, initializer: str, _scene: Scene
-) -> list[float]:
-    images, labels = _scene.image[None], np.array([label])
+def _start_norms(network: str, activation: str, initializer: str, _scene: Scene) -> list[float]:
+    """Norms per layer of `probe.layers`, the mean over the first test images."""
+    images, labels = test_images()[:START_IMAGES], test_labels()[:START_IMAGES]
     return list(gradient_norms_at_start(_scene.network, images, labels, activation, initializer, 0))
-
-
-def _start_norms(scene: Scene, label: int, activation: str, initializer: str) -> list[float]:
-    network, picture = scene.network.model_dump_json(), scene.image.tobytes()
-    return _start_norms_of(network, picture, label, activation, initializer, scene)
 
 
 def _maps(scene: Scene, found: Backward) -> None:
