@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What a person must see of an installation is its errors, not that its cache is cold.
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
 
-.PHONY: help app test lint format model bench browser install install-dev clean
+.PHONY: help app test lint format model lesson bench browser install install-dev clean
 .SILENT:
 
 help:
@@ -20,6 +20,7 @@ help:
 	echo "make lint    ruff and mypy"
 	echo "make format  put the code in ruff's form"
 	echo "make model   train the model that ships in models/ again"
+	echo "make lesson  record the lesson's short runs again"
 	echo "make bench   list the benchmarks; make bench NAME=train runs one"
 	echo "make clean   remove $(VENV) and the tools' caches"
 
@@ -42,6 +43,9 @@ format: install-dev
 
 model: install
 	$(BIN)/python -m mnist_core.default_model
+
+lesson: install
+	$(BIN)/python -m mnist_core.recorded
 
 bench: install
 	$(BIN)/python -m benchmarks $(or $(NAME),--list) $(ARGS)

@@ -5,6 +5,9 @@ unit square, y downward) are drawn on a 280×280 canvas at each of four pen widt
 three sizes and places, and read by the default model. Without, MNIST's test digits are pasted
 onto canvases in the same places. `--sheet FILE` draws the cases that are read wrong, those wrong
 at most widths and places first: the drawing, what the network saw, the digit and what was read.
+
+Then scribbles, shapes, letters and the like: how many of them, and of the digits, does the page
+call doubtful or no digit at all? `shown` is the share of digits that are read right and shown.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from benchmarks._scribbles import no_digits
 from mnist_core import dataset, load_default_model
 from mnist_core.drawing import predict, prepare
+from mnist_core.neighbours import DOUBTFUL, STRANGE, novelty
 
 SUMMARY = "accuracy on drawn digits: per pen width, place and digit"
 SIDE = 280
@@ -32,6 +37,7 @@ PLACES = {"large": (200, 140, 140), "medium": (130, 170, 120), "corner": (84, 66
 ZOOM = 2  # strokes are drawn larger and averaged: smooth edges as in a browser
 BATCH = 1000
 THUMBNAIL, COLUMNS = 84, 6
+NO_DIGITS = 300  # of each kind
 
 Strokes = list[list[list[float]]]
 Picture = npt.NDArray[np.uint8]
@@ -59,23 +65,49 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Print the tables and return the same shares."""
     cases = drawn_cases(args.strokes, args.limit) if args.strokes else pasted_cases(args.limit)
     model = load_default_model()
-    facts, wrong = [], []
+    measure = novelty()
+    facts, wrong, strange = [], [], []
+    shown = 0
     seconds = 0.0
     for part in batches(cases):
         started = time.perf_counter()
         images = np.stack([prepare(case.image).image28 for case in part])
         seconds += time.perf_counter() - started
         read = predict(model, images).argmax(1)
+        strange.append(measure.of_all(images))
+        right = read == [case.label for case in part]
+        shown += int((right & (strange[-1] <= STRANGE)).sum())
         for case, image, digit in zip(part, images, read.tolist(), strict=True):
             facts.append((case.width, case.place, case.label, digit == case.label))
             if digit != case.label:
                 wrong.append((case, image, digit))
-    result = summary(facts) | {"milliseconds": round(1000 * seconds / len(facts), 2)}
+    result = summary(facts) | {
+        "shown": round(shown / len(facts), 5),
+        "milliseconds": round(1000 * seconds / len(facts), 2),
+        "not_a_digit": {"digits": shares(np.concatenate(strange))}
+        | {kind: shares(measure.of_all(images)) for kind, images in prepared_scribbles().items()},
+    }
     show(result)
     if args.sheet:
         sheet(wrong).save(args.sheet)
         print(f"\nthe {len(wrong)} wrong readings: {args.sheet}")
     return result
+
+
+def prepared_scribbles() -> dict[str, npt.NDArray[np.float32]]:
+    """The images [n, 28, 28] of each kind of drawing that is no digit."""
+    return {
+        kind: np.stack([prepare(image).image28 for image in images])
+        for kind, images in no_digits(NO_DIGITS).items()
+    }
+
+
+def shares(strangeness: npt.NDArray[np.float64]) -> dict[str, float]:
+    """How many are called doubtful or worse, and how many no digit at all."""
+    return {
+        "doubtful": round(float((strangeness > DOUBTFUL).mean()), 5),
+        "strange": round(float((strangeness > STRANGE).mean()), 5),
+    }
 
 
 def drawn_cases(file: Path, limit: int) -> Iterator[Case]:
@@ -158,7 +190,7 @@ def summary(facts: list[tuple[int | None, str, int, bool]]) -> dict[str, Any]:
 def show(result: dict[str, Any]) -> None:
     """Print the shares as tables."""
     print(f"{result['drawings']:,} drawings, {result['milliseconds']} ms each to prepare")
-    print(f"read right: {result['accuracy']:.2%}\n")
+    print(f"read right: {result['accuracy']:.2%}; and shown: {result['shown']:.2%}\n")
     heads = "".join(f"{place:>10}" for place in PLACES)
     print(f"{'pen':>6}{heads}{'all':>10}")
     for width, places in result["by_width_and_place"].items():
@@ -168,6 +200,9 @@ def show(result: dict[str, Any]) -> None:
     print(f"{'all':>6}{row}{result['accuracy']:>10.2%}\n")
     print(" digit" + "".join(f"{digit:>8}" for digit in result["by_digit"]))
     print("      " + "".join(f"{share:>8.1%}" for share in result["by_digit"].values()))
+    print(f"\n{'called':>12}{'doubtful':>10}{'no digit':>10}")
+    for kind, found in result["not_a_digit"].items():
+        print(f"{kind:>12}{found['doubtful']:>10.2%}{found['strange']:>10.2%}")
 
 
 def sheet(wrong: list[tuple[Case, npt.NDArray[np.float32], int]]) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,17 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import PRESETS, load_default_model
+from mnist_core import PRESETS, corrections, load_default_model
 from mnist_core.events import Snapshot
 from mnist_core.store import Store
-from tests.test_drawing import canvas
+from mnist_core.strokes import Stroke
+from pages.shared.drawing.views import VIEWS
+from tests.photos import as_file, photo
+from tests.test_drawing_strokes import strokes
 
 PAGE = Path(__file__).parent.parent / "pages" / "draw.py"
+STEPS, WHY, COMPARE, LEARN, TEACH, PHOTO = VIEWS
+DASHES = (Stroke(((140.0, 40.0), (141.0, 60.0))), Stroke(((20.0, 230.0), (260.0, 231.0))))
 
 
 @pytest.fixture
@@ -32,13 +38,39 @@ def open_page():
     st.cache_resource.clear()
 
 
-def drawing(digit):
-    grey = canvas(digit)
-    return np.dstack([grey] * 3 + [np.full_like(grey, 255)])
+@pytest.fixture
+def own_run():
+    """A run with three kept moments of a dense network, newest of all runs."""
+    from mnist_core.build import build_model
+
+    store, experiment = Store(), PRESETS["two-layer"]
+    weights = build_model(experiment.network).get_weights()
+    run = store.create_run(experiment, preset="two-layer")
+    for step in (0, 10, 20):
+        moved = tuple(weight + np.float32(0.01 * step) for weight in weights)
+        store.record(run, Snapshot(step=step, epoch=step / 20, weights=moved, val_accuracy=0.1))
+    return run
 
 
 def texts(page):
     return [element.value for element in page.markdown]
+
+
+def shown(page):
+    """Everything the page says in markdown, captions and HTML."""
+    said = [element.value for kind in ("markdown", "caption") for element in page.get(kind)]
+    return "\n".join([*said, *(element.proto.body for element in page.get("html"))])
+
+
+def settled(page, done):
+    """The page once `done` holds; what takes long is worked out in another thread."""
+    deadline = time.monotonic() + 60
+    while not done(page):
+        assert time.monotonic() < deadline, shown(page)
+        assert not page.exception
+        time.sleep(0.2)
+        page.run()
+    return page
 
 
 def test_an_empty_canvas_is_an_invitation(open_page):
@@ -46,39 +78,60 @@ def test_an_empty_canvas_is_an_invitation(open_page):
     assert not page.exception
     assert any("Draw a digit" in text for text in texts(page))
     assert not any(text.isdigit() for text in texts(page))
+    assert page.session_state["drawing_image28"] is None
 
 
 @pytest.mark.parametrize("digit", [2, 7])
 def test_a_kept_drawing_is_read_by_the_default_model(open_page, digit):
-    page = open_page(drawing_image=drawing(digit))
+    page = open_page(drawing_strokes=strokes(digit))
     assert not page.exception
     assert str(digit) in texts(page)
     assert "Default model · 99." in page.selectbox[0].options[0]
+    image = page.session_state["drawing_image28"]
+    assert image.shape == (28, 28) and image.dtype == np.float32 and image.max() > 0.9
 
 
 def test_clearing_forgets_the_drawing(open_page):
-    page = open_page(drawing_image=drawing(2))
+    page = open_page(drawing_strokes=strokes(2))
     page.button(key="clear_canvas").click().run()
     assert not page.exception
     assert "2" not in texts(page)
     assert any("Draw a digit" in text for text in texts(page))
+    assert page.session_state["drawing_image28"] is None
+    assert page.session_state["drawing_number"] == 1
 
 
-def test_the_newest_run_with_weights_reads_first(open_page):
-    from mnist_core.build import build_model
-
-    store = Store()
-    experiment = PRESETS["two-layer"]
-    weights = tuple(build_model(experiment.network).get_weights())
-    run = store.create_run(experiment, preset="two-layer")
-    store.record(run, Snapshot(step=0, epoch=0.0, weights=weights, val_accuracy=0.1))
-    store.create_run(experiment, preset="two-layer")  # newer, but without weights
-    page = open_page(drawing_image=drawing(4))
+def test_ink_that_was_rubbed_out_is_no_drawing(open_page):
+    rubbed = Stroke(((0.0, 140.0), (280.0, 140.0)), 40.0, erase=True)
+    page = open_page(drawing_strokes=(Stroke(((100.0, 140.0), (180.0, 140.0))), rubbed))
     assert not page.exception
-    assert len(page.selectbox[0].options) == 2
-    assert page.selectbox[0].value == run
+    assert any("Draw a digit" in text for text in texts(page))
+
+
+def test_what_is_no_digit_gets_a_question_mark(open_page):
+    page = settled(open_page(drawing_strokes=DASHES), lambda page: "?" in texts(page))
+    assert not any(text.isdigit() for text in texts(page))
+    assert "Not a digit?" in shown(page)
+
+
+def test_the_newest_run_with_weights_reads_first(open_page, own_run):
+    Store().create_run(PRESETS["two-layer"], preset="two-layer")  # newer, but without weights
+    page = open_page(drawing_strokes=strokes(4))
+    assert not page.exception
+    assert len(page.selectbox[0].options) == 3
+    assert page.session_state["reading_network"] == own_run
+    assert page.select_slider[0].value == 20
+    page.select_slider[0].set_value(10).run()
+    assert not page.exception and page.session_state["reading_step"] == 10
     page.selectbox[0].select("default").run()
-    assert "4" in texts(page)
+    assert not page.exception and "4" in texts(page)
+
+
+def test_a_run_without_weights_is_a_sentence(open_page):
+    empty = Store().create_run(PRESETS["two-layer"], preset="two-layer")
+    page = open_page(drawing_strokes=strokes(4), reading_network=empty)
+    assert not page.exception
+    assert "has kept no weights yet" in page.error[0].value
 
 
 def test_a_network_that_cannot_be_loaded_is_a_sentence(open_page, monkeypatch, tmp_path):
@@ -86,6 +139,86 @@ def test_a_network_that_cannot_be_loaded_is_a_sentence(open_page, monkeypatch, t
 
     load_default_model()
     monkeypatch.setattr(default_model, "MODEL_FOLDER", tmp_path)
-    page = open_page(drawing_image=drawing(4))
+    page = open_page(drawing_strokes=strokes(4))
     assert not page.exception
     assert "is missing" in page.error[0].value
+
+
+def test_a_step_that_is_turned_off_shows_beside_the_answer(open_page):
+    page = open_page(drawing_strokes=strokes(7, size=90, left=10, top=10))
+    before = page.session_state["drawing_image28"]
+    page.toggle(key="step_crop").set_value(False).run()
+    assert not page.exception
+    assert any("Turned off below: crop." in caption.value for caption in page.caption)
+    assert not np.allclose(page.session_state["drawing_image28"], before)
+    assert "None: only shrunk" in shown(page)
+    next(button for button in page.button if button.label == "Turn all steps on").click().run()
+    assert page.toggle(key="step_crop").value
+    assert np.allclose(page.session_state["drawing_image28"], before)
+
+
+def test_the_nearest_training_images_are_shown(open_page):
+    page = open_page(drawing_strokes=strokes(7))
+    settled(page, lambda page: "Training image number" in shown(page))
+
+
+def test_why_and_what_would_flip_it(open_page):
+    page = open_page(drawing_strokes=strokes(1), drawing_view=WHY)
+    page = settled(page, lambda page: "single" in shown(page))
+    assert "the 1 becomes a" in shown(page) or "No single stroke" in shown(page)
+
+
+def test_networks_are_compared_and_their_disagreements_found(open_page, own_run):
+    page = open_page(drawing_strokes=strokes(4), drawing_view=COMPARE)
+    assert not page.exception
+    assert page.multiselect[0].value == [own_run, "default"]
+    assert "### 4" in shown(page)
+    next(b for b in page.button if b.label.startswith("Find the test images")).click().run()
+    page = settled(page, lambda page: "They disagree on" in shown(page))
+    assert "of 10,000 test images" in shown(page) and "read as" in shown(page)
+
+
+def test_a_run_is_watched_while_it_learns(open_page, own_run):
+    page = open_page(drawing_strokes=strokes(4), drawing_view=LEARN)
+    assert not page.exception
+    assert any("It has read" in caption.value for caption in page.caption)
+
+
+def test_without_runs_there_is_nothing_to_watch(open_page):
+    page = open_page(drawing_strokes=strokes(4), drawing_view=LEARN)
+    assert not page.exception
+    assert "Train a network" in page.info[0].value
+
+
+def test_a_correction_is_kept_and_taught(open_page, own_run):
+    page = open_page(drawing_strokes=strokes(4), drawing_view=TEACH)
+    page.button(key="it_was_9").click().run()
+    assert not page.exception
+    assert corrections.load().labels.tolist() == [9]
+    assert any("Kept as a 9" in caption.value for caption in page.caption)
+    page.button(key="teach").click().run()
+    page = settled(page, lambda page: page.metric)
+    assert "test images read right" in page.metric[0].label
+    keep = next(b for b in page.button if b.label.startswith("Keep the taught copy"))
+    keep.click().run()
+    assert not page.exception
+    names = [run.name for run in Store().runs()]
+    assert len(names) == 2 and "taught 1 drawing" in names[0]
+
+
+def test_a_damaged_file_of_corrections_is_a_sentence(open_page, home):
+    (home / "corrections").mkdir()
+    (home / "corrections" / "local.npz").write_bytes(b"nonsense")
+    page = open_page(drawing_strokes=strokes(4), drawing_view=TEACH)
+    assert not page.exception
+    assert "cannot be read" in page.error[0].value
+
+
+def test_a_photo_is_read_and_a_broken_one_is_a_sentence(open_page):
+    page = open_page(drawing_view=PHOTO)
+    image, _ = photo([[3, 1, 4]], seed=3)
+    page.file_uploader[0].set_value(("paper.jpg", as_file(image), "image/jpeg")).run()
+    page = settled(page, lambda page: "3 1 4" in texts(page))
+    page.file_uploader[0].set_value(("paper.png", b"no picture", "image/png")).run()
+    page = settled(page, lambda page: page.error)
+    assert "no picture" in page.error[0].value

@@ -2,32 +2,172 @@
 
 from __future__ import annotations
 
+import base64
+import io
+from itertools import pairwise
+
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.e2e.helpers import digit_read, draw, open_page, press, wait_for_digit, wait_until
+from benchmarks._digits import DIGITS
+from mnist_core.strokes import Stroke, picture
+from tests.e2e.helpers import (
+    digit_read,
+    draw,
+    open_page,
+    part,
+    press,
+    wait_for_digit,
+    wait_until,
+)
+from tests.photos import as_file, photo
 
-DIGITS = {
-    0: [
-        [
-            (0.50, 0.15), (0.38, 0.20), (0.30, 0.35), (0.28, 0.52), (0.32, 0.70), (0.42, 0.83),
-            (0.53, 0.84), (0.64, 0.76), (0.71, 0.60), (0.72, 0.42), (0.67, 0.26), (0.58, 0.17),
-            (0.50, 0.15),
-        ]
-    ],
-    1: [[(0.52, 0.15), (0.51, 0.38), (0.50, 0.62), (0.49, 0.86)]],
-    7: [[(0.27, 0.22), (0.48, 0.20), (0.72, 0.19), (0.62, 0.42), (0.53, 0.64), (0.46, 0.86)]],
-}  # fmt: skip
+
+def paper(page):
+    """What the canvas shows, as grey levels [280, 280] in 0..255."""
+    address = part(page, "canvas").locator("canvas").evaluate("(c) => c.toDataURL()")
+    data = base64.b64decode(address.partition(",")[2])
+    image = Image.open(io.BytesIO(data)).convert("L").resize((280, 280), Image.Resampling.BOX)
+    return np.asarray(image, np.float32)
 
 
-@pytest.mark.timeout(240)
-def test_digits_are_read_and_cleared(server, page):
+def inked(page):
+    return float((paper(page) < 128).mean())
+
+
+def nothing_read(page):
+    wait_until(lambda: digit_read(page) is None, 10, "The page still shows a prediction")
+
+
+@pytest.fixture
+def board(server, page):
+    """The page with a network that is ready to read."""
     open_page(page, f"{server.url}/draw", "canvas")
+    draw(page, *DIGITS[1])
+    wait_for_digit(page, 1, 90)  # the first reading waits for TensorFlow
+    press(page, "clear_canvas")
+    nothing_read(page)
+    return page
+
+
+def test_all_ten_digits_are_read_and_cleared(board):
     for digit, strokes in DIGITS.items():
-        draw(page, *strokes)
-        # The first prediction waits for Keras to be imported and the model to be loaded.
-        wait_for_digit(page, digit, 60)
-        press(page, "clear_canvas")
-        wait_until(
-            lambda: digit_read(page) is None, 10, "A cleared canvas still shows a prediction"
-        )
-        page.wait_for_timeout(500)
+        draw(board, *strokes)
+        wait_for_digit(board, digit, 20)
+        press(board, "clear_canvas")
+        nothing_read(board)
+        wait_until(lambda: inked(board) == 0, 10, "The paper was not cleared")
+
+
+def test_the_server_sees_what_the_paper_shows(board):
+    strokes = [
+        [(0.2, 0.3), (0.5, 0.1), (0.8, 0.4), (0.4, 0.6), (0.7, 0.9)],
+        [(0.1, 0.8), (0.3, 0.95)],
+        [(0.85, 0.85)],
+    ]
+    draw(board, *strokes)
+    # The mouse goes in eight equal steps from corner to corner.
+    paths = []
+    for stroke in strokes:
+        points = [(280 * x, 280 * y) for x, y in stroke]
+        path = [points[0]]
+        for (x0, y0), (x1, y1) in pairwise(points):
+            path += [(x0 + (x1 - x0) * k / 8, y0 + (y1 - y0) * k / 8) for k in range(1, 9)]
+        paths.append(Stroke(tuple(path)))
+    wait_until(lambda: inked(board) > 0.05, 10, "Nothing was drawn")
+    difference = np.abs(paper(board) - picture(tuple(paths)).astype(np.float32)) / 255
+    assert difference.mean() < 0.004
+    assert (difference > 0.5).mean() < 0.001
+
+
+def test_undo_redo_eraser_and_a_page_change(board):
+    draw(board, *DIGITS[1])
+    wait_for_digit(board, 1, 20)
+    alone = inked(board)
+    draw(board, [(0.2, 0.2), (0.8, 0.2)], [(0.2, 0.2), (0.2, 0.8), (0.8, 0.8)])
+    wait_until(lambda: digit_read(board) != 1, 10, "The added strokes made no difference")
+    board.keyboard.press("Control+z")
+    board.keyboard.press("Control+z")
+    wait_for_digit(board, 1, 10)
+    assert inked(board) == pytest.approx(alone)
+    board.keyboard.press("Control+y")
+    wait_until(lambda: inked(board) > 1.2 * alone, 10, "The stroke did not come back")
+    part(board, "canvas").get_by_role("button", name="Undo").click()
+    wait_for_digit(board, 1, 10)
+
+    board.get_by_role("link", name="Train", exact=True).click()
+    part(board, "start_training").wait_for(timeout=30_000)
+    board.get_by_role("link", name="Draw", exact=True).click()
+    wait_for_digit(board, 1, 30)
+    assert inked(board) == pytest.approx(alone)
+
+    part(board, "canvas").get_by_role("button", name="Eraser").click()
+    width = part(board, "canvas").get_by_role("slider")
+    width.fill("40")
+    draw(board, [(0.52, 0.05), (0.51, 0.38), (0.50, 0.62), (0.49, 0.95)])
+    nothing_read(board)
+    assert inked(board) == 0
+
+
+def test_what_was_cleared_never_comes_back(board):
+    draw(board, *DIGITS[7])
+    wait_for_digit(board, 7, 20)
+    press(board, "clear_canvas")
+    nothing_read(board)
+    board.keyboard.press("Control+z")
+    board.wait_for_timeout(500)
+    assert inked(board) == 0 and digit_read(board) is None
+    draw(board, *DIGITS[1])
+    wait_for_digit(board, 1, 20)
+    board.keyboard.press("Control+z")
+    nothing_read(board)
+    assert inked(board) == 0
+
+
+def test_a_view_below_and_a_photo_from_a_file(board):
+    draw(board, *DIGITS[7])
+    wait_for_digit(board, 7, 20)
+    board.get_by_role("tab", name="Why?").click()
+    board.get_by_text("Why 7?").wait_for(timeout=20_000)
+    board.get_by_text("The shortest single change").or_(
+        board.get_by_text("No single stroke")
+    ).first.wait_for(timeout=60_000)
+    board.get_by_role("tab", name="Photo").click()
+    image, _ = photo([[3, 1, 4, 1, 5]], seed=3, shade=0.3, ruled=160, noise=6)
+    chooser = part(board, "photo").locator("input[type=file]")
+    chooser.set_input_files(
+        {"name": "paper.jpg", "mimeType": "image/jpeg", "buffer": as_file(image)}
+    )
+    reading = part(board, "photo_reading")
+    reading.wait_for(timeout=30_000)
+    assert reading.inner_text().split() == ["3", "1", "4", "1", "5"]
+    wait_for_digit(board, 7, 5)  # the drawing is still there, and read
+
+
+def test_a_finger_draws_at_phone_width(server, browser):
+    phone = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    try:
+        page = phone.new_page()
+        open_page(page, f"{server.url}/draw", "canvas")
+        surface = part(page, "canvas").locator("canvas")
+        surface.wait_for(timeout=30_000)
+        box = surface.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+        touch = phone.new_cdp_session(page)
+        for stroke in DIGITS[7]:
+            points = [
+                {"x": box["x"] + u * box["width"], "y": box["y"] + v * box["height"]}
+                for u, v in stroke
+            ]
+            for kind, point in zip(
+                ["touchStart", *["touchMove"] * (len(points) - 1)], points, strict=True
+            ):
+                touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+            touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        wait_for_digit(page, 7, 90)
+        assert page.evaluate("window.scrollY") == 0, "The finger scrolled the page"
+        wide = "document.documentElement.scrollWidth"
+        assert page.evaluate(wide) <= 390, "The page is wider than the phone"
+    finally:
+        phone.close()

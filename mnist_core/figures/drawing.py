@@ -1,0 +1,135 @@
+"""Figures of the Draw page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, title
+
+HEIGHT = 400
+# A digit whose probability gets this high at some moment has a colour of its own.
+NOTICED = 0.15
+
+
+def learning_chart(
+    labels: Sequence[str], probabilities: npt.NDArray[np.float32], heading: str
+) -> go.Figure:
+    """The ten probabilities of one image, float32 [n, 10], at n moments of a training.
+
+    `labels` name the moments. At most five digits, those with the highest peaks, have colours.
+    """
+    peaks = probabilities.max(0)
+    loud = [int(d) for d in np.argsort(-peaks)[:5] if peaks[d] >= NOTICED]
+    figure = go.Figure()
+    places = np.arange(len(labels))
+    for digit in sorted(range(10), key=lambda digit: digit in loud):
+        known = digit in loud
+        figure.add_scatter(
+            x=places,
+            y=probabilities[:, digit],
+            mode="lines+markers" if known else "lines",
+            name=f"{digit}",
+            text=list(labels),
+            hovertemplate=f"<b>{digit}</b>: %{{y:.1%}}<br>%{{text}}<extra></extra>",
+            line={
+                "color": LIGHT[loud.index(digit)] if known else QUIET,
+                "width": 3 if known else 1,
+            },
+            marker={"size": 6},
+            opacity=1 if known else 0.5,
+        )
+    for digit, height in _label_heights(probabilities[-1], loud):
+        figure.add_annotation(
+            x=1.01,
+            xref="paper",
+            y=height,
+            text=f"<b>{digit}</b>",
+            showarrow=False,
+            xanchor="left",
+            font={"color": LIGHT[loud.index(digit)], "size": 18},
+            bgcolor=GROUND,
+        )
+    shown = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), 6)).round().astype(int))
+    figure.update_layout(
+        template=TEMPLATE,
+        title=title(heading),
+        height=HEIGHT,
+        showlegend=False,
+        margin={"l": 62, "r": 36, "t": 48, "b": 50},
+        yaxis={"range": [-0.03, 1.03], "tickformat": ".0%"},
+        xaxis={
+            "tickvals": shown.tolist(),
+            "ticktext": [labels[index].partition(" · ")[0] for index in shown],
+            "range": [-0.3, len(labels) - 0.7],
+        },
+    )
+    return figure
+
+
+def _label_heights(last: npt.NDArray[np.float32], digits: list[int]) -> list[tuple[int, float]]:
+    """Where the names of the lines stand at their ends, so that none covers another."""
+    heights: list[tuple[int, float]] = []
+    for digit in sorted(digits, key=lambda digit: float(last[digit])):
+        least = heights[-1][1] + 0.075 if heights else 0.0
+        heights.append((digit, max(float(last[digit]), least)))
+    return heights
+
+
+def forgetting_chart(
+    steps: Sequence[int], test_shares: Sequence[float], corrections_shares: Sequence[float]
+) -> go.Figure:
+    """What is read right while a network is taught corrections: these, and the test images."""
+    figure = go.Figure()
+    lines = (
+        ("test images", test_shares, LIGHT[0]),
+        ("your corrections", corrections_shares, LIGHT[1]),
+    )
+    for name, shares, colour in lines:
+        figure.add_scatter(
+            x=list(steps),
+            y=list(shares),
+            mode="lines+markers",
+            name=name,
+            line={"color": colour, "width": 3},
+            marker={"size": 6},
+            hovertemplate=f"{name}: %{{y:.1%}}<br>step %{{x}}<extra></extra>",
+        )
+    figure.update_layout(
+        template=TEMPLATE,
+        title=title("Read right while it was taught"),
+        height=HEIGHT - 60,
+        margin={"l": 62, "r": 14, "t": 84, "b": 50},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        yaxis={"range": [-0.03, 1.03], "tickformat": ".0%"},
+        xaxis={"title": {"text": "step"}},
+    )
+    return figure
+
+
+def per_digit_chart(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> go.Figure:
+    """The share of test images of each digit that is read right, before and after, [10] each."""
+    figure = go.Figure()
+    for name, shares, colour in (("before", before, QUIET), ("after", after, LIGHT[0])):
+        figure.add_bar(
+            x=[str(digit) for digit in range(10)],
+            y=shares,
+            name=name,
+            marker={"color": colour},
+            hovertemplate=f"%{{x}} {name}: %{{y:.1%}}<extra></extra>",
+        )
+    figure.update_layout(
+        template=TEMPLATE,
+        title=title("Test images read right, digit by digit"),
+        height=HEIGHT - 60,
+        margin={"l": 62, "r": 14, "t": 84, "b": 36},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        barmode="group",
+        bargap=0.25,
+        yaxis={"range": [0, 1.03], "tickformat": ".0%"},
+        xaxis={"type": "category", "fixedrange": True},
+    )
+    return figure

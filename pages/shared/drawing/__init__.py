@@ -1,0 +1,1 @@
+"""The parts of the Draw page, one a module; `pages/draw.py` puts them together."""

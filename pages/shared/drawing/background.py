@@ -1,0 +1,55 @@
+"""Work that takes longer than a stroke may wait: done in threads, shown when it is ready.
+
+A stroke never interrupts a fragment that is running, so that the page must not wait in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import streamlit as st
+
+Result = TypeVar("Result")
+LOOK_AGAIN_SECONDS = 0.4
+
+
+@st.cache_resource(show_spinner=False)
+def loader() -> ThreadPoolExecutor:
+    """Prepares what is needed for every reading, such as TensorFlow and the networks."""
+    return ThreadPoolExecutor(2, "drawing-loader")
+
+
+@st.cache_resource(show_spinner=False)
+def helper() -> ThreadPoolExecutor:
+    """Works out what the open view asks for."""
+    return ThreadPoolExecutor(1, "drawing-helper")
+
+
+def newest(name: str, what: Any, work: Callable[[], Result]) -> Future[Result]:
+    """The future of `work`, which is submitted once for each new `what`.
+
+    What was asked for under this name before, and has not begun, is not wanted any more.
+    """
+    before: tuple[Any, Future[Result]] | None = st.session_state.get(f"work_{name}")
+    if before is not None:
+        if before[0] == what:
+            return before[1]
+        before[1].cancel()
+    future = helper().submit(work)
+    st.session_state[f"work_{name}"] = (what, future)
+    return future
+
+
+def come_back_for(future: Future[Any], show: Callable[[], Any] = lambda: None) -> None:
+    """Run the page again when the work is done; until then `show` is called again and again."""
+    if not future.done():
+        _look_again(future, show)
+
+
+@st.fragment(run_every=LOOK_AGAIN_SECONDS)
+def _look_again(future: Future[Any], show: Callable[[], Any]) -> None:
+    if future.done():
+        st.rerun()
+    show()

@@ -1,0 +1,145 @@
+"""View: several networks read the same drawing, and the test images on which they disagree."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core import dataset
+from pages.shared.drawing.answer import Answer
+from pages.shared.drawing.background import come_back_for, newest
+from pages.shared.drawing.networks import FloatArray, NotReadable, Reader, wait_for
+from pages.shared.drawing.parts import bars, confidence, gallery, percent, plain, small_image
+from pages.shared.moments import NetworkChoice, moment_label, moments, network_choices
+
+MOST = 4
+SHOWN = 24
+Predictions = npt.NDArray[np.int64]
+
+
+def compare_view(found: Answer | None) -> None:
+    """Choose networks and moments; their answers side by side."""
+    choices = {key: choice for key, choice in network_choices().items() if moments(key)}
+    keys = st.multiselect(
+        "Networks",
+        list(choices),
+        default=_kept(choices, found),
+        key="compared_networks",
+        format_func=lambda key: choices[key].label if key in choices else "",
+        max_selections=MOST,
+        help="A dense network against a CNN, or one run at two moments of another.",
+    )
+    st.session_state.compared = keys
+    if len(choices) < 2:
+        st.info(
+            "Train a network of your own on the Train page: then it can be compared here with "
+            "the model that comes with the app.",
+            icon=":material/model_training:",
+        )
+    if not keys:
+        return
+    readers = [Reader(choices[key], 0) for key in keys]
+    columns = st.columns(len(keys))
+    for index, (column, key) in enumerate(zip(columns, keys, strict=True)):
+        with column:
+            readers[index] = _column(choices[key], found)
+    if len(readers) > 1:
+        _disagreements(readers)
+
+
+def _kept(choices: dict[str, NetworkChoice], found: Answer | None) -> list[str]:
+    """What was chosen before; at first the network that reads and another kind of network."""
+    kept = [key for key in st.session_state.get("compared", ()) if key in choices]
+    if kept or not choices:
+        return kept
+    first = found.reader.choice.key if found and found.reader.choice.key in choices else None
+    first = first or next(iter(choices))
+    others = [key for key in choices if choices[key].network != choices[first].network]
+    return [first, *others[:1]]
+
+
+def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
+    """One network: its name, its moment, its answer."""
+    st.markdown(f"**{plain(choice.label)}**")
+    kept = {moment.step: moment for moment in moments(choice.key)}
+    steps = list(kept)
+    step = steps[-1]
+    if len(steps) > 1:
+        step = st.select_slider(
+            "Moment",
+            steps,
+            value=step,
+            key=f"compared_moment_{choice.key}",
+            format_func=lambda step: moment_label(choice.key, kept[step]) if step in kept else "",
+            label_visibility="collapsed",
+        )
+    reader = Reader(choice, step)
+    if found is None:
+        st.caption("Draw a digit to see its answer.")
+        return reader
+    place = st.empty()
+    try:
+        wait_for(reader, say=place.markdown)
+        shares = reader.probabilities(found.reading.image28[None])[0]
+    except NotReadable as error:
+        place.error(str(error), icon=":material/error:")
+        return reader
+    sure = float(shares.max())
+    place.markdown(f"### {shares.argmax()}\n{confidence(sure)} · {percent(sure)}")
+    st.html(bars(shares))
+    return reader
+
+
+def _disagreements(readers: list[Reader]) -> None:
+    """The test images that the networks read differently, once the person asks for them."""
+    asked = tuple((reader.choice.key, reader.step) for reader in readers)
+    if st.button("Find the test images on which they disagree", icon=":material/search:"):
+        st.session_state.disagreement = asked
+    if st.session_state.get("disagreement") != asked:
+        return
+    try:
+        wait_for(*readers, say=st.empty().markdown)
+        functions = [reader.function() for reader in readers]
+        work = newest("disagreement", asked, lambda: np.stack([*map(_test_answers, functions)]))
+        if not work.done():
+            st.caption("Each network reads all test images…")
+            come_back_for(work)
+            return
+        answers = work.result()
+    except NotReadable as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    data = dataset.load()
+    differ = np.flatnonzero((answers != answers[0]).any(0))
+    st.markdown(
+        f"They disagree on **{len(differ):,}** of {len(data.y_test):,} test images. "
+        + "; ".join(
+            f"{plain(reader.choice.label.split(' · ')[0])} is right on "
+            f"{int((row[differ] == data.y_test[differ]).sum()):,} of these"
+            for reader, row in zip(readers, answers, strict=True)
+        )
+        + "."
+    )
+    st.html(
+        gallery(
+            small_image(
+                data.x_test[index].astype(np.float32) / 255,
+                f"Test image number {index}, a {data.y_test[index]}",
+                html.escape(f"a {data.y_test[index]}, read as ")
+                + ", ".join(f"<strong>{digit}</strong>" for digit in answers[:, index]),
+                side=100,
+            )
+            for index in differ[:SHOWN].tolist()
+        )
+    )
+    if len(differ) > SHOWN:
+        st.caption(f"The first {SHOWN} are shown; the answers are in the order of the networks.")
+
+
+def _test_answers(read: Callable[[FloatArray], FloatArray]) -> Predictions:
+    """What a network reads in each of MNIST's test images, int64 [10000]."""
+    return read(dataset.load().x_test.astype(np.float32) / np.float32(255)).argmax(1)

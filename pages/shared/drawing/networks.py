@@ -1,0 +1,190 @@
+"""Which networks read the drawing, at which moment of their training, and their reading."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.default_model import DefaultModelError
+from mnist_core.inside.probe import WeightsError, probe
+from mnist_core.neighbours import Neighbours, Novelty, neighbours, novelty
+from mnist_core.spec import NetworkSpec
+from mnist_core.store import SnapshotInfo
+from pages.shared.drawing.background import loader
+from pages.shared.moments import (
+    DEFAULT_MODEL,
+    NetworkChoice,
+    Weights,
+    moment_label,
+    moments,
+    network_choices,
+    weights_at,
+)
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class NotReadable(RuntimeError):
+    """A network cannot read now; the message is a sentence for the page."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A network at a moment."""
+
+    choice: NetworkChoice
+    step: int
+
+    @property
+    def network(self) -> NetworkSpec:
+        """Its layers."""
+        return self.choice.network
+
+    def weights(self) -> Weights:
+        """Raises NotReadable."""
+        try:
+            found = weights_at(self.choice.key, self.step)
+        except DefaultModelError as error:
+            raise NotReadable(str(error)) from error
+        if found is None:
+            raise NotReadable("The weights of this moment are no longer kept; choose another one.")
+        return found
+
+    def probabilities(self, images: FloatArray) -> FloatArray:
+        """Of images float32 [n, 28, 28], float32 [n, 10]. Raises NotReadable."""
+        return self.function()(images)
+
+    def function(self) -> Callable[[FloatArray], FloatArray]:
+        """`probabilities` for use in another thread, where nothing of the page can be asked."""
+        network, weights = probe(self.network), self.weights()
+
+        def probabilities(images: FloatArray) -> FloatArray:
+            try:
+                return network.probabilities(weights, images)
+            except WeightsError as error:
+                raise NotReadable(_why_not(error)) from error
+
+        return probabilities
+
+
+def current_reader() -> Reader:
+    """The network and moment that the person has chosen.
+
+    Before any choice the newest run that has kept weights, else the default model. Raises
+    NotReadable when the choice has kept no weights yet.
+    """
+    choices = network_choices()
+    key = st.session_state.get("reading_network")
+    if key not in choices:
+        key = next(key for key in choices if moments(key))
+        st.session_state.reading_network = key
+        st.session_state.reading_step = None
+    kept = moments(key)
+    if not kept:
+        raise NotReadable("This run has kept no weights yet; choose another network, or wait.")
+    steps = [moment.step for moment in kept]
+    step = st.session_state.get("reading_step")
+    return Reader(choices[key], step if step in steps else steps[-1])
+
+
+def choose_network() -> None:
+    """The menu of networks and, where more than one moment is kept, the slider of moments."""
+    choices = network_choices()
+    key = st.session_state.get("reading_network")
+    st.selectbox(
+        "Network that reads",
+        list(choices),
+        index=list(choices).index(key) if key in choices else 0,
+        key="network_menu",
+        format_func=lambda key: choices[key].label if key in choices else "",
+        help="Your runs, and the model that comes with the app.",
+        on_change=_network_chosen,
+    )
+    kept = moments(key) if key in choices else ()
+    if len(kept) > 1:
+        _choose_moment(str(key), kept)
+
+
+def _choose_moment(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
+    labels = {moment.step: moment_label(key, moment) for moment in kept}
+    step = st.session_state.get("reading_step")
+    st.select_slider(
+        "Moment of its training",
+        list(labels),
+        value=step if step in labels else kept[-1].step,
+        key="reading_moment",
+        format_func=lambda step: labels.get(step, ""),
+        on_change=_moment_chosen,
+        args=(kept[-1].step,),
+    )
+
+
+def _network_chosen() -> None:
+    st.session_state.reading_network = st.session_state.network_menu
+    st.session_state.reading_step = None
+
+
+def _moment_chosen(newest: int) -> None:
+    """Callback. At the slider's end the page goes on with the newest moment of a live run."""
+    step = st.session_state.reading_moment
+    st.session_state.reading_step = None if step == newest else step
+
+
+def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
+    """Until the readers' networks are compiled: seconds for the first, which imports TensorFlow.
+
+    `say` shows a sentence while it takes long. Raises NotReadable.
+    """
+    for reader in readers:
+        key = reader.network.model_dump_json()
+        weights = None if reader.choice.key == DEFAULT_MODEL else reader.weights()
+        loading = _compiling(key, weights is None, reader.network, weights)
+        try:
+            while not loading.done():
+                say("_Loading the network…_")  # also lets a waiting rerun take over
+                time.sleep(0.05)
+            loading.result()
+        except (DefaultModelError, WeightsError) as error:
+            _compiling.clear(key, weights is None, reader.network, weights)
+            raise NotReadable(_why_not(error)) from error
+
+
+@st.cache_resource(show_spinner=False)
+def training_images() -> Future[Neighbours]:
+    """The index of the training images, on its way."""
+    return loader().submit(neighbours)
+
+
+@st.cache_resource(show_spinner=False)
+def novelty_measure() -> Future[Novelty]:
+    """The measure of what is no digit, on its way."""
+    return loader().submit(novelty)
+
+
+def _why_not(error: DefaultModelError | WeightsError) -> str:
+    if isinstance(error, DefaultModelError):
+        return str(error)
+    return "This network cannot be loaded; choose another one."
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _compiling(
+    key: str, default: bool, _network: NetworkSpec, _weights: Weights | None
+) -> Future[None]:
+    return loader().submit(_compile, _network, _weights)
+
+
+def _compile(network: NetworkSpec, weights: Weights | None) -> None:
+    """The first pass compiles; the default model (`weights` None) is loaded for it."""
+    if weights is None:
+        from mnist_core import load_default_model
+
+        weights = tuple(load_default_model().get_weights())
+    probe(network).probabilities(weights, np.zeros((1, 28, 28), np.float32))

@@ -1,0 +1,62 @@
+"""Small things that several parts of the Draw page show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_core.figures.live import png_address
+
+FloatArray = npt.NDArray[np.float32]
+
+# How sure a network is, in words: the least probability for each.
+CONFIDENCE = ((0.99, "Certain"), (0.9, "Sure"), (0.6, "Fairly sure"), (0.0, "Only a guess"))
+
+
+def confidence(share: float) -> str:
+    """How sure a network is that gives its digit this probability, in a word or two."""
+    return next(word for least, word in CONFIDENCE if share >= least)
+
+
+def percent(share: float) -> str:
+    """A probability for people; only what is all but 1 is written as 100 %."""
+    return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
+
+
+def image_address(ink: FloatArray) -> str:
+    """An image in [0, 1] as a data address, white on black as MNIST is shown."""
+    return png_address(np.round(ink * 255).astype(np.uint8))
+
+
+def small_image(ink: FloatArray, alt: str, caption: str = "", side: int = 112) -> str:
+    """A figure (HTML) of an image; `alt` and `caption` are this app's own words, not a person's."""
+    below = f"<figcaption>{caption}</figcaption>" if caption else ""
+    return (
+        f'<figure class="small" style="--side:{side}px"><img src="{image_address(ink)}" '
+        f'alt="{alt}">{below}</figure>'
+    )
+
+
+def gallery(figures: Iterable[str]) -> str:
+    """Small images side by side (HTML), in as many rows as the page's width needs."""
+    return f'<div class="gallery">{"".join(figures)}</div>'
+
+
+def bars(probabilities: FloatArray) -> str:
+    """The ten probabilities as bars (an HTML table: on screen at once, with nothing to load)."""
+    best = int(probabilities.argmax())
+    rows = "".join(
+        f'<tr class="{"best" if digit == best else "other"}"><th scope="row">{digit}</th>'
+        f'<td><div style="width:{max(100 * share, 0.5):.1f}%"></div></td>'
+        f"<td>{percent(share)}</td></tr>"
+        for digit, share in enumerate(probabilities.tolist())
+    )
+    return f'<table class="ten" aria-label="Probability of each digit">{rows}</table>'
+
+
+def plain(text: str) -> str:
+    """A person's own words as they are in Markdown, without markup."""
+    marks = r"\`*_{}[]()<>#+-.!|~$:^"
+    return "".join(f"\\{letter}" if letter in marks else letter for letter in text)

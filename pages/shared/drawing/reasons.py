@@ -1,0 +1,96 @@
+"""View: which ink spoke for the answer, and the smallest change that would have changed it."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.figures.pixels import Bars, Images
+from mnist_core.inside.probe import probe
+from mnist_core.why import Flip, FloatArray, evidence, smallest_flip
+from pages.shared.drawing.answer import Answer
+from pages.shared.drawing.background import come_back_for, newest
+from pages.shared.drawing.networks import NotReadable
+from pages.shared.drawing.parts import percent
+from pages.shared.pixel_view import pixel_view
+
+LARGEST = 9  # screen pixels for one of the 28
+
+
+def reasons_view(found: Answer | None) -> None:
+    """Saliency over the drawing, and what single stroke would flip the answer."""
+    if found is None:
+        st.caption("Draw a digit to see why the network reads it as it does.")
+        return
+    digit, image = found.reading.digit, found.reading.image28
+    assert digit is not None
+    try:
+        reader = found.reader
+        slopes = evidence(probe(reader.network), reader.weights(), image, digit)
+        read, asked = reader.function(), (reader.choice.key, reader.step, image.tobytes())
+        search = newest("flip", asked, lambda: smallest_flip(read, image))
+        flip = search.result() if search.done() else None
+    except NotReadable as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    groups: list[Images | Bars] = [
+        Images(
+            "evidence",
+            f"Why {digit}?",
+            slopes[None],
+            f"Blue: more ink here speaks for {digit}. Orange: against it.",
+            noun="pixel",
+            names=(f"slope for {digit}",),
+            backdrop=image,
+            largest=LARGEST,
+        )
+    ]
+    if flip is not None:
+        groups += _flip_images(image, flip)
+    pixel_view(groups, "reasons_pixels", f"Which ink speaks for {digit}")
+    if search.done():
+        st.markdown(_words(digit, flip))
+    else:
+        st.caption("Thousands of small changes are being tried…")
+        come_back_for(search)
+
+
+def _flip_images(image: FloatArray, flip: Flip) -> list[Images]:
+    return [
+        Images(
+            "flip",
+            "What would change its mind?",
+            flip.change[None],
+            "Blue: ink added. Orange: ink rubbed out.",
+            limit=1.0,
+            noun="pixel",
+            names=("ink",),
+            backdrop=image,
+            largest=LARGEST,
+        ),
+        Images(
+            "flipped",
+            f"Then it reads {flip.digit}",
+            np.clip(image + flip.change, 0, 1)[None],
+            f"with {percent(flip.probability)}",
+            palette="ink",
+            limit=1.0,
+            noun="pixel",
+            names=("ink",),
+            largest=LARGEST,
+        ),
+    ]
+
+
+def _words(digit: int, flip: Flip | None) -> str:
+    if flip is None:
+        return (
+            f"No single stroke of pen or rubber makes it anything but {digit}: the network is "
+            "hard to talk out of this."
+        )
+    how = "one more stroke" if flip.added else "one stroke rubbed out"
+    return (
+        f"The shortest single change that was found: {how}, {flip.ink:.0%} of the drawing’s ink, "
+        f"and the {digit} becomes a {flip.digit}. The change is made in the 28 × 28 pixels that "
+        "the network sees."
+    )

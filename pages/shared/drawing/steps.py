@@ -1,0 +1,126 @@
+"""View: every step from the drawing to 28×28, each with a switch that turns it off."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core import dataset
+from mnist_core.drawing import Preprocessing, Steps, pad_square, prepare
+from mnist_core.neighbours import Neighbours
+from mnist_core.strokes import picture
+from pages.shared.drawing.answer import Answer, prepared
+from pages.shared.drawing.canvas import drawing
+from pages.shared.drawing.networks import training_images
+from pages.shared.drawing.parts import gallery, percent, small_image
+
+FloatArray = npt.NDArray[np.float32]
+
+# Each step in its order, with what it does.
+STEPS = {
+    "crop": ("Crop", "The empty paper around the digit goes."),
+    "thickness": ("Thickness", "The strokes get the width that MNIST’s have."),
+    "scale": ("Scale", "The longer side becomes 20 pixels."),
+    "centre": ("Centre", "The middle of the ink comes to the middle of 28 × 28."),
+}
+NEAREST = 10
+SIDE = 130
+
+
+def steps_off_note() -> None:
+    """Beside the answer: that steps are off, which makes it worse, and the way back."""
+    off = st.session_state.get("drawing_steps_off", ())
+    if off:
+        names = ", ".join(STEPS[name][0].lower() for name in STEPS if name in off)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/warning: Turned off below: {names}.", width="content")
+            st.button("Turn all steps on", on_click=_all_on, type="tertiary")
+
+
+def steps_view(found: Answer | None) -> None:
+    """The steps with their switches and pictures, what they are good for, and the neighbours."""
+    st.markdown(
+        "A network knows only images like those it was trained on. These steps make a drawing "
+        "look as MNIST’s images do; turn one off and see what the network makes of it."
+    )
+    _pictures(found.steps if found else prepared())
+    if found is None:
+        st.caption("Draw a digit to see what each step does to it.")
+        return
+    st.markdown("##### If a step were left out")
+    st.html(_left_out(found))
+    st.markdown("##### The nearest training images")
+    index = training_images()
+    if index.done():
+        st.html(_nearest(index.result(), found.reading.image28))
+    else:
+        st.caption("The training images are being looked through…")
+
+
+def _pictures(steps: Steps | None) -> None:
+    off = st.session_state.get("drawing_steps_off", ())
+    with st.container(horizontal=True, gap="medium"):
+        images: list[FloatArray | None] = [None] * 5
+        if steps is not None:
+            shown = (steps.cropped, steps.thickened, steps.scaled, steps.image28)
+            images = [pad_square(steps.ink), *shown]
+        with st.container(width=SIDE, gap="small"):
+            _picture(images[0], "The ink")
+            st.markdown("**Ink**")
+            st.caption("What differs from the paper.")
+        for (name, (label, does)), image in zip(STEPS.items(), images[1:], strict=True):
+            with st.container(width=SIDE, gap="small"):
+                _picture(image, f"After the step {label.lower()}")
+                st.session_state.setdefault(f"step_{name}", name not in off)
+                st.toggle(label, key=f"step_{name}", on_change=_switched, args=(name,))
+                st.caption(does)
+
+
+def _picture(image: FloatArray | None, alt: str) -> None:
+    st.html(small_image(np.zeros((28, 28), np.float32) if image is None else image, alt, side=SIDE))
+
+
+def _switched(name: str) -> None:
+    off = set(st.session_state.get("drawing_steps_off", ()))
+    on = st.session_state[f"step_{name}"]
+    off = off - {name} if on else off | {name}
+    st.session_state.drawing_steps_off = tuple(step for step in STEPS if step in off)
+
+
+def _all_on() -> None:
+    st.session_state.drawing_steps_off = ()
+    st.session_state.update({f"step_{name}": True for name in STEPS})
+
+
+def _left_out(found: Answer) -> str:
+    """What the network reads with all steps, without each of them, and with none."""
+    variants = {"All steps": Preprocessing()}
+    for name, (label, _) in STEPS.items():
+        variants[f"No {label.lower()}"] = Preprocessing(**{name: False})
+    variants["None: only shrunk"] = Preprocessing(**dict.fromkeys(STEPS, False))
+    drawn = picture(drawing())
+    images = np.stack([prepare(drawn, variant).image28 for variant in variants.values()])
+    read = found.reader.probabilities(images)
+    return gallery(
+        small_image(
+            image,
+            f"{words}: 28 × 28 pixels",
+            f"{words}<br><strong>{shares.argmax()}</strong> · {percent(float(shares.max()))}",
+        )
+        for words, image, shares in zip(variants, images, read, strict=True)
+    )
+
+
+def _nearest(index: Neighbours, image28: FloatArray) -> str:
+    found = index.nearest(image28, NEAREST)
+    images = dataset.load().x_train
+    return gallery(
+        small_image(
+            images[one.index].astype(np.float32) / 255,
+            f"Training image number {one.index}, a {one.label}",
+            f"<strong>{one.label}</strong> · distance {one.distance:.2f}",
+            side=88,
+        )
+        for one in found
+    )

@@ -1,0 +1,41 @@
+"""What the page offers below the answer; only the view that is open is worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.shared.drawing.answer import Answer
+from pages.shared.drawing.compare import compare_view
+from pages.shared.drawing.learning import learning_view
+from pages.shared.drawing.reasons import reasons_view
+from pages.shared.drawing.snapshot import photo_view
+from pages.shared.drawing.steps import steps_view
+from pages.shared.drawing.teach import teach_view
+
+VIEWS: dict[str, Callable[[Answer | None], None]] = {
+    ":material/content_cut: Step by step": steps_view,
+    ":material/help: Why?": reasons_view,
+    ":material/compare: Compare networks": compare_view,
+    ":material/show_chart: Watch it learn": learning_view,
+    ":material/school: Wrong? Teach it": teach_view,
+    ":material/photo_camera: Photo": photo_view,
+}
+
+
+def views(found: Answer | None) -> None:
+    """The views as tabs."""
+    names = list(VIEWS)
+    kept = st.session_state.get("drawing_view")
+    tabs = st.tabs(
+        names,
+        default=kept if kept in names else None,
+        key="drawing_views",
+        on_change="rerun",
+    )
+    for tab, (name, view) in zip(tabs, VIEWS.items(), strict=True):
+        if tab.open:
+            st.session_state.drawing_view = name
+            with tab:
+                view(found)

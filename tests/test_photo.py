@@ -1,0 +1,140 @@
+"""From a photo to its digits: shadows, ruled lines, noise, rotation, and files that are none."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_core import dataset, load_default_model
+from mnist_core.drawing import predict
+from mnist_core.photo import (
+    MAX_BYTES,
+    Box,
+    PhotoError,
+    open_picture,
+    read_photo,
+    reading_lines,
+)
+from tests.photos import as_file, photo
+
+CONDITIONS = {
+    "plain": {},
+    "uneven light": {"shade": 0.55},
+    "shadow": {"shadow": 0.5},
+    "noise": {"noise": 12},
+    "turned": {"tilt": -6},
+    "ruled": {"ruled": 165},
+    "dark lines": {"ruled": 110},
+    "turned lines": {"ruled": 150, "tilt": 2.5},
+    "all at once": {"shade": 0.3, "shadow": 0.35, "noise": 8, "tilt": 3, "ruled": 165},
+    "blackboard": {"paper": (40, 60, 50), "ink": (230, 230, 225), "noise": 5},
+    "pencil": {"ink": (130, 130, 130), "noise": 6, "shade": 0.3},
+    "red pen": {"ink": (200, 60, 60)},
+    "small": {"size": 64},
+}
+ROWS = [[8, 6, 5, 2, 3, 0], [0, 7, 1, 4, 9]]
+
+
+def read(found):
+    images = np.stack([digit.steps.image28 for digit in found.digits])
+    return predict(load_default_model(), images).argmax(1)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_digits_on_paper_are_found_and_read_in_order(name):
+    right = count = 0
+    for seed in (0, 1):
+        image, used = photo(ROWS, seed=seed, **CONDITIONS[name])
+        found = read_photo(as_file(image, quality=85))
+        assert len(found.digits) == len(used)
+        right += int((read(found) == dataset.load().y_test[used]).sum())
+        count += len(used)
+    assert right >= count - 2
+
+
+def test_one_digit_may_fill_the_picture():
+    for seed, digit in enumerate((0, 4, 5, 7)):
+        image, _ = photo([[digit]], seed=seed, size=420, shape=(700, 600), shade=0.3)
+        assert read(read_photo(as_file(image))).tolist() == [digit]
+
+
+def test_a_sheet_of_paper_has_no_digits():
+    generator = np.random.default_rng(0)
+    for pixels in (
+        np.full((600, 800, 3), 235, np.uint8),
+        np.zeros((600, 800, 3), np.uint8),
+        np.clip(generator.normal(200, 8, (600, 800, 3)), 0, 255).astype(np.uint8),
+    ):
+        assert read_photo(as_file(Image.fromarray(pixels))).digits == ()
+    empty, _ = photo([[]], ruled=150, shade=0.4)
+    assert read_photo(as_file(empty)).digits == ()
+
+
+def test_transparent_paper_and_a_picture_that_lies_on_its_side():
+    image, used = photo([[2, 7]])
+    grey = np.asarray(image.convert("L"))
+    clear = np.dstack([np.zeros((*grey.shape, 3), np.uint8), 255 - grey])
+    labels = dataset.load().y_test[used].tolist()
+    assert read(read_photo(as_file(Image.fromarray(clear), "PNG"))).tolist() == labels
+    turned = Image.Exif()
+    turned[274] = 6  # to be turned by a quarter to the right
+    lying = as_file(image.rotate(90, expand=True), exif=turned)
+    assert read(read_photo(lying)).tolist() == labels
+
+
+def test_heic_is_read():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    image, used = photo([[3, 1, 4]])
+    data = io.BytesIO()
+    pillow_heif.from_pillow(image).save(data, quality=80)
+    assert read(read_photo(data.getvalue())).tolist() == dataset.load().y_test[used].tolist()
+
+
+def bomb(side):
+    """A PNG of a few kilobytes that says it is `side` pixels wide and high."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    packed = zlib.compress(b"\0" * 1_000_000, 9)
+    start = b"\x89PNG\r\n\x1a\n"
+    return start + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+def whole():
+    return as_file(photo([[1]])[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: b"", "no picture"),
+        (lambda: b"not a picture at all" * 50, "no picture"),
+        (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),
+        (lambda: as_file(photo([[1]])[0], "GIF"), "no picture"),
+        (lambda: whole()[:2000], "damaged"),
+        (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "(damaged|no picture)"),
+        (lambda: bomb(8000), "more than 60 million pixels"),
+        (lambda: bomb(60000), "more than 60 million pixels"),
+        (lambda: as_file(Image.new("L", (20, 200))), "only 20 × 200 pixels"),
+        (lambda: b"\0" * (MAX_BYTES + 1), "10 MB"),
+    ],
+    ids=["empty", "text", "svg", "gif", "cut off", "broken", "bomb", "huge bomb", "tiny", "large"],
+)
+def test_what_cannot_be_read_is_a_sentence(make, sentence):
+    with pytest.raises(PhotoError, match=sentence) as error:
+        open_picture(make())
+    assert str(error.value).endswith(".")
+
+
+def test_lines_are_read_from_the_top_and_from_the_left():
+    boxes = [Box(300, 12, 340, 60), Box(10, 200, 50, 260), Box(10, 0, 50, 50), Box(150, 5, 190, 55)]
+    assert reading_lines(boxes) == [[2, 3, 0], [1]]
+    assert reading_lines([]) == []
