@@ -120,7 +120,7 @@ def test_corrections_are_learned_and_reminders_keep_the_rest(trained):
 
 def test_the_copy_is_kept_as_a_run_of_its_own(trained):
     experiment, weights = trained
-    heard = []
+    heard: list[float] = []
     result = fine_tune(
         experiment.network, weights, mislabelled(), steps=15, remind=False, tell=heard.append
     )
