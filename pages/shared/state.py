@@ -22,6 +22,11 @@ def get_engine() -> Engine:
     return _engine(get_store())
 
 
+def owner() -> str:
+    """Whose runs this visitor sees and makes: on a single-user lab always the same name."""
+    return "local"
+
+
 @st.cache_resource(show_spinner=False)
 def _store() -> Store:
     return Store()

@@ -23,12 +23,20 @@ def loader() -> ThreadPoolExecutor:
 
 @st.cache_resource(show_spinner=False)
 def helper() -> ThreadPoolExecutor:
-    """Works out what the open view asks for."""
-    return ThreadPoolExecutor(1, "drawing-helper")
+    """Works out what the open views of all visitors ask for: a second or two each."""
+    return ThreadPoolExecutor(2, "drawing-helper")
 
 
-def newest(name: str, what: Any, work: Callable[[], Result]) -> Future[Result]:
-    """The future of `work`, which is submitted once for each new `what`.
+@st.cache_resource(show_spinner=False)
+def teacher() -> ThreadPoolExecutor:
+    """Teaches networks, one after the other, so that nothing else waits for it."""
+    return ThreadPoolExecutor(1, "drawing-teacher")
+
+
+def newest(
+    name: str, what: Any, work: Callable[[], Result], pool: ThreadPoolExecutor | None = None
+) -> Future[Result]:
+    """The future of `work`, which is submitted once for each new `what` (to `helper`).
 
     What was asked for under this name before, and has not begun, is not wanted any more.
     """
@@ -37,7 +45,7 @@ def newest(name: str, what: Any, work: Callable[[], Result]) -> Future[Result]:
         if before[0] == what:
             return before[1]
         before[1].cancel()
-    future = helper().submit(work)
+    future = (pool or helper()).submit(work)
     st.session_state[f"work_{name}"] = (what, future)
     return future
 

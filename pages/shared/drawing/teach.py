@@ -13,7 +13,7 @@ from mnist_core.figures.drawing import forgetting_chart, per_digit_chart
 from mnist_core.finetune import FineTuned, fine_tune, keep_as_run
 from mnist_core.store import StoreError
 from pages.shared.drawing.answer import Answer
-from pages.shared.drawing.background import come_back_for, newest
+from pages.shared.drawing.background import come_back_for, newest, teacher
 from pages.shared.drawing.networks import NotReadable, Reader, current_reader
 from pages.shared.drawing.parts import gallery, plain, small_image
 from pages.shared.live_figure import live_figure
@@ -144,6 +144,7 @@ def _taught(reader: Reader, corrections: Corrections, steps: int, remind: bool) 
         "teaching",
         number,
         partial(_teach, reader, reader.weights(), corrections, steps, remind, progress),
+        teacher(),
     )
     if not work.done():
         come_back_for(work, lambda: st.progress(progress["share"], "The copy is being taught…"))

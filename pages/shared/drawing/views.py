@@ -26,14 +26,11 @@ VIEWS: dict[str, Callable[[Answer | None], None]] = {
 
 def views(found: Answer | None) -> None:
     """The views as tabs."""
-    names = list(VIEWS)
-    kept = st.session_state.get("drawing_view")
-    tabs = st.tabs(
-        names,
-        default=kept if kept in names else None,
-        key="drawing_views",
-        on_change="rerun",
+    # Set here and not as the tabs' default: a default that changes would open that tab again.
+    st.session_state.setdefault(
+        "drawing_views", st.session_state.get("drawing_view", next(iter(VIEWS)))
     )
+    tabs = st.tabs(list(VIEWS), key="drawing_views", on_change="rerun")
     for tab, (name, view) in zip(tabs, VIEWS.items(), strict=True):
         if tab.open:
             st.session_state.drawing_view = name

@@ -1,0 +1,1 @@
+"""The Explore page: runs, studies, files and data sets."""
