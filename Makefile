@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What a person must see of an installation is its errors, not that its cache is cold.
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
 
-.PHONY: help app test lint format model lesson bench browser install install-dev clean
+.PHONY: help app test lint format model lesson bench browser postgres install install-dev clean
 .SILENT:
 
 help:
@@ -28,7 +28,7 @@ app: install
 	echo "MNIST Lab: http://localhost:$(PORT) (end it with Ctrl+C)"
 	exec $(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: install-dev browser lint
+test: install-dev browser postgres lint
 	$(BIN)/python -m pytest
 
 lint: install-dev
@@ -52,6 +52,9 @@ bench: install
 
 browser: install-dev
 	$(BIN)/python -m tests.e2e.browser
+
+postgres: install-dev
+	$(BIN)/python -m tests.postgres
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev

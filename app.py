@@ -18,6 +18,7 @@ st.navigation(
             url_path="inspect",
         ),
         st.Page("pages/draw.py", title="Draw", icon=":material/draw:", url_path="draw"),
+        st.Page("pages/explore.py", title="Explore", icon=":material/explore:", url_path="explore"),
     ],
     position="top",
 ).run()

@@ -125,9 +125,26 @@ class Engine:
         """True when a worker is there to train."""
         return bool(self.workers())
 
-    def start(self, experiment: Experiment, owner: str = "local", preset: str | None = None) -> str:
-        """Queue a new run and return its id at once. Raises StoreError."""
-        run_id = self.store.create_run(experiment, owner, preset, server=self._id)
+    @property
+    def id(self) -> str:
+        """What the other servers on this database know this one by."""
+        return self._id
+
+    def start(
+        self,
+        experiment: Experiment,
+        owner: str = "local",
+        preset: str | None = None,
+        study: str | None = None,
+        trial: int | None = None,
+    ) -> str:
+        """Queue a new run, that of a study's trial say, and return its id at once.
+
+        Raises StoreError.
+        """
+        run_id = self.store.create_run(
+            experiment, owner, preset, server=self._id, study=study, trial=trial
+        )
         self._hand_out(_Task(run_id, self._attempt(run_id)))
         return run_id
 
@@ -516,8 +533,13 @@ class Engine:
         run = self.store.run(task.run_id)
         if run is not None and run.active:
             what = _KILLED if self._client is not None else _CUT_OFF
-            message = _lost_message(run, what)
-            self.store.set_status(task.run_id, "failed", message, ended=datetime.now(UTC))
+            self.store.set_status(
+                task.run_id,
+                "failed",
+                _lost_message(run, what),
+                interrupted=True,
+                ended=datetime.now(UTC),
+            )
         _cancel(task)
 
     def _fail_waiting(self, message: str) -> None:

@@ -39,12 +39,16 @@ def unregister(store: Store, server: str) -> None:
         connection.execute(servers.delete().where(servers.c.id == server))
 
 
+def living(store: Store) -> set[str]:
+    """The servers on this database that live."""
+    return {row.id for row in _rows(store) if _is_alive(row)}
+
+
 def mark_interrupted(store: Store) -> None:
     """Say of runs whose server is gone that they were interrupted."""
     # The runs first: a server that starts just now is then among the servers.
     active = store.active_runs()
-    with store.transaction() as connection:
-        rows = connection.execute(sa.select(servers)).all()
+    rows = _rows(store)
     alive = {row.id for row in rows if _is_alive(row)}
     for run in active:
         if run.server not in alive:
@@ -62,6 +66,11 @@ def what_is_left(run: Run) -> str:
     if run.checkpoint_step is None:
         return f"{kept} Start it again."
     return f"{kept} It can go on from step {run.checkpoint_step:,}, its last snapshot."
+
+
+def _rows(store: Store) -> list[Any]:
+    with store.transaction() as connection:
+        return list(connection.execute(sa.select(servers)))
 
 
 def _is_alive(row: Any) -> bool:

@@ -6,15 +6,16 @@ is one short transaction. All methods may be called from any thread and any proc
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,9 @@ ACTIVE = ("queued", "running", "paused")
 # Runs whose curves this process keeps at hand.
 CACHED_CURVES = 64
 BUSY_SECONDS = 15
+MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 4000
+# How long a run that was put aside can be brought back.
+KEPT_ASIDE = timedelta(days=1)
 
 
 class StoreError(RuntimeError):
@@ -56,6 +60,7 @@ class Run:
     """A run as it stands now. `message` is a sentence for the person, empty while all is well.
 
     `loss`, `accuracy`, `val_loss` and `val_accuracy` are the latest; None before the first.
+    `deleted` is when the person put the run aside; `study` and `trial` say which study made it.
     """
 
     id: str
@@ -90,6 +95,11 @@ class Run:
     test_loss: float | None
     test_accuracy: float | None
     checkpoint_step: int | None
+    tags: tuple[str, ...]
+    note: str
+    deleted: datetime | None
+    study: str | None
+    trial: int | None
 
     @property
     def active(self) -> bool:
@@ -141,6 +151,7 @@ class Store:
                 chosen = f"sqlite:///{folder / 'lab.db'}"
             self.engine = _open(chosen)
             tables.metadata.create_all(self.engine)
+            tables.upgrade(self.engine)
         except (OSError, SQLAlchemyError, ImportError) as error:
             raise StoreError(_cannot_open(chosen, folder, error)) from error
         self._curves: OrderedDict[str, _Curve] = OrderedDict()
@@ -168,8 +179,10 @@ class Store:
         owner: str = "local",
         preset: str | None = None,
         server: str = "",
+        study: str | None = None,
+        trial: int | None = None,
     ) -> str:
-        """Note a new run as queued; returns its id."""
+        """Note a new run as queued; returns its id. `study` and `trial`: who asked for it."""
         run_id = secrets.token_urlsafe(9)
         with self.transaction() as connection:
             result = connection.execute(
@@ -182,6 +195,8 @@ class Store:
                     status="queued",
                     server=server,
                     created=datetime.now(UTC),
+                    study=study,
+                    trial=trial,
                 )
             )
             number = result.inserted_primary_key[0]  # type: ignore[index]
@@ -190,19 +205,33 @@ class Store:
         return run_id
 
     def run(self, run_id: str) -> Run | None:
-        """The run, or None when there is none (any more)."""
+        """The run, or None when there is none (any more), or it was put aside."""
         with self.transaction() as connection:
-            query = sa.select(*_RUN_COLUMNS).where(tables.runs.c.id == run_id)
+            query = sa.select(*_RUN_COLUMNS).where(
+                tables.runs.c.id == run_id, tables.runs.c.deleted.is_(None)
+            )
             row = connection.execute(query).one_or_none()
         return None if row is None else _run(row)
 
     def runs(self, owner: str | None = "local", limit: int | None = None) -> list[Run]:
-        """The owner's runs (everyone's with None), newest first."""
+        """The owner's runs (everyone's with None), newest first, without those put aside."""
         query = sa.select(*_RUN_COLUMNS).order_by(tables.runs.c.number.desc()).limit(limit)
+        query = query.where(tables.runs.c.deleted.is_(None))
         if owner is not None:
             query = query.where(tables.runs.c.owner == owner)
         with self.transaction() as connection:
             return [_run(row) for row in connection.execute(query)]
+
+    def best_accuracies(self, owner: str | None = "local") -> dict[str, float]:
+        """The best validation accuracy of each of the owner's runs that has one, by run id."""
+        best = sa.func.max(tables.epochs.c.val_accuracy)
+        query = sa.select(tables.epochs.c.run, best).group_by(tables.epochs.c.run)
+        if owner is not None:
+            mine = sa.select(tables.runs.c.id).where(tables.runs.c.owner == owner)
+            query = query.where(tables.epochs.c.run.in_(mine))
+        with self.transaction() as connection:
+            rows = connection.execute(query).all()
+        return {run: float(value) for run, value in rows if value is not None}
 
     def active_runs(self) -> list[Run]:
         """All runs that wait, train or pause, in the order in which they were started."""
@@ -222,8 +251,41 @@ class Store:
         with self.transaction() as connection:
             self._update(connection, run_id, name=name.strip())
 
+    def annotate(self, run_id: str, tags: Sequence[str], note: str) -> None:
+        """Replace a run's tags and note. Raises ValueError for too many or too long ones."""
+        kept = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+        if len(kept) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in kept):
+            raise ValueError(
+                f"A run has at most {MOST_TAGS} tags of at most {LONGEST_TAG} characters each."
+            )
+        if len(note) > LONGEST_NOTE:
+            raise ValueError(f"A note has at most {LONGEST_NOTE:,} characters.")
+        with self.transaction() as connection:
+            self._update(connection, run_id, tags=json.dumps(kept), note=note)
+
+    def put_aside(self, run_id: str) -> None:
+        """Delete a run so that `bring_back` can undo it; `purge` removes it for good later."""
+        with self.transaction() as connection:
+            self._update(connection, run_id, deleted=datetime.now(UTC))
+
+    def bring_back(self, run_id: str) -> None:
+        """Undo `put_aside`."""
+        with self.transaction() as connection:
+            self._update(connection, run_id, deleted=None)
+
+    def purge(self, older_than: timedelta = KEPT_ASIDE) -> int:
+        """Remove for good the runs that were put aside so long ago; returns how many."""
+        query = sa.select(tables.runs.c.id).where(
+            tables.runs.c.deleted < datetime.now(UTC) - older_than
+        )
+        with self.transaction() as connection:
+            found = list(connection.execute(query).scalars())
+        for run_id in found:
+            self.delete(run_id)
+        return len(found)
+
     def delete(self, run_id: str) -> None:
-        """Remove a run with all that belongs to it."""
+        """Remove a run with all that belongs to it, for good."""
         with self.transaction() as connection:
             for table in (tables.steps, tables.epochs, tables.snapshots):
                 connection.execute(table.delete().where(table.c.run == run_id))
@@ -468,6 +530,7 @@ def _forget_after(connection: sa.Connection, run_id: str, step: int) -> None:
 def _run(row: Any) -> Run:
     values = row._asdict()
     values["experiment"] = _experiment(values["experiment"])
+    values["tags"] = tuple(json.loads(values["tags"]))
     return Run(**values)
 
 

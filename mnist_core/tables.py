@@ -9,6 +9,8 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    DefaultClause,
+    Engine,
     Float,
     ForeignKey,
     Integer,
@@ -17,8 +19,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
+    text,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 
 
@@ -76,6 +81,13 @@ runs = Table(
     # The state of the optimiser and of dropout after `checkpoint_step` steps.
     Column("checkpoint", LargeBinary),
     Column("checkpoint_step", Integer),
+    # What a person adds: labels as a JSON list, a note; and when the run was put aside.
+    Column("tags", Text, nullable=False, server_default="[]"),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("deleted", Moment, index=True),
+    # The study that made this run, and which of its trials it is.
+    Column("study", String(24), index=True),
+    Column("trial", Integer),
 )
 
 
@@ -131,3 +143,30 @@ servers = Table(
     Column("process_started", Float, nullable=False),
     Column("heartbeat", Moment, nullable=False),
 )
+
+
+def upgrade(engine: Engine) -> None:
+    """Give a database of an earlier version the columns that it lacks.
+
+    Two servers may do this at once: whoever comes second finds the column there.
+    """
+    for table in metadata.sorted_tables:
+        for column in _missing(engine, table):
+            kind = column.type.compile(engine.dialect)
+            default = column.server_default
+            rest = (
+                f" DEFAULT '{default.arg}' NOT NULL" if isinstance(default, DefaultClause) else ""
+            )
+            try:
+                with engine.begin() as connection:
+                    connection.execute(
+                        text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}{rest}")
+                    )
+            except DBAPIError:
+                if column.name in {missing.name for missing in _missing(engine, table)}:
+                    raise
+
+
+def _missing(engine: Engine, table: Table) -> list[Column[Any]]:
+    there = {column["name"] for column in inspect(engine).get_columns(table.name)}
+    return [column for column in table.columns if column.name not in there]

@@ -6,6 +6,7 @@ from mnist_core import PRESET_NOTES, PRESETS, Experiment
 from mnist_core.figures.architecture import architecture
 from mnist_core.script import keras_script
 from mnist_core.shapes import LayerShape, describe_shape, total_parameters
+from mnist_core.sharing import class_query
 from mnist_core.store import StoreError
 from pages.shared import draft, entry
 from pages.shared.live_run import live_run
@@ -51,16 +52,17 @@ def chooser(experiment: Experiment | None) -> None:
     names = [*PRESETS] if name else [OWN, *PRESETS]
     key = f"preset-{st.session_state.draft_version}-{name}"
     left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
-    with left, st.container(key="preset"):
-        st.selectbox(
-            "Network",
-            names,
-            index=names.index(name or OWN),
-            format_func=preset_title,
-            key=key,
-            on_change=take_preset,
-            args=(key,),
-        )
+    if draft.shown("preset"):
+        with left, st.container(key="preset"):
+            st.selectbox(
+                "Network",
+                names,
+                index=names.index(name or OWN),
+                format_func=preset_title,
+                key=key,
+                on_change=take_preset,
+                args=(key,),
+            )
     right.button(
         "Start training",
         key="start_training",
@@ -76,7 +78,7 @@ def chooser(experiment: Experiment | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if name:
             st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
-        if experiment:
+        if experiment and draft.shown("link"):
             share_link(experiment)
 
 
@@ -84,7 +86,8 @@ def share_link(experiment: Experiment) -> None:
     """The address that opens this very experiment, ready to copy."""
     with st.popover("Link", icon=":material/link:", help="A link to this experiment"):
         st.caption("Whoever opens this link gets the same network and the same settings.")
-        st.code(f"{st.context.url}?{experiment.to_query()}", language=None, wrap_lines=True)
+        query = class_query(experiment, draft.hidden_controls())
+        st.code(f"{st.context.url}?{query}", language=None, wrap_lines=True)
 
 
 def summary_table(shapes: tuple[LayerShape, ...]) -> None:
@@ -103,7 +106,9 @@ def summary_table(shapes: tuple[LayerShape, ...]) -> None:
 def network_tabs(experiment: Experiment | None, shapes: tuple[LayerShape, ...] | None) -> None:
     """Everything that can be set, and what it makes."""
     _, problems = draft.experiment()
-    layers, training, summary, script = st.tabs(["Layers", "Training", "Summary", "Keras script"])
+    names = ["Layers", "Training", "Summary"]
+    names += ["Keras script"] if draft.shown("script") else []
+    layers, training, summary, *script = st.tabs(names)
     with layers:
         network_editor(problems)
     with training:
@@ -113,13 +118,19 @@ def network_tabs(experiment: Experiment | None, shapes: tuple[LayerShape, ...] |
             summary_table(shapes)
         else:
             st.info("The summary appears when the network's layers fit together.")
-    with script:
-        if experiment:
-            text = keras_script(experiment)
-            st.download_button("Download", text, "mnist_network.py", icon=":material/download:")
-            st.code(text, language="python")
-        else:
-            st.info("The script appears when the experiment holds together.")
+    for tab in script:
+        with tab:
+            script_view(experiment)
+
+
+def script_view(experiment: Experiment | None) -> None:
+    """The Keras script of the experiment, to read and to download."""
+    if experiment:
+        text = keras_script(experiment)
+        st.download_button("Download", text, "mnist_network.py", icon=":material/download:")
+        st.code(text, language="python")
+    else:
+        st.info("The script appears when the experiment holds together.")
 
 
 def run_choice() -> tuple[str | None, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -194,3 +195,51 @@ def test_figures_that_are_not_numbers_stay_so(store: Store) -> None:
     first, second = store.epochs(run_id)
     assert np.isnan(first.val_loss) and first.val_accuracy == 0.1
     assert np.isinf(second.loss) and second.val_loss is None
+
+
+def test_a_run_put_aside_is_gone_until_it_is_brought_back(store: Store) -> None:
+    run_id = started_run(store)
+    store.record(run_id, snapshot(10))
+    store.put_aside(run_id)
+    assert store.run(run_id) is None and store.runs() == []
+    assert store.purge() == 0  # it may still be brought back
+    store.bring_back(run_id)
+    assert store.run(run_id).step == 0 and [s.step for s in store.snapshots(run_id)] == [10]
+    store.put_aside(run_id)
+    assert store.purge(older_than=timedelta(0)) == 1
+    store.bring_back(run_id)
+    assert store.run(run_id) is None and store.snapshots(run_id) == []
+
+
+def test_tags_and_notes_are_kept_and_bounded(store: Store) -> None:
+    run_id = started_run(store)
+    store.annotate(run_id, ["fast", " fast ", "class 7b", ""], "<b>try again</b>")
+    run = store.run(run_id)
+    assert run.tags == ("fast", "class 7b") and run.note == "<b>try again</b>"
+    for tags, note in ((["x" * 41], ""), ([str(n) for n in range(21)], ""), ([], "x" * 4001)):
+        with pytest.raises(ValueError, match="at most"):
+            store.annotate(run_id, tags, note)
+    assert store.run(run_id) == run
+
+
+def test_a_database_of_an_earlier_version_gets_the_new_columns(store: Store, home: Path) -> None:
+    run_id = started_run(store)
+    new = ("tags", "note", "deleted", "study", "trial")
+    with store.engine.begin() as connection:
+        for index in ("ix_runs_deleted", "ix_runs_study"):
+            connection.execute(sa.text(f"DROP INDEX {index}"))
+        for column in new:
+            connection.execute(sa.text(f"ALTER TABLE runs DROP COLUMN {column}"))
+    stores: list[Store] = []
+    threads = [threading.Thread(target=lambda: stores.append(Store())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stores) == 3  # none of them failed, though all of them upgraded
+    run = stores[0].run(run_id)
+    assert (run.tags, run.note, run.deleted, run.study) == ((), "", None, None)
+    stores[1].annotate(run_id, ["kept"], "")
+    assert stores[2].run(run_id).tags == ("kept",)
+    for opened in stores:
+        opened.close()

@@ -15,10 +15,11 @@ import streamlit as st
 
 from mnist_core import PRESETS, Experiment, ExperimentError, Problem
 from mnist_core.layers import LAYER_CLASSES
+from mnist_core.sharing import HIDE, parse_hidden, write_hidden
 
 FIRST_PRESET = "cnn"
 # Parameters of the page itself, which are no part of an experiment.
-PAGE_PARAMETERS = ("run", "embed", "embed_options")
+PAGE_PARAMETERS = ("run", "embed", "embed_options", HIDE)
 
 Draft = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -27,6 +28,10 @@ Path = tuple[str | int, ...]
 def load() -> None:
     """Make sure there is a draft: from the URL when it brings a new one, else the session's."""
     state = st.session_state
+    if HIDE in st.query_params:
+        state.hidden_controls, unknown = parse_hidden(st.query_params[HIDE])
+        if unknown:
+            state.page_error = f"This link hides “{unknown[0][:40]}”, which is no control here."
     query = {k: v for k, v in st.query_params.to_dict().items() if k not in PAGE_PARAMETERS}
     if query and query != state.get("draft_query"):
         state.draft_query = query
@@ -36,6 +41,17 @@ def load() -> None:
             state.page_error = f"This link does not hold an experiment. {error}"
     if "draft" not in state:
         replace(PRESETS[FIRST_PRESET])
+
+
+def hidden_controls() -> frozenset[str]:
+    """The groups of controls (see `mnist_core.sharing`) that a link has hidden in this session."""
+    hidden: frozenset[str] = st.session_state.get("hidden_controls", frozenset())
+    return hidden
+
+
+def shown(group: str) -> bool:
+    """Whether a group of controls is shown in this session."""
+    return group not in hidden_controls()
 
 
 def replace(experiment: Experiment) -> None:
@@ -61,6 +77,10 @@ def show_in_url(valid: Experiment) -> None:
     """Put the experiment into the address bar, so that the link can be copied."""
     query = dict(parse_qsl(valid.to_query(), keep_blank_values=True))
     kept = {k: v for k, v in st.query_params.to_dict().items() if k in PAGE_PARAMETERS}
+    if hidden := write_hidden(hidden_controls()):
+        kept[HIDE] = hidden
+    elif HIDE in kept:
+        del kept[HIDE]
     st.session_state.draft_query = query
     if st.query_params.to_dict() != query | kept:
         st.query_params.from_dict(query | kept)

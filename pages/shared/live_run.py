@@ -248,7 +248,7 @@ def _charts(store: Store, run: Run, others: list[str]) -> None:
         log_y = st.toggle("Logarithmic axes", key="log_axis")
         smoothing = st.slider("Smoothing", 0.0, 0.99, value=0.9, step=0.01, key="smoothing")
     shown = [run, *(other for name in others[:MAX_OVERLAYS] if (other := store.run(name)))]
-    curves = [_curves(store, item) for item in shown]
+    curves = [run_curves(store, item) for item in shown]
     for draw, name in ((loss_chart, "Loss"), (accuracy_chart, "Accuracy")):
         figure = draw(curves, log_y=log_y, smoothing=smoothing, uirevision=run.id)
         with charts:
@@ -256,7 +256,8 @@ def _charts(store: Store, run: Run, others: list[str]) -> None:
             live_figure(figure, f"{name.lower()}_chart", about)
 
 
-def _curves(store: Store, run: Run) -> RunCurves:
+def run_curves(store: Store, run: Run) -> RunCurves:
+    """What the run has recorded, as the charts take it."""
     steps, epochs = store.steps(run.id), store.epochs(run.id)
     return RunCurves(
         name=run.name,

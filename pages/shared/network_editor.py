@@ -29,23 +29,29 @@ INITIALIZERS = get_args(InitializerName)
 def network_editor(problems: Sequence[Problem]) -> None:
     """Show and edit the draft's layers, each of `problems` beside its layer."""
     layers = st.session_state.draft["network"]["layers"]
+    fixed = not draft.shown("layers")
     for index, layer in enumerate(layers):
-        _layer_row(index, layer, len(layers))
+        if fixed:
+            st.markdown(f"{ICONS[layer['kind']]} {index + 1}. {summary(layer)}")
+        else:
+            _layer_row(index, layer, len(layers))
         for problem in problems:
             if problem.layer == index:
                 st.error(problem.message, icon=":material/error:")
                 _offer_missing_layer(index, problem)
-    _add_layer(len(layers))
+    if not fixed:
+        _add_layer(len(layers))
     for problem in problems:
         if problem.layer is None and problem.field in (None, "layers"):
             st.error(problem.message, icon=":material/error:")
             _offer_missing_layer(len(layers), problem)
-    fields.choose(
-        "Output layer starts from",
-        ("network", "output_initializer"),
-        INITIALIZERS,
-        tip="How the weights of the output layer are drawn before the first step.",
-    )
+    if draft.shown("output"):
+        fields.choose(
+            "Output layer starts from",
+            ("network", "output_initializer"),
+            INITIALIZERS,
+            tip="How the weights of the output layer are drawn before the first step.",
+        )
 
 
 def summary(layer: dict[str, Any]) -> str:

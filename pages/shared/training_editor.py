@@ -25,6 +25,34 @@ OPTIMIZER_TITLES = {
 
 def training_editor(problems: Sequence[Problem]) -> None:
     """Show and edit the draft's training settings, with what is wrong with them."""
+    controls = {
+        "optimizer": _optimizer,
+        "learning_rate": _learning_rate,
+        "schedule": _schedule,
+        "batch_size": _batch_size,
+        "epochs": _epochs,
+        "seed": _seed,
+    }
+    for group, control in controls.items():
+        if draft.shown(group):
+            control()
+    folded = {
+        "data": ("Data and regularisation", "dataset", _data),
+        "augmentation": ("Augmentation", "auto_fix_high", _augmentation),
+        "stop": ("Stop early", "flag", _stop_conditions),
+    }
+    for group, (title, icon, control) in folded.items():
+        if draft.shown(group):
+            with st.expander(title, icon=f":material/{icon}:"):
+                control()
+    if not any(map(draft.shown, (*controls, *folded))):
+        st.caption("The link that you opened keeps all of these settings.")
+    for problem in problems:
+        if problem.layer is None and problem.field not in (None, "layers"):
+            st.error(problem.message, icon=":material/error:")
+
+
+def _optimizer() -> None:
     fields.choose(
         "Optimiser",
         ("training", "optimizer"),
@@ -32,27 +60,42 @@ def training_editor(problems: Sequence[Problem]) -> None:
         tip="How a gradient becomes a change of the weights.",
         show=lambda name: OPTIMIZER_TITLES[name],
     )
+
+
+def _learning_rate() -> None:
     fields.pick(
         "Learning rate",
         ("training", "learning_rate"),
         LEARNING_RATES,
         tip="How far each step goes along the gradient. Too small: slow. Too large: it leaps.",
     )
+
+
+def _schedule() -> None:
     fields.choose(
         "Learning-rate schedule",
         ("training", "schedule"),
         get_args(ScheduleName),
         tip="How the learning rate changes over the run.",
     )
+
+
+def _batch_size() -> None:
     fields.pick(
         "Batch size",
         ("training", "batch_size"),
         BATCH_SIZES,
         tip="How many images each step averages its gradient over.",
     )
+
+
+def _epochs() -> None:
     fields.whole(
         "Epochs", ("training", "epochs"), 1, 200, tip="How often each training image is met."
     )
+
+
+def _seed() -> None:
     fields.whole(
         "Seed",
         ("training", "seed"),
@@ -61,15 +104,6 @@ def training_editor(problems: Sequence[Problem]) -> None:
         tip="Decides the first weights and the order of the images. Runs with the same seed "
         "start from the same weights, so their difference comes from the settings.",
     )
-    with st.expander("Data and regularisation", icon=":material/dataset:"):
-        _data()
-    with st.expander("Augmentation", icon=":material/auto_fix_high:"):
-        _augmentation()
-    with st.expander("Stop early", icon=":material/flag:"):
-        _stop_conditions()
-    for problem in problems:
-        if problem.layer is None and problem.field not in (None, "layers"):
-            st.error(problem.message, icon=":material/error:")
 
 
 def _data() -> None:

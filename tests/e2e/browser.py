@@ -35,7 +35,8 @@ def _run(*command: str) -> bool:
     return done.returncode == 0
 
 
-def _install_from_debian() -> bool:
+def install_from_debian(package: str) -> bool:
+    """Install one of Debian's packages, as root or with sudo; False where that cannot be."""
     if shutil.which("apt-get") is None:
         return False
     command = ["apt-get"]
@@ -44,10 +45,10 @@ def _install_from_debian() -> bool:
         allowed = shutil.which("sudo") and _run("sudo", "--non-interactive", "true")
         if not allowed:
             return False
-    print("Installing Debian's chromium for the tests in the browser ...", flush=True)
+    print(f"Installing Debian's {package} for the tests ...", flush=True)
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     _run(*command, "--quiet", "update")
-    return _run(*command, "--quiet", "--yes", "install", "--no-install-recommends", "chromium")
+    return _run(*command, "--quiet", "--yes", "install", "--no-install-recommends", package)
 
 
 def _install_from_playwright() -> bool:
@@ -57,7 +58,7 @@ def _install_from_playwright() -> bool:
 
 def main() -> int:
     """Make sure that there is a browser."""
-    if find_browser() or _install_from_debian() or _install_from_playwright():
+    if find_browser() or install_from_debian("chromium") or _install_from_playwright():
         return 0
     print("The tests need a browser: install Chromium or Chrome, then run “make test” again.")
     return 1

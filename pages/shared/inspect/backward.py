@@ -96,8 +96,15 @@ def _maps(scene: Scene, found: Backward) -> None:
 
 
 def _path(scene: Scene, label: int) -> None:
+    path = st.expander(
+        "The chain rule along one path, from the loss back to one pixel",
+        key="inspect-path",
+        on_change="rerun",
+    )
+    if not path.open:
+        return
     steps = largest_path(scene.network, scene.weights, scene.outputs, label, scene.image)
-    with st.expander("The chain rule along one path, from the loss back to one pixel"):
+    with path:
         st.markdown(
             "The gradient is a sum over all paths through the network; along one path it is the "
             "product of the slopes on the way. This path carries the most."

@@ -1,0 +1,90 @@
+"""Runs next to each other: what their experiments have in common, and what sets them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from mnist_core.layers import TITLES, LayerSpec
+from mnist_core.spec import Experiment
+from mnist_core.store import Run
+
+# How a table names a setting; the others are named by their field.
+NAMES = {"optimizer": "Optimiser", "output_initializer": "Output initialiser"}
+
+
+@lru_cache(maxsize=4096)
+def settings(experiment: Experiment) -> Mapping[str, str]:
+    """Every setting in words, in a fixed order: {"Layer 1": "flatten", "Optimiser": "adam", …}.
+
+    The experiment's name is not among them. Settings that are not set are "–".
+    """
+    found = {
+        f"Layer {index + 1}": layer_words(layer)
+        for index, layer in enumerate(experiment.network.layers)
+    }
+    rest = experiment.network.model_dump(exclude={"layers"}) | experiment.training.model_dump(
+        exclude={"augmentation"}
+    )
+    rest |= {
+        f"augmentation: {name}": value
+        for name, value in experiment.training.augmentation.model_dump().items()
+    }
+    for name, value in rest.items():
+        found[NAMES.get(name, name.replace("_", " ").capitalize())] = _words(value)
+    return found
+
+
+def layer_words(layer: LayerSpec) -> str:
+    """A layer in a few words, its defaults left out: "convolution · filters 32 · stride 2"."""
+    parts = [TITLES[layer.kind]]
+    for name, field in type(layer).model_fields.items():
+        value = getattr(layer, name)
+        if name != "kind" and value != field.default:
+            parts.append(f"{name.replace('_', ' ')} {_words(value)}")
+    return " · ".join(parts)
+
+
+def differing(experiments: Sequence[Experiment]) -> list[str]:
+    """The settings whose values are not the same in all experiments, in their usual order."""
+    all_settings = [settings(experiment) for experiment in experiments]
+    names = dict.fromkeys(name for each in all_settings for name in each)
+    ordered = sorted(names, key=lambda name: (not name.startswith("Layer "), _number(name)))
+    return [name for name in ordered if len({each.get(name) for each in all_settings}) > 1]
+
+
+def differences(experiments: Sequence[Experiment]) -> dict[str, list[str]]:
+    """`differing` with each experiment's value; "–" where a network has no such layer."""
+    all_settings = [settings(experiment) for experiment in experiments]
+    return {name: [each.get(name, "–") for each in all_settings] for name in differing(experiments)}
+
+
+def matching(runs: Sequence[Run], wanted: str) -> list[Run]:
+    """The runs that hold every word of `wanted` in their name, tags, note, status or settings."""
+    words = wanted.casefold().split()
+    if not words:
+        return list(runs)
+    return [run for run in runs if all(word in _text(run) for word in words)]
+
+
+def _text(run: Run) -> str:
+    own = [run.name, run.note, run.status, run.preset or "", *run.tags]
+    return "\n".join([*own, _settings_text(run.experiment)]).casefold()
+
+
+@lru_cache(maxsize=4096)
+def _settings_text(experiment: Experiment) -> str:
+    return "\n".join(f"{name} {value}" for name, value in settings(experiment).items())
+
+
+def _number(name: str) -> int:
+    last = name.rpartition(" ")[2]
+    return int(last) if last.isdecimal() else 0
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).replace("_", " ")

@@ -1,0 +1,107 @@
+"""Several runs from files side by side: a table, and their curves laid over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
+import streamlit as st
+
+from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
+from mnist_core.runfile import RunFile
+from mnist_core.spec import Experiment
+from pages.shared.live_figure import live_figure
+
+MOST_CURVES = 6
+SMOOTHING = 0.9
+ROWS_HIGH = 420
+
+
+def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
+    """Show the runs by file name; returns the places of those that are chosen in the table."""
+    st.caption("Choose rows to lay their curves over each other, or to keep only those.")
+    picked = st.dataframe(
+        _columns(runs),
+        hide_index=True,
+        key="opened_table",
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(ROWS_HIGH, 38 + 35 * len(runs)),
+        column_config={
+            "Test accuracy": st.column_config.NumberColumn(format="percent"),
+            "Validation accuracy": st.column_config.NumberColumn(format="percent"),
+            "Parameters": st.column_config.NumberColumn(format="localized"),
+            "Seconds": st.column_config.NumberColumn(format="%.0f"),
+        },
+    )
+    chosen = [row for row in picked["selection"]["rows"] if row < len(runs)]
+    with_curves = [runs[row] for row in chosen or range(len(runs)) if len(runs[row][1].loss)]
+    if with_curves:
+        _charts(with_curves)
+    return chosen
+
+
+def _columns(runs: Sequence[tuple[str, RunFile]]) -> dict[str, list[object]]:
+    facts = [run.facts for _, run in runs]
+    last = [fact.epochs[-1].val_accuracy if fact.epochs else None for fact in facts]
+    columns: dict[str, list[object]] = {
+        "Who": [fact.author or None for fact in facts],
+        "Run": [fact.name for fact in facts],
+        "File": [name for name, _ in runs],
+        "Test accuracy": [fact.test_accuracy for fact in facts],
+        "Validation accuracy": list(last),
+        "Epochs": [fact.epoch for fact in facts],
+        "Parameters": [run.experiment.network.parameters for _, run in runs],
+        "Seconds": [fact.seconds for fact in facts],
+    }
+    if not any(fact.author for fact in facts):
+        del columns["Who"]
+    return columns | differences([run.experiment for _, run in runs])
+
+
+def differences(experiments: Sequence[Experiment]) -> dict[str, list[object]]:
+    """Settings that are not the same in all experiments, each with its value in every one."""
+    settings = [_settings(experiment) for experiment in experiments]
+    names = list(dict.fromkeys(name for each in settings for name in each))
+    table = {name: [each.get(name, "") for each in settings] for name in names}
+    return {
+        name.replace("_", " ").capitalize(): list(values)
+        for name, values in table.items()
+        if len(set(values)) > 1
+    }
+
+
+def _settings(experiment: Experiment) -> dict[str, str]:
+    """Every setting as a link writes it, those at their default included; but not the name."""
+    flat = experiment.training.model_dump(mode="json")
+    flat |= {f"augment {name}": value for name, value in flat.pop("augmentation").items()}
+    written = dict(parse_qsl(experiment.to_query()))
+    return {
+        "layers": written.get("layers", "none"),
+        "output_initializer": experiment.network.output_initializer,
+    } | {name: "" if value is None else str(value) for name, value in flat.items()}
+
+
+def _charts(runs: Sequence[tuple[str, RunFile]]) -> None:
+    if len(runs) > MOST_CURVES:
+        st.caption(f"The curves of the first {MOST_CURVES}; choose others in the table.")
+    curves = [_curves(run) for _, run in runs[:MOST_CURVES]]
+    left, right = st.columns(2, gap="large")
+    for place, draw, name in ((left, accuracy_chart, "Accuracy"), (right, loss_chart, "Loss")):
+        figure = draw(curves, smoothing=SMOOTHING, uirevision="opened")
+        with place:
+            live_figure(figure, f"opened_{name.lower()}", f"{name} of each run over its steps")
+
+
+def _curves(run: RunFile) -> RunCurves:
+    facts = run.facts
+    name = f"{facts.author}: {facts.name}" if facts.author else facts.name
+    return RunCurves(
+        name=name,
+        step=run.steps,
+        loss=run.loss,
+        accuracy=run.accuracy,
+        epoch_steps=[epoch.step for epoch in facts.epochs],
+        val_loss=[epoch.val_loss for epoch in facts.epochs],
+        val_accuracy=[epoch.val_accuracy for epoch in facts.epochs],
+    )

@@ -1,0 +1,70 @@
+"""A link for a class: an experiment, and which of its controls pupils see."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+import streamlit as st
+
+from mnist_core import PRESET_NOTES, PRESETS, Experiment
+from mnist_core.query import MAX_QUERY_LENGTH
+from mnist_core.sharing import GROUPS, class_query
+from pages.shared import draft
+from pages.shared.state import get_store, owner
+
+DRAFT = "draft"
+RECENT_RUNS = 50
+FIRST_CHOICE = ["learning_rate", "epochs"]
+
+
+def link_view() -> None:
+    """Choose an experiment and what may be changed; the address is ready to copy."""
+    st.caption(
+        "Whoever opens the link finds this experiment on the Train page, with only the controls "
+        "that you leave. It keeps a lesson on its subject; it is no lock, because whoever edits "
+        "the address sees every control again."
+    )
+    experiments = _experiments()
+    st.session_state.setdefault("link_experiment", next(iter(experiments)))
+    if st.session_state.link_experiment not in experiments:
+        st.session_state.link_experiment = next(iter(experiments))
+    chosen = st.selectbox(
+        "Experiment",
+        list(experiments),
+        format_func=lambda key: experiments[key][0],
+        key="link_experiment",
+    )
+    st.session_state.setdefault("link_free", FIRST_CHOICE)
+    free = st.pills(
+        "Pupils may change",
+        list(GROUPS),
+        selection_mode="multi",
+        format_func=GROUPS.__getitem__,
+        key="link_free",
+    )
+    query = class_query(experiments[chosen][1], set(GROUPS) - set(free))
+    with st.container(key="class_link"):
+        st.code(f"{train_address(st.context.url or '')}?{query}", language=None, wrap_lines=True)
+    if len(query) > MAX_QUERY_LENGTH:
+        st.error("This experiment is too large for a link; send its run file instead.")
+    hidden = [title for name, title in GROUPS.items() if name not in free]
+    st.caption(f"Hidden: {', '.join(hidden)}." if hidden else "Nothing is hidden.")
+
+
+def _experiments() -> dict[str, tuple[str, Experiment]]:
+    """What a link can hold, by key: its title and the experiment."""
+    found: dict[str, tuple[str, Experiment]] = {}
+    if "draft" in st.session_state and (current := draft.experiment()[0]) is not None:
+        found[DRAFT] = ("The one on the Train page", current)
+    for name, preset in PRESETS.items():
+        found[f"preset {name}"] = (f"{name} · {PRESET_NOTES[name].title}", preset)
+    for run in get_store().runs(owner(), limit=RECENT_RUNS):
+        found[f"run {run.id}"] = (run.name, run.experiment)
+    return found
+
+
+def train_address(address: str) -> str:
+    """The Train page's address, from this page's."""
+    parts = urlsplit(address)
+    folder = parts.path.rstrip("/").rpartition("/")[0]
+    return urlunsplit((parts.scheme, parts.netloc, f"{folder}/train", "", ""))

@@ -1,0 +1,107 @@
+"""The network of a run at a moment as files for other programs, each checked before it is offered."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import streamlit as st
+
+from mnist_core.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
+from mnist_core.isolated import WorkFailed
+from mnist_core.store import Run, SnapshotInfo
+from pages.shared.drawing.background import come_back_for
+from pages.shared.explore.files_parts import file_name, size_words
+from pages.shared.moments import moment_label
+from pages.shared.state import get_store
+
+KEPT_CONVERSIONS = 4
+
+
+def models(run: Run, moments: list[SnapshotInfo]) -> None:
+    """Choose the moment, have the files made, and save them."""
+    st.subheader("The network, for other programs")
+    if not moments:
+        st.info("This run has kept no weights.", icon=":material/hourglass_empty:")
+        return
+    st.caption(
+        f"Each file is loaded again and compared on {IMAGES:,} test images. It is offered only if "
+        f"no probability differs by more than {TOLERANCE:g}."
+    )
+    step = moments[-1].step
+    if len(moments) > 1:
+        labels = {moment.step: moment_label(run.id, moment) for moment in moments}
+        step = st.select_slider(
+            "Moment of training",
+            list(labels),
+            value=moments[-1].step,
+            format_func=labels.__getitem__,
+            key=f"file_step_{run.id}",
+        )
+    wanted: set[tuple[str, int]] = st.session_state.setdefault("wanted_conversions", set())
+    if (run.id, step) not in wanted:
+        st.button(
+            "Prepare " + ", ".join(kind.title for kind in FORMATS.values()),
+            key="prepare_models",
+            icon=":material/deployed_code:",
+            on_click=wanted.add,
+            args=((run.id, step),),
+        )
+        return
+    with st.container(key="model_files"):
+        _show_models(run, step, _conversion(run.id, step))
+
+
+def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> None:
+    if not work.done():
+        names = ", ".join(kind.title for kind in FORMATS.values())
+        come_back_for(
+            work, lambda: st.info(f"Making {names}, and comparing…", icon=":material/sync:")
+        )
+        return
+    try:
+        files = work.result()
+    except WorkFailed as error:
+        st.error(str(error), icon=":material/error:")
+        st.button("Try again", key="prepare_again", on_click=_conversion.clear,
+                  args=(run.id, step))  # fmt: skip
+        return
+    for file in files:
+        kind = FORMATS[file.format]
+        if not file.offered:
+            st.error(file.problem, icon=":material/error:")
+            continue
+        st.download_button(
+            f"{kind.title} · {size_words(len(file.data))}",
+            file.data,
+            file_name=f"{file_name(run)}-step-{step}{kind.suffix}",
+            mime="application/octet-stream",
+            key=f"save_{file.format}",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.caption(
+            f"For {kind.readers}. Largest difference {file.difference:.1g}"
+            + (f", {file.digits_changed} digits read otherwise." if file.digits_changed else ".")
+        )
+
+
+@st.cache_resource(show_spinner=False)
+def converter() -> ThreadPoolExecutor:
+    """Waits for converters, one at a time for all visitors: each takes a gigabyte of memory."""
+    return ThreadPoolExecutor(1, "converter")
+
+
+@st.cache_resource(max_entries=KEPT_CONVERSIONS, show_spinner=False)
+def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
+    store = get_store()
+
+    def work() -> tuple[ModelFile, ...]:
+        from mnist_core import dataset
+
+        run, weights = store.run(run_id), store.weights(run_id, step)
+        if run is None or weights is None:
+            raise WorkFailed("These weights are not kept any more; choose another moment.")
+        return convert(run.experiment.network, weights, dataset.load().x_test[:IMAGES])
+
+    return converter().submit(work)

@@ -1,0 +1,168 @@
+"""Open run files and Keras models, of one's own or of a whole class."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import dataset, keras_file, runfile
+from mnist_core.runfile import RunFile, keep, with_author_in_note
+from mnist_core.store import StoreError
+from mnist_core.untrusted import MEGABYTE, FileRefused
+from pages.shared.drawing.background import come_back_for
+from pages.shared.drawing.parts import plain
+from pages.shared.explore.files_compare import comparison
+from pages.shared.explore.files_models import converter
+from pages.shared.state import get_store, owner
+
+MAX_FILES = 60
+MAX_MEGABYTES = runfile.LIMITS.file_bytes // MEGABYTE
+
+
+@dataclass(eq=False)
+class Opened:
+    """An uploaded file: its run, or the sentence that says why it is none, or neither yet."""
+
+    name: str
+    run: RunFile | None = None
+    problem: str = ""
+    work: Future[RunFile] | None = None
+    kept_as: str | None = None
+
+    def look(self) -> None:
+        """Take over what the work in the background has found, when it is done."""
+        if self.work is None or not self.work.done():
+            return
+        work, self.work = self.work, None
+        try:
+            self.run = work.result()
+        except (FileRefused, dataset.DatasetError) as error:
+            self.problem = str(error)
+
+
+def open_view() -> None:
+    """Drop files, see what they are, keep those that one wants as runs."""
+    st.caption(
+        "Run files (.mnistlab) and Keras models (.keras) that read 28×28 images. Each is checked "
+        "before anything of it is kept; nothing in a file can run here."
+    )
+    uploads = st.file_uploader(
+        "Files",
+        ["mnistlab", "keras"],
+        accept_multiple_files=True,
+        key="open_files",
+        max_upload_size=MAX_MEGABYTES,
+        label_visibility="collapsed",
+    )
+    if not uploads:
+        st.caption("Several at once, as a class hands them in, are laid over each other here.")
+        return
+    if len(uploads) > MAX_FILES:
+        st.warning(f"These are the first {MAX_FILES} of {len(uploads)} files.")
+    opened = [_opened(upload) for upload in uploads[:MAX_FILES]]
+    for item in opened:
+        item.look()
+        if item.problem:
+            st.error(
+                f"**{plain(item.name)}** was not taken. {plain(item.problem)}",
+                icon=":material/block:",
+            )
+    waiting = [item for item in opened if item.work is not None]
+    for item in waiting[:1]:
+        assert item.work is not None
+        come_back_for(item.work, lambda: st.info(_waiting_words(waiting), icon=":material/sync:"))
+    good = [item for item in opened if item.run is not None]
+    if good:
+        chosen = comparison([(item.name, item.run) for item in good if item.run is not None])
+        _keep([good[index] for index in chosen] or good, everything=not chosen)
+
+
+def _waiting_words(waiting: list[Opened]) -> str:
+    return (
+        f"Loading {plain(waiting[0].name)} in a process of its own, and comparing it with the "
+        "network rebuilt here…"
+    )
+
+
+def _opened(upload: Any) -> Opened:
+    """What is known of an uploaded file; it is read once a session."""
+    known: dict[str, Opened] = st.session_state.setdefault("opened_files", {})
+    if upload.file_id not in known:
+        item = known[upload.file_id] = Opened(upload.name)
+        data = upload.getvalue()
+        try:
+            if upload.name.lower().endswith(keras_file.SUFFIX):
+                item.work = converter().submit(_read_keras, data, upload.name)
+            else:
+                item.run = runfile.read(data)
+        except FileRefused as error:
+            item.problem = str(error)
+    return known[upload.file_id]
+
+
+def _read_keras(data: bytes, name: str) -> RunFile:
+    return keras_file.read_keras(data, name, dataset.load())
+
+
+def _keep(items: list[Opened], everything: bool) -> None:
+    """Make runs of the files; those that are runs already are not made again."""
+    fresh = [item for item in items if item.kept_as is None]
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        tag = st.text_input(
+            "Tag for these runs (optional)",
+            key="open_tag",
+            placeholder="for example the class",
+            max_chars=runfile.MAX_TAG,
+            width=280,
+        )
+        count = f"all {len(fresh)}" if everything and len(fresh) > 1 else str(len(fresh) or "")
+        what = "run" if len(fresh) == 1 else "runs"
+        st.button(
+            f"Add {count} to my runs"
+            if everything and len(fresh) > 1
+            else f"Add {count} {what} to my runs",
+            key="keep_files",
+            type="primary",
+            icon=":material/add:",
+            disabled=not fresh,
+            on_click=_keep_now,
+            args=(fresh, tag.strip()),
+        )
+    if problem := st.session_state.pop("keep_problem", None):
+        st.error(problem, icon=":material/error:")
+    _links([item for item in items if item.kept_as is not None])
+
+
+def _keep_now(items: list[Opened], tag: str) -> None:
+    """Callback: each file becomes a run, as a whole or not at all."""
+    try:
+        for item in items:
+            assert item.run is not None
+            item.kept_as = keep(
+                get_store(), with_author_in_note(item.run), owner(), [tag] if tag else []
+            )
+    except StoreError as error:
+        st.session_state.keep_problem = f"Not all runs could be kept. {error}"
+
+
+def _links(kept: list[Opened]) -> None:
+    """Where the new runs can be looked at."""
+    if not kept:
+        return
+    words = "It is one of your runs now." if len(kept) == 1 else f"{len(kept)} are your runs now."
+    st.success(words, icon=":material/check_circle:")
+    newest = kept[-1]
+    with st.container(horizontal=True, gap="small", key="opened_links"):
+        if st.button("Look inside", key="opened_inside", icon=":material/frame_inspect:"):
+            st.switch_page("pages/inspect.py", query_params={"run": str(newest.kept_as)})
+        if st.button("Draw", key="opened_draw", icon=":material/draw:"):
+            st.session_state.reading_network = newest.kept_as
+            st.session_state.reading_step = None
+            st.switch_page("pages/draw.py")
+        if st.button("Train", key="opened_train", icon=":material/model_training:"):
+            st.session_state.shown_run = newest.kept_as
+            st.session_state.compared_runs = [item.kept_as for item in kept[:-1]][:6]
+            st.switch_page("pages/train.py")

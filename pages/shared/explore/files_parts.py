@@ -1,0 +1,20 @@
+"""What the views of the Files tab have in common."""
+
+from __future__ import annotations
+
+import re
+
+from mnist_core.store import Run
+
+
+def size_words(count: int) -> str:
+    """A number of bytes for people: "172 kB"."""
+    for unit, size in (("MB", 1_000_000), ("kB", 1_000)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"
+
+
+def file_name(run: Run) -> str:
+    """The run's name as the name of a file: letters, digits and dashes."""
+    return re.sub(r"[^\w.-]+", "-", run.name).strip("-.")[:60] or "run"

@@ -1,0 +1,140 @@
+"""Save a run: as a run file, as a model for other programs, as tables and logs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core.runfile import MAX_AUTHOR, SUFFIX, from_store, pack
+from mnist_core.script import keras_script
+from mnist_core.store import Run, SnapshotInfo
+from pages.shared.explore.files_models import models
+from pages.shared.explore.files_parts import file_name, size_words
+from pages.shared.state import get_store, owner
+
+RECENT_RUNS = 200
+KEPT_CONVERSIONS = 4
+
+
+def save_view() -> None:
+    """Choose a run; everything that it can be saved as."""
+    runs = {run.id: run for run in get_store().runs(owner(), limit=RECENT_RUNS) if not run.active}
+    if not runs:
+        st.info(
+            "A run can be saved when it has ended. Train a network first, then come back.",
+            icon=":material/model_training:",
+        )
+        st.page_link("pages/train.py", label="Train a network", icon=":material/model_training:")
+        return
+    if st.session_state.get("file_run") not in runs:
+        shown = st.session_state.get("shown_run")
+        st.session_state.file_run = shown if shown in runs else next(iter(runs))
+    with st.container(key="file_run_picker"):
+        chosen = st.selectbox(
+            "Run", list(runs), format_func=lambda key: runs[key].name, key="file_run"
+        )
+    run, moments = runs[chosen], get_store().snapshots(chosen)
+    left, right = st.columns(2, gap="large")
+    with left:
+        _run_file(run, moments)
+        _curves(run)
+    with right:
+        models(run, moments)
+
+
+def _run_file(run: Run, moments: list[SnapshotInfo]) -> None:
+    st.subheader("The whole run, as one file")
+    st.caption(
+        "To keep, to hand in as homework, or to open in another MNIST Lab: experiment, curves and "
+        "weights."
+    )
+    author = st.text_input(
+        "Your name (optional)",
+        key="file_author",
+        max_chars=MAX_AUTHOR,
+        help="Goes into the file, so that a teacher knows whose run it is.",
+    )
+    every = "all"
+    if len(moments) > 2:
+        every = st.segmented_control(
+            "Weights",
+            ["all", "ends"],
+            format_func={
+                "all": f"All {len(moments)} moments",
+                "ends": "First and last only",
+            }.__getitem__,
+            default="all",
+            required=True,
+            key=f"file_moments_{run.id}",
+        )
+    kept = moments if every == "all" else [moments[0], moments[-1]]
+    st.download_button(
+        f"Save the run file, at most {size_words(sum(moment.bytes for moment in kept))}"
+        if kept
+        else "Save the run file",
+        lambda: pack(from_store(get_store(), run, moments=every, author=author.strip())),
+        file_name=file_name(run) + SUFFIX,
+        mime="application/octet-stream",
+        key="save_run_file",
+        icon=":material/download:",
+        type="primary",
+        on_click="ignore",
+    )
+
+
+def _curves(run: Run) -> None:
+    st.subheader("Curves and script")
+    store, name = get_store(), file_name(run)
+
+    def table() -> object:
+        from mnist_core.export.metrics import metrics_table
+
+        return metrics_table(store.steps(run.id), store.epochs(run.id))
+
+    def csv() -> bytes:
+        from mnist_core.export.metrics import as_csv
+
+        return as_csv(table())
+
+    def parquet() -> bytes:
+        from mnist_core.export.metrics import as_parquet
+
+        return as_parquet(table())
+
+    def logs() -> bytes:
+        from mnist_core.export.tensorboard import tensorboard_logs
+
+        began = (run.started or run.created).timestamp()
+        return tensorboard_logs(store.steps(run.id), store.epochs(run.id), name, began)
+
+    kinds = {
+        "save_csv": (
+            "CSV",
+            csv,
+            ".csv",
+            "A row a step: loss and accuracy; validation at epochs’ ends.",
+        ),
+        "save_parquet": ("Parquet", parquet, ".parquet", "The same table, types kept, for pandas."),
+        "save_tensorboard": (
+            "TensorBoard logs",
+            logs,
+            "-tensorboard.zip",
+            "Unpack it and run “tensorboard --logdir .” there. Takes some seconds.",
+        ),
+        "save_script": (
+            "Keras script",
+            lambda: keras_script(run.experiment),
+            ".py",
+            "Plain Keras that trains this network again, to the same curve.",
+        ),
+    }
+    with st.container(horizontal=True, gap="small"):
+        for key, (label, make, suffix, tip) in kinds.items():
+            st.download_button(
+                label,
+                make,
+                file_name=name + suffix,
+                key=key,
+                help=tip,
+                icon=":material/download:",
+                on_click="ignore",
+            )

@@ -1,0 +1,164 @@
+"""All of a person's runs in one table, and what can be done with those that are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.comparison import differences, matching
+from mnist_core.store import Run, StoreError
+from pages.shared.explore.runs_chosen import chosen_runs
+from pages.shared.state import get_engine, get_store, owner
+
+TABLE = "runs_table"
+# More columns than these would push the results off the screen.
+MOST_DIFFERENCES = 8
+# With more rows than these the table scrolls.
+ROWS_SHOWN, ROWS_HIGH = 12, 480
+REFRESH_SECONDS = 2.0
+
+
+def view() -> None:
+    """The search, the table, and the chosen runs below it."""
+    store = get_store()
+    try:
+        store.purge()
+        runs = store.runs(owner())
+    except StoreError as error:
+        st.error(str(error), icon=":material/database_off:")
+        return
+    _undo()
+    if not runs:
+        st.info(
+            "Here all your runs will stand side by side. There is none yet: train a first network.",
+            icon=":material/table_rows:",
+        )
+        st.page_link("pages/train.py", label="Train a network", icon=":material/model_training:")
+        return
+    active = any(run.active for run in runs)
+    st.fragment(_table, run_every=REFRESH_SECONDS if active else None)(active)
+    known = {run.id: run for run in runs}
+    chosen_runs([known[run_id] for run_id in _chosen() if run_id in known], put_aside)
+
+
+def put_aside(run_ids: Sequence[str]) -> None:
+    """Callback: delete these runs, so that it can be undone; active ones are stopped first."""
+    store, engine = get_store(), get_engine()
+    for run_id in run_ids:
+        run = store.run(run_id)
+        if run is not None and run.active:
+            engine.stop(run_id)
+        store.put_aside(run_id)
+    st.session_state.runs_put_aside = list(run_ids)
+    st.session_state.runs_chosen = []
+
+
+def _undo() -> None:
+    """Beside the table, until something else is deleted: the way back."""
+    gone = st.session_state.get("runs_put_aside", [])
+    if gone:
+        with st.container(horizontal=True, vertical_alignment="center", key="runs_undo"):
+            what = "One run is" if len(gone) == 1 else f"{len(gone)} runs are"
+            st.caption(f":material/delete: {what} deleted.", width="content")
+            st.button("Undo", type="tertiary", icon=":material/undo:", on_click=_bring_back)
+
+
+def _bring_back() -> None:
+    for run_id in st.session_state.pop("runs_put_aside", []):
+        get_store().bring_back(run_id)
+
+
+def _table(was_active: bool) -> None:
+    store = get_store()
+    try:
+        runs, best = store.runs(owner()), store.best_accuracies(owner())
+    except StoreError as error:
+        st.error(f"{error} The page tries again by itself.", icon=":material/database_off:")
+        return
+    if was_active != any(run.active for run in runs):
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = st.text_input(
+            "Search",
+            key="runs_search",
+            placeholder="name, tag, note, status or setting, as in “adam dropout”",
+            icon=":material/search:",
+            persist_state="session",
+        )
+    shown = matching(runs, wanted)
+    st.caption(
+        f"{len(shown):,} of {len(runs):,} runs. Tick some to compare, rename, tag or delete them; "
+        "press a column’s name to sort by it."
+    )
+    shown_ids = [run.id for run in shown]
+    chosen = _chosen()
+    # The table speaks of rows; new runs and a search move them, so that the ids are what is kept.
+    st.session_state[TABLE] = {
+        "selection": {"rows": [row for row, name in enumerate(shown_ids) if name in chosen]}
+    }
+    st.dataframe(
+        _columns(shown, best),
+        hide_index=True,
+        key=TABLE,
+        on_select=_choose,
+        selection_mode="multi-row",
+        height="auto" if len(shown) <= ROWS_SHOWN else ROWS_HIGH,
+        column_config=_COLUMN_CONFIG,
+        placeholder="–",
+        alt="Your runs with their results and what differs between them",
+    )
+    st.session_state.runs_shown = shown_ids
+    if st.session_state.pop("runs_changed", False):
+        st.rerun()  # what stands below the table follows the choice
+
+
+def _chosen() -> list[str]:
+    return list(st.session_state.get("runs_chosen", []))
+
+
+def _choose() -> None:
+    """Callback: keep the ids of the chosen rows, and those that a search hides now."""
+    shown = st.session_state.get("runs_shown", [])
+    rows = st.session_state[TABLE]["selection"]["rows"]
+    hidden = [run_id for run_id in _chosen() if run_id not in shown]
+    st.session_state.runs_chosen = hidden + [shown[row] for row in rows if row < len(shown)]
+    st.session_state.runs_changed = True
+
+
+def _columns(runs: Sequence[Run], best: dict[str, float]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {
+        "Name": [run.name for run in runs],
+        "Status": [run.status for run in runs],
+        "Test": [run.test_accuracy for run in runs],
+        "Best validation": [best.get(run.id) for run in runs],
+        "Parameters": [run.parameters or run.experiment.network.parameters for run in runs],
+        "Epochs": [run.epoch for run in runs],
+        "Seconds": [run.seconds for run in runs],
+        "Preset": [run.preset or "" for run in runs],
+        "Tags": [list(run.tags) for run in runs],
+        "Note": [run.note for run in runs],
+        "Started": [run.created for run in runs],
+    }
+    for name in ("Preset", "Tags", "Note"):
+        if not any(columns[name]):
+            del columns[name]
+    apart = differences([run.experiment for run in runs])
+    columns |= {name: apart[name] for name in list(apart)[:MOST_DIFFERENCES]}
+    return columns
+
+
+_COLUMN_CONFIG = {
+    "Name": st.column_config.TextColumn(pinned=True, width="medium"),
+    "Test": st.column_config.NumberColumn(
+        format="percent", help="Accuracy on the 10,000 test images, taken once at the end."
+    ),
+    "Best validation": st.column_config.NumberColumn(
+        format="percent", help="The best accuracy on the validation images after any epoch."
+    ),
+    "Parameters": st.column_config.NumberColumn(format="localized"),
+    "Seconds": st.column_config.NumberColumn(format="%.1f", help="Of training."),
+    "Tags": st.column_config.ListColumn(),
+    "Started": st.column_config.DatetimeColumn(format="distance"),
+}

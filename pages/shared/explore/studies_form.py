@@ -1,0 +1,220 @@
+"""The form that composes a study; nothing starts before its button is pressed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import PRESETS, Experiment, ExperimentError
+from mnist_core.problems import Problem
+from mnist_core.sweep import space
+from mnist_core.sweep.space import Knob, Setting, Vary
+from mnist_core.sweep.spec import (
+    MAX_TRIALS,
+    MAX_VARIED,
+    OBJECTIVES,
+    PRUNERS,
+    SAMPLERS,
+    StudySpec,
+    default_study,
+)
+from pages.shared.training_editor import OPTIMIZER_TITLES
+
+OWN = "own"
+OBJECTIVE_HELP = (
+    "What a trial is judged by, taken on the validation images at its end. With two there is no "
+    "single best trial but a front of compromises, the Pareto front."
+)
+
+
+def compose() -> StudySpec | None:
+    """Show the form; the study it describes, or None when it does not hold together."""
+    problems: tuple[Problem, ...] = ()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.markdown("**What is trained, and what varies**")
+        base, problems = _base()
+        varied, more = _vary(base) if base else ([], ())
+    with right:
+        st.markdown("**What counts, and how long**")
+        settings = _settings(base)
+    problems += more if base else ()
+    spec = None
+    if base and not problems:
+        try:
+            spec = StudySpec.parse(base=base, vary=varied, **settings)
+        except ExperimentError as error:
+            problems = error.problems
+    for problem in problems:
+        st.error(problem.message, icon=":material/error:")
+    return spec
+
+
+def _kept(name: str, first: Any = None) -> dict[str, Any]:
+    """A widget's key; its value survives while the person is on another page."""
+    key = f"study_{name}"
+    if first is not None:
+        st.session_state.setdefault(key, first)
+    return {"key": key, "persist_state": "session"}
+
+
+def _base() -> tuple[Experiment | None, tuple[Problem, ...]]:
+    """The experiment that is varied, shortened for a study."""
+    names = [*PRESETS, *([OWN] if "draft" in st.session_state else [])]
+    first = default_study().base.training
+    name = st.selectbox(
+        "Start from",
+        names,
+        format_func=lambda name: "what I composed on the Train page" if name == OWN else name,
+        help="Every trial is this experiment with some settings changed.",
+        **_kept("base", "two-layer"),
+    )
+    columns = st.columns(2)
+    images = columns[0].number_input(
+        "Training images", 100, 60_000, step=1_000,
+        help="Fewer images make short trials. What helps on few usually helps on many.",
+        **_kept("images", first.training_images),
+    )  # fmt: skip
+    epochs = columns[1].number_input("Epochs of a trial", 1, 200, **_kept("epochs", first.epochs))
+    try:
+        chosen = Experiment.parse(st.session_state.draft) if name == OWN else PRESETS[name]
+    except ExperimentError as error:
+        return None, error.problems
+    changes = {"training_images": int(images), "epochs": int(epochs), "seed": chosen.training.seed}
+    training = chosen.training.model_copy(update=changes)
+    return chosen.model_copy(update={"training": training, "name": ""}), ()
+
+
+def _vary(base: Experiment) -> tuple[list[Vary], tuple[Problem, ...]]:
+    """The settings chosen to vary, each with its range."""
+    known = {knob.path: knob for knob in space.knobs(base)}
+    standard = [item.path for item in default_study(base).vary]
+    key = "study_vary"
+    chosen = st.session_state.get(key, standard)
+    # Another experiment may lack a layer that was chosen; begin again then.
+    st.session_state[key] = chosen if all(path in known for path in chosen) else standard
+    paths = st.multiselect(
+        "Settings that vary",
+        list(known),
+        format_func=lambda path: _name(base, known[path]),
+        max_selections=MAX_VARIED,
+        **_kept("vary"),
+    )
+    varied: list[Vary] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            varied.append(_range(base, known[path]))
+        except ExperimentError as error:
+            problems += error.problems
+    if not paths:
+        problems = [Problem("Choose at least one setting to vary.")]
+    return varied, tuple(problems)
+
+
+def _name(base: Experiment, knob: Knob) -> str:
+    kind = space.layer_note(base, knob.path)
+    return f"{knob.title} ({kind})" if kind else knob.title
+
+
+def _range(base: Experiment, knob: Knob) -> Vary:
+    """One setting's values. Raises ExperimentError for an empty range."""
+    name = _name(base, knob)
+    if knob.kind == "choice":
+        options = st.multiselect(
+            name[0].upper() + name[1:],
+            knob.options,
+            format_func=_option,
+            **_kept(f"options-{knob.path}", list(knob.options)),
+        )
+        return _checked(path=knob.path, kind="choice", options=tuple(options))
+    convert = int if knob.kind == "int" else float
+    number: dict[str, Any] = {"min_value": convert(knob.low), "max_value": convert(knob.high)}
+    number["format"] = "%d" if knob.kind == "int" else "%g"
+    number["step"] = 1 if knob.kind == "int" else max(knob.first_low, (knob.high - knob.low) / 100)
+    grid = st.session_state.get("study_sampler") == "grid"
+    columns = st.columns([3, 3, 2, 2] if grid else [3, 3, 2], vertical_alignment="bottom")
+    low = columns[0].number_input(
+        f"{name[0].upper()}{name[1:]}: from",
+        **number, **_kept(f"low-{knob.path}", convert(knob.first_low)),
+    )  # fmt: skip
+    high = columns[1].number_input(
+        "to", **number, **_kept(f"high-{knob.path}", convert(knob.first_high))
+    )
+    log = columns[2].toggle(
+        "logarithmic", help="As many values from 0.001 to 0.01 as from 0.01 to 0.1.",
+        **_kept(f"log-{knob.path}", knob.log),
+    )  # fmt: skip
+    points = 4
+    if grid:
+        points = columns[3].number_input("points", 2, 50, **_kept(f"points-{knob.path}", points))
+    return _checked(
+        path=knob.path, kind=knob.kind, low=float(low), high=float(high), log=log, points=points
+    )
+
+
+def _checked(**values: Any) -> Vary:
+    from pydantic import ValidationError
+
+    from mnist_core.problems import from_validation_error
+
+    try:
+        return Vary(**values)
+    except ValidationError as error:
+        raise from_validation_error(error, Vary, values) from None
+
+
+def _settings(base: Experiment | None) -> dict[str, Any]:
+    """Objective, sampler, pruner and budget."""
+    objectives = st.multiselect(
+        "Objective (one or two)",
+        list(OBJECTIVES),
+        format_func=lambda name: OBJECTIVES[name].title,
+        max_selections=2,
+        help=OBJECTIVE_HELP,
+        **_kept("objectives", ["accuracy"]),
+    )
+    target = 98.0
+    if "time" in objectives:
+        target = st.number_input("Target accuracy, %", 50.0, 99.9, **_kept("target", target))
+    sampler = st.selectbox(
+        "Sampler: how settings are chosen", list(SAMPLERS), format_func=SAMPLERS.__getitem__,
+        **_kept("sampler", "tpe"),
+    )  # fmt: skip
+    prunable = len(objectives) < 2
+    pruner = st.selectbox(
+        "Pruner: which trials end early", list(PRUNERS), format_func=PRUNERS.__getitem__,
+        disabled=not prunable, **_kept("pruner", "none"),
+    )  # fmt: skip
+    if not prunable:
+        st.caption("Pruning needs a single objective: with two, no trial is worse in every way.")
+    columns = st.columns(3)
+    trials = columns[0].number_input(
+        "Trials", 1, MAX_TRIALS, help="All that are tried, those that do not fit included.",
+        **_kept("trials", 12),
+    )  # fmt: skip
+    minutes = columns[1].number_input(
+        "Minutes", 0.5, 10_000.0, value=None, placeholder="no limit", step=1.0, format="%g",
+        help="After them no new trial starts; those under way end by themselves.",
+        **_kept("minutes"),
+    )  # fmt: skip
+    seed = columns[2].number_input(
+        "Seed", 0, 999_999, help="With one worker, the same seed tries the same settings again.",
+        **_kept("seed", 0),
+    )  # fmt: skip
+    name = st.text_input("Name", placeholder="optional", max_chars=80, **_kept("name", ""))
+    return {
+        "objectives": tuple(objectives),
+        "target": target / 100,
+        "sampler": sampler,
+        "pruner": pruner if prunable else "none",
+        "trials": trials,
+        "minutes": minutes,
+        "seed": seed,
+        "name": name.strip(),
+    }
+
+
+def _option(value: Setting) -> str:
+    return OPTIMIZER_TITLES.get(str(value), str(value).replace("_", " "))

@@ -1,0 +1,140 @@
+"""A study as it goes on: where it stands, its controls, charts and trials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.store import StoreError
+from mnist_core.sweep import records
+from mnist_core.sweep.objectives import best_trial, front
+from mnist_core.sweep.records import Study
+from mnist_core.sweep.runner import StudyRunner
+from mnist_core.sweep.search import Search, Trial
+from pages.shared.drawing.parts import plain
+from pages.shared.explore.studies_charts import charts
+from pages.shared.explore.studies_trials import open_trial, trial_table
+from pages.shared.live_run import clock
+
+REFRESH_SECONDS = 1.5
+COLOURS = {
+    "new": "gray",
+    "running": "blue",
+    "stopping": "orange",
+    "stopped": "gray",
+    "interrupted": "orange",
+    "finished": "green",
+    "failed": "red",
+}
+
+
+def live_study(runner: StudyRunner, study: Study) -> None:
+    """Show the study, and go on refreshing while it is active."""
+    panel = st.fragment(_panel, run_every=REFRESH_SECONDS if study.active else None)
+    panel(runner, study.id, study.active)
+
+
+def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
+    """What is refreshed; a database that does not answer now may do so the next time."""
+    try:
+        records.mark_interrupted(runner.store)
+        study = records.get(runner.store, study_id)
+        if study is None:
+            st.info("This study has been deleted.", icon=":material/delete:")
+            return
+        if study.active != was_active:
+            st.rerun()  # refreshing starts and ends with the study
+        search = Search(runner.store, study.id, study.spec)
+        trials = search.trials()
+    except Exception as error:  # Optuna and SQLAlchemy raise many kinds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        st.error(f"{reason} The page tries again by itself.", icon=":material/database_off:")
+        return
+    _status(study, trials)
+    _controls(runner, study, trials)
+    _best(study, trials)
+    charts(search, trials)
+    chosen = trial_table(study, trials)
+    open_trial(runner.store, study, chosen)
+
+
+def _status(study: Study, trials: Sequence[Trial]) -> None:
+    done = [trial for trial in trials if trial.state != "running"]
+    words = [f"{len(done)} of {study.spec.most_trials} trials"]
+    for state, name in (("pruned", "pruned"), ("failed", "came to nothing")):
+        if count := sum(trial.state == state for trial in done):
+            words.append(f"{count} {name}")
+    flying = len(trials) - len(done)
+    if study.status == "running":
+        words += [f"{flying} under way"] if flying else []
+        if (left := seconds_left(study, len(done))) is not None:
+            words.append(f"about {clock(left)} left")
+    with st.container(key="study_status"):
+        st.markdown(f":{COLOURS[study.status]}[**{study.status}**] {' · '.join(words)}")
+        st.progress(min(1.0, len(done) / max(1, study.spec.most_trials)))
+    if study.message:
+        box = st.error if study.status == "failed" else st.warning
+        box(study.message, icon=":material/info:")
+
+
+def seconds_left(study: Study, done: int) -> float | None:
+    """From how long the trials took so far, and the minutes; None before the first has ended."""
+    if study.began is None:
+        return None
+    spent = time.time() - study.began.timestamp()
+    limits = []
+    if done:
+        limits.append((study.spec.most_trials - done) * spent / done)
+    if study.spec.minutes is not None:
+        limits.append(60 * study.spec.minutes - spent)
+    return max(0.0, min(limits)) if limits else None
+
+
+def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> None:
+    def go_on(more: int = 0) -> None:
+        try:
+            if not runner.resume(study.id, more):
+                st.session_state.study_error = "Another server drives this study already."
+        except StoreError as error:
+            st.session_state.study_error = f"The study could not go on. {error}"
+        st.session_state.shown_study = study.id
+
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        if study.active:
+            st.button("Stop", key="stop_study", icon=":material/stop:", on_click=runner.stop,
+                      args=(study.id,), disabled=study.status == "stopping",
+                      help="Trials under way stop too, and go on when you resume.")  # fmt: skip
+            return
+        open_trials = any(trial.state == "running" for trial in trials)
+        if len(trials) < study.spec.most_trials or open_trials:
+            st.button("Resume", key="resume_study", icon=":material/play_arrow:",
+                      on_click=go_on)  # fmt: skip
+        if study.spec.sampler != "grid" or study.spec.trials < study.spec.grid_size:
+            count = st.number_input("More trials", 1, 500, 10, key="study_more", width=130)
+            st.button("Add trials", key="add_trials", icon=":material/add:", on_click=go_on,
+                      args=(int(count),))  # fmt: skip
+
+
+def _best(study: Study, trials: Sequence[Trial]) -> None:
+    """The best trial so far in words, or how many stand on the front."""
+    best = best_trial(study.spec, trials)
+    if best is None or best.results is None:
+        return
+    if len(study.spec.objectives) == 2:
+        count = len(front(study.spec, trials))
+        finished = sum(trial.state == "finished" for trial in trials)
+        st.markdown(f"**{count}** of {finished} finished trials stand on the Pareto front.")
+        return
+    settings = ", ".join(f"{plain(name)} **{show(value)}**" for name, value in best.values.items())
+    value = study.spec.kinds[0].words.format(best.results[0])
+    what = study.spec.titles[0]
+    with st.container(key="best_trial"):
+        st.markdown(f"Best so far: {what} **{value}** in trial {best.number}, with {settings}.")
+
+
+def show(value: Any) -> str:
+    """A setting's value for people."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("_", " ")

@@ -1,0 +1,57 @@
+"""What sets experiments apart, in words a learner can read."""
+
+from __future__ import annotations
+
+from mnist_core import PRESETS, Experiment
+from mnist_core.comparison import differences, layer_words, matching, settings
+from mnist_core.layers import Conv, Dense, Flatten
+from mnist_core.spec import Augmentation, TrainingSpec
+from mnist_core.store import Store
+
+
+def test_only_what_differs_is_named() -> None:
+    base = PRESETS["two-layer"]
+    other = Experiment.from_query(base.to_query() + "&learning_rate=0.01&optimizer=adamw")
+    assert differences([base, base]) == {}
+    assert differences([base, other]) == {
+        "Optimiser": ["adam", "adamw"],
+        "Learning rate": ["0.001", "0.01"],
+    }
+
+
+def test_layers_are_compared_place_by_place() -> None:
+    found = differences([PRESETS["two-layer"], PRESETS["cnn"]])
+    assert found["Layer 2"] == ["dense · units 128", "max pooling"]
+    assert found["Layer 6"] == ["–", "dropout"]
+    assert [name for name in found if name.startswith("Layer")] == [
+        f"Layer {n}" for n in range(1, 7)
+    ]
+
+
+def test_every_setting_of_every_preset_has_words() -> None:
+    for experiment in PRESETS.values():
+        found = settings(experiment)
+        others = len(TrainingSpec.model_fields) - 1 + len(Augmentation.model_fields)
+        assert len(found) == len(experiment.network.layers) + 1 + others
+        assert all(value and "_" not in value for value in found.values())
+    assert layer_words(Conv(filters=8, stride=2)) == "convolution · filters 8 · stride 2"
+    assert layer_words(Flatten()) == "flatten"
+    assert layer_words(Dense(units=3, activation="tanh")) == "dense · units 3 · activation tanh"
+
+
+def test_a_search_finds_names_tags_notes_and_settings(home) -> None:
+    store = Store()
+    for name, preset in (("Anna", "two-layer"), ("Ben", "cnn")):
+        run_id = store.create_run(PRESETS[preset], preset=preset)
+        store.rename(run_id, name)
+        store.annotate(run_id, ["homework"] if name == "Ben" else [], f"by {name}, ünusual")
+    runs = store.runs()
+
+    def found(words: str) -> list[str]:
+        return [run.name for run in matching(runs, words)]
+
+    assert found("") == ["Ben", "Anna"]
+    assert found("ANNA") == ["Anna"] and found("homework") == ["Ben"]
+    assert found("dropout by") == ["Ben"] and found("Ünusual units 128") == ["Anna"]
+    assert found("queued adam") == ["Ben", "Anna"] and found("anna homework") == []
+    store.close()

@@ -1,0 +1,169 @@
+"""The tab Studies by Streamlit's AppTest: compose, start, look at, stop and open trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.engine import Engine
+from mnist_core.store import Store
+from mnist_core.sweep import records
+from mnist_core.sweep.records import Study
+from mnist_core.sweep.runner import StudyRunner
+from tests.test_engine import wait
+from tests.test_sweep import SLOW, TRIALS, study
+
+RUNNERS: list[StudyRunner] = []
+
+
+def tab() -> None:
+    from pages.shared.explore.studies import view
+
+    view()
+
+
+@pytest.fixture(autouse=True)
+def fake_training(home, monkeypatch) -> Iterator[None]:
+    """The page's own store and engine, but training that needs no TensorFlow."""
+    import pages.shared.explore.studies as page
+    import pages.shared.state as state
+
+    def runner() -> StudyRunner:
+        RUNNERS.append(StudyRunner(state.get_engine()))
+        return RUNNERS[-1]
+
+    st.cache_resource.clear()
+    monkeypatch.setattr(state, "Engine", lambda store: Engine(store, trainer=TRIALS))
+    monkeypatch.setattr(page, "get_runner", st.cache_resource(runner))
+    yield
+    for opened in RUNNERS:
+        opened.close()
+        opened.engine.close()
+    RUNNERS.clear()
+    st.cache_resource.clear()
+
+
+def open_tab() -> AppTest:
+    app = AppTest.from_function(tab, default_timeout=60).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def store() -> Store:
+    return RUNNERS[-1].store
+
+
+def newest() -> Study:
+    return records.studies(store(), None)[0]
+
+
+def of(items, key: str):
+    return next(item for item in items if item.key == key)
+
+
+def press(app: AppTest, key: str) -> None:
+    of(app.button, key).click().run()
+    assert not app.exception, app.exception
+
+
+def errors(app: AppTest) -> str:
+    return "\n".join(item.value for item in app.error)
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(item.value for item in app.markdown)
+
+
+def finish(app: AppTest) -> None:
+    wait(lambda: not newest().active, "the study's end")
+    app.run()
+    assert not app.exception, app.exception
+
+
+def test_the_first_study_needs_one_press_and_shows_every_figure() -> None:
+    app = open_tab()
+    of(app.number_input, "study_trials").set_value(6)
+    press(app, "start_study")
+    finish(app)
+    assert "**finished**" in said(app) and "6 of 6 trials" in said(app)
+    assert "Best so far: validation accuracy" in said(app)
+    table = app.dataframe[0].value
+    assert list(table["Trial"]) == [5, 4, 3, 2, 1, 0]
+    assert {"learning rate", "layer 2 units", "validation accuracy"} <= set(table)
+    assert any("**Trial" in item.value and "finished" in item.value for item in app.markdown)
+    for name in ("Curves", "Parallel", "Contour", "Slices", "Importance"):
+        of(app.button_group, "study_chart").set_value(name).run()
+        assert not app.exception and not app.error and not app.info, name
+
+
+def test_two_objectives_show_a_front_and_no_pruner() -> None:
+    app = open_tab()
+    of(app.multiselect, "study_objectives").set_value(["accuracy", "parameters"])
+    of(app.number_input, "study_trials").set_value(5)
+    app.run()
+    assert of(app.selectbox, "study_pruner").disabled
+    assert any("single objective" in item.value for item in app.caption)
+    press(app, "start_study")
+    finish(app)
+    assert newest().spec.objectives == ("accuracy", "parameters")
+    assert "on the Pareto front" in said(app)
+    assert of(app.button_group, "study_chart").value == "Pareto front"
+
+
+def test_mistakes_are_sentences_and_hold_the_study_back() -> None:
+    app = open_tab()
+    of(app.number_input, "study_low-training.learning_rate").set_value(0.5).run()
+    assert "Learning rate: the range from 0.5 to 0.1 is empty" in errors(app)
+    assert of(app.button, "start_study").disabled
+    of(app.number_input, "study_low-training.learning_rate").set_value(0.001).run()
+    of(app.number_input, "study_epochs").set_value(1).run()
+    of(app.selectbox, "study_pruner").set_value("median").run()
+    assert "trials need at least two epochs" in errors(app)
+    of(app.multiselect, "study_vary").set_value([]).run()
+    assert "Choose at least one setting to vary" in errors(app)
+    of(app.selectbox, "study_base").set_value("cnn").run()
+    assert not app.exception
+
+
+def test_a_grid_of_choices_can_be_composed() -> None:
+    app = open_tab()
+    of(app.selectbox, "study_sampler").set_value("grid")
+    of(app.multiselect, "study_vary").set_value(["training.optimizer", "training.learning_rate"])
+    app.run()
+    of(app.multiselect, "study_options-training.optimizer").set_value(["adam", "sgd"])
+    of(app.number_input, "study_points-training.learning_rate").set_value(3).run()
+    assert any("The grid has 6 combinations; all" in item.value for item in app.caption)
+    press(app, "start_study")
+    finish(app)
+    tried = app.dataframe[0].value
+    assert len({*zip(tried["optimiser"], tried["learning rate"], strict=True)}) == 6
+
+
+def test_stop_resume_and_more_trials() -> None:
+    app = open_tab()
+    runner = RUNNERS[-1]
+    slow = runner.start(study(base=SLOW, trials=3))
+    app.run()
+    wait(lambda: store().runs() and store().runs()[0].step, "training")
+    press(app, "stop_study")
+    finish(app)
+    assert "**stopped**" in said(app)
+    press(app, "resume_study")
+    finish(app)
+    assert "3 of 3 trials" in said(app)
+    of(app.number_input, "study_more").set_value(1).run()
+    press(app, "add_trials")
+    finish(app)
+    assert "4 of 4 trials" in said(app) and newest().id == slow
+
+
+def test_names_are_only_text() -> None:
+    app = open_tab()
+    of(app.text_input, "study_name").set_value("<b>*mine*</b>").run()
+    of(app.number_input, "study_trials").set_value(1)
+    press(app, "start_study")
+    finish(app)
+    assert "<b>" not in said(app) and r"\<b\>\*mine\*" in said(app)

@@ -1,0 +1,123 @@
+"""A study on a cluster: a real scheduler, three worker processes, and a PostgreSQL server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from mnist_core.engine import REPOSITORY, Engine
+from mnist_core.store import Run, Store
+from mnist_core.sweep import records
+from mnist_core.sweep.runner import StudyRunner
+from tests.postgres import postgres
+from tests.test_engine import wait
+from tests.test_sweep import SLOW, TRIALS, ended, study, trials
+
+WORKERS = 3
+
+
+def start(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "MNIST_LAB_WARM": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """As README.md's “On a cluster” says; the address is in MNIST_LAB_SCHEDULER."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("MNIST_LAB_SCHEDULER", f"tcp://{address}")
+    host, port = address.split(":")
+    processes = [
+        start("distributed.cli.dask_scheduler", "--host", host, "--port", port, "--no-dashboard",
+              "--dashboard-address", "127.0.0.1:0")
+    ]  # fmt: skip
+    processes += [
+        start("distributed.cli.dask_worker", f"tcp://{address}", "--nthreads", "1", "--no-nanny",
+              "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
+              "--preload", "mnist_core.worker")
+        for _ in range(WORKERS)
+    ]  # fmt: skip
+    yield processes[1:]
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty PostgreSQL database; its URL is in MNIST_LAB_DATABASE."""
+    with postgres() as url:
+        monkeypatch.setenv("MNIST_LAB_DATABASE", url)
+        yield url
+
+
+@contextmanager
+def server() -> Iterator[StudyRunner]:
+    """What an app's server keeps: a store, an engine and a study runner."""
+    store = Store()
+    engine = Engine(store, trainer=TRIALS)
+    runner = StudyRunner(engine)
+    try:
+        yield runner
+    finally:
+        runner.close()
+        engine.close()
+        store.close()
+
+
+def test_a_study_on_a_cluster_bears_the_death_of_a_worker_and_of_its_server(
+    database: str, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    with server() as first, server() as second:
+        store = second.store
+        assert store.engine.dialect.name == "postgresql"
+        for runner in (first, second):
+            runner.engine.warm()
+            wait(lambda r=runner: len(r.engine.workers()) == WORKERS, "three workers")
+        study_id = first.start(study(trials=9, base=SLOW))
+        assert not second.resume(study_id), "two servers must not both drive a study"
+
+        wait(lambda: len(running(store, study_id)) == WORKERS, "three trials at once")
+        assert len({run.worker for run in running(store, study_id)}) == WORKERS
+        recorded = {run.id: run.step for run in running(store, study_id)}
+        workers[0].send_signal(signal.SIGKILL)
+        wait(lambda: [t for t in trials(store, study_id) if t.retried], "a second try")
+        assert all(store.run(run_id).step >= step for run_id, step in recorded.items())
+
+        # The other server sees and steers what the first one drives.
+        second.stop(study_id)
+        assert ended(store, study_id).status == "stopped"
+        assert second.resume(study_id)
+        assert records.get(store, study_id).server == second.engine.id
+        assert ended(store, study_id).status == "finished"
+
+        done = trials(store, study_id)
+        assert [trial.state for trial in done] == ["finished"] * 9
+        assert [trial.retried for trial in done].count(True) == 1
+        for trial in done:
+            run = store.run(trial.run)
+            assert [epoch.epoch for epoch in store.epochs(run.id)] == [1, 2, 3]
+            steps = store.steps(run.id).step.tolist()
+            assert steps == list(range(1, run.step + 1)), "no step is lost or there twice"
+            assert len(store.snapshots(run.id)) == 3
+
+
+def running(store: Store, study_id: str) -> list[Run]:
+    """The runs of the study that train and have ended an epoch."""
+    named = [trial.run for trial in trials(store, study_id) if trial.run]
+    found = [store.run(run) for run in named]
+    return [run for run in found if run.status == "running" and run.step > 0]
