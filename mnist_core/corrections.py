@@ -12,6 +12,7 @@ import os
 import tempfile
 import threading
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def load(owner: str = "local", home: Path | None = None) -> Corrections:
             images, labels = archive["images"], archive["labels"]
     except FileNotFoundError:
         return NONE
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CorrectionsError(
             f"The file with your corrections cannot be read ({type(error).__name__}). Delete "
             f"{path.name} in the folder {path.parent.name} of the app’s home to begin afresh."

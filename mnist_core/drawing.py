@@ -30,6 +30,8 @@ MIDDLE = 14
 # Strokes are brought into this range of widths, in pixels of the 20×20 box: a little above
 # the middle of MNIST’s own: 5 %, 50 % and 95 % of those lie below 1.5, 2.25 and 3.7.
 THINNEST, THICKEST = 2.3, 2.8
+# Strokes at least this wide, in pixels, outlast the reduction to BOX_SIDE.
+LEAST_WIDTH = 2.0
 # Pictures are reduced to this side before anything else, boxes brought to this one before
 # their strokes are measured: six pixels for one of MNIST's.
 WORKING_SIDE, BOX_SIDE = 1024, 120
@@ -154,6 +156,8 @@ def prepare(image: npt.ArrayLike, preprocessing: Preprocessing | None = None) ->
     cropped = crop_to_ink(ink) if taken.crop else pad_square(ink)
     thickened = cropped
     if taken.thickness:
+        if taken.crop:
+            cropped = widen_hairlines(cropped)
         finer = resize(cropped, BOX_SIDE * (1 if taken.crop else 2))
         ratio = max(finer.shape) / max(cropped.shape)
         goal = BOX if taken.scale else max(cropped.shape) / unit
@@ -311,6 +315,8 @@ def match_thickness(ink: FloatArray, goal: float, *, grow: bool, rescaled: bool)
     it, and when it is `rescaled` afterwards that shrinks the strokes again, which is allowed
     for. Strokes within MNIST's own range stay as they are (the same array is returned).
     """
+    if not (ink > 0.5).any():  # grey all over, as a blurred shadow: there is no stroke
+        return ink
     longer = max(ink.shape)
     width = stroke_width(ink)
     found = width * goal / longer
@@ -322,7 +328,17 @@ def match_thickness(ink: FloatArray, goal: float, *, grow: bool, rescaled: bool)
     else:
         new = wanted * longer / goal
     changed = move_outline(ink, (new - width) / 2, grow)
+    if not (changed > BOX_INK).any():
+        return ink
     return crop_to_ink(changed) if grow else changed
+
+
+def widen_hairlines(ink: FloatArray) -> FloatArray:
+    """Lines so thin that they would fade when the box is reduced to BOX_SIDE, made to last."""
+    least = LEAST_WIDTH * max(ink.shape) / BOX_SIDE
+    if least <= LEAST_WIDTH or (width := stroke_width(ink)) >= least:
+        return ink
+    return crop_to_ink(move_outline(ink, (least - width) / 2, grow=True))
 
 
 def move_outline(ink: FloatArray, distance: float, grow: bool) -> FloatArray:

@@ -32,7 +32,7 @@ NEAREST = 5
 # `strangeness` of what is no digit. Measured on drawings of digits (MNIST's test images fed
 # through the canvas, and pen strokes) against scribbles, zigzags, shapes, letters, dots and two
 # digits at once; benchmarks/drawing.py prints the shares on both sides for both limits.
-DOUBTFUL, STRANGE = 5.5, 7.5
+DOUBTFUL, STRANGE = 5.0, 6.5
 # Training images whose features the drawing's are compared with, and those after them that say
 # what is usual.
 EXEMPLARS, USUAL = 5000, 300
@@ -44,8 +44,8 @@ _INDEXING, _MEASURING = threading.Lock(), threading.Lock()
 class Neighbour:
     """A training image: its place in `x_train`, its label, and how far it is.
 
-    `distance` is relative to the ink of the image it is near to: 0 for the same image, about 1
-    for one that has nothing in common with it.
+    `distance` is relative to the ink of the image it is near to: 0 for the same image, about
+    1.4 for one that has nothing in common with it and as much ink.
     """
 
     index: int

@@ -9,7 +9,6 @@ blackboard), as a share of the paper's own brightness, so that a shadow makes no
 from __future__ import annotations
 
 import io
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +16,14 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 
-from mnist_core.drawing import SIDE, Steps, prepare
+from mnist_core.drawing import SIDE, Steps, flatten_transparency, prepare
 
 FloatArray = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 MAX_BYTES = 10_000_000
-MAX_PIXELS = 60_000_000
+# JPEG is reduced while it is unpacked; other formats have to be unpacked whole.
+MAX_PIXELS, MAX_PIXELS_WHOLE = 60_000_000, 50_000_000
 FORMATS = ("PNG", "JPEG", "HEIF")
 # The longer side of what is worked on; a digit in a row of ten still has some 80 pixels.
 WORKING_SIDE = 1000
@@ -99,41 +99,44 @@ def open_picture(data: bytes) -> npt.NDArray[np.uint8]:
         raise PhotoError(f"The file has {len(data) / 1e6:.0f} MB; up to 10 MB can be read.")
     _know_heif()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=_formats()) as image:
-                return _unpacked(image)
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            return _unpacked(image)
     except PhotoError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise PhotoError(_too_many_pixels()) from None
+    except Image.DecompressionBombError:
+        raise PhotoError(_too_many_pixels(MAX_PIXELS)) from None
     except UnidentifiedImageError:
         raise PhotoError("This is no picture in PNG, JPEG or HEIC format.") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError):
+    except Exception:  # decoders of damaged files raise whatever they come upon
         raise PhotoError("The picture is damaged; take or save it again.") from None
 
 
 def _unpacked(image: Image.Image) -> npt.NDArray[np.uint8]:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise PhotoError(_too_many_pixels())
+    most = MAX_PIXELS if image.format == "JPEG" else MAX_PIXELS_WHOLE
+    if width * height > most:
+        raise PhotoError(_too_many_pixels(most))
     if min(width, height) < SIDE:
         raise PhotoError(
             f"The picture has only {width} × {height} pixels; {SIDE} × {SIDE} are the least."
         )
     image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))  # JPEG: unpack no more than is needed
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-        upright = upright.convert("RGBA")
-        paper = Image.new("RGBA", upright.size, "white")
-        upright = Image.alpha_composite(paper, upright)
-    upright = upright.convert("RGB")
-    upright.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
-    return np.asarray(upright)
+    if image.mode.startswith("I"):  # 16 bits a pixel, of which the upper eight are enough
+        small = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    else:
+        clear = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+        small = image.convert("RGBA" if clear else "RGB")
+    # Smaller first: to turn or to fill in all pixels takes several times their memory.
+    small.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
+    small.getexif().update(image.getexif())
+    upright = ImageOps.exif_transpose(small)
+    if upright.mode == "RGBA":
+        return flatten_transparency(np.asarray(upright)).astype(np.uint8)
+    return np.asarray(upright.convert("RGB"))
 
 
-def _too_many_pixels() -> str:
-    return f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels; save it smaller."
+def _too_many_pixels(most: int) -> str:
+    return f"The picture has more than {most // 1_000_000} million pixels; save it smaller."
 
 
 def _know_heif() -> None:

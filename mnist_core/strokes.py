@@ -6,9 +6,8 @@ Strokes come from the browser as plain JSON: `{"width": 20, "erase": false, "poi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,9 @@ PIECES = 3
 MAX_STROKES, MAX_POINTS = 500, 20_000
 
 Point = tuple[float, float]
+
+
+FAR = 1e300
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def read_strokes(data: Any) -> tuple[Stroke, ...]:
         points = [_point(p) for p in points[:left]] if isinstance(points, list) else []
         found = tuple(point for point in points if point is not None)
         width = item.get("width")
-        if not found or not isinstance(width, int | float) or not math.isfinite(width):
+        if not found or not _sensible(width):
             continue
         left -= len(found)
         width = min(max(float(width), THINNEST_PEN), THICKEST_PEN)
@@ -64,10 +66,15 @@ def _point(value: Any) -> Point | None:
     """A point no further from the paper than it is wide; None when it is none."""
     if not isinstance(value, list | tuple) or len(value) != 2:
         return None
-    if not all(isinstance(v, int | float) and math.isfinite(v) for v in value):
+    if not all(_sensible(v) for v in value):
         return None
     x, y = (min(max(float(v), -SIDE), 2.0 * SIDE) for v in value)
     return x, y
+
+
+def _sensible(value: Any) -> TypeGuard[float]:
+    """A number, neither infinite nor NaN nor so large that it does not fit a float."""
+    return isinstance(value, int | float) and -FAR < value < FAR
 
 
 def picture(strokes: tuple[Stroke, ...]) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from pages.shared import entry
 from pages.shared.drawing.answer import answer
 from pages.shared.drawing.background import come_back_for
 from pages.shared.drawing.canvas import canvas
-from pages.shared.drawing.networks import choose_network, novelty_measure
+from pages.shared.drawing.networks import choose_network, is_ready, novelty_measure
 from pages.shared.drawing.steps import steps_off_note
 from pages.shared.drawing.style import style
 from pages.shared.drawing.views import views
@@ -29,14 +29,20 @@ def _board() -> None:
     The answer is worked out first of all, so that the digit is on the screen before anything
     else begins.
     """
+    # The first network takes seconds to load: one can draw meanwhile.
+    paper_first = not is_ready()
     with st.container(horizontal=True, gap="large", key="board"):
         paper = st.container(width=322, gap="small", key="paper")
+        if paper_first:
+            with paper:
+                canvas()
         with st.container(key="reading", gap="medium"):
             found = answer()
             steps_off_note()
             choose_network()
-    with paper:
-        canvas()
+    if not paper_first:
+        with paper:
+            canvas()
     views(found)
     if found is not None:
         come_back_for(novelty_measure())

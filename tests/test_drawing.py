@@ -184,6 +184,16 @@ def test_strokes_come_to_a_range_of_widths():
         assert THINNEST - 0.5 < found < THICKEST + 0.5
 
 
+@pytest.mark.parametrize(("side", "width"), [(400, 1), (1000, 1), (1000, 3), (2000, 5)])
+def test_a_thin_pen_on_large_paper_is_read(side, width):
+    read = [
+        read_drawing(canvas(digit, side=side, size=0.7 * side, left=0.15 * side, top=0.15 * side,
+                            width=width)).digit
+        for digit in STROKES
+    ]  # fmt: skip
+    assert read == list(STROKES)
+
+
 def test_stroke_width_is_measured():
     for width in (6, 11, 20):
         bar = np.zeros((120, 120), np.float32)

@@ -68,6 +68,12 @@ def test_there_is_an_end_to_what_a_browser_may_send():
     assert picture(found).shape == (SIDE, SIDE)
 
 
+@pytest.mark.parametrize("wild", [10**400, -(10**400), float("inf"), float("nan"), "1", None])
+def test_wild_numbers_are_left_out(wild):
+    assert read_strokes([{"width": wild, "points": [[1, 2]]}]) == ()
+    assert read_strokes([{"width": 9, "points": [[wild, 2], [3, 4]]}])[0].points == ((3, 4),)
+
+
 def test_the_picture_is_ink_on_paper():
     assert (picture(()) == PAPER).all()
     dot = picture((Stroke(((140.0, 140.0),), 20.0),)) < 128

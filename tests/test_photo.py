@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -122,8 +123,8 @@ def whole():
         (lambda: as_file(photo([[1]])[0], "GIF"), "no picture"),
         (lambda: whole()[:2000], "damaged"),
         (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "(damaged|no picture)"),
-        (lambda: bomb(8000), "more than 60 million pixels"),
-        (lambda: bomb(60000), "more than 60 million pixels"),
+        (lambda: bomb(8000), "more than .0 million pixels"),
+        (lambda: bomb(60000), "more than .0 million pixels"),
         (lambda: as_file(Image.new("L", (20, 200))), "only 20 × 200 pixels"),
         (lambda: b"\0" * (MAX_BYTES + 1), "10 MB"),
     ],
@@ -133,6 +134,44 @@ def test_what_cannot_be_read_is_a_sentence(make, sentence):
     with pytest.raises(PhotoError, match=sentence) as error:
         open_picture(make())
     assert str(error.value).endswith(".")
+
+
+def test_sixteen_bits_a_pixel_and_white_ink_on_nothing():
+    image, used = photo([[3, 8]])
+    grey = np.asarray(image.convert("L"), np.uint16)
+    deep = Image.fromarray(grey * 257)
+    assert deep.mode.startswith("I;16")
+    labels = dataset.load().y_test[used].tolist()
+    assert read(read_photo(as_file(deep, "PNG"))).tolist() == labels
+    chalk = np.full((*grey.shape, 4), 255, np.uint8)
+    chalk[..., 3] = 255 - np.clip((grey.astype(int) - 60) * 255 // 150, 0, 255)
+    assert read(read_photo(as_file(Image.fromarray(chalk), "PNG"))).tolist() == labels
+
+
+def test_a_sheet_on_a_dark_table_is_no_accident():
+    page, _ = photo([[1, 2, 3]], shape=(800, 500))
+    table = Image.new("RGB", (1200, 900), (45, 35, 30))
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(0, 6, (900, 1200, 3))
+        table.paste(page, (200, 200))
+        pixels = np.clip(np.asarray(table, np.float32) + noise, 0, 255).astype(np.uint8)
+        for digit in read_photo(as_file(Image.fromarray(pixels))).digits:
+            assert np.isfinite(digit.steps.image28).all()
+
+
+def test_damaged_files_never_raise_anything_else():
+    generator = np.random.default_rng(0)
+    image = photo([[1]], shape=(300, 200), size=100)[0]
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a digit"
+    for kind, options in (("JPEG", {"exif": exif}), ("PNG", {"exif": exif})):
+        whole_file = as_file(image, kind, **options)
+        for _ in range(150):
+            data = bytearray(whole_file)
+            for at in generator.integers(0, min(len(data), 600), 4):
+                data[at] = generator.integers(0, 256)
+            with contextlib.suppress(PhotoError):
+                assert open_picture(bytes(data)).dtype == np.uint8
 
 
 def test_lines_are_read_from_the_top_and_from_the_left():

@@ -33,14 +33,15 @@ def study(**changes) -> StudySpec:
     return StudySpec.parse(**(values | changes))
 
 
-@pytest.fixture
-def store(home):
-    opened = Store()
+# One server for all tests of this file: each study is its own.
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Iterator[Store]:
+    opened = Store(home=tmp_path_factory.mktemp("home"))
     yield opened
     opened.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine(store: Store) -> Iterator[Engine]:
     opened = Engine(store, trainer=TRIALS)
     yield opened
@@ -52,6 +53,14 @@ def runner(engine: Engine) -> Iterator[StudyRunner]:
     opened = StudyRunner(engine)
     yield opened
     opened.close()
+    wait(lambda: not engine.store.active_runs() or stop_all(engine), "the end of all runs")
+
+
+def stop_all(engine: Engine) -> bool:
+    """Ask the runs that a test left behind to stop; not done yet."""
+    for run in engine.store.active_runs():
+        engine.stop(run.id)
+    return False
 
 
 def ended(store: Store, study_id: str) -> Study:
@@ -75,7 +84,7 @@ def test_a_study_tries_trains_and_ends(runner: StudyRunner, store: Store) -> Non
         assert run.experiment.network.layers[1].units == trial.values["layer 2 units"]
         assert trial.results == (store.epochs(run.id)[-1].val_accuracy,)
         assert (run.study, run.trial) == (study_id, trial.number)
-    assert len({run.name for run in store.runs()}) == 5
+    assert len({store.run(trial.run).name for trial in done}) == 5
 
 
 def test_a_seed_repeats_a_study_also_over_a_stop(runner: StudyRunner, store: Store) -> None:
@@ -84,8 +93,14 @@ def test_a_seed_repeats_a_study_also_over_a_stop(runner: StudyRunner, store: Sto
     ended(store, once)
     other = runner.start(study(trials=7, seed=4))
     ended(store, other)
-    slow = runner.start(spec.model_copy(update={"base": SLOW}))
-    wait(lambda: len(trials(store, slow)) == 2 and trials(store, slow)[1].epochs, "a second trial")
+    very_slow = BASE.model_copy(update={"name": "very slow"})
+    slow = runner.start(spec.model_copy(update={"base": very_slow}))
+
+    def second_trains() -> bool:
+        runs = [store.run(trial.run) for trial in trials(store, slow) if trial.run]
+        return len(runs) == 2 and runs[1].status == "running"
+
+    wait(second_trains, "a second trial")
     runner.stop(slow)
     stopped = ended(store, slow)
     left = trials(store, slow)
@@ -106,14 +121,13 @@ def test_a_seed_repeats_a_study_also_over_a_stop(runner: StudyRunner, store: Sto
     assert second[1].run == left[1].run and store.run(left[1].run).attempt == 2
 
 
-def test_a_study_ends_where_trials_or_minutes_are_used_up(
-    runner: StudyRunner, store: Store
-) -> None:
+def test_a_study_ends_when_its_minutes_are_up(runner: StudyRunner, store: Store) -> None:
     study_id = runner.start(study(trials=500, minutes=0.1, base=SLOW))
     wait(lambda: trials(store, study_id), "a first trial")
     began = records.get(store, study_id).began - timedelta(minutes=1)
     with store.transaction() as connection:
-        connection.execute(records.sweeps.update().values(began=began))
+        of_study = records.sweeps.c.id == study_id
+        connection.execute(records.sweeps.update().where(of_study).values(began=began))
     assert ended(store, study_id).status == "finished"
     done = trials(store, study_id)
     assert 0 < len(done) < 500 and all(trial.state == "finished" for trial in done)
@@ -240,8 +254,9 @@ def test_a_study_of_a_dead_server_is_interrupted_and_can_go_on(
 ) -> None:
     study_id = records.create(store, study(trials=2), "local")
     assert records.claim(store, study_id, "a server that died")
-    assert runner.studies()[0].status == "interrupted"
-    assert "resume it" in runner.studies()[0].message
+    newest = runner.studies()[0]
+    assert newest.id == study_id and newest.status == "interrupted"
+    assert "resume it" in newest.message
     assert runner.resume(study_id) and ended(store, study_id).status == "finished"
 
 

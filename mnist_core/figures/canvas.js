@@ -84,11 +84,12 @@ function end(board, event) {
 function draw(board) {
   const { canvas } = board;
   canvas.onpointerdown = (event) => {
-    if (board.current || event.button !== 0) return;
+    const eraserTip = event.button === 5; // the other end of a pen
+    if (board.current || (event.button !== 0 && !eraserTip)) return;
     event.preventDefault();
     canvas.focus({ preventScroll: true });
     board.pointer = event.pointerId;
-    board.current = { width: pen.width, erase: pen.erase || event.buttons === 32, points: [] };
+    board.current = { width: pen.width, erase: pen.erase || eraserTip, points: [] };
     add(board, event);
     paintAll(board);
     try {

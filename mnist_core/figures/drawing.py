@@ -85,7 +85,7 @@ def forgetting_chart(
     """What is read right while a network is taught corrections: these, and the test images."""
     figure = go.Figure()
     lines = (
-        ("test images", test_shares, LIGHT[0]),
+        ("the first test images", test_shares, LIGHT[0]),
         ("your corrections", corrections_shares, LIGHT[1]),
     )
     for name, shares, colour in lines:

@@ -119,7 +119,9 @@ def _measured(found: Answer) -> Answer:
 def _seen(found: Answer) -> str:
     """How sure the network is, and the 28×28 image it sees, white on black (an HTML figure)."""
     reading = found.reading
-    sure = f"<strong>{confidence(reading.confidence)}</strong> · {percent(reading.confidence)}"
+    doubtful = found.strangeness is not None and found.strangeness > DOUBTFUL
+    word = "Doubtful" if doubtful else confidence(reading.confidence)
+    sure = f"<strong>{word}</strong> · {percent(reading.confidence)}"
     more = "What the network sees: 28 × 28 pixels."
     if found.text == "?":
         sure = "<strong>Not a digit?</strong>"
@@ -127,8 +129,11 @@ def _seen(found: Answer) -> str:
             "No training image looks like this. A network must choose all the same: "
             f"this one would say {reading.digit} ({percent(reading.confidence)})."
         )
-    elif found.strangeness is not None and found.strangeness > DOUBTFUL:
-        more = "Perhaps this is not a digit: hardly any training image looks like it."
+    elif doubtful:
+        more = (
+            "Perhaps this is not a digit: hardly any training image looks like it, "
+            "however sure the network is."
+        )
     elif reading.confidence < GUESS:
         more = "Perhaps this is not a digit: the network cannot decide between them."
     return (

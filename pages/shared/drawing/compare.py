@@ -31,7 +31,7 @@ def compare_view(found: Answer | None) -> None:
         key="compared_networks",
         format_func=lambda key: choices[key].label if key in choices else "",
         max_selections=MOST,
-        help="A dense network against a CNN, or one run at two moments of another.",
+        help="A dense network against a CNN, or one of your runs against another.",
     )
     st.session_state.compared = keys
     if len(choices) < 2:

@@ -83,7 +83,7 @@ def current_reader() -> Reader:
     choices = network_choices()
     key = st.session_state.get("reading_network")
     if key not in choices:
-        key = next(key for key in choices if moments(key))
+        key = next(key for key in choices if _trained(key))
         st.session_state.reading_network = key
         st.session_state.reading_step = None
     kept = moments(key)
@@ -92,6 +92,12 @@ def current_reader() -> Reader:
     steps = [moment.step for moment in kept]
     step = st.session_state.get("reading_step")
     return Reader(choices[key], step if step in steps else steps[-1])
+
+
+def _trained(key: str) -> bool:
+    """True for the default model, and for a run that has kept more than its untrained weights."""
+    kept = moments(key)
+    return bool(kept) and (key == DEFAULT_MODEL or kept[-1].step > 0)
 
 
 def choose_network() -> None:
@@ -115,10 +121,11 @@ def choose_network() -> None:
 def _choose_moment(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
     labels = {moment.step: moment_label(key, moment) for moment in kept}
     step = st.session_state.get("reading_step")
+    # Set here: another run, or a new moment of a live one, moves the slider too.
+    st.session_state.reading_moment = step if step in labels else kept[-1].step
     st.select_slider(
         "Moment of its training",
         list(labels),
-        value=step if step in labels else kept[-1].step,
         key="reading_moment",
         format_func=lambda step: labels.get(step, ""),
         on_change=_moment_chosen,
@@ -143,17 +150,29 @@ def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
     `say` shows a sentence while it takes long. Raises NotReadable.
     """
     for reader in readers:
-        key = reader.network.model_dump_json()
-        weights = None if reader.choice.key == DEFAULT_MODEL else reader.weights()
-        loading = _compiling(key, weights is None, reader.network, weights)
+        loading = _loading(reader)
         try:
             while not loading.done():
                 say("_Loading the network…_")  # also lets a waiting rerun take over
                 time.sleep(0.05)
             loading.result()
         except (DefaultModelError, WeightsError) as error:
-            _compiling.clear(key, weights is None, reader.network, weights)
+            _compiling.clear()
             raise NotReadable(_why_not(error)) from error
+
+
+def is_ready() -> bool:
+    """False while the chosen network is being loaded, which begins with this call."""
+    try:
+        return _loading(current_reader()).done()
+    except NotReadable:
+        return True  # there is nothing to wait for
+
+
+def _loading(reader: Reader) -> Future[None]:
+    default = reader.choice.key == DEFAULT_MODEL
+    weights = None if default else reader.weights()
+    return _compiling(reader.network.model_dump_json(), default, reader.network, weights)
 
 
 @st.cache_resource(show_spinner=False)

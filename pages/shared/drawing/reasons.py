@@ -85,8 +85,8 @@ def _flip_images(image: FloatArray, flip: Flip) -> list[Images]:
 def _words(digit: int, flip: Flip | None) -> str:
     if flip is None:
         return (
-            f"No single stroke of pen or rubber makes it anything but {digit}: the network is "
-            "hard to talk out of this."
+            "None of the short straight strokes of pen or rubber that were tried makes it "
+            f"anything but {digit}: the network is hard to talk out of this."
         )
     how = "one more stroke" if flip.added else "one stroke rubbed out"
     return (

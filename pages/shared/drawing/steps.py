@@ -52,7 +52,10 @@ def steps_view(found: Answer | None) -> None:
     st.html(_left_out(found))
     st.markdown("##### The nearest training images")
     index = training_images()
-    if index.done():
+    if index.done() and (problem := index.exception()) is not None:
+        training_images.clear()  # so that the next look tries again
+        st.error(str(problem), icon=":material/error:")
+    elif index.done():
         st.html(_nearest(index.result(), found.reading.image28))
     else:
         st.caption("The training images are being looked through…")

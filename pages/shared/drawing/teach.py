@@ -152,7 +152,7 @@ def _taught(reader: Reader, corrections: Corrections, steps: int, remind: bool) 
     if work.exception() is not None:
         st.error("This network could not be taught; try another one.", icon=":material/error:")
         return
-    _before_and_after(work.result(), corrections)
+    _before_and_after(work.result(), corrections, remind)
     _keep(work.result(), reader, len(corrections), number)
 
 
@@ -175,7 +175,7 @@ def _teach(
     )
 
 
-def _before_and_after(result: FineTuned, corrections: Corrections) -> None:
+def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool) -> None:
     first, last = result.moments[0], result.moments[-1]
     left, right = st.columns(2)
     lost = 100 * (result.test_after - result.test_before)
@@ -205,19 +205,26 @@ def _before_and_after(result: FineTuned, corrections: Corrections) -> None:
             alt=f"Test images read right for each digit; the {worst} changes most: from "
             f"{result.per_digit_before[worst]:.0%} to {result.per_digit_after[worst]:.0%}.",
         )
-    st.markdown(_lesson(result))
+    st.markdown(_lesson(result, remind))
 
 
-def _lesson(result: FineTuned) -> str:
-    lost = result.test_before - result.test_after
-    if lost > 0.02:
-        worst = int((result.per_digit_after - result.per_digit_before).argmin())
-        return (
-            f"It forgot: {lost:.1%} of the test images that it read before are lost, most of all "
-            f"the {worst}. New examples alone pull all weights their way. Repeat old training "
-            "images while teaching, or teach less thoroughly."
-        )
-    return "It learned the corrections and forgot next to nothing."
+def _lesson(result: FineTuned, remind: bool) -> str:
+    """What the figures say: how much was learned, and what it cost on the test images."""
+    before, after = 1 - result.test_before, 1 - result.test_after
+    learned = f"Of the corrections it now reads {result.moments[-1].corrections_share:.0%} right. "
+    mistakes = f"Mistakes on test images: {before:.2%} before, {after:.2%} after. "
+    if after <= 1.25 * before:
+        return f"{learned}{mistakes}It has forgotten next to nothing."
+    worst = int((result.per_digit_after - result.per_digit_before).argmin())
+    remedy = (
+        "Teach it less thoroughly, or give it more corrections of different digits."
+        if remind
+        else "Repeat old training images while teaching, or teach less thoroughly."
+    )
+    return (
+        f"{learned}{mistakes}It has forgotten some of what it knew, most of all the {worst}: new "
+        f"examples pull all weights their way. {remedy}"
+    )
 
 
 def _keep(result: FineTuned, reader: Reader, count: int, number: int) -> None:
