@@ -32,7 +32,7 @@ NEAREST = 5
 # `strangeness` of what is no digit. Measured on drawings of digits (MNIST's test images fed
 # through the canvas, and pen strokes) against scribbles, zigzags, shapes, letters, dots and two
 # digits at once; benchmarks/drawing.py prints the shares on both sides for both limits.
-DOUBTFUL, STRANGE = 5.0, 6.5
+DOUBTFUL, STRANGE = 5.5, 7.5
 # Training images whose features the drawing's are compared with, and those after them that say
 # what is usual.
 EXEMPLARS, USUAL = 5000, 300

@@ -251,8 +251,9 @@ def _restyle(figure: go.Figure, heading: str) -> None:
         title=title(heading),
         margin={"autoexpand": True, "l": 30, "r": 20, "t": 64, "b": 40},
     )
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
+    # A learning rate is 0.0001, not 100µ.
+    figure.update_xaxes(automargin=True, exponentformat="none")
+    figure.update_yaxes(automargin=True, exponentformat="none")
 
 
 def _below_each_other(figure: go.Figure, count: int, name: str, number_format: str) -> go.Figure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import streamlit as st
@@ -98,8 +98,18 @@ def prepared() -> Steps | None:
 
 def switches() -> Preprocessing:
     """Which steps the person has left on."""
-    off = st.session_state.get("drawing_steps_off", ())
-    return Preprocessing(**dict.fromkeys(off, False))
+    return Preprocessing(**dict.fromkeys(steps_off(), False))
+
+
+def steps_off() -> list[str]:
+    """The steps that the person has turned off, by the name of their field."""
+    names = [field.name for field in fields(Preprocessing)]
+    return [name for name in names if not st.session_state.get(switch_key(name), True)]
+
+
+def switch_key(step: str) -> str:
+    """The key of the switch that turns a step on and off."""
+    return f"step_{step}"
 
 
 def _read(steps: Steps, reader: Reader) -> Answer:

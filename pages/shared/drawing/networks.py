@@ -121,15 +121,16 @@ def choose_network() -> None:
 def _choose_moment(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
     labels = {moment.step: moment_label(key, moment) for moment in kept}
     step = st.session_state.get("reading_step")
-    # Set here: another run, or a new moment of a live one, moves the slider too.
-    st.session_state.reading_moment = step if step in labels else kept[-1].step
+    # Another run, or a new moment of a live one, makes a new slider with its own value.
+    slider = f"reading_moment-{key}-{kept[-1].step}"
     st.select_slider(
         "Moment of its training",
         list(labels),
-        key="reading_moment",
+        value=step if step in labels else kept[-1].step,
+        key=slider,
         format_func=lambda step: labels.get(step, ""),
         on_change=_moment_chosen,
-        args=(kept[-1].step,),
+        args=(slider, kept[-1].step),
     )
 
 
@@ -138,9 +139,9 @@ def _network_chosen() -> None:
     st.session_state.reading_step = None
 
 
-def _moment_chosen(newest: int) -> None:
+def _moment_chosen(slider: str, newest: int) -> None:
     """Callback. At the slider's end the page goes on with the newest moment of a live run."""
-    step = st.session_state.reading_moment
+    step = st.session_state[slider]
     st.session_state.reading_step = None if step == newest else step
 
 

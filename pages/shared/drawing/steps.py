@@ -10,7 +10,7 @@ from mnist_core import dataset
 from mnist_core.drawing import Preprocessing, Steps, pad_square, prepare
 from mnist_core.neighbours import Neighbours
 from mnist_core.strokes import picture
-from pages.shared.drawing.answer import Answer, prepared
+from pages.shared.drawing.answer import Answer, prepared, steps_off, switch_key
 from pages.shared.drawing.canvas import drawing
 from pages.shared.drawing.networks import training_images
 from pages.shared.drawing.parts import gallery, percent, small_image
@@ -30,9 +30,9 @@ SIDE = 130
 
 def steps_off_note() -> None:
     """Beside the answer: that steps are off, which makes it worse, and the way back."""
-    off = st.session_state.get("drawing_steps_off", ())
+    off = steps_off()
     if off:
-        names = ", ".join(STEPS[name][0].lower() for name in STEPS if name in off)
+        names = ", ".join(STEPS[name][0].lower() for name in off)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f":material/warning: Turned off below: {names}.", width="content")
             st.button("Turn all steps on", on_click=_all_on, type="tertiary")
@@ -62,7 +62,6 @@ def steps_view(found: Answer | None) -> None:
 
 
 def _pictures(steps: Steps | None) -> None:
-    off = st.session_state.get("drawing_steps_off", ())
     with st.container(horizontal=True, gap="medium"):
         images: list[FloatArray | None] = [None] * 5
         if steps is not None:
@@ -75,8 +74,7 @@ def _pictures(steps: Steps | None) -> None:
         for (name, (label, does)), image in zip(STEPS.items(), images[1:], strict=True):
             with st.container(width=SIDE, gap="small"):
                 _picture(image, f"After the step {label.lower()}")
-                st.session_state.setdefault(f"step_{name}", name not in off)
-                st.toggle(label, key=f"step_{name}", on_change=_switched, args=(name,))
+                st.toggle(label, value=True, key=switch_key(name), persist_state="session")
                 st.caption(does)
 
 
@@ -84,16 +82,8 @@ def _picture(image: FloatArray | None, alt: str) -> None:
     st.html(small_image(np.zeros((28, 28), np.float32) if image is None else image, alt, side=SIDE))
 
 
-def _switched(name: str) -> None:
-    off = set(st.session_state.get("drawing_steps_off", ()))
-    on = st.session_state[f"step_{name}"]
-    off = off - {name} if on else off | {name}
-    st.session_state.drawing_steps_off = tuple(step for step in STEPS if step in off)
-
-
 def _all_on() -> None:
-    st.session_state.drawing_steps_off = ()
-    st.session_state.update({f"step_{name}": True for name in STEPS})
+    st.session_state.update({switch_key(name): True for name in STEPS})
 
 
 def _left_out(found: Answer) -> str:

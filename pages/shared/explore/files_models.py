@@ -1,4 +1,4 @@
-"""The network of a run at a moment as files for other programs, each checked before it is offered."""
+"""The network of a run at a moment as files for other programs, checked before offered."""
 
 from __future__ import annotations
 
