@@ -35,7 +35,7 @@ from mnist_core.inside.weights import layer_weights
 from mnist_core.layers import Value
 from mnist_core.problems import ExperimentError
 from mnist_core.spec import Experiment, NetworkSpec
-from mnist_core.store import Run, Store
+from mnist_core.store import LONGEST_NOTE, LONGEST_TAG, MOST_TAGS, Run, Store
 from mnist_core.untrusted import (
     MEGABYTE,
     FileRefused,
@@ -52,7 +52,7 @@ FORMAT, VERSION = "mnist-lab run", 1
 WHAT = "this run file"
 LIMITS = Limits(file_bytes=200 * MEGABYTE, unpacked_bytes=250 * MEGABYTE, entries=1_000)
 MAX_STEPS, MAX_EPOCHS, MAX_MOMENTS = 15_000_000, 5_000, 400
-MAX_NOTE, MAX_TAGS, MAX_TAG, MAX_NAME, MAX_AUTHOR = 2_000, 20, 40, 120, 60
+MAX_NAME, MAX_AUTHOR = 120, 60
 # Rows of the table of steps hold so many steps at most.
 ROW_STEPS = 100_000
 STATE_TYPES = ("<f4", "<i8", "<i4", "<u4")
@@ -62,7 +62,7 @@ Moments = Literal["all", "ends"]
 
 
 Text = Annotated[str, AfterValidator(readable)]
-Tag = Annotated[Text, Field(max_length=MAX_TAG)]
+Tag = Annotated[Text, Field(max_length=LONGEST_TAG)]
 Count = Annotated[int, Field(ge=0, le=MAX_STEPS)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Loss = Annotated[float, Field(ge=0)]
@@ -94,8 +94,8 @@ class RunFacts(Value):
 
     name: Annotated[Text, Field(max_length=MAX_NAME)]
     author: Annotated[Text, Field(max_length=MAX_AUTHOR)] = ""
-    note: Annotated[Text, Field(max_length=MAX_NOTE)] = ""
-    tags: Annotated[tuple[Tag, ...], Field(max_length=MAX_TAGS)] = ()
+    note: Annotated[Text, Field(max_length=LONGEST_NOTE)] = ""
+    tags: Annotated[tuple[Tag, ...], Field(max_length=MOST_TAGS)] = ()
     preset: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9-]+$")] | None = None
     experiment: dict[str, Any]
     status: Literal["finished", "stopped", "failed"]
@@ -379,14 +379,14 @@ def keep(store: Store, run: RunFile, owner: str, tags: Sequence[str] = ()) -> st
 def _run_row(run: RunFile, run_id: str, owner: str, tags: Sequence[str]) -> dict[str, Any]:
     facts = run.facts
     last = facts.epochs[-1] if facts.epochs else None
-    same = {name: getattr(facts, name) for name in _FROM_RUN if name not in ("tags", "note")}
+    together = dict.fromkeys([*tags, *facts.tags])
+    same = {name: getattr(facts, name) for name in _FROM_RUN if name != "tags"}
     return same | {
         "id": run_id,
         "owner": owner,
         "name": facts.name or "A run from a file",
         "experiment": run.experiment.to_json(),
-        "note": facts.note,
-        "tags": json.dumps(list(dict.fromkeys([*facts.tags, *tags]))),
+        "tags": json.dumps([tag for tag in together if tag][:MOST_TAGS]),
         "created": datetime.now(UTC),
         "attempt": 1,
         "parameters": run.experiment.network.parameters,
@@ -434,5 +434,5 @@ def with_author_in_note(run: RunFile) -> RunFile:
     """The run, its note opening with who made it: that is where a run of mine can say it."""
     if not run.facts.author:
         return run
-    note = f"By {run.facts.author}. {run.facts.note}".strip()[:MAX_NOTE]
+    note = f"By {run.facts.author}. {run.facts.note}".strip()[:LONGEST_NOTE]
     return replace(run, facts=run.facts.model_copy(update={"note": note}))

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.shared import entry
 from pages.shared.inspect import place as places
 from pages.shared.inspect.place import VIEWS
-from pages.shared.moments import NetworkChoice, forget_moments, network_choices
+from pages.shared.moments import NetworkChoice, choice_of, forget_moments
 
 PLAY_SECONDS, FOLLOW_SECONDS = 0.8, 2.0
 
@@ -17,7 +17,7 @@ def interval() -> float | None:
     here = places.place()
     if here.playing:
         return PLAY_SECONDS
-    training = trains(network_choices().get(here.run or ""))
+    training = trains(choice_of(here.run))
     return FOLLOW_SECONDS if training and here.step is None else None
 
 
@@ -51,7 +51,7 @@ def body(every: float | None) -> None:
                 chooser.show_input(scene)
             show_view(places.place().view, scene)
     places.show_in_url()
-    if interval() != every or trains(choice) != trains(network_choices().get(choice.key)):
+    if interval() != every or trains(choice) != trains(choice_of(choice.key)):
         forget_moments()  # the run may have ended since they were read
         st.rerun()
 

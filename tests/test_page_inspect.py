@@ -11,8 +11,10 @@ from mnist_core import PRESETS, Experiment
 from mnist_core.build import build_model
 from mnist_core.engine import REPOSITORY
 from mnist_core.events import Failed, Snapshot, Started, Steps
+from mnist_core.inside.probe import probe
 from mnist_core.store import Store
 from pages.shared.inspect.place import VIEWS
+from tests.test_build import EVERY_LAYER
 
 SMALL = Experiment.from_query(
     "layers=conv(filters:4,stride:2);max_pool;flatten;dense(units:12,activation:sigmoid)&epochs=1"
@@ -68,7 +70,6 @@ def test_the_arithmetic_is_the_networks_own() -> None:
 
     model = build_model(SMALL.network, 4)
     image = dataset.load().x_test[3][None, ..., None] / np.float32(255)
-    weights = model.get_weights()
     probabilities = np.asarray(model(image), np.float64)[0]
     # Logits are the logarithms of the probabilities but for a constant; the largest is shown.
     text = next(m.value for m in app.markdown if "logits, number" in m.value)
@@ -78,7 +79,67 @@ def test_the_arithmetic_is_the_networks_own() -> None:
 
     logits = keras.Model(model.input, model.get_layer("logits").output)(image)
     assert value == pytest.approx(float(np.asarray(logits)[0, int(number)]), rel=1e-4)
-    assert len(weights) == 6
+
+
+def test_every_layer_can_be_opened() -> None:
+    every = EVERY_LAYER
+    run = make_run(Experiment(network=every), seeds=(0,))
+    names = [layer.name for layer in probe(every).layers]
+    assert {layer.kind for layer in probe(every).layers} >= {"batch_norm", "flatten", "dropout"}
+    app = open_page(run=run, view="arithmetic", layer=names[0])
+    for name in names:
+        app.query_params["layer"] = name
+        app.run()
+        assert not app.exception, (name, app.exception)
+        assert f"**{name}" in said(app)
+
+
+def test_weights_of_any_size_can_be_typed_over() -> None:
+    run = make_run(SMALL, seeds=(0,))
+    weights = [w * 1000 for w in build_model(SMALL.network, 0).get_weights()]
+    Store().record(run, Snapshot(10, 0.1, tuple(weights), 0.1))
+    app = open_page(run=run, view="edit")
+    assert not app.exception, app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("view", ["network", "mistakes", "robustness", "edit"])
+def test_weights_whose_outputs_overflow_have_diverged(view: str) -> None:
+    shallow = PRESETS["two-layer"]
+    run = make_run(shallow, seeds=(0,))
+    weights = [w * np.float32(1e30) for w in build_model(shallow.network, 0).get_weights()]
+    assert all(np.isfinite(array).all() for array in weights)
+    Store().record(run, Snapshot(10, 0.1, tuple(weights), 0.1))
+    app = open_page(run=run, view=view)
+    assert not app.exception, app.exception
+    assert "diverged" in said(app)
+
+
+def test_a_misread_image_of_a_run_deleted_meanwhile() -> None:
+    app = open_page(run=make_run(SMALL))
+    Store().delete(app.query_params["run"])
+    st.cache_resource.clear()
+    app.button(key="next_mistake").click().run()
+    assert not app.exception, app.exception
+    assert "not here any more" in said(app)
+
+
+def test_a_link_opens_a_run_that_is_not_among_the_newest(monkeypatch) -> None:
+    monkeypatch.setattr("pages.shared.moments.RECENT_RUNS", 2)
+    old, *_ = [make_run(SMALL, seeds=(0,)) for _ in range(4)]
+    app = open_page(run=old, view="network")
+    assert not app.exception and not app.warning
+    assert app.query_params["run"] == old
+
+
+def test_pruning_survives_a_look_at_another_view() -> None:
+    app = open_page(run=make_run(SMALL), view="edit")
+    app.slider(key="edit-prune-1").set_value(50).run()
+    pruned = app.metric[0].value
+    view = app.segmented_control(key="inspect-view")
+    view.set_value("weights").run()
+    app.segmented_control(key="inspect-view").set_value("edit").run()
+    assert app.metric[0].value == pruned and app.slider(key="edit-prune-1").value == 50
 
 
 def test_the_moment_changes_what_is_read() -> None:
@@ -129,12 +190,19 @@ def test_a_diverged_run_says_at_which_step() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"view": "nonsense"}, {"image": "-1"}, {"image": "x"}, {"step": "1e9"}]
+    "query",
+    [
+        {"view": "[press](http://example.org) ![p](http://example.org/p.png)"},
+        {"image": "-1"},
+        {"image": "x"},
+        {"step": "1e9"},
+        {"step": "9" * 5000},
+    ],
 )
 def test_a_wrong_address_is_a_sentence(query: dict[str, str]) -> None:
     app = open_page(**{"run": "default", **query})
     assert not app.exception
-    assert len(app.warning) == 1
+    assert len(app.warning) == 1 and "example.org" not in app.warning[0].value
 
 
 def test_changes_by_hand_follow_and_can_be_put_back() -> None:

@@ -73,7 +73,34 @@ def _read_keras(path: Path, images: FloatArray) -> FloatArray:
 
 
 def _to_onnx(model: Any, path: Path) -> None:
+    _teach_tf2onnx_erfc()
     model.export(path, format="onnx", verbose=False)
+
+
+def _teach_tf2onnx_erfc() -> None:
+    """GELU in Keras is computed from TensorFlow's Erfc, for which the converter has no rule.
+
+    erfc(x) = 1 − erf(x), and ONNX has Erf.
+    """
+    from tf2onnx.handler import tf_op
+
+    class Erfc:
+        @classmethod
+        def version_9(cls, graph: Any, node: Any, **_more: Any) -> None:
+            shapes, types = node.output_shapes, node.output_dtypes
+            graph.remove_node(node.name)
+            erf = graph.make_node("Erf", [node.input[0]], shapes=shapes, dtypes=types)
+            one = graph.make_const(f"{node.name}_one", np.array(1, np.float32))
+            graph.make_node(
+                "Sub",
+                [one.output[0], erf.output[0]],
+                name=node.name,
+                outputs=node.output,
+                shapes=shapes,
+                dtypes=types,
+            )
+
+    tf_op("Erfc")(Erfc)
 
 
 def _read_onnx(path: Path, images: FloatArray) -> FloatArray:

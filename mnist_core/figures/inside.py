@@ -51,7 +51,7 @@ class NormSeries:
 
 
 def gradient_norms(layers: Sequence[str], series: Sequence[NormSeries]) -> go.Figure:
-    """The gradient's L2 norm at each layer, on a logarithmic scale, first layer at the left."""
+    """The gradient's size at each layer, on a logarithmic scale, first layer at the left."""
     figure = go.Figure()
     for index, one in enumerate(series):
         # Nothing can be said of 0 on a logarithmic scale.
@@ -72,7 +72,7 @@ def gradient_norms(layers: Sequence[str], series: Sequence[NormSeries]) -> go.Fi
     figure.update_layout(
         template=TEMPLATE,
         height=NORMS_HEIGHT,
-        title=title("Size of the gradient that reaches each layer"),
+        title=title("How much of the gradient reaches each layer"),
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
         yaxis={"type": "log", "exponentformat": "power", "dtick": 1 if _narrow(series) else None},

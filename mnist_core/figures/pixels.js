@@ -202,14 +202,23 @@ function connect(view, part) {
     }
     if (!(event.key in moves)) return;
     event.preventDefault();
-    const { width, height } = part.group;
-    part.cursor = {
-      image: cursor.image,
-      row: Math.min(Math.max(cursor.row + moves[event.key][0], 0), height - 1),
-      column: Math.min(Math.max(cursor.column + moves[event.key][1], 0), width - 1),
-    };
+    part.cursor = moved(part, cursor, ...moves[event.key]);
     drawGroup(part, view.theme);
   };
+}
+
+// One pixel on; over an image's edge, into the image that lies there, if there is one.
+function moved({ group, layout }, { image, row, column }, down, across) {
+  const { width, height, count } = group;
+  const inside = (at, size) => at >= 0 && at < size;
+  const [newRow, newColumn] = [row + down, column + across];
+  if (inside(newRow, height) && inside(newColumn, width)) {
+    return { image, row: newRow, column: newColumn };
+  }
+  const next = image + across + down * layout.columns;
+  if (!inside(next, count)) return { image, row, column };
+  const wrapped = (at, size) => (at + size) % size;
+  return { image: next, row: wrapped(newRow, height), column: wrapped(newColumn, width) };
 }
 
 function choose(view, part, { image, row, column }) {

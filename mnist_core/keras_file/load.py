@@ -26,6 +26,10 @@ RANGES = {
     "ink from −1 to 1": (2.0, -1.0),
     "ink with MNIST’s mean and deviation taken out": (1 / 0.3081, -0.1307 / 0.3081),
 }
+# A network may read digits nearly as well at another brightness than it was trained on.
+AS_GOOD = 0.02
+# A factor below this is meant for pixels from 0 to 255.
+DIVIDES = 0.02
 
 
 class _Refused(ValueError):
@@ -125,7 +129,7 @@ def _check_hdf5(folder: Path) -> None:
 def _best_range(
     original: Any, plan: dict[str, Any], ink: FloatArray, labels: npt.NDArray[np.uint8]
 ) -> tuple[str, FloatArray]:
-    """The range of images on which the original reads most digits right, and its reading there."""
+    """The likeliest range of images that reads as good as the best, and the reading there."""
     shape = tuple(plan["input_shape"])
     readings = {}
     for name, (scale, offset) in RANGES.items():
@@ -135,7 +139,11 @@ def _best_range(
             found = np.exp(found - found.max(1, keepdims=True))
             found /= found.sum(1, keepdims=True)
         readings[name] = found.astype(np.float32)
-    best = max(readings, key=lambda name: float((readings[name].argmax(1) == labels).mean()))
+    right = {name: float((found.argmax(1) == labels).mean()) for name, found in readings.items()}
+    likely = list(RANGES)
+    if any(step[0] == "rescale" and abs(step[1]) < DIVIDES for step in plan["front"]):
+        likely[:2] = reversed(likely[:2])  # it divides by 255 itself
+    best = next(name for name in likely if right[name] >= max(right.values()) - AS_GOOD)
     return best, readings[best]
 
 

@@ -191,7 +191,7 @@ def _go_on_button(run: Run, engine: Engine) -> None:
         "Go on" if unfinished else "One epoch more",
         key="continue_training",
         icon=":material/play_arrow:" if unfinished else ":material/add:",
-        disabled=run.step == 0,
+        disabled=run.step == 0 or run.checkpoint_step is None,
         help="Training goes on from the last weights that were kept.",
         on_click=engine.continue_run,
         args=(run.id,),

@@ -11,7 +11,7 @@ import streamlit as st
 from mnist_core.default_model import EXPERIMENT, DefaultModelError, default_model_card
 from mnist_core.spec import NetworkSpec
 from mnist_core.store import Run, SnapshotInfo
-from pages.shared.state import get_store
+from pages.shared.state import get_store, owner
 
 DEFAULT_MODEL = "default"
 RECENT_RUNS = 200
@@ -44,6 +44,23 @@ def network_choices(owner: str = "local") -> dict[str, NetworkChoice]:
     choices = [NetworkChoice(run.id, _run_label(run), run) for run in runs]
     choices.append(NetworkChoice(DEFAULT_MODEL, _default_label()))
     return {choice.key: choice for choice in choices}
+
+
+def older_choice(key: str | None) -> dict[str, NetworkChoice]:
+    """A run that a link names though it is not among the newest; empty when there is none."""
+    if key is None or key in network_choices():
+        return {}
+    run = get_store().run(key)
+    return (
+        {}
+        if run is None or run.owner != owner()
+        else {key: NetworkChoice(key, _run_label(run), run)}
+    )
+
+
+def choice_of(key: str | None) -> NetworkChoice | None:
+    """The network of this key, be it among the newest or not; None when there is none."""
+    return (network_choices() | older_choice(key)).get(key or "")
 
 
 @st.cache_resource(ttl=2, max_entries=64, show_spinner=False)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import parse_qsl
 
 import streamlit as st
 
+from mnist_core.comparison import differences
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.runfile import RunFile
-from mnist_core.spec import Experiment
 from pages.shared.live_figure import live_figure
 
 MOST_CURVES = 6
@@ -56,30 +55,8 @@ def _columns(runs: Sequence[tuple[str, RunFile]]) -> dict[str, list[object]]:
     }
     if not any(fact.author for fact in facts):
         del columns["Who"]
-    return columns | differences([run.experiment for _, run in runs])
-
-
-def differences(experiments: Sequence[Experiment]) -> dict[str, list[object]]:
-    """Settings that are not the same in all experiments, each with its value in every one."""
-    settings = [_settings(experiment) for experiment in experiments]
-    names = list(dict.fromkeys(name for each in settings for name in each))
-    table = {name: [each.get(name, "") for each in settings] for name in names}
-    return {
-        name.replace("_", " ").capitalize(): list(values)
-        for name, values in table.items()
-        if len(set(values)) > 1
-    }
-
-
-def _settings(experiment: Experiment) -> dict[str, str]:
-    """Every setting as a link writes it, those at their default included; but not the name."""
-    flat = experiment.training.model_dump(mode="json")
-    flat |= {f"augment {name}": value for name, value in flat.pop("augmentation").items()}
-    written = dict(parse_qsl(experiment.to_query()))
-    return {
-        "layers": written.get("layers", "none"),
-        "output_initializer": experiment.network.output_initializer,
-    } | {name: "" if value is None else str(value) for name, value in flat.items()}
+    apart = differences([run.experiment for _, run in runs])
+    return columns | {name: list(values) for name, values in apart.items()}
 
 
 def _charts(runs: Sequence[tuple[str, RunFile]]) -> None:

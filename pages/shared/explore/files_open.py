@@ -10,7 +10,7 @@ import streamlit as st
 
 from mnist_core import dataset, keras_file, runfile
 from mnist_core.runfile import RunFile, keep, with_author_in_note
-from mnist_core.store import StoreError
+from mnist_core.store import LONGEST_TAG, StoreError
 from mnist_core.untrusted import MEGABYTE, FileRefused
 from pages.shared.drawing.background import come_back_for
 from pages.shared.drawing.parts import plain
@@ -115,7 +115,7 @@ def _keep(items: list[Opened], everything: bool) -> None:
             "Tag for these runs (optional)",
             key="open_tag",
             placeholder="for example the class",
-            max_chars=runfile.MAX_TAG,
+            max_chars=LONGEST_TAG,
             width=280,
         )
         count = f"all {len(fresh)}" if everything and len(fresh) > 1 else str(len(fresh) or "")

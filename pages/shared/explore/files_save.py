@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
-from mnist_core.runfile import MAX_AUTHOR, SUFFIX, from_store, pack
+from mnist_core.events import Epoch
+from mnist_core.runfile import MAX_AUTHOR, SUFFIX, Moments, from_store, pack
 from mnist_core.script import keras_script
-from mnist_core.store import Run, SnapshotInfo
+from mnist_core.store import Run, SnapshotInfo, StepMetrics
 from pages.shared.explore.files_models import models
 from pages.shared.explore.files_parts import file_name, size_words
 from pages.shared.state import get_store, owner
@@ -53,7 +57,7 @@ def _run_file(run: Run, moments: list[SnapshotInfo]) -> None:
         max_chars=MAX_AUTHOR,
         help="Goes into the file, so that a teacher knows whose run it is.",
     )
-    every = "all"
+    every: Moments = "all"
     if len(moments) > 2:
         every = st.segmented_control(
             "Weights",
@@ -83,58 +87,64 @@ def _run_file(run: Run, moments: list[SnapshotInfo]) -> None:
 
 def _curves(run: Run) -> None:
     st.subheader("Curves and script")
-    store, name = get_store(), file_name(run)
-
-    def table() -> object:
-        from mnist_core.export.metrics import metrics_table
-
-        return metrics_table(store.steps(run.id), store.epochs(run.id))
-
-    def csv() -> bytes:
-        from mnist_core.export.metrics import as_csv
-
-        return as_csv(table())
-
-    def parquet() -> bytes:
-        from mnist_core.export.metrics import as_parquet
-
-        return as_parquet(table())
-
-    def logs() -> bytes:
-        from mnist_core.export.tensorboard import tensorboard_logs
-
-        began = (run.started or run.created).timestamp()
-        return tensorboard_logs(store.steps(run.id), store.epochs(run.id), name, began)
-
-    kinds = {
-        "save_csv": (
-            "CSV",
-            csv,
-            ".csv",
-            "A row a step: loss and accuracy; validation at epochs’ ends.",
-        ),
-        "save_parquet": ("Parquet", parquet, ".parquet", "The same table, types kept, for pandas."),
-        "save_tensorboard": (
-            "TensorBoard logs",
-            logs,
-            "-tensorboard.zip",
-            "Unpack it and run “tensorboard --logdir .” there. Takes some seconds.",
-        ),
-        "save_script": (
-            "Keras script",
-            lambda: keras_script(run.experiment),
-            ".py",
-            "Plain Keras that trains this network again, to the same curve.",
-        ),
-    }
     with st.container(horizontal=True, gap="small"):
-        for key, (label, make, suffix, tip) in kinds.items():
+        for key, (label, make, suffix, tip) in KINDS.items():
             st.download_button(
                 label,
-                make,
-                file_name=name + suffix,
+                partial(make, run),
+                file_name=file_name(run) + suffix,
                 key=key,
                 help=tip,
                 icon=":material/download:",
                 on_click="ignore",
             )
+
+
+def _csv(run: Run) -> bytes:
+    from mnist_core.export.metrics import as_csv, metrics_table
+
+    return as_csv(metrics_table(*_metrics(run)))
+
+
+def _parquet(run: Run) -> bytes:
+    from mnist_core.export.metrics import as_parquet, metrics_table
+
+    return as_parquet(metrics_table(*_metrics(run)))
+
+
+def _logs(run: Run) -> bytes:
+    from mnist_core.export.tensorboard import tensorboard_logs
+
+    began = (run.started or run.created).timestamp()
+    return tensorboard_logs(*_metrics(run), file_name(run), began)
+
+
+def _script(run: Run) -> str:
+    return keras_script(run.experiment)
+
+
+def _metrics(run: Run) -> tuple[StepMetrics, list[Epoch]]:
+    return get_store().steps(run.id), get_store().epochs(run.id)
+
+
+KINDS: dict[str, tuple[str, Callable[[Run], str | bytes], str, str]] = {
+    "save_csv": (
+        "CSV",
+        _csv,
+        ".csv",
+        "A row a step: loss and accuracy; validation where an epoch ends.",
+    ),
+    "save_parquet": ("Parquet", _parquet, ".parquet", "The same table with its types, for pandas."),
+    "save_tensorboard": (
+        "TensorBoard logs",
+        _logs,
+        "-tensorboard.zip",
+        "Unpack it and run “tensorboard --logdir .” there. Takes some seconds.",
+    ),
+    "save_script": (
+        "Keras script",
+        _script,
+        ".py",
+        "Plain Keras that trains this network again, to the same curve.",
+    ),
+}

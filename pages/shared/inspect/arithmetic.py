@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from mnist_core.figures.arithmetic import arithmetic_html
-from mnist_core.figures.pixels import Bars, Box, Images
+from mnist_core.figures.pixels import Bars, Box, Images, as_tile
 from mnist_core.inside.arithmetic import Arithmetic, explain, receptive_field
-from mnist_core.inside.probe import ProbeLayer
+from mnist_core.inside.probe import FloatArray, ProbeLayer
 from pages.shared.inspect.scene import Scene
 from pages.shared.pixel_view import pixel_view
 
@@ -40,9 +41,10 @@ def arithmetic(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
             st.latex(value.formula)
         if layer.activation:
             st.caption(f"{layer.activation} {ACTIVATIONS[layer.activation]}.")
-        st.html(arithmetic_html(sums))
-        if sums.layer.kind == "dense" and sums.inputs.size == 28 * 28:
-            _as_images(sums)
+        if table := arithmetic_html(sums):
+            st.html(table)
+        if sums.products is not None:
+            _every_product(sums)
 
 
 def _name(layer: ProbeLayer, unit: tuple[int, ...]) -> str:
@@ -70,13 +72,26 @@ def _where(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
     pixel_view([group], "inspect_field", f"Its receptive field: {note}")
 
 
-def _as_images(sums: Arithmetic) -> None:
-    """A neuron that sees the image: its inputs, weights and products as pictures."""
+def _every_product(sums: Arithmetic) -> None:
+    """All inputs, weights and products of the value as pictures, a channel a row."""
     assert sums.weights is not None and sums.products is not None
     groups: list[Images | Bars] = [
-        Images("in", "inputs", sums.inputs.reshape(1, 28, 28), "", "ink", 1.0, names=("input",),
+        Images("in", "inputs", _channels(sums.inputs), names=_names(sums, "input"), largest=6),
+        Images("w", "× weights", _channels(sums.weights), names=_names(sums, "weight"), largest=6),
+        Images("p", "= products", _channels(sums.products), names=_names(sums, "product"),
                largest=6),
-        Images("w", "× weights", sums.weights.reshape(1, 28, 28), names=("weight",), largest=6),
-        Images("p", "= products", sums.products.reshape(1, 28, 28), names=("product",), largest=6),
     ]  # fmt: skip
-    pixel_view(groups, "inspect_products", "Inputs times weights gives products")
+    pixel_view(groups, "inspect_products", "Every input times its weight gives a product")
+
+
+def _channels(values: FloatArray) -> FloatArray:
+    """[h, w, channels] as [channels, h, w]; what a dense neuron sees as one image."""
+    if values.ndim == 3:
+        return np.ascontiguousarray(values.transpose(2, 0, 1))
+    flat = values.ravel()
+    return (flat.reshape(28, 28) if flat.size == 28 * 28 else as_tile(flat))[None]
+
+
+def _names(sums: Arithmetic, noun: str) -> tuple[str, ...]:
+    channels = sums.inputs.shape[2] if sums.inputs.ndim == 3 else 1
+    return (noun,) if channels == 1 else tuple(f"channel {at}: {noun}" for at in range(channels))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -52,10 +54,10 @@ def backward(scene: Scene) -> None:
 def _norms(scene: Scene, found: Backward) -> None:
     layers = [layer for layer in scene.probe.layers if layer.weights and layer.kind != "batch_norm"]
     places = [scene.probe.index(layer.name) for layer in layers]
-    series = [NormSeries("this network now", tuple(found.norms[at] for at in places))]
+    series = [NormSeries("this network now", _relative(found.norms, places))]
     for name, (activation, initializer) in STARTS.items():
         norms = _start_norms(scene.network.model_dump_json(), activation, initializer, scene)
-        series.append(NormSeries(name, tuple(norms[at] for at in places), dashed=True))
+        series.append(NormSeries(name, _relative(norms, places), dashed=True))
     names = [layer.name for layer in layers]
     figure = gradient_norms(names, series)
     sizes = ", ".join(
@@ -63,10 +65,18 @@ def _norms(scene: Scene, found: Backward) -> None:
     )
     live_figure(figure, "gradient_norms", f"Size of the gradient at each layer: {sizes}")
     st.caption(
+        "Each gradient is divided by the one at the logits, which is nearly 0 where the answer is "
+        "right: what counts is how much of it is left further back. "
         "The loss is at the right; going back to the left, each layer multiplies the gradient by "
         "its weights and by the slope of its activation. A sigmoid’s slope is at most ¼, so that "
         "in a deep network little arrives: the gradient vanishes."
     )
+
+
+def _relative(norms: Sequence[float], places: Sequence[int]) -> tuple[float, ...]:
+    """The norms at some layers, as shares of that at the last of them, the logits."""
+    last = norms[places[-1]]
+    return tuple(norms[at] / last if last > 0 else float("nan") for at in places)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -107,7 +117,8 @@ def _path(scene: Scene, label: int) -> None:
     with path:
         st.markdown(
             "The gradient is a sum over all paths through the network; along one path it is the "
-            "product of the slopes on the way. This path carries the most."
+            "product of the slopes on the way. This path goes, at each layer, to the input that "
+            "contributes most."
         )
         for step in steps:
             st.latex(step.latex)

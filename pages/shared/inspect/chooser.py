@@ -13,20 +13,25 @@ from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.moments import (
     DEFAULT_MODEL,
     NetworkChoice,
+    Weights,
     moment_label,
     moments,
     network_choices,
+    older_choice,
     weights_at,
 )
 from pages.shared.pixel_view import pixel_view
 from pages.shared.state import get_store
 
 ANY = "any"
+# Weights beyond this size are looked at twice.
+SUSPICIOUS = 1000.0
 
 
 def choose_network() -> NetworkChoice:
     """The network; one that has been deleted meanwhile is replaced by the newest, with a word."""
-    choices, here = network_choices(), place()
+    here = place()
+    choices = network_choices() | older_choice(here.run)
     if here.run not in choices:
         if here.run is not None:
             st.warning("That run is not here any more; this is the newest one.")
@@ -167,7 +172,11 @@ def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
     """Callback: as `next_image`, among those that the network gets wrong."""
     from pages.shared.inspect.scene import test_probabilities
 
-    wrong = test_probabilities(key, step).argmax(1) != test_labels()
+    try:
+        wrong = test_probabilities(key, step).argmax(1) != test_labels()
+    except KeyError:
+        st.toast("That run is not here any more.", icon=":material/delete:")
+        return
     if (wrong & wanted).any():
         next_image(wrong & wanted)
     else:
@@ -186,9 +195,21 @@ def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:
         return None
     if here.source == DRAWING:
         image = np.asarray(st.session_state.drawing_image28, np.float32)
-        return Scene(choice, moment, weights, image, None, None)
-    image = test_images()[here.index]
-    return Scene(choice, moment, weights, image, int(test_labels()[here.index]), here.index)
+        scene = Scene(choice, moment, weights, image, None, None)
+    else:
+        image = test_images()[here.index]
+        scene = Scene(choice, moment, weights, image, int(test_labels()[here.index]), here.index)
+    # Weights that are still numbers, but so large that what comes out of them is none.
+    finite = np.isfinite(scene.probabilities).all()
+    if not finite or (_too_large(weights) and not np.isfinite(scene.test_probabilities).all()):
+        _say_diverged(choice)
+        return None
+    return scene
+
+
+def _too_large(weights: Weights) -> bool:
+    """True when a forward pass might overflow."""
+    return any(float(np.abs(array).max(initial=0)) > SUSPICIOUS for array in weights)
 
 
 def _say_diverged(choice: NetworkChoice) -> None:
@@ -198,9 +219,9 @@ def _say_diverged(choice: NetworkChoice) -> None:
     step = first_nan_step(metrics.loss, metrics.step)
     when = "" if step is None else f" at step {step:,}"
     st.error(
-        f"This run diverged{when}: its weights are no longer numbers, so there is nothing to see "
-        "at this moment. Move the slider to an earlier one, or train again with a smaller "
-        "learning rate.",
+        f"This run diverged{when}: its weights, or what they make of an image, are no longer "
+        "numbers, so there is nothing to see at this moment. Move the slider to an earlier one, "
+        "or train again with a smaller learning rate.",
         icon=":material/trending_up:",
     )
 

@@ -76,13 +76,14 @@ def _same_weight(one: Any, other: Any) -> bool:
 
 def _sliders() -> tuple[Edit, ...]:
     prune = st.slider("Prune: set the smallest weights to zero", 0, 99, 0, format="%d %%",
-                      key=_key("prune"))  # fmt: skip
+                      key=_key("prune"), persist_state="session")  # fmt: skip
     noise = st.slider(
         "Noise on all weights (1: as large as their own spread)", 0.0, 2.0, 0.0, 0.05,
-        key=_key("noise"),
+        key=_key("noise"), persist_state="session",
     )  # fmt: skip
     heat = st.select_slider(
         "Temperature of the softmax", [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0], 1.0, key=_key("heat"),
+        persist_state="session",
         help="The logits are divided by it: below 1 the network grows surer, above 1 less sure. "
         "The digit it reads stays the same.",
     )  # fmt: skip
@@ -159,10 +160,7 @@ def _kernel_table(kernel: Kernel, channel: int, unit: int) -> None:
         table,
         key=key,
         on_change=typed,
-        column_config={
-            name: st.column_config.NumberColumn(name, format="%.3f", min_value=-100, max_value=100)
-            for name in names
-        },
+        column_config={name: st.column_config.NumberColumn(name, format="%.3f") for name in names},
         width="content",
     )
 
@@ -174,7 +172,7 @@ def _number(weight: int, index: tuple[int, ...], value: float, label: str) -> No
         if st.session_state[key] is not None:
             _add(SetWeight(weight, index, float(st.session_state[key])))
 
-    st.number_input(label, -100.0, 100.0, value, 0.1, format="%.4f", key=key, on_change=typed)
+    st.number_input(label, value=value, step=0.1, format="%.4f", key=key, on_change=typed)
 
 
 def _consequences(scene: Scene, edits: tuple[Edit, ...]) -> None:

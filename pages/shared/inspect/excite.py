@@ -53,7 +53,7 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
     pixel_view([found, made], "inspect_excites", found.title, clicked, height=240)
 
 
-@st.cache_resource(max_entries=12, show_spinner="Showing it the 10,000 test images…")
+@st.cache_resource(max_entries=4, show_spinner="Showing it the 10,000 test images…")
 def _peaks(key: str, step: int, layer: str, _scene: Scene) -> FloatArray:
     return channel_peaks(_scene.network, _scene.weights, test_images(), layer)
 

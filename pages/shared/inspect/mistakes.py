@@ -117,13 +117,16 @@ def _embedding(scene: Scene) -> None:
             shares = [f"{share:.0%} of the variance" for share in principal.shares]
             _scatter(scene, principal.points, (shares[0], shares[1]))
         else:
-            st.fragment(_tsne, run_every=JOB_SECONDS)(scene)
+            job = _job(scene)
+            waiting = job.points is None and job.error is None
+            st.fragment(_tsne, run_every=JOB_SECONDS if waiting else None)(scene, job, waiting)
     except ValueError as error:
         st.info(str(error))
 
 
-def _tsne(scene: Scene) -> None:
-    job = _job(scene.choice.key, scene.moment.step, scene)
+def _tsne(scene: Scene, job: TsneJob, waiting: bool) -> None:
+    if waiting and (job.points is not None or job.error is not None):
+        st.rerun()  # without looking again and again
     if job.error is not None:
         st.info(job.error)
     elif job.points is None:
@@ -155,7 +158,7 @@ def _sheet() -> ImageSheet:
     return image_sheet(dataset.load().x_test[:EMBEDDED])
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _features(key: str, step: int, _scene: Scene) -> FloatArray:
     hidden = [
         layer for layer in _scene.probe.layers if layer.name not in ("logits", "probabilities")
@@ -171,6 +174,15 @@ def _principal(key: str, step: int, _scene: Scene) -> Principal:
     return pca(_features(key, step, _scene))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _job(key: str, step: int, _scene: Scene) -> TsneJob:
-    return TsneJob(_features(key, step, _scene))
+def _job(scene: Scene) -> TsneJob:
+    """The visitor's job for this network and moment; one for another is given up."""
+    what = (scene.choice.key, scene.moment.step)
+    before = st.session_state.get("tsne_job")
+    if before is not None and before[0] == what:
+        found: TsneJob = before[1]
+        return found
+    if before is not None:
+        before[1].cancel()
+    job = TsneJob(_features(*what, scene))
+    st.session_state.tsne_job = (what, job)
+    return job

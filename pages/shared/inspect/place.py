@@ -57,12 +57,12 @@ def load() -> list[str]:
     if view in VIEWS:
         here.view = view
     else:
-        wrong.append(f"There is no view “{view}”; the views are {', '.join(VIEWS)}.")
+        wrong.append(f"There is no such view; the views are {', '.join(VIEWS)}.")
     last = len(dataset.load().y_test) - 1
     for name, low, high in (("step", 0, 10**9), ("image", 0, last)):
         if name not in query:
             continue
-        if query[name].isdecimal() and low <= int(query[name]) <= high:
+        if query[name].isdecimal() and len(query[name]) < 12 and low <= int(query[name]) <= high:
             setattr(here, {"image": "index"}.get(name, name), int(query[name]))
         else:
             wrong.append(f"“{name}” in the address is a whole number from {low} to {high:,}.")

@@ -72,6 +72,7 @@ def _disturbed(scene: Scene) -> None:
             "robustness_curve",
             f"Accuracy on {IMAGES:,} test images at each strength; now {now:.1%}",
         )
+        st.caption(f"The accuracy is that on the first {IMAGES:,} test images.")
 
 
 @st.cache_resource(max_entries=64, show_spinner="Changing the test images…")

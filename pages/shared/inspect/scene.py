@@ -83,12 +83,13 @@ def test_probabilities(key: str, step: int) -> FloatArray:
     Raises KeyError when the moment is not kept.
     """
     from mnist_core.inside.probe import probe
-    from pages.shared.moments import network_choices
+    from pages.shared.moments import choice_of
 
     weights = weights_at(key, step)
-    if weights is None:
+    choice = choice_of(key)
+    if weights is None or choice is None:
         raise KeyError(key)
-    return probe(network_choices()[key].network).probabilities(weights, test_images())
+    return probe(choice.network).probabilities(weights, test_images())
 
 
 @st.cache_resource(show_spinner=False)

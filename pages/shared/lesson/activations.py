@@ -106,8 +106,8 @@ in **ReLU**, is enough for a stack to bend its line wherever it needs to.
 
 Its **derivative** $\\varphi'(z)$, the slope of the curve, says how much a small change of $z$
 gets through. Learning travels backwards through these slopes, one factor a layer. The
-**sigmoid**’s slope is at most {steepest:g}: {DEEP} layers of it leave at most
-${tex(steepest**DEEP, 3)}$ of a signal. That is the **vanishing gradient**.
+**sigmoid**’s slope is at most {steepest:g}: the slopes of {DEEP} layers
+multiply to at most ${tex(steepest**DEEP, 3)}$. That is the **vanishing gradient**.
 """,
         figure=figure,
         try_this="Choose **linear** and add layers: the line turns, but stays a line. Then choose "

@@ -11,11 +11,12 @@ from mnist_core import PRESETS
 from mnist_core.figures.lesson_tables import grid, sign, tables
 from mnist_core.figures.pixels import Bars, Box, Images, Pixel
 from mnist_core.recorded import Sample, samples
-from mnist_core.smallnet import convolve, pad, padding_sizes, pool
+from mnist_core.smallnet import convolve, pad, pool
 from pages.shared.lesson.parts import Chapter, Link, Option, Question, train_link
 from pages.shared.lesson.words import plain, tex
 from pages.shared.pixel_view import Click, pixel_view
 
+SHOWN_FIRST = 5  # the digit
 SIZE = 3
 OWN = "own"
 KERNELS: dict[str, tuple[str, list[list[float]]]] = {
@@ -62,13 +63,13 @@ $$
 
 The **stride** is how far it moves each time. **Padding** puts zeros around the image, so that the
 map stays as large as the image. **Pooling** keeps only the largest or mean value of each small
-window: fewer numbers, and a little shift of the digit changes nothing.
+window: fewer numbers, and a little shift of the digit changes less.
 
 Sharing saves weights. One {kernel}×{kernel} kernel has {kernel**2} weights and a bias,
 **{kernel**2 + 1}**, for a map of {side}×{side}. A dense layer with as many outputs needs
 **{same_size:,}**. So the preset cnn, with {filters} kernels in its first layer alone, has
-**{cnn.parameters:,}** parameters, the dense two-layer network **{dense.parameters:,}**, and the
-cnn makes fewer mistakes. In training, it finds its kernels by itself.
+**{cnn.parameters:,}** parameters, the dense two-layer network **{dense.parameters:,}**. In
+training, it finds its kernels by itself.
 """,
         figure=figure,
         try_this="Press a pixel of the feature map to see its sum. Then choose **Your own** and "
@@ -99,7 +100,7 @@ cnn makes fewer mistakes. In training, it finds its kernels by itself.
             Link(
                 "pages/inspect.py",
                 "See a trained network’s feature maps",
-                {"run": "default", "view": "maps", "image": str(samples()[-1].index)},
+                {"run": "default", "view": "maps", "image": str(_shown_first().index)},
             ),
         ),
     )
@@ -125,10 +126,14 @@ def figure() -> None:
     _sum(scene, row, column)
 
 
+def _shown_first() -> Sample:
+    return next(sample for sample in samples() if sample.label == SHOWN_FIRST)
+
+
 def _controls() -> tuple[Sample, str, int, str, str]:
     firsts = {sample.label: sample for sample in reversed(samples())}
     digit = st.segmented_control(
-        "Image", sorted(firsts), default=5, required=True, key="conv_digit"
+        "Image", sorted(firsts), default=SHOWN_FIRST, required=True, key="conv_digit"
     )
     name = st.pills(
         "Kernel",
@@ -168,6 +173,7 @@ def _own_kernel() -> np.ndarray:
                         1.0,
                         format="%g",
                         key=f"conv_own_{row}{column}",
+                        persist_state="session",
                         label_visibility="collapsed",
                         width=112,
                     )
@@ -184,7 +190,6 @@ def _place(scene: Scene) -> tuple[int, int]:
 
 
 def _pictures(scene: Scene, row: int, column: int, pooling: str) -> None:
-    before = padding_sizes(28, SIZE, scene.stride, scene.padding)[0]  # type: ignore[arg-type]
     top, left = row * scene.stride, column * scene.stride
     height, width = scene.feature_map.shape
 
@@ -192,14 +197,14 @@ def _pictures(scene: Scene, row: int, column: int, pooling: str) -> None:
         if click.group == "map":
             st.session_state.conv_place = (click.row, click.column)
         elif click.group == "image":  # the place whose kernel lies around the pressed pixel
-            places = ((click.row - 1) // scene.stride, (click.column - 1) // scene.stride)
+            places = [round((at - 1) / scene.stride) for at in (click.row, click.column)]
             st.session_state.conv_place = (
                 min(max(places[0], 0), height - 1),
                 min(max(places[1], 0), width - 1),
             )
 
     padded = scene.padded.shape[0]
-    around = f", with a border of zeros {padded}×{padded}" if before else ""
+    around = f", with a border of zeros {padded}×{padded}" if padded != 28 else ""
     groups: list[Images | Bars] = [
         Images(
             "image",

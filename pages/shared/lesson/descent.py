@@ -81,8 +81,8 @@ $$
 \\theta \\leftarrow \\theta - \\eta\\,\\nabla L(\\theta)
 $$
 
-The **learning rate** $\\eta$ is the length of the stride. Too small: slow. Too large: it leaps
-across the valley, and out of it.
+The **learning rate** $\\eta$ says how long the stride is: $\\eta$ times the slope.
+Too small: slow. Too large: it leaps across the valley, and out of it.
 
 The gradient of a few random examples, a **batch**, is rough but cheap; such descent is called
 **stochastic** (SGD). One round through all examples is an **epoch**. The two-layer network’s

@@ -13,6 +13,7 @@ from pages.shared.lesson.diagram import diagram
 from pages.shared.lesson.parts import Chapter, Link, Option, Question, train_link
 from pages.shared.lesson.words import factor, tex
 
+SHOWN_FIRST = 3
 FIRST = "o"  # at first the output for the digit itself is chosen
 
 
@@ -21,7 +22,7 @@ def chapter() -> Chapter:
     net = small_net()
     hidden, output = net.layers
     count = net.experiment.network.parameters
-    first = samples()[0]
+    first = next(sample for sample in samples() if sample.label == SHOWN_FIRST)
     return Chapter(
         text=f"""
 The **forward pass** is the way from an image to an answer. Each layer waits for the one before,
@@ -71,7 +72,7 @@ $$
             train_link("Train this small network", net.experiment),
             Link(
                 "pages/inspect.py",
-                "Follow this image through a deep network",
+                f"Follow a {SHOWN_FIRST} through a deep network",
                 {"run": "default", "view": "arithmetic", "image": str(first.index)},
             ),
             Link("pages/draw.py", "Let it read a digit of your own"),
@@ -112,7 +113,7 @@ def _choose_image() -> Sample:
     labels = sorted({sample.label for sample in every})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         digit = st.segmented_control(
-            "Show it a", labels, default=3, required=True, key="flow_digit", wrap=True
+            "Show it a", labels, default=SHOWN_FIRST, required=True, key="flow_digit", wrap=True
         )
         second = st.toggle("Another one", key="flow_other")
     return [sample for sample in every if sample.label == digit][int(second)]

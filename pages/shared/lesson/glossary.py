@@ -49,7 +49,7 @@ TERMS = (
     Term("chain rule", 6, "along a chain of functions, derivatives are multiplied."),
     Term("loss surface", 7, "the loss as a landscape over all values of the parameters."),
     Term("gradient descent", 7, "going downhill, against the gradient, step by step."),
-    Term("learning rate", 7, "how far a step goes along the gradient."),
+    Term("learning rate", 7, "the share of the gradient by which a step goes downhill."),
     Term("batch", 7, "the examples that one step’s gradient is averaged over."),
     Term("stochastic", 7, "by chance: each step sees a random batch."),
     Term("epoch", 7, "one round through all training examples."),

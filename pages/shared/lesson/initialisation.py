@@ -65,8 +65,8 @@ and it decides whether learning can begin at all.
 
 If all weights are equal, all neurons of a layer are equal, and they stay so: random weights
 **break the symmetry**. How large should they be? A sum of $n$ products has a variance of
-$n \\cdot \\mathrm{{Var}}(w)$ times that of the inputs. To keep a **signal** as strong after each
-layer as before, the weights must shrink as the number of inputs grows:
+$n \\cdot \\mathrm{{Var}}(w)$ times the mean square of the inputs. To keep a **signal** as strong
+after each layer as before, the weights must shrink as the number of inputs grows:
 
 $$
 \\begin{{aligned}}

@@ -118,7 +118,7 @@ def _controls() -> str:
         "neuron_x2": "Input $x_2$",
     }
     for key, label in names.items():
-        st.slider(label, -REACH, REACH, step=0.1, key=key)
+        st.slider(label, -REACH, REACH, step=0.1, key=key, persist_state="session")
 
     def no_input() -> None:
         st.session_state.neuron_x1 = st.session_state.neuron_x2 = 0.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def tex(value: float, digits: int = 2) -> str:
     """A number in a formula: fixed digits, powers of ten when very large or very small, no −0."""
@@ -23,5 +25,9 @@ def factor(value: float, digits: int = 2) -> str:
 
 
 def plain(value: float, digits: int = 2) -> str:
-    """A number in a sentence, with a true minus sign."""
-    return tex(value, digits).replace("-", "−") if math.isfinite(value) else "not a number"
+    """A number in a sentence: as `tex`, with a true minus sign and raised powers of ten."""
+    if not math.isfinite(value):
+        return "not a number"
+    number, _, power = tex(value, digits).partition(r" \cdot 10^{")
+    raised = f" × 10{power.rstrip('}').translate(RAISED)}" if power else ""
+    return number.replace("-", "−") + raised
