@@ -37,18 +37,24 @@ def models(run: Run, moments: list[SnapshotInfo]) -> None:
             format_func=labels.__getitem__,
             key=f"file_step_{run.id}",
         )
-    wanted: set[tuple[str, int]] = st.session_state.setdefault("wanted_conversions", set())
-    if (run.id, step) not in wanted:
+    print("SEE", run.id, step, st.session_state.get("wanted_conversions"), flush=True)
+    if (run.id, step) not in st.session_state.get("wanted_conversions", ()):
         st.button(
             "Prepare " + ", ".join(kind.title for kind in FORMATS.values()),
             key="prepare_models",
             icon=":material/deployed_code:",
-            on_click=wanted.add,
-            args=((run.id, step),),
+            on_click=_want,
+            args=(run.id, step),
         )
         return
     with st.container(key="model_files"):
         _show_models(run, step, _conversion(run.id, step))
+
+
+def _want(run_id: str, step: int) -> None:
+    """Callback: this moment is to be converted."""
+    wanted = st.session_state.get("wanted_conversions", ()); print("WANT", run_id, step, flush=True)
+    st.session_state.wanted_conversions = (*wanted, (run_id, step))
 
 
 def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> None:

@@ -19,6 +19,7 @@ from mnist_core.robustness import (
     disturb,
     fgsm,
     fgsm_probabilities,
+    fooling_grid,
     smallest_fooling_epsilon,
 )
 from pages.shared.inspect.scene import Scene, test_images, test_labels
@@ -27,7 +28,7 @@ from pages.shared.pixel_view import pixel_view
 
 # Test images behind each point of a curve.
 IMAGES = 500
-LARGEST_EPSILON, EPSILONS = 0.5, 51
+LARGEST_EPSILON = 0.5
 DIGITS = tuple("0123456789")
 
 
@@ -95,7 +96,11 @@ def _fooled(scene: Scene) -> None:
     label = scene.read if scene.label is None else scene.label
     gradient = gradients_of(scene.network, scene.weights, scene.image, label).input_gradient
     predict = _predict(scene)
-    fooling = smallest_fooling_epsilon(predict, scene.image, gradient, label, LARGEST_EPSILON)
+    steps = fooling_grid(LARGEST_EPSILON)
+    shares = fgsm_probabilities(predict, scene.image, gradient, steps)
+    fooling = smallest_fooling_epsilon(
+        predict, scene.image, gradient, label, LARGEST_EPSILON, shares
+    )
     if fooling is None:
         st.markdown(f"No change of up to {LARGEST_EPSILON:g} a pixel in this direction fools it.")
     elif fooling.epsilon == 0:
@@ -122,7 +127,5 @@ def _fooled(scene: Scene) -> None:
     ]  # fmt: skip
     with st.container(key="fgsm"):
         pixel_view(groups, "fgsm_images", f"Changed by {epsilon:g} it is read as {answer.argmax()}")
-    steps = np.linspace(0, LARGEST_EPSILON, EPSILONS)
-    shares = fgsm_probabilities(predict, scene.image, gradient, steps)
     live_figure(fgsm_chart(steps, shares, label, fooling, epsilon), "fgsm_chart",
                 "The probability of each digit as epsilon grows")  # fmt: skip
