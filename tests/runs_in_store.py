@@ -33,7 +33,7 @@ def ended_run(
         part = loss[first : first + 5]
         values = np.linspace(0, 1, len(part), dtype=np.float32)
         store.record(run, Steps(first + 1, part, values, 0.01, 1, 1.0, steps, 100.0))
-    state = pack_arrays([np.int64(steps), *some_weights(experiment, 9)])
+    state = pack_arrays([np.array(steps), *some_weights(experiment, 9)])
     for step in (0, steps // 2, steps):
         weights = some_weights(experiment, step)
         store.record(run, Snapshot(step, 2 * step / steps, weights, 0.5, state, 0.25))

@@ -37,7 +37,6 @@ def models(run: Run, moments: list[SnapshotInfo]) -> None:
             format_func=labels.__getitem__,
             key=f"file_step_{run.id}",
         )
-    print("SEE", run.id, step, st.session_state.get("wanted_conversions"), flush=True)
     if (run.id, step) not in st.session_state.get("wanted_conversions", ()):
         st.button(
             "Prepare " + ", ".join(kind.title for kind in FORMATS.values()),
@@ -53,7 +52,7 @@ def models(run: Run, moments: list[SnapshotInfo]) -> None:
 
 def _want(run_id: str, step: int) -> None:
     """Callback: this moment is to be converted."""
-    wanted = st.session_state.get("wanted_conversions", ()); print("WANT", run_id, step, flush=True)
+    wanted = st.session_state.get("wanted_conversions", ())
     st.session_state.wanted_conversions = (*wanted, (run_id, step))
 
 
