@@ -23,7 +23,13 @@ PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "streamlit", "dist
 def names() -> list[str]:
     """The benchmarks there are: the modules beside this one, private ones left out."""
     folder = str(Path(__file__).parent)
-    return sorted(m.name for m in iter_modules([folder]) if not m.name.startswith("_"))
+    modules = (module.name for module in iter_modules([folder]))
+    return sorted(name.replace("_", "-") for name in modules if not name.startswith("_"))
+
+
+def module_of(name: str) -> Any:
+    """The module of a benchmark: `draw-latency` is benchmarks/draw_latency.py."""
+    return import_module(f"benchmarks.{name.replace('-', '_')}")
 
 
 def machine() -> dict[str, Any]:
@@ -66,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="say which benchmarks there are")
     commands = parser.add_subparsers(dest="name", metavar="NAME")
     for name in names():
-        module = import_module(f"benchmarks.{name}")
+        module = module_of(name)
         command = commands.add_parser(name, help=module.SUMMARY, description=module.__doc__)
         command.formatter_class = argparse.RawDescriptionHelpFormatter
         command.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
@@ -80,12 +86,12 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.list or not args.name:
         for name in names():
-            print(f"{name:<12} {import_module(f'benchmarks.{name}').SUMMARY}")
+            print(f"{name:<12} {module_of(name).SUMMARY}")
         return 0
     facts = machine()
     print(" · ".join(f"{name} {value}" for name, value in facts.items() if value is not None))
     started = datetime.now(UTC)
-    result = import_module(f"benchmarks.{args.name}").run(args)
+    result = module_of(args.name).run(args)
     if args.json:
         report = {
             "benchmark": args.name,

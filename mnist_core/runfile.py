@@ -19,10 +19,10 @@ import json
 import math
 import secrets
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -122,11 +122,11 @@ class RunFacts(Value):
     @model_validator(mode="after")
     def _check(self) -> Self:
         last = max(self.total_steps, self.step)
-        ends = [first + count - 1 for first, count in self.segments]
+        ends = [first + size - 1 for first, size in self.segments]
         starts = [first for first, _ in self.segments]
         steps = [moment.step for moment in self.moments]
         facts = {
-            "steps": all(count for _, count in self.segments)
+            "steps": all(size for _, size in self.segments)
             and all(first >= 1 for first in starts)
             and all(end < start for end, start in zip(ends, starts[1:], strict=False))
             and all(end <= last for end in ends),
@@ -169,7 +169,7 @@ class RunFile:
     @property
     def steps(self) -> npt.NDArray[np.int64]:
         """The numbers of the steps, int64 [n]."""
-        parts = [np.arange(first, first + count) for first, count in self.facts.segments]
+        parts = [np.arange(first, first + size) for first, size in self.facts.segments]
         return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
@@ -287,9 +287,10 @@ def read(data: bytes) -> RunFile:
     except ExperimentError as error:
         raise FileRefused(f"This run file does not hold an experiment. {error}") from None
     _check_names(entries, facts)
-    count = sum(size for _, size in facts.segments)
+    length = sum(size for _, size in facts.segments)
     loss, accuracy = (
-        read_array(entries[name], ("<f4",), (count,), WHAT) for name in ("loss.npy", "accuracy.npy")
+        read_array(entries[name], ("<f4",), (length,), WHAT)
+        for name in ("loss.npy", "accuracy.npy")
     )
     if ((accuracy < 0) | (accuracy > 1)).any():
         raise FileRefused("This run file does not hold together: an accuracy is not in 0 to 1.")
@@ -361,10 +362,14 @@ def _read_state(parts: Sequence[bytes], experiment: Experiment) -> tuple[npt.NDA
 
 
 def keep(store: Store, run: RunFile, owner: str, tags: Sequence[str] = ()) -> str:
-    """Insert the run as one of `owner`'s, as a whole or not at all; returns its new id."""
+    """Insert the run as one of `owner`'s, as a whole or not at all; returns its new id.
+
+    It keeps its name; when another run of theirs has that name, a number is added.
+    """
     run_id = secrets.token_urlsafe(9)
+    names = {other.name for other in store.runs(owner)}
     rows = [
-        (tables.runs, [_run_row(run, run_id, owner, tags)]),
+        (tables.runs, [_run_row(run, run_id, owner, tags) | {"name": _free_name(run, names)}]),
         (tables.steps, _step_rows(run, run_id)),
         (tables.epochs, [{"run": run_id, **epoch.model_dump()} for epoch in run.facts.epochs]),
         (tables.snapshots, _snapshot_rows(run, run_id)),
@@ -384,7 +389,6 @@ def _run_row(run: RunFile, run_id: str, owner: str, tags: Sequence[str]) -> dict
     return same | {
         "id": run_id,
         "owner": owner,
-        "name": facts.name or "A run from a file",
         "experiment": run.experiment.to_json(),
         "tags": json.dumps([tag for tag in together if tag][:MOST_TAGS]),
         "created": datetime.now(UTC),
@@ -399,15 +403,24 @@ def _run_row(run: RunFile, run_id: str, owner: str, tags: Sequence[str]) -> dict
     }
 
 
+def _free_name(run: RunFile, taken: Collection[str]) -> str:
+    """Menus of runs tell them apart by name."""
+    name = run.facts.name or "A run from a file"
+    if name not in taken:
+        return name
+    endings = (f" ({number})" for number in count(2))
+    return next(free for end in endings if (free := name[: MAX_NAME - len(end)] + end) not in taken)
+
+
 def _last(values: Floats) -> float | None:
     return _finite(float(values[-1])) if len(values) else None
 
 
 def _step_rows(run: RunFile, run_id: str) -> list[dict[str, Any]]:
     rows, at = [], 0
-    for first, count in run.facts.segments:
-        for start in range(0, count, ROW_STEPS):
-            size = min(ROW_STEPS, count - start)
+    for first, length in run.facts.segments:
+        for start in range(0, length, ROW_STEPS):
+            size = min(ROW_STEPS, length - start)
             part = slice(at + start, at + start + size)
             rows.append(
                 {
@@ -418,7 +431,7 @@ def _step_rows(run: RunFile, run_id: str) -> list[dict[str, Any]]:
                     "accuracy": run.accuracy[part].astype("<f4").tobytes(),
                 }
             )
-        at += count
+        at += length
     return rows
 
 

@@ -119,7 +119,7 @@ def test_tensorboard_logs_hold_every_value(store: Store, tmp_path, monkeypatch) 
     data = tensorboard_logs(store.steps(run), store.epochs(run), "my-run", 1.7e9)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         archive.extractall(tmp_path)
-    found: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    found: dict[str, dict[int, float]] = {}
     for path in tmp_path.glob("my-run/*/events.out.tfevents.*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:

@@ -10,6 +10,7 @@ from mnist_core import PRESET_NOTES, PRESETS, Experiment
 from mnist_core.query import MAX_QUERY_LENGTH
 from mnist_core.sharing import GROUPS, class_query
 from pages.shared import draft
+from pages.shared.explore.files_parts import distinct
 from pages.shared.state import get_store, owner
 
 DRAFT = "draft"
@@ -28,11 +29,9 @@ def link_view() -> None:
     st.session_state.setdefault("link_experiment", next(iter(experiments)))
     if st.session_state.link_experiment not in experiments:
         st.session_state.link_experiment = next(iter(experiments))
+    labels = distinct({key: title for key, (title, _) in experiments.items()})
     chosen = st.selectbox(
-        "Experiment",
-        list(experiments),
-        format_func=lambda key: experiments[key][0],
-        key="link_experiment",
+        "Experiment", list(experiments), format_func=labels.__getitem__, key="link_experiment"
     )
     st.session_state.setdefault("link_free", FIRST_CHOICE)
     free = st.pills(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from mnist_core.store import Run
 
@@ -18,3 +19,13 @@ def size_words(count: int) -> str:
 def file_name(run: Run) -> str:
     """The run's name as the name of a file: letters, digits and dashes."""
     return re.sub(r"[^\w.-]+", "-", run.name).strip("-.")[:60] or "run"
+
+
+def distinct(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels, those that are given twice with a number: a menu tells its options by them."""
+    seen: dict[str, int] = {}
+    found = {}
+    for key, label in labels.items():
+        seen[label] = seen.get(label, 0) + 1
+        found[key] = label if seen[label] == 1 else f"{label} ({seen[label]})"
+    return found

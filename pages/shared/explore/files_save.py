@@ -12,7 +12,7 @@ from mnist_core.runfile import MAX_AUTHOR, SUFFIX, Moments, from_store, pack
 from mnist_core.script import keras_script
 from mnist_core.store import Run, SnapshotInfo, StepMetrics
 from pages.shared.explore.files_models import models
-from pages.shared.explore.files_parts import file_name, size_words
+from pages.shared.explore.files_parts import distinct, file_name, size_words
 from pages.shared.state import get_store, owner
 
 RECENT_RUNS = 200
@@ -33,9 +33,8 @@ def save_view() -> None:
         shown = st.session_state.get("shown_run")
         st.session_state.file_run = shown if shown in runs else next(iter(runs))
     with st.container(key="file_run_picker"):
-        chosen = st.selectbox(
-            "Run", list(runs), format_func=lambda key: runs[key].name, key="file_run"
-        )
+        labels = distinct({key: run.name for key, run in runs.items()})
+        chosen = st.selectbox("Run", list(runs), format_func=labels.__getitem__, key="file_run")
     run, moments = runs[chosen], get_store().snapshots(chosen)
     left, right = st.columns(2, gap="large")
     with left:
