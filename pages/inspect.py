@@ -73,6 +73,7 @@ def show_views() -> None:
         on_change=changed,
         label_visibility="collapsed",
         required=True,
+        wrap=True,
     )
 
 

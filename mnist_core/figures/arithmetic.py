@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -45,6 +47,13 @@ def arithmetic_html(found: Arithmetic) -> str:
     if found.products.ndim == 3:
         return _patches(found)
     return _list(found.inputs.ravel(), found.weights.ravel(), found.products.ravel())
+
+
+def all_written(shape: tuple[int, ...]) -> bool:
+    """True when the tables write out every product of an array of this shape."""
+    if len(shape) == 3:
+        return max(shape[:2]) <= LARGEST_PATCH and shape[2] <= CHANNELS
+    return math.prod(shape) <= INPUTS
 
 
 def _masked(values: Array, inside: Flags) -> Array:

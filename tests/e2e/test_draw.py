@@ -100,7 +100,7 @@ def test_undo_redo_eraser_and_a_page_change(board):
     part(board, "start_training").wait_for(timeout=30_000)
     board.get_by_role("link", name="Draw", exact=True).click()
     wait_for_digit(board, 1, 30)
-    assert inked(board) == pytest.approx(alone)
+    wait_until(lambda: inked(board) == pytest.approx(alone), 10, "The drawing did not come back")
 
     part(board, "canvas").get_by_role("button", name="Eraser").click()
     width = part(board, "canvas").get_by_role("slider")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mnist_core.figures.arithmetic import arithmetic_html
+from mnist_core.figures.arithmetic import all_written, arithmetic_html
 from mnist_core.figures.pixels import Bars, Box, Images, as_tile
 from mnist_core.inside.arithmetic import Arithmetic, explain, receptive_field
 from mnist_core.inside.probe import FloatArray, ProbeLayer
@@ -43,7 +43,7 @@ def arithmetic(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
             st.caption(f"{layer.activation} {ACTIVATIONS[layer.activation]}.")
         if table := arithmetic_html(sums):
             st.html(table)
-        if sums.products is not None:
+        if sums.products is not None and not all_written(sums.products.shape):
             _every_product(sums)
 
 
@@ -76,10 +76,10 @@ def _every_product(sums: Arithmetic) -> None:
     """All inputs, weights and products of the value as pictures, a channel a row."""
     assert sums.weights is not None and sums.products is not None
     groups: list[Images | Bars] = [
-        Images("in", "inputs", _channels(sums.inputs), names=_names(sums, "input"), largest=6),
-        Images("w", "× weights", _channels(sums.weights), names=_names(sums, "weight"), largest=6),
+        Images("in", "inputs", _channels(sums.inputs), names=_names(sums, "input"), largest=10),
+        Images("w", "× weights", _channels(sums.weights), names=_names(sums, "weight"), largest=10),
         Images("p", "= products", _channels(sums.products), names=_names(sums, "product"),
-               largest=6),
+               largest=10),
     ]  # fmt: skip
     pixel_view(groups, "inspect_products", "Every input times its weight gives a product")
 
