@@ -1,8 +1,8 @@
 // Paper to draw on: mouse, pen and finger; eraser, undo and redo; sends the strokes when one ends.
 //
 // Coordinates are shares of 280, whatever the size on screen. The drawing belongs to the browser
-// while the page is open: the server sends it back only to a new element (the page was entered
-// again) or under a new number (it was cleared).
+// while the app is open in this window: the server's own counts only under a new number (it was
+// cleared) or in a new window.
 
 const SIDE = 280;
 const INK = "#111111";
@@ -10,6 +10,8 @@ const PAPER = "#ffffff";
 const boards = new WeakMap();
 // The pen, kept while the app is open in this window.
 const pen = { width: 20, erase: false };
+// The drawing as it was last sent. A page left at once may leave the server without the last stroke.
+let sent;
 
 const middle = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
 
@@ -68,6 +70,7 @@ function add(board, event) {
 }
 
 function send(board) {
+  sent = { number: board.number, strokes: board.strokes, undone: board.undone };
   board.send({ number: board.number, strokes: board.strokes });
   refresh(board);
 }
@@ -171,11 +174,13 @@ export default function ({ data, parentElement, setStateValue }) {
     boards.set(root, board);
     connect(board);
   }
-  if (board.number !== data.number) {
-    Object.assign(board, { number: data.number, strokes: data.strokes, undone: [] });
-    board.current = undefined;
-  }
   board.send = (drawing) => setStateValue("drawing", drawing);
+  if (board.number !== data.number) {
+    const ours = sent?.number === data.number;
+    Object.assign(board, ours ? sent : { ...data, undone: [] });
+    board.current = undefined;
+    if (ours && JSON.stringify(sent.strokes) !== JSON.stringify(data.strokes)) send(board);
+  }
   fit(board);
   paintAll(board);
   refresh(board);
