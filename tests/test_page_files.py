@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,6 +18,7 @@ from mnist_core.store import Store
 from pages.shared import state
 from pages.shared.explore import files_models
 from pages.shared.explore.files_link import train_address
+from pages.shared.explore.files_parts import distinct
 from tests.runs_in_store import SMALL, ended_run
 from tests.test_import_keras import zipped
 
@@ -140,10 +141,9 @@ def test_refused_files_are_named_with_the_reason_and_the_others_are_taken(store)
         ("strange.keras", zipped({"config.json": b"{}"})),
         ("good.mnistlab", good),
     )
-    for _ in range(20):
-        if len(app.error) == 3:
-            break
-        app.run()
+    work = [item.work for item in app.session_state["opened_files"].values() if item.work]
+    wait(work, timeout=60)
+    app.run()
     said = [error.value for error in app.error]
     assert len(said) == 3 and all("was not taken" in sentence for sentence in said)
     assert "\\<b\\>" in said[1]
@@ -159,6 +159,11 @@ def test_the_class_link_hides_all_but_what_is_chosen(store) -> None:
     assert Experiment.from_query(query) == PRESETS["two-layer"]
     assert set(GROUPS) - set(hidden) == {"learning_rate", "epochs"}
     assert train_address("http://host:1/lab/explore") == "http://host:1/lab/train"
+
+
+def test_menus_tell_runs_of_one_name_apart() -> None:
+    labels = {"a": "net", "b": "net (2)", "c": "net", "d": "net"}
+    assert list(distinct(labels).values()) == ["net", "net (2)", "net (3)", "net (4)"]
 
 
 def train(**query: str) -> AppTest:

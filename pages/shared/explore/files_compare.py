@@ -25,7 +25,7 @@ def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
         key="opened_table",
         on_select="rerun",
         selection_mode="multi-row",
-        height=min(ROWS_HIGH, 38 + 35 * len(runs)),
+        height=min(ROWS_HIGH, 44 + 38 * len(runs)),
         column_config={
             "Test accuracy": st.column_config.NumberColumn(format="percent"),
             "Validation accuracy": st.column_config.NumberColumn(format="percent"),

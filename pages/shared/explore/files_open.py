@@ -118,12 +118,8 @@ def _keep(items: list[Opened], everything: bool) -> None:
             max_chars=LONGEST_TAG,
             width=280,
         )
-        count = f"all {len(fresh)}" if everything and len(fresh) > 1 else str(len(fresh) or "")
-        what = "run" if len(fresh) == 1 else "runs"
         st.button(
-            f"Add {count} to my runs"
-            if everything and len(fresh) > 1
-            else f"Add {count} {what} to my runs",
+            _keep_label(len(fresh), everything),
             key="keep_files",
             type="primary",
             icon=":material/add:",
@@ -134,6 +130,12 @@ def _keep(items: list[Opened], everything: bool) -> None:
     if problem := st.session_state.pop("keep_problem", None):
         st.error(problem, icon=":material/error:")
     _links([item for item in items if item.kept_as is not None])
+
+
+def _keep_label(count: int, everything: bool) -> str:
+    if count > 1:
+        return f"Add all {count} to my runs" if everything else f"Add {count} runs to my runs"
+    return "Add it to my runs" if count else "Added"
 
 
 def _keep_now(items: list[Opened], tag: str) -> None:

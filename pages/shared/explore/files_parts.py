@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import count
 
 from mnist_core.store import Run
 
 
-def size_words(count: int) -> str:
+def size_words(size: int) -> str:
     """A number of bytes for people: "172 kB"."""
-    for unit, size in (("MB", 1_000_000), ("kB", 1_000)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} bytes"
+    for unit, bytes_each in (("MB", 1_000_000), ("kB", 1_000)):
+        if size >= bytes_each:
+            return f"{size / bytes_each:.3g} {unit}"
+    return f"{size} bytes"
 
 
 def file_name(run: Run) -> str:
@@ -23,9 +24,13 @@ def file_name(run: Run) -> str:
 
 def distinct(labels: Mapping[str, str]) -> dict[str, str]:
     """The labels, those that are given twice with a number: a menu tells its options by them."""
-    seen: dict[str, int] = {}
-    found = {}
+    found: dict[str, str] = {}
+    taken = set(labels.values())
     for key, label in labels.items():
-        seen[label] = seen.get(label, 0) + 1
-        found[key] = label if seen[label] == 1 else f"{label} ({seen[label]})"
+        if label in found.values():
+            label = next(
+                free for number in count(2) if (free := f"{label} ({number})") not in taken
+            )
+            taken.add(label)
+        found[key] = label
     return found
