@@ -16,14 +16,26 @@ from mnist_core.build import build_model, build_optimizer
 from mnist_core.dataset import ByteArray, Dataset, load, split
 
 
-def fit_once(experiment: Experiment, dataset: Dataset) -> dict[str, float]:
+def fit_once(
+    experiment: Experiment, dataset: Dataset, until: float | None = None
+) -> dict[str, float]:
     """Build, compile and `model.fit` as a Keras tutorial would, then test.
 
     `seconds` is the training alone, from the first epoch's beginning to its validation, summed
     over epochs, `later` that of all but the first; `wall` is everything from building the model
-    to the test figures.
+    to the test figures. With `until` each epoch is followed by a test, and the first that
+    reaches this accuracy ends the training.
     """
     import keras
+
+    class Target(keras.callbacks.Callback):
+        accuracy = 0.0
+        epochs = 0
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.epochs = epoch + 1
+            _, self.accuracy = self.model.evaluate(x_test, dataset.y_test, verbose=0)
+            self.model.stop_training = until is not None and self.accuracy >= until
 
     class Clock(keras.callbacks.Callback):
         seconds = first = 0.0
@@ -47,7 +59,7 @@ def fit_once(experiment: Experiment, dataset: Dataset) -> dict[str, float]:
     training = experiment.training
     parts = split(dataset, training)
     x_train, x_val, x_test = map(as_input, (parts.x_train, parts.x_val, dataset.x_test))
-    clock = Clock()
+    clock, target = Clock(), Target()
     began = time.perf_counter()
     model = build_model(experiment.network, training.seed)
     model.compile(
@@ -61,10 +73,13 @@ def fit_once(experiment: Experiment, dataset: Dataset) -> dict[str, float]:
         batch_size=training.batch_size,
         epochs=training.epochs,
         validation_data=(x_val, parts.y_val) if len(x_val) else None,
-        callbacks=[clock],
+        callbacks=[clock, target] if until else [clock],
         verbose=0,
     )
-    _, accuracy = model.evaluate(x_test, dataset.y_test, verbose=0)
+    if until:
+        accuracy = target.accuracy
+    else:
+        _, accuracy = model.evaluate(x_test, dataset.y_test, verbose=0)
     wall = time.perf_counter() - began
     keras.backend.clear_session()
     later = clock.seconds - clock.first
@@ -73,6 +88,7 @@ def fit_once(experiment: Experiment, dataset: Dataset) -> dict[str, float]:
         "later": later,
         "wall": wall,
         "test_accuracy": float(accuracy),
+        "epochs": target.epochs or training.epochs,
     }
 
 
@@ -88,7 +104,9 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     dataset = load()
     for line in sys.stdin:
-        result = fit_once(Experiment.from_json(line), dataset)
+        question = json.loads(line)
+        experiment = Experiment.parse(question["experiment"])
+        result = fit_once(experiment, dataset, question["until"])
         print(json.dumps(result), file=answers, flush=True)
 
 

@@ -17,25 +17,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+from benchmarks._sides import Result, here_side, plain_side
 from mnist_core import PRESETS, Experiment
-from mnist_core.engine import Engine
 from mnist_core.precision import choose_precision
-from mnist_core.store import Store
 
 SUMMARY = "one epoch here against plain model.fit of the same model"
-ENDED = ("finished", "stopped", "failed")
-Result = dict[str, float]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +52,7 @@ def compare(preset: str, repeats: int, epochs: int) -> dict[str, Any]:
     _say_what_differs(experiment, precision)
     here: list[Result] = []
     plain: list[Result] = []
-    with _ours() as train_here, _theirs() as fit_plain:
+    with here_side() as train_here, plain_side() as fit_plain:
         train_here(experiment), fit_plain(experiment)
         for turn in range(repeats):
             here.append(train_here(experiment))
@@ -106,64 +95,3 @@ def _say_what_differs(experiment: Experiment, precision: str) -> None:
 
 def _median(results: list[Result], key: str) -> float:
     return statistics.median(result[key] for result in results)
-
-
-@contextmanager
-def _ours() -> Iterator[Any]:
-    """A function that trains an experiment through engine and store, in a home of its own."""
-    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
-        store = Store(home=Path(folder))
-        engine = Engine(store)
-        engine.warm()
-        try:
-            yield lambda experiment: _train_here(store, engine, experiment)
-        finally:
-            engine.close()
-
-
-def _train_here(store: Store, engine: Engine, experiment: Experiment) -> Result:
-    began = time.perf_counter()
-    run_id = engine.start(experiment)
-    while (record := store.run(run_id)) is None or record.status not in ENDED:
-        time.sleep(0.05)
-    wall = time.perf_counter() - began
-    if record.status != "finished" or record.test_accuracy is None:
-        raise RuntimeError(f"The run {record.status}: {record.message}")
-    return {
-        "seconds": sum(epoch.seconds for epoch in store.epochs(run_id)),
-        "later": sum(epoch.seconds for epoch in store.epochs(run_id)[1:]),
-        "wall": wall,
-        "test_accuracy": record.test_accuracy,
-    }
-
-
-@contextmanager
-def _theirs() -> Iterator[Any]:
-    """A function that trains an experiment with `model.fit` in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks._plain"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
-        cwd=Path(__file__).resolve().parent.parent,
-    )
-    assert process.stdin
-    assert process.stdout
-    questions, answers = process.stdin, process.stdout
-
-    def fit(experiment: Experiment) -> Result:
-        questions.write(json.dumps(json.loads(experiment.to_json())) + "\n")
-        questions.flush()
-        answer = answers.readline()
-        if not answer:
-            raise RuntimeError("The process that runs model.fit has ended.")
-        result: Result = json.loads(answer)
-        return result
-
-    try:
-        yield fit
-    finally:
-        questions.close()
-        process.wait(timeout=60)

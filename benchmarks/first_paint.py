@@ -1,0 +1,113 @@
+"""How soon does a page stand on the screen, and what does each module cost to import?
+
+For each page a server is started afresh (nothing of the app is loaded before the first visitor)
+and a headless Chromium on the same machine opens the page. `answers` is from starting the server
+until it answers, `cold` from opening the page until its content stands there, `warm` the same for
+the second visitor. The import times are those of a fresh interpreter each, medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any
+
+import mnist_core
+
+SUMMARY = "from starting the server to each page on the screen; import time of each module"
+# What shows that a page has come: its public container.
+CONTENT = {
+    "/": ".st-key-begin",
+    "/train": ".st-key-start_training",
+    "/inspect": ".st-key-run_picker",
+    "/draw": ".st-key-canvas canvas",
+    "/explore": "[data-testid=stTabs]",
+}
+IMPORT = "import time; t = time.perf_counter(); import {name}; print(time.perf_counter() - t)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this benchmark."""
+    parser.add_argument("--repeats", type=int, default=5, help="servers a page (%(default)s)")
+    parser.add_argument("--page", choices=list(CONTENT), action="append", help="default: all")
+    parser.add_argument("--no-imports", action="store_true", help="leave the import times out")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Measure, print a table and return the same figures in seconds."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.e2e.browser import find_browser
+
+    browser_file = find_browser()
+    if browser_file is None:
+        raise SystemExit("This measurement needs a browser: run “make browser”.")
+    pages: dict[str, Any] = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(browser_file), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for path in args.page or CONTENT:
+            found = [_cold_and_warm(browser, path) for _ in range(args.repeats)]
+            names = ("answers", "cold", "warm")
+            pages[path] = {
+                name: statistics.median(times)
+                for name, times in zip(names, zip(*found, strict=True), strict=True)
+            }
+            words = "   ".join(f"{name} {value:5.2f} s" for name, value in pages[path].items())
+            print(f"  {path:<9} {words}", flush=True)
+        browser.close()
+    return {"pages": pages, "imports": {} if args.no_imports else _import_times()}
+
+
+def _cold_and_warm(browser: Any, path: str) -> tuple[float, float, float]:
+    from tests.e2e.server import Server
+
+    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
+        home = Path(folder) / "home"
+        home.mkdir()
+        server = Server(home, Path(folder) / "server.log")
+        began = time.perf_counter()
+        try:
+            server.start()
+            answers = time.perf_counter() - began
+            return answers, _open(browser, server.url + path), _open(browser, server.url + path)
+        finally:
+            server.stop()
+
+
+def _open(browser: Any, address: str) -> float:
+    """Seconds until the page's content is visible, in a browser context without a cache."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    try:
+        page = context.new_page()
+        began = time.perf_counter()
+        page.goto(address, wait_until="commit")
+        path = "/" + address.rpartition("/")[2]
+        page.locator(CONTENT[path]).first.wait_for(state="visible", timeout=120_000)
+        return time.perf_counter() - began
+    finally:
+        context.close()
+
+
+def _import_times(repeats: int = 3) -> dict[str, float]:
+    """Seconds that importing each module of `mnist_core` takes, with all that it brings."""
+    modules = walk_packages(mnist_core.__path__, "mnist_core.")
+    names = ["mnist_core", *(module.name for module in modules if "__main__" not in module.name)]
+    times = {}
+    for name in names:
+        command = [sys.executable, "-c", IMPORT.format(name=name)]
+        found = [
+            float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            for _ in range(repeats)
+        ]
+        times[name] = statistics.median(found)
+    for name, seconds in sorted(times.items(), key=lambda item: -item[1]):
+        print(f"  import {name:<36} {seconds:5.2f} s")
+    return times
