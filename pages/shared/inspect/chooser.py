@@ -11,7 +11,6 @@ from mnist_core.store import SnapshotInfo
 from pages.shared.inspect.place import DRAWING, TEST, place
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.moments import (
-    DEFAULT_MODEL,
     NetworkChoice,
     Weights,
     moment_label,
@@ -35,8 +34,7 @@ def choose_network() -> NetworkChoice:
     if here.run not in choices:
         if here.run is not None:
             st.warning("That run is not here any more; this is the newest one.")
-        with_weights = (key for key in choices if moments(key))
-        here.run, here.step = next(with_weights, DEFAULT_MODEL), None
+        here.run, here.step = next(filter(_worth_a_look, choices.values())).key, None
     names = list(choices)
 
     def changed() -> None:
@@ -55,6 +53,11 @@ def choose_network() -> NetworkChoice:
             on_change=changed,
         )
     return choices[here.run]
+
+
+def _worth_a_look(choice: NetworkChoice) -> bool:
+    """True for a network with weights, and for one that trains now: they will come."""
+    return bool(moments(choice.key)) or (choice.run is not None and choice.run.active)
 
 
 def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
