@@ -13,13 +13,10 @@ import logging
 import os
 import queue
 import secrets
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import dask
@@ -27,12 +24,13 @@ from distributed import Client, LocalCluster
 
 from mnist_core import servers, worker
 from mnist_core.events import from_message, pack_arrays
+from mnist_core.local_worker import REPOSITORY as REPOSITORY
+from mnist_core.local_worker import LocalWorker
 from mnist_core.spec import Experiment
 from mnist_core.store import Run, Store
 
 log = logging.getLogger(__name__)
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 MONITOR_SECONDS = 0.5
 # A worker is gone when it is missing this many times in a row.
 LOOKS = 3
@@ -100,7 +98,7 @@ class Engine:
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._client: Client | None = None
         self._cluster: LocalCluster | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._local: LocalWorker | None = None
         self._heard = False
         self._deaths = 0
         # Commands on their way, by the worker they go to.
@@ -249,7 +247,7 @@ class Engine:
 
     def worker_pid(self) -> int | None:
         """The process id of the engine's own worker, if it has one."""
-        return self._process.pid if self._process is not None else None
+        return self._local.pid if self._local is not None else None
 
     def close(self) -> None:
         """End the worker and all threads. Runs that go on are marked as interrupted."""
@@ -262,11 +260,8 @@ class Engine:
         if self._client is not None:
             self._client.close(timeout=2)
         with self._lock:  # the monitor may be about to start it again
-            if self._process is not None:
-                self._process.kill()
-                self._process.wait()
-                if self._process.stdin is not None:
-                    self._process.stdin.close()
+            if self._local is not None:
+                self._local.close()
         if self._cluster is not None:
             self._cluster.close(timeout=2)
         servers.unregister(self.store, self._id)
@@ -292,7 +287,9 @@ class Engine:
                         dashboard_address="127.0.0.1:0",
                         silence_logs=logging.ERROR,
                     )
-                    self._start_worker()
+                    warm = self._trainer == worker.TRAIN
+                    self._local = LocalWorker(self._cluster.scheduler_address, warm)
+                    self._heard = False
                 address = self.scheduler or self._cluster
                 client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
             client.subscribe_topic(self._topic, self._on_event)
@@ -314,34 +311,6 @@ class Engine:
             f"The scheduler at {self.scheduler} cannot be reached. Start it, or unset "
             "MNIST_LAB_SCHEDULER to train on this computer."
         )
-
-    def _start_worker(self) -> None:
-        """Start the local worker process.
-
-        Not through Dask's Nanny: that uses multiprocessing, which would run Streamlit's main
-        script again in the new process.
-        """
-        assert self._cluster is not None
-        environment = os.environ | {
-            worker.EXIT_WITH_PARENT: "1",
-            worker.WARM: "1" if self._trainer == worker.TRAIN else "0",
-            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
-        }
-        command = [sys.executable, "-m", "distributed.cli.dask_worker"]
-        command += [self._cluster.scheduler_address, "--no-nanny", "--nthreads", "1"]
-        command += ["--memory-limit", "0", "--no-dashboard", "--preload", "mnist_core.worker"]
-        self._process = subprocess.Popen(  # noqa: S603 - every part is our own
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
-            cwd=REPOSITORY,
-            env=environment,
-            # Ctrl+C in the server's terminal is for the server; we end with it.
-            start_new_session=True,
-        )
-        self._heard = False
 
     # Handing out
 
@@ -453,17 +422,15 @@ class Engine:
     def _watch_process(self) -> None:
         """Start the local worker again when it has died."""
         with self._lock:
-            process = self._process
-            if self._closed.is_set() or process is None or process.poll() is None:
+            if self._closed.is_set() or self._local is None:
                 return
-            log.warning("the training process ended with %s", process.returncode)
+            code = self._local.revive()
+            if code is None:
+                return
             self._deaths = 0 if self._heard else self._deaths + 1
-            if process.stdin is not None:
-                process.stdin.close()
-            self._start_worker()
+            self._heard = False
         if self._deaths >= MAX_DEATHS:
             self._deaths = 0
-            code = process.returncode
             self.error = f"The training process ends as soon as it starts (exit code {code})."
             for task in self._not_started():
                 self._fail(task, self.error)
@@ -566,10 +533,6 @@ def _forget_events(client: Client, topic: str) -> None:
 
     with contextlib.suppress(Exception):  # costs the scheduler memory, nothing else
         client.run_on_scheduler(bound)
-
-
-def _python_path() -> list[str]:
-    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
 
 
 _KILLED = "The training process ended at step {:,}: it was killed or ran out of memory."

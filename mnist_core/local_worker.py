@@ -1,0 +1,78 @@
+"""The process that trains when no cluster is named: started, started again when it dies, ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from mnist_core import worker
+
+log = logging.getLogger(__name__)
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class LocalWorker:
+    """One Dask worker in a process of its own, which ends with the process that made it."""
+
+    def __init__(self, scheduler: str, warm: bool) -> None:
+        """Start it for the scheduler at this address; `warm`: it loads TensorFlow ahead of runs.
+
+        Not through Dask's Nanny: that uses multiprocessing, which would run Streamlit's main
+        script again in the new process.
+        """
+        self._scheduler, self._warm = scheduler, warm
+        self._process = self._start()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def revive(self) -> int | None:
+        """Start it again when it has died; returns the dead one's exit code, else None."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        log.warning("the training process ended with %s", code)
+        self._let_go()
+        self._process = self._start()
+        return code
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        environment = os.environ | {
+            worker.EXIT_WITH_PARENT: "1",
+            worker.WARM: "1" if self._warm else "0",
+            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
+        }
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", self._scheduler]
+        command += ["--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard"]
+        command += ["--preload", "mnist_core.worker"]
+        return subprocess.Popen(  # noqa: S603 - every part is our own
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+            cwd=REPOSITORY,
+            env=environment,
+            # Ctrl+C in the server's terminal is for the server; we end with it.
+            start_new_session=True,
+        )
+
+
+def _python_path() -> list[str]:
+    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
