@@ -66,7 +66,7 @@ def _train_once(
         elif isinstance(event, Finished) and not validate:
             accuracy = event.test_accuracy
         elif isinstance(event, Failed):
-            raise RuntimeError(event.message)
+            raise RuntimeError(event.reason)
     assert accuracy is not None, "Every run ends with its accuracy"
     minutes = (time.perf_counter() - began) / 60
     print(f"  seed {seed}: {accuracy:.3%}, {minutes:.1f} min", flush=True)

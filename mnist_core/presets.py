@@ -63,14 +63,14 @@ _CNN = NetworkSpec(
         Dropout(rate=0.5),
     )
 )
+# No padding in the first two layers: a digit's margin is empty. No batch normalisation: it would
+# take as long as the convolutions, and one epoch goes as far without it.
 _FAST = NetworkSpec(
     layers=(
-        *_conv_block(16),
+        Conv(filters=16, kernel_size=5, stride=2, initializer="he_normal"),
+        Conv(filters=32, initializer="he_normal"),
         MaxPool(),
-        *_conv_block(32),
-        MaxPool(),
-        *_conv_block(64),
-        MaxPool(),
+        Conv(filters=64, padding="same", initializer="he_normal"),
         Flatten(),
     )
 )
@@ -95,11 +95,12 @@ PRESETS: dict[str, Experiment] = {
         network=_FAST,
         training=TrainingSpec(
             optimizer="adamw",
-            learning_rate=0.02,
+            learning_rate=0.01,
             weight_decay=0.01,
             schedule="one_cycle",
             batch_size=64,
             epochs=1,
+            label_smoothing=0.1,
             validation_share=0.05,
         ),
     ),

@@ -47,13 +47,14 @@ class TrainingProgram:
         # The ten logits as well as the probabilities: the loss is exact only from the former.
         self._logits = keras.Model(model.input, model.get_layer("logits").output)
         self._relu = [layer.output for layer in model.layers if _has_relu(layer)]
-        self._activations = keras.Model(model.input, self._relu or model.output)
+        self._looked_at = keras.Model(model.input, [self._logits.output, *self._relu])
         self._train = tf.function(self._train_steps, input_signature=_TRAIN_SIGNATURE)
         # XLA joins a step's many small operations, but is compiled for one shape of batches.
         rows = min(MOST_XLA_STEPS, MOST_XLA_IMAGES // training.batch_size)
         self._xla_shape = (rows, training.batch_size) if xla_pays(experiment) and rows else None
         self._train_xla = tf.function(self._train_steps, jit_compile=True)
         self._evaluate = tf.function(self._evaluate_batch, input_signature=_EVALUATE_SIGNATURE)
+        self._look = tf.function(self._look_at_batch, input_signature=_EVALUATE_SIGNATURE)
 
     def begin(self, model: keras.Model, images: ByteArray, labels: ByteArray, seed: int) -> None:
         """Start a run from the state of `model`, of the same experiment.
@@ -100,24 +101,23 @@ class TrainingProgram:
             losses, hits = losses + float(loss), hits + int(correct)
         return losses / len(images), hits / len(images)
 
-    def dead_units(self, images: ByteArray) -> float | None:
-        """Share of ReLU units that are 0 for all `images` uint8 [n, 28, 28]; None without any.
+    def quick_look(self, images: ByteArray, labels: ByteArray) -> tuple[float, float | None]:
+        """Accuracy on `images` uint8 [n, 28, 28], and the share of ReLU units 0 for all of them.
 
-        A convolution's unit is a whole feature map.
+        A convolution's unit is a whole feature map; None for a network without ReLU units.
         """
-        if not self._relu or not len(images):
-            return None
-        strongest = self._strongest_activations(images)
-        dead = sum(int(tf.math.count_nonzero(unit <= 0)) for unit in strongest)
-        return dead / sum(int(tf.size(unit)) for unit in strongest)
+        correct, dead = self._look(images, labels.astype(np.int32))
+        units = sum(output.shape[-1] for output in self._relu)
+        return int(correct) / len(images), int(dead) / units if units else None
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 28, 28], tf.uint8)])
-    def _strongest_activations(self, images: Any) -> list[Any]:
-        outputs = self._activations(_as_input(images), training=False)
-        outputs = outputs if isinstance(outputs, list) else [outputs]
-        return [
-            tf.reduce_max(output, axis=list(range(output.shape.rank - 1))) for output in outputs
+    def _look_at_batch(self, images: Any, labels: Any) -> Any:
+        logits, *outputs = tf.nest.flatten(self._looked_at(_as_input(images), training=False))
+        dead = [
+            tf.math.count_nonzero(tf.reduce_max(output, axis=range(output.shape.rank - 1)) <= 0)
+            for output in outputs
         ]
+        correct = tf.reduce_sum(tf.cast(_hits(labels, logits), tf.int32))
+        return correct, tf.add_n(dead) if dead else tf.constant(0)
 
     def _train_steps(
         self,

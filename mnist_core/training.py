@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 TURN_SECONDS = 0.1
 MAX_STEPS_A_TURN = 1000
-MAX_SNAPSHOTS = 40
+MAX_SNAPSHOTS, MIN_SNAPSHOTS, STEPS_A_SNAPSHOT = 40, 20, 40
 # All of a run's weight snapshots together.
 MAX_SNAPSHOT_BYTES = 64_000_000
 # Validation images behind the quick reading that labels each snapshot.
@@ -190,10 +190,12 @@ def _prepare(
 def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
     """After which of `total` steps to keep the weights: dense early on, then evenly thinner.
 
-    At most `MAX_SNAPSHOTS`, fewer for large networks: `MAX_SNAPSHOT_BYTES` bounds a run's sum
-    as far as four snapshots allow.
+    At most `MAX_SNAPSHOTS`; fewer in a short run, for which keeping them would take longer than
+    learning, and for large networks: `MAX_SNAPSHOT_BYTES` bounds a run's sum as far as four
+    snapshots allow.
     """
-    count = max(4, min(MAX_SNAPSHOTS, MAX_SNAPSHOT_BYTES // max(1, weight_bytes)))
+    most = min(MAX_SNAPSHOTS, max(MIN_SNAPSHOTS, total // STEPS_A_SNAPSHOT))
+    count = max(4, min(most, MAX_SNAPSHOT_BYTES // max(1, weight_bytes)))
     early = count // 2
     steps = {0, total}
     steps |= {round(step) for step in np.geomspace(1, max(1, total // 4), early - 1)}
@@ -351,18 +353,17 @@ def _judge(run: _Run, val_loss: float, val_accuracy: float) -> None:
 
 def _snapshot(run: _Run) -> Snapshot:
     run.snapshots_taken.add(run.step)
-    accuracy = None
-    part = slice(0, QUICK_IMAGES)
-    if len(run.split.x_val):
-        accuracy = run.program.evaluate(run.split.x_val[part], run.split.y_val[part])[1]
-    looked_at = run.split.x_val[part] if len(run.split.x_val) else run.split.x_train[part]
+    validates = len(run.split.x_val) > 0
+    images = run.split.x_val if validates else run.split.x_train
+    labels = run.split.y_val if validates else run.split.y_train
+    accuracy, dead_units = run.program.quick_look(images[:QUICK_IMAGES], labels[:QUICK_IMAGES])
     return Snapshot(
         step=run.step,
         epoch=run.step / run.steps_per_epoch,
         weights=tuple(run.program.model.get_weights()),
-        val_accuracy=accuracy,
+        val_accuracy=accuracy if validates else None,
         checkpoint=pack_arrays([variable.numpy() for variable in _hidden_state(run.program)]),
-        dead_units=run.program.dead_units(looked_at),
+        dead_units=dead_units,
     )
 
 
