@@ -2,9 +2,12 @@
 
 import streamlit as st
 
+from pages.shared import visitor
+
 st.session_state.inside_app = True
 st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
 
+visitor.welcome()
 st.navigation(
     [
         st.Page("pages/learn.py", title="Learn", icon=":material/school:", default=True),

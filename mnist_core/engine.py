@@ -8,7 +8,6 @@ and worker: what has died is said within seconds.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
 import queue
@@ -22,7 +21,7 @@ from typing import Any
 import dask
 from distributed import Client, LocalCluster
 
-from mnist_core import servers, worker
+from mnist_core import limits, relay, servers, visitors, waiting, warden, worker
 from mnist_core.events import from_message, pack_arrays
 from mnist_core.local_worker import REPOSITORY as REPOSITORY
 from mnist_core.local_worker import LocalWorker
@@ -41,6 +40,9 @@ MAX_TRIES = 3
 # A process that ends so often in a row without a word cannot train at all.
 MAX_DEATHS = 5
 SWEEP_SECONDS = 10.0
+# How often limits are looked at, and how long the speeds of recent runs are kept at hand.
+LIMITS_SECONDS = 2.0
+RATES_SECONDS = 10.0
 STORE_TRIES = 3
 LAST_EVENT_SECONDS = 10
 
@@ -60,10 +62,15 @@ class WorkerInfo:
 
 @dataclass(eq=False)
 class _Task:
-    """A run that this server has handed out. `worker` is None until it has started."""
+    """A run that this server has handed out. `worker` is None until it has started.
+
+    `began` and `paused` are when this attempt started and its present pause began, `number` when
+    it was handed out, in microseconds of the clock.
+    """
 
     run_id: str
     attempt: str
+    owner: str = "local"
     future: Any = None
     worker: str | None = None
     commands: list[dict[str, Any]] = field(default_factory=list)
@@ -73,6 +80,9 @@ class _Task:
     tries: int = 1
     done_at: float | None = None
     missed: int = 0
+    began: float | None = None
+    paused: float | None = None
+    stopping: bool = False
 
 
 class Engine:
@@ -93,7 +103,8 @@ class Engine:
         self._id = secrets.token_hex(8)
         self._topic = f"mnist-lab-{self._id}"
         self._tasks: dict[str, _Task] = {}
-        self._numbers = itertools.count(1)
+        self._last_number = 0
+        self._rates: tuple[float, list[Run]] = (-RATES_SECONDS, [])
         self._lock = threading.RLock()
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._client: Client | None = None
@@ -143,7 +154,7 @@ class Engine:
         run_id = self.store.create_run(
             experiment, owner, preset, server=self._id, study=study, trial=trial
         )
-        self._hand_out(_Task(run_id, self._attempt(run_id)))
+        self._hand_out(_Task(run_id, self._attempt(run_id), owner))
         return run_id
 
     def continue_run(self, run_id: str, epochs: int = 0) -> None:
@@ -151,18 +162,26 @@ class Engine:
         run = self.store.run(run_id)
         if run is None or run.active:
             return
-        self.store.set_status(run_id, "queued", server=self._id, interrupted=False)
+        queued = datetime.now(UTC)
+        self.store.set_status(run_id, "queued", server=self._id, interrupted=False, queued=queued)
+        relay.forget(self.store, run_id)
         asked_before = max(0, run.epochs - run.experiment.training.epochs)
-        task = _Task(run_id, self._attempt(run_id), resume=True)
+        task = _Task(run_id, self._attempt(run_id), run.owner, resume=True)
         if asked_before + epochs:
             task.commands.append({"epochs": asked_before + epochs})
         self._hand_out(task)
 
     def send(self, run_id: str, **command: Any) -> None:
-        """Pass a command (see `mnist_core.control.Control.send`) to a run, now or at its start."""
+        """Pass a command (see `mnist_core.control.Control.send`) to a run, now or at its start.
+
+        One that another server trains gets it through the database. Raises StoreError.
+        """
         with self._lock:
             task = self._tasks.get(run_id)
             if task is None:
+                run = self.store.run(run_id)
+                if run is not None and run.active and run.server != self._id:
+                    relay.leave(self.store, run_id, command)
                 return
             if task.worker is None:
                 task.commands.append(command)
@@ -196,19 +215,28 @@ class Engine:
             except Exception:  # the scheduler has gone; the monitor tells
                 log.info("a command to run %s was lost", run_id, exc_info=True)
 
-    def stop(self, run_id: str) -> None:
-        """End a run; its curve and weights stay."""
+    def stop(self, run_id: str, why: str = "") -> None:
+        """End a run; its curve and weights stay. `why` becomes its message."""
         with self._lock:
             task = self._tasks.get(run_id)
-            waiting = task is not None and task.worker is None
-            if task is not None and waiting:
+            waits = task is not None and task.worker is None
+            if task is not None and waits:
                 self._tasks.pop(run_id)
-                message = "It was stopped before it started."
+                message = why or "It was stopped before it started."
                 self.store.set_status(run_id, "stopped", message, ended=datetime.now(UTC))
-        if task is not None and waiting:
+            elif task is not None:
+                task.stopping = True
+                if why:
+                    self.store.say(run_id, why)
+        if task is not None and waits:
             _cancel(task)
         else:
             self.send(run_id, stop=True)
+
+    def stopping(self, run_id: str) -> bool:
+        """True when a run that trains here has been asked to end."""
+        task = self._tasks.get(run_id)
+        return task is not None and task.stopping
 
     def pause(self, run_id: str) -> None:
         """Hold a run after its present step."""
@@ -220,11 +248,24 @@ class Engine:
 
     def position(self, run_id: str) -> int | None:
         """How many runs are before this one, None when it does not wait."""
+        place = self.place(run_id)
+        return None if place is None else place.ahead
+
+    def place(self, run_id: str) -> waiting.Place | None:
+        """How many runs are before this one and for how long, None when it does not wait."""
         active = self.store.active_runs()
-        if not any(run.id == run_id and run.status == "queued" for run in active):
-            return None
-        ahead = [run.id for run in active].index(run_id)
-        return max(0, ahead - max(0, len(self.workers()) - 1))
+        read, recent = self._rates
+        if time.monotonic() - read > RATES_SECONDS:
+            recent = self.store.recent_rates()
+            self._rates = time.monotonic(), recent
+        most = limits.current().minutes
+        longest = None if most is None else 60 * most
+        return waiting.place(run_id, active, len(self.workers()), recent, longest)
+
+    def away(self, owner: str) -> bool:
+        """Whether this visitor of a shared server has had no page open for too long."""
+        seen = visitors.last_seen(self.store, [owner]).get(owner)
+        return seen is not None and warden.is_away(_seconds_since(seen), limits.current())
 
     def workers(self) -> list[WorkerInfo]:
         """The processes that train now."""
@@ -319,7 +360,9 @@ class Engine:
 
     def _hand_out(self, task: _Task) -> None:
         with self._lock:
-            task.number = next(self._numbers)
+            # The time, so that several servers on one scheduler are served in turn, too.
+            task.number = max(self._last_number + 1, time.time_ns() // 1000)
+            self._last_number = task.number
             self._tasks[task.run_id] = task
             connected = self._client is not None
         if connected:
@@ -394,17 +437,20 @@ class Engine:
                 return
             self.store.record(run_id, from_message(message), address)
             if kind == "started":
-                task.worker = address
+                task.worker, task.began = address, time.monotonic()
                 commands, task.commands = task.commands, []
                 for command in commands:
                     self.send(run_id, **command)
+            elif kind == "steps":
+                paused = message["paused"]
+                task.paused = (task.paused or time.monotonic()) if paused else None
             elif kind in ("finished", "failed"):
                 self._tasks.pop(run_id)
 
     # Watching
 
     def _monitor(self) -> None:
-        last_heartbeat = last_sweep = time.monotonic()
+        last_heartbeat = last_sweep = last_limits = time.monotonic()
         while not self._closed.wait(MONITOR_SECONDS):
             try:
                 if time.monotonic() - last_heartbeat > HEARTBEAT_SECONDS:
@@ -416,6 +462,10 @@ class Engine:
                 self._watch_client()
                 self._watch_process()
                 self._watch_tasks()
+                self._watch_relay()
+                if time.monotonic() - last_limits > LIMITS_SECONDS:
+                    last_limits = time.monotonic()
+                    self._watch_limits()
             except Exception:
                 log.exception("the monitor goes on")
 
@@ -509,6 +559,36 @@ class Engine:
             )
         _cancel(task)
 
+    def _watch_relay(self) -> None:
+        """Take over what other servers' pages ask of the runs that train here."""
+        for run_id, command in relay.collect(self.store, list(self._tasks)):
+            if command.pop("stop", False):
+                self.stop(run_id)
+            else:
+                self.send(run_id, **command)
+
+    def _watch_limits(self) -> None:
+        """End what has had its share of a shared server."""
+        bounds, now = limits.current(), time.monotonic()
+        with self._lock:
+            tasks = [task for task in self._tasks.values() if not task.stopping]
+        if bounds == limits.LOCAL or not tasks:
+            return
+        owners = [task.owner for task in tasks] if bounds.public else []
+        seen = visitors.last_seen(self.store, owners)
+        for task in tasks:
+            handed_out = datetime.fromtimestamp(task.number / 1_000_000, UTC)
+            times = warden.Times(
+                training=None if task.began is None else now - task.began,
+                pause=None if task.paused is None else now - task.paused,
+                away=_seconds_since(max(handed_out, seen[task.owner]))
+                if task.owner in seen
+                else 0.0,
+            )
+            why = warden.reason_to_end(times, bounds)
+            if why is not None:
+                self.stop(task.run_id, why)
+
     def _fail_waiting(self, message: str) -> None:
         with self._lock:
             waiting = [task for task in self._tasks.values() if task.future is None]
@@ -522,6 +602,10 @@ class Engine:
             self._tasks.pop(task.run_id)
             self.store.set_status(task.run_id, "failed", message, ended=datetime.now(UTC))
         _cancel(task)
+
+
+def _seconds_since(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds()
 
 
 def _forget_events(client: Client, topic: str) -> None:

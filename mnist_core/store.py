@@ -6,6 +6,7 @@ is one short transaction. All methods may be called from any thread and any proc
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -75,6 +76,7 @@ class Run:
     worker: str | None
     attempt: int
     created: datetime
+    queued: datetime | None
     started: datetime | None
     ended: datetime | None
     step: int
@@ -138,6 +140,9 @@ _RUN_COLUMNS = [tables.runs.c[field.name] for field in fields(Run)]
 class Store:
     """Runs, their curves and their weights in a database."""
 
+    owner: str | None = None
+    """Whose runs this store knows; None: everyone's."""
+
     def __init__(self, url: str | None = None, home: Path | None = None) -> None:
         """Open or create the database at `url`, by default SQLite in `home`.
 
@@ -161,6 +166,12 @@ class Store:
         """Let go of the database."""
         self.engine.dispose()
 
+    def seen_by(self, owner: str) -> Store:
+        """This store as `owner` sees it: others' runs do not exist, and new runs are `owner`'s."""
+        view = copy.copy(self)
+        view.owner = owner
+        return view
+
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """A connection whose work is kept as a whole or not at all. Raises StoreError."""
@@ -183,18 +194,19 @@ class Store:
         trial: int | None = None,
     ) -> str:
         """Note a new run as queued; returns its id. `study` and `trial`: who asked for it."""
-        run_id = secrets.token_urlsafe(9)
+        run_id, now = secrets.token_urlsafe(9), _now()
         with self.transaction() as connection:
             result = connection.execute(
                 tables.runs.insert().values(
                     id=run_id,
                     name="",
-                    owner=owner,
+                    owner=self.owner or owner,
                     preset=preset,
                     experiment=experiment.to_json(),
                     status="queued",
                     server=server,
-                    created=datetime.now(UTC),
+                    created=now,
+                    queued=now,
                     study=study,
                     trial=trial,
                 )
@@ -208,7 +220,7 @@ class Store:
         """The run, or None when there is none (any more), or it was put aside."""
         with self.transaction() as connection:
             query = sa.select(*_RUN_COLUMNS).where(
-                tables.runs.c.id == run_id, tables.runs.c.deleted.is_(None)
+                self._is(run_id), tables.runs.c.deleted.is_(None)
             )
             row = connection.execute(query).one_or_none()
         return None if row is None else _run(row)
@@ -217,7 +229,7 @@ class Store:
         """The owner's runs (everyone's with None), newest first, without those put aside."""
         query = sa.select(*_RUN_COLUMNS).order_by(tables.runs.c.number.desc()).limit(limit)
         query = query.where(tables.runs.c.deleted.is_(None))
-        if owner is not None:
+        if (owner := self.owner or owner) is not None:
             query = query.where(tables.runs.c.owner == owner)
         with self.transaction() as connection:
             return [_run(row) for row in connection.execute(query)]
@@ -226,7 +238,7 @@ class Store:
         """The best validation accuracy of each of the owner's runs that has one, by run id."""
         best = sa.func.max(tables.epochs.c.val_accuracy)
         query = sa.select(tables.epochs.c.run, best).group_by(tables.epochs.c.run)
-        if owner is not None:
+        if (owner := self.owner or owner) is not None:
             mine = sa.select(tables.runs.c.id).where(tables.runs.c.owner == owner)
             query = query.where(tables.epochs.c.run.in_(mine))
         with self.transaction() as connection:
@@ -234,15 +246,33 @@ class Store:
         return {run: float(value) for run, value in rows if value is not None}
 
     def active_runs(self) -> list[Run]:
-        """All runs that wait, train or pause, in the order in which they were started."""
+        """All runs that wait, train or pause, in the order in which they were queued."""
         query = sa.select(*_RUN_COLUMNS).where(tables.runs.c.status.in_(ACTIVE))
+        if self.owner is not None:
+            query = query.where(tables.runs.c.owner == self.owner)
+        since = sa.func.coalesce(tables.runs.c.queued, tables.runs.c.created)
         with self.transaction() as connection:
-            return [_run(row) for row in connection.execute(query.order_by(tables.runs.c.number))]
+            rows = connection.execute(query.order_by(since, tables.runs.c.number))
+            return [_run(row) for row in rows]
+
+    def recent_rates(self, limit: int = 30) -> list[Run]:
+        """The newest ended runs, everyone's, of which it is known how fast they trained."""
+        query = sa.select(*_RUN_COLUMNS).where(
+            tables.runs.c.images_per_second.is_not(None), tables.runs.c.status.not_in(ACTIVE)
+        )
+        with self.transaction() as connection:
+            rows = connection.execute(query.order_by(tables.runs.c.number.desc()).limit(limit))
+            return [_run(row) for row in rows]
 
     def set_status(self, run_id: str, status: str, message: str = "", **more: Any) -> None:
         """Change what a run is doing; `more` are other columns of the runs table."""
         with self.transaction() as connection:
             self._update(connection, run_id, status=status, message=message, **more)
+
+    def say(self, run_id: str, message: str) -> None:
+        """Change a run's message only."""
+        with self.transaction() as connection:
+            self._update(connection, run_id, message=message)
 
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another name, 1 to 120 characters. Raises ValueError."""
@@ -278,6 +308,8 @@ class Store:
         query = sa.select(tables.runs.c.id).where(
             tables.runs.c.deleted < datetime.now(UTC) - older_than
         )
+        if self.owner is not None:
+            query = query.where(tables.runs.c.owner == self.owner)
         with self.transaction() as connection:
             found = list(connection.execute(query).scalars())
         for run_id in found:
@@ -287,9 +319,9 @@ class Store:
     def delete(self, run_id: str) -> None:
         """Remove a run with all that belongs to it, for good."""
         with self.transaction() as connection:
-            for table in (tables.steps, tables.epochs, tables.snapshots):
-                connection.execute(table.delete().where(table.c.run == run_id))
-            connection.execute(tables.runs.delete().where(tables.runs.c.id == run_id))
+            for table in (tables.steps, tables.epochs, tables.snapshots, tables.commands):
+                connection.execute(table.delete().where(self._of(table, run_id)))
+            connection.execute(tables.runs.delete().where(self._is(run_id)))
         with self._lock:
             self._curves.pop(run_id, None)
 
@@ -316,7 +348,7 @@ class Store:
         self, connection: sa.Connection, run_id: str, event: Started, worker: str | None
     ) -> None:
         latest: dict[str, Any] = {"step": event.step} if event.step else {"step": 0, "epoch": 0}
-        self._update(
+        known = self._update(
             connection,
             run_id,
             status="running",
@@ -335,7 +367,8 @@ class Store:
             **latest,
         )
         # A run that goes on starts again from its snapshot: what came after it will be repeated.
-        _forget_after(connection, run_id, event.step)
+        if known:
+            _forget_after(connection, run_id, event.step)
 
     def _record_steps(self, connection: sa.Connection, run_id: str, event: Steps) -> None:
         changes: dict[str, Any] = {
@@ -394,46 +427,62 @@ class Store:
         else:
             changes |= {
                 "status": "stopped" if event.reason == "stopped" else "finished",
-                "message": _ENDINGS.get(event.reason, ""),
                 "test_loss": event.test_loss,
                 "test_accuracy": event.test_accuracy,
                 "seconds": event.seconds,
             }
+            # Whoever stopped it may have said why beforehand.
+            if event.reason != "stopped":
+                changes["message"] = _ENDINGS.get(event.reason, "")
         self._update(connection, run_id, **changes)
 
     def _update(self, connection: sa.Connection, run_id: str, **changes: Any) -> bool:
         """Change a run's row; False when the run no longer exists."""
-        query = tables.runs.update().where(tables.runs.c.id == run_id).values(**changes)
+        query = tables.runs.update().where(self._is(run_id)).values(**changes)
         return connection.execute(query).rowcount > 0
+
+    def _is(self, run_id: str) -> sa.ColumnElement[bool]:
+        """Condition on the runs table: this run, unless it is another owner's."""
+        this = tables.runs.c.id == run_id
+        return this if self.owner is None else this & (tables.runs.c.owner == self.owner)
+
+    def _of(self, table: sa.Table, run_id: str) -> sa.ColumnElement[bool]:
+        """Condition on a table with a column `run`: this run's rows, unless it is another's."""
+        this: sa.ColumnElement[bool] = table.c.run == run_id
+        if self.owner is None:
+            return this
+        return this & sa.exists().where(self._is(run_id)).correlate(None)
 
     # What was kept
 
     def steps(self, run_id: str) -> StepMetrics:
         """Loss and accuracy of every step, in order. Reads only what is new since the last call."""
+        with self.transaction() as connection:
+            query = sa.select(tables.runs.c.attempt).where(self._is(run_id))
+            if connection.execute(query).scalar() is None:
+                return _Curve().metrics()
         with self._lock:
             curve = self._curves.setdefault(run_id, _Curve())
             self._curves.move_to_end(run_id)
             while len(self._curves) > CACHED_CURVES:
                 self._curves.popitem(last=False)
         with curve.lock, self.transaction() as connection:
-            attempt = connection.execute(
-                sa.select(tables.runs.c.attempt).where(tables.runs.c.id == run_id)
-            ).scalar()
-            curve.forget_unless(attempt)
-            query = sa.select(
+            # Read in one transaction with the rows, which a new attempt cuts.
+            curve.forget_unless(connection.execute(query).scalar())
+            rows = sa.select(
                 tables.steps.c.number,
                 tables.steps.c.first_step,
                 tables.steps.c.loss,
                 tables.steps.c.accuracy,
             ).where(tables.steps.c.run == run_id, tables.steps.c.number > curve.last_row)
-            for row in connection.execute(query.order_by(tables.steps.c.number)):
+            for row in connection.execute(rows.order_by(tables.steps.c.number)):
                 curve.append(*row)
             return curve.metrics()
 
     def epochs(self, run_id: str) -> list[Epoch]:
         """The epochs that have ended, in order."""
         columns = [tables.epochs.c[field.name] for field in fields(Epoch)]
-        query = sa.select(*columns).where(tables.epochs.c.run == run_id)
+        query = sa.select(*columns).where(self._of(tables.epochs, run_id))
         with self.transaction() as connection:
             rows = connection.execute(query.order_by(tables.epochs.c.epoch)).all()
         return [_epoch(row._asdict()) for row in rows]
@@ -441,7 +490,7 @@ class Store:
     def snapshots(self, run_id: str) -> list[SnapshotInfo]:
         """The kept weights of a run, in the order of their steps."""
         columns = [tables.snapshots.c[field.name] for field in fields(SnapshotInfo)]
-        query = sa.select(*columns).where(tables.snapshots.c.run == run_id)
+        query = sa.select(*columns).where(self._of(tables.snapshots, run_id))
         with self.transaction() as connection:
             rows = connection.execute(query.order_by(tables.snapshots.c.step)).all()
         return [SnapshotInfo(**row._asdict()) for row in rows]
@@ -449,7 +498,7 @@ class Store:
     def weights(self, run_id: str, step: int | None = None) -> list[npt.NDArray[Any]] | None:
         """Weights after `step` (by default the newest), in `model.get_weights()` order."""
         table = tables.snapshots
-        query = sa.select(table.c.weights).where(table.c.run == run_id)
+        query = sa.select(table.c.weights).where(self._of(table, run_id))
         if step is not None:
             query = query.where(table.c.step == step)
         with self.transaction() as connection:
@@ -460,7 +509,7 @@ class Store:
         """Where the run can go on: its newest snapshot with the optimiser's state, if any."""
         query = sa.select(tables.runs.c.checkpoint, tables.runs.c.checkpoint_step)
         with self.transaction() as connection:
-            row = connection.execute(query.where(tables.runs.c.id == run_id)).one_or_none()
+            row = connection.execute(query.where(self._is(run_id))).one_or_none()
         if row is None or row.checkpoint is None:
             return None
         weights = self.weights(run_id, row.checkpoint_step)

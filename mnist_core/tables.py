@@ -1,4 +1,4 @@
-"""The database's tables: runs, their curves, their weights, and the servers that train them."""
+"""The database's tables: runs, curves, weights, the servers that train them, and visitors."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ runs = Table(
     # How often training started or went on; step rows read before then may be gone.
     Column("attempt", Integer, nullable=False, default=0),
     Column("created", Moment, nullable=False),
+    # When it was last put into the queue; None for runs of earlier versions.
+    Column("queued", Moment),
     Column("started", Moment),
     Column("ended", Moment),
     Column("step", Integer, nullable=False, default=0),
@@ -142,6 +144,23 @@ servers = Table(
     Column("pid", Integer, nullable=False),
     Column("process_started", Float, nullable=False),
     Column("heartbeat", Moment, nullable=False),
+)
+
+# When each visitor of a shared server last had a page open.
+visitors = Table(
+    "visitors",
+    metadata,
+    Column("owner", String(80), primary_key=True),
+    Column("seen", Moment, nullable=False),
+)
+
+# Commands to runs that another server on this database trains; gone once that server has them.
+commands = Table(
+    "commands",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    _of_run(),
+    Column("command", Text, nullable=False),
 )
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from mnist_core import PRESET_NOTES, PRESETS, Experiment
 from mnist_core.figures.architecture import architecture
+from mnist_core.limits import Refused
 from mnist_core.script import keras_script
 from mnist_core.shapes import LayerShape, describe_shape, total_parameters
 from mnist_core.sharing import class_query
@@ -13,6 +14,7 @@ from pages.shared.live_run import live_run
 from pages.shared.network_editor import network_editor
 from pages.shared.state import get_engine, get_store
 from pages.shared.training_editor import training_editor
+from pages.shared.visitor_limits import offer_room, rules_note
 
 OWN = "own"
 
@@ -28,6 +30,8 @@ def start(experiment: Experiment) -> None:
     """Callback: train `experiment` and show its run."""
     try:
         st.session_state.shown_run = engine.start(experiment, preset=draft.preset_name())
+    except Refused as refusal:
+        st.session_state.page_error = str(refusal)
     except StoreError as error:
         st.session_state.page_error = f"The run could not be started. {error}"
 
@@ -51,6 +55,7 @@ def chooser(experiment: Experiment | None) -> None:
     name = draft.preset_name()
     names = [*PRESETS] if name else [OWN, *PRESETS]
     key = f"preset-{st.session_state.draft_version}-{name}"
+    problem = engine.problem(experiment) if experiment else draft.experiment()[1][0].message
     left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
     if draft.shown("preset"):
         with left, st.container(key="preset"):
@@ -69,12 +74,14 @@ def chooser(experiment: Experiment | None) -> None:
         icon=":material/play_arrow:",
         type="primary",
         width="stretch",
-        disabled=experiment is None,
+        disabled=problem is not None,
         on_click=start,
         args=(experiment,),
     )
-    if experiment is None:
-        st.caption(f":red[Training cannot start yet.] {draft.experiment()[1][0].message}")
+    if problem is not None:
+        st.caption(f":red[Training cannot start yet.] {problem}")
+    rules_note()
+    offer_room(engine)
     with st.container(horizontal=True, vertical_alignment="center"):
         if name:
             st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")

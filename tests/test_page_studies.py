@@ -32,7 +32,7 @@ def fake_training(home, monkeypatch) -> Iterator[None]:
     import pages.shared.state as state
 
     def runner() -> StudyRunner:
-        RUNNERS.append(StudyRunner(state.get_engine()))
+        RUNNERS.append(StudyRunner(state.shared_engine()))
         return RUNNERS[-1]
 
     st.cache_resource.clear()

@@ -75,7 +75,7 @@ def test_a_run_comes_back_as_it_left(store: Store) -> None:
     after = store.run(copy_id)
     assert copy_id != run_id and after.owner == "someone"
     assert after.tags == ("handed in", "first", "class 8b")
-    own = ("id", "owner", "created", "tags")
+    own = ("id", "owner", "created", "queued", "tags")
     second = store.run(keep(store, read(pack(from_store(store, before))), "someone"))
     assert (after.name, second.name) == (before.name, f"{before.name} (2)")
     for name in type(before).__dataclass_fields__:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mnist_core import servers
+from mnist_core import limits, servers
 from mnist_core.engine import Engine
 from mnist_core.problems import ExperimentError
 from mnist_core.spec import Experiment
@@ -27,6 +27,7 @@ AGAIN_SECONDS = 2.0
 TRIES = 5
 # So many trials in a row that fail before their first step: the cause is not the trials.
 MAX_FALSE_STARTS = 3
+AWAY = "It was stopped because you had no page open for a while. Resume it to go on."
 
 
 class StudyRunner:
@@ -150,6 +151,9 @@ class _Driver(threading.Thread):
         if self._false_starts >= MAX_FALSE_STARTS:
             self._stop_flights()
             return self._give_up(search)
+        if not self._flights and self._engine.away(study.owner):
+            self._end("stopped", AWAY)
+            return False
         over = self._is_over(study)
         if over and not self._flights:
             self._end("finished")
@@ -161,7 +165,8 @@ class _Driver(threading.Thread):
     def _is_over(self, study: Study) -> bool:
         if self._asked >= study.spec.most_trials:
             return True
-        minutes = study.spec.minutes
+        most = [study.spec.minutes, limits.current().study_minutes]
+        minutes = min((bound for bound in most if bound is not None), default=None)
         began = study.began.timestamp() if study.began else time.time()
         return minutes is not None and time.time() - began > 60 * minutes
 
@@ -186,6 +191,7 @@ class _Driver(threading.Thread):
     def _fill(self, study: Study, search: Search) -> None:
         """As many trials as there are workers; one while none is there yet."""
         seats = max(1, sum(info.threads for info in self._engine.workers()))
+        seats = min(seats, limits.current().trials_at_once or seats)
         while len(self._flights) < seats and not self._closed.is_set():
             if self._asked >= study.spec.most_trials:
                 return
@@ -198,6 +204,9 @@ class _Driver(threading.Thread):
             experiment = trial_experiment(study.spec, values)
         except ExperimentError as error:
             search.give_up(number, str(error))
+            return
+        if refused := limits.experiment_problem(experiment, limits.current()):
+            search.give_up(number, refused)
             return
         run_id = self._engine.start(experiment, study.owner, None, study.id, number)
         # The pickers' name for it; a run's own number says nothing here.

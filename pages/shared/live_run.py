@@ -9,10 +9,12 @@ import streamlit as st
 
 from mnist_core import Experiment
 from mnist_core.advice import advise
-from mnist_core.engine import Engine
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
+from mnist_core.limits import Refused
 from mnist_core.store import Run, Store, StoreError
+from mnist_core.visitor_engine import VisitorEngine
 from pages.shared.live_figure import live_figure
+from pages.shared.state import notice
 
 REFRESH_SECONDS = 0.25
 MAX_OVERLAYS = 6
@@ -42,7 +44,7 @@ ENDED = {
 
 def live_run(
     store: Store,
-    engine: Engine,
+    engine: VisitorEngine,
     run_id: str,
     others: list[str],
     try_out: Callable[[Experiment], None],
@@ -64,12 +66,13 @@ def _panel(*arguments: Any) -> None:
 
 def _show(
     store: Store,
-    engine: Engine,
+    engine: VisitorEngine,
     run_id: str,
     others: list[str],
     try_out: Callable[[Experiment], None],
     was_active: bool,
 ) -> None:
+    notice()
     run = store.run(run_id)
     if run is None:
         st.info("This run has been deleted. Start another one.", icon=":material/delete:")
@@ -86,14 +89,11 @@ def _show(
     _advice(store, run, try_out)
 
 
-def _status(run: Run, engine: Engine) -> None:
+def _status(run: Run, engine: VisitorEngine) -> None:
+    words = _queue_words(run, engine) if run.status == "queued" else status_words(run)
     with st.container(key="training_status"):
-        st.markdown(
-            f":{COLOURS[run.status]}[{ICONS[run.status]} **{run.status}**] {status_words(run)}"
-        )
-    if run.status == "queued":
-        _queued(run, engine)
-    elif run.total_steps:
+        st.markdown(f":{COLOURS[run.status]}[{ICONS[run.status]} **{run.status}**] {words}")
+    if run.total_steps:
         st.progress(min(1.0, run.step / run.total_steps))
     if run.message and run.status in ("failed", "stopped"):
         box = st.error if run.status == "failed" else st.warning
@@ -128,18 +128,28 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _queued(run: Run, engine: Engine) -> None:
-    ahead = engine.position(run.id)
-    if ahead:
-        runs = "run is" if ahead == 1 else "runs are"
-        st.caption(f"{ahead} {runs} ahead of this one; it starts by itself.")
-    elif not engine.ready():
-        st.caption("The training process is starting and loads TensorFlow: a few seconds.")
-    else:
-        st.caption("It starts now: the network is being built and compiled.")
+def _queue_words(run: Run, engine: VisitorEngine) -> str:
+    """Its place and the wait: "2 runs are ahead of this one; it starts in about 40 s"."""
+    place = engine.place(run.id)
+    if place is not None and place.ahead:
+        runs = "run is" if place.ahead == 1 else "runs are"
+        wait = "by itself" if place.seconds is None else f"in about {clock(place.seconds)}"
+        return f"{place.ahead} {runs} ahead of this one; it starts {wait}"
+    if not engine.ready():
+        return "the training process is starting and loads TensorFlow: a few seconds"
+    return "it starts now: the network is being built and compiled"
 
 
-def _controls(run: Run, engine: Engine) -> None:
+def _ask(action: Callable[..., None], *arguments: Any, **more: Any) -> None:
+    """Callback: do it; what stands against it is said below the controls."""
+    st.session_state.pop("run_refused", None)
+    try:
+        action(*arguments, **more)
+    except (Refused, StoreError) as error:
+        st.session_state.run_refused = arguments[0], str(error)
+
+
+def _controls(run: Run, engine: VisitorEngine) -> None:
     active = run.active
     with st.container(horizontal=True, gap="small"):
         paused = run.status == "paused"
@@ -149,15 +159,15 @@ def _controls(run: Run, engine: Engine) -> None:
                 key="pause_training",
                 icon=":material/play_arrow:" if paused else ":material/pause:",
                 disabled=run.status == "queued",
-                on_click=engine.resume if paused else engine.pause,
-                args=(run.id,),
+                on_click=_ask,
+                args=(engine.resume if paused else engine.pause, run.id),
             )
             st.button(
                 "Stop",
                 key="stop_training",
                 icon=":material/stop:",
-                on_click=engine.stop,
-                args=(run.id,),
+                on_click=_ask,
+                args=(engine.stop, run.id),
             )
             st.button(
                 "One step",
@@ -165,24 +175,27 @@ def _controls(run: Run, engine: Engine) -> None:
                 icon=":material/skip_next:",
                 disabled=run.status == "queued",
                 help="Take a single step of gradient descent and pause.",
-                on_click=engine.send,
-                args=(run.id,),
+                on_click=_ask,
+                args=(engine.send, run.id),
                 kwargs={"step": 1},
             )
         _go_on_button(run, engine)
         if active and run.status != "queued":
             _while_it_runs(run, engine)
+    about, said = st.session_state.get("run_refused", (None, ""))
+    if about == run.id:
+        st.warning(said, icon=":material/block:")
 
 
-def _go_on_button(run: Run, engine: Engine) -> None:
+def _go_on_button(run: Run, engine: VisitorEngine) -> None:
     if run.active:
         st.button(
             "One epoch more",
             key="one_epoch",
             icon=":material/add:",
             disabled=run.status == "queued",
-            on_click=engine.send,
-            args=(run.id,),
+            on_click=_ask,
+            args=(engine.send, run.id),
             kwargs={"epochs": 1},
         )
         return
@@ -193,13 +206,13 @@ def _go_on_button(run: Run, engine: Engine) -> None:
         icon=":material/play_arrow:" if unfinished else ":material/add:",
         disabled=run.step == 0 or run.checkpoint_step is None,
         help="Training goes on from the last weights that were kept.",
-        on_click=engine.continue_run,
-        args=(run.id,),
+        on_click=_ask,
+        args=(engine.continue_run, run.id),
         kwargs={"epochs": 0 if unfinished else 1},
     )
 
 
-def _while_it_runs(run: Run, engine: Engine) -> None:
+def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
     with st.popover("Speed", icon=":material/tune:"):
         st.number_input(
             "Learning rate now",
@@ -210,8 +223,8 @@ def _while_it_runs(run: Run, engine: Engine) -> None:
             format="%g",
             key=f"live-rate-{run.id}",
             help="Replaces the base learning rate from the next step on.",
-            on_change=lambda: engine.send(
-                run.id, learning_rate=st.session_state[f"live-rate-{run.id}"]
+            on_change=lambda: _ask(
+                engine.send, run.id, learning_rate=st.session_state[f"live-rate-{run.id}"]
             ),
         )
         st.slider(
@@ -220,7 +233,9 @@ def _while_it_runs(run: Run, engine: Engine) -> None:
             2.0,
             step=0.1,
             key=f"live-delay-{run.id}",
-            on_change=lambda: engine.send(run.id, delay=st.session_state[f"live-delay-{run.id}"]),
+            on_change=lambda: _ask(
+                engine.send, run.id, delay=st.session_state[f"live-delay-{run.id}"]
+            ),
         )
 
 

@@ -33,13 +33,22 @@ class NetworkChoice:
         return (self.run.experiment if self.run else EXPERIMENT).network
 
 
-@st.cache_resource(ttl=2, show_spinner=False)
-def network_choices(owner: str = "local") -> dict[str, NetworkChoice]:
-    """The owner's runs, newest first, then the default model, by key.
+def network_choices() -> dict[str, NetworkChoice]:
+    """The visitor's runs, newest first, then the default model, by key.
 
     Runs that have kept no weights yet are among them. Kept for two seconds, so that strokes and
     clicks in quick succession do not ask the store again.
     """
+    return _network_choices(owner())
+
+
+def forget_choices() -> None:
+    """Read the visitor's runs anew when they are next asked for."""
+    _network_choices.clear(owner())
+
+
+@st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
+def _network_choices(owner: str) -> dict[str, NetworkChoice]:
     runs = get_store().runs(owner, limit=RECENT_RUNS)
     choices = [NetworkChoice(run.id, _run_label(run), run) for run in runs]
     choices.append(NetworkChoice(DEFAULT_MODEL, _default_label()))
@@ -51,11 +60,7 @@ def older_choice(key: str | None) -> dict[str, NetworkChoice]:
     if key is None or key in network_choices():
         return {}
     run = get_store().run(key)
-    return (
-        {}
-        if run is None or run.owner != owner()
-        else {key: NetworkChoice(key, _run_label(run), run)}
-    )
+    return {} if run is None else {key: NetworkChoice(key, _run_label(run), run)}
 
 
 def choice_of(key: str | None) -> NetworkChoice | None:
@@ -63,9 +68,13 @@ def choice_of(key: str | None) -> NetworkChoice | None:
     return (network_choices() | older_choice(key)).get(key or "")
 
 
-@st.cache_resource(ttl=2, max_entries=64, show_spinner=False)
 def moments(key: str) -> tuple[SnapshotInfo, ...]:
     """The kept moments of a network, earliest first; empty for a run that has kept none."""
+    return _moments(key, _holder(key))
+
+
+@st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
+def _moments(key: str, holder: str) -> tuple[SnapshotInfo, ...]:
     if key == DEFAULT_MODEL:
         epochs = EXPERIMENT.training.epochs
         return (SnapshotInfo(step=0, epoch=float(epochs), val_accuracy=None, bytes=0),)
@@ -74,7 +83,12 @@ def moments(key: str) -> tuple[SnapshotInfo, ...]:
 
 def forget_moments() -> None:
     """Read the runs' moments anew when they are next asked for."""
-    moments.clear()
+    _moments.clear()
+
+
+def _holder(key: str) -> str:
+    """For whom something of this network is cached: the default model is everyone's."""
+    return "" if key == DEFAULT_MODEL else owner()
 
 
 def moment_label(key: str, moment: SnapshotInfo) -> str:
@@ -92,14 +106,14 @@ def weights_at(key: str, step: int) -> Weights | None:
 
     Raises DefaultModelError when the default model is missing or damaged.
     """
-    found = _weights_at(key, step)
+    found = _weights_at(key, step, _holder(key))
     if found is None:
-        _weights_at.clear(key, step)  # they may be written yet
+        _weights_at.clear(key, step, _holder(key))  # they may be written yet
     return found
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _weights_at(key: str, step: int) -> Weights | None:
+def _weights_at(key: str, step: int, holder: str) -> Weights | None:
     if key == DEFAULT_MODEL:
         from mnist_core import load_default_model
 

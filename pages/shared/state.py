@@ -1,15 +1,40 @@
-"""What all visitors' sessions of this server share: the store of runs and the training engine."""
+"""What a page works on: the runs and the engine, as this visitor may see them."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from mnist_core.engine import Engine
+from mnist_core.limits import current
 from mnist_core.store import Store, StoreError
+from mnist_core.visitor_engine import VisitorEngine
+from mnist_core.visitors import Presence
+from pages.shared.visitor import owner as owner
 
 
 def get_store() -> Store:
-    """The one store of this server. Where runs cannot be kept, the page says so and ends."""
+    """This visitor's runs. Where runs cannot be kept, the page says so and ends."""
+    notice()
+    return shared_store().seen_by(owner())
+
+
+def get_engine() -> VisitorEngine:
+    """The server's engine for this visitor; its worker starts with the first `warm` or run."""
+    return VisitorEngine(shared_engine(), owner())
+
+
+def notice() -> None:
+    """Note on a shared server that the visitor has a page open."""
+    if current().public:
+        try:
+            _presence(shared_store()).notice(owner())
+        except StoreError as error:
+            st.error(str(error), icon=":material/database_off:")
+            st.stop()
+
+
+def shared_store() -> Store:
+    """Everyone's runs: for what serves all visitors at once, never to show one of them."""
     try:
         return _store()
     except StoreError as error:
@@ -17,14 +42,9 @@ def get_store() -> Store:
         st.stop()
 
 
-def get_engine() -> Engine:
-    """The one engine of this server; its worker process starts with the first `warm` or run."""
-    return _engine(get_store())
-
-
-def owner() -> str:
-    """Whose runs this visitor sees and makes: on a single-user lab always the same name."""
-    return "local"
+def shared_engine() -> Engine:
+    """The one engine of this server: for what serves all visitors at once."""
+    return _engine(shared_store())
 
 
 @st.cache_resource(show_spinner=False)
@@ -35,3 +55,8 @@ def _store() -> Store:
 @st.cache_resource(show_spinner=False)
 def _engine(_store: Store) -> Engine:
     return Engine(_store)
+
+
+@st.cache_resource(show_spinner=False)
+def _presence(_store: Store) -> Presence:
+    return Presence(_store)

@@ -17,8 +17,8 @@ from pages.shared.drawing.background import come_back_for, newest, teacher
 from pages.shared.drawing.networks import NotReadable, Reader, current_reader
 from pages.shared.drawing.parts import gallery, plain, small_image
 from pages.shared.live_figure import live_figure
-from pages.shared.moments import network_choices
-from pages.shared.state import get_store
+from pages.shared.moments import forget_choices
+from pages.shared.state import get_engine, get_store, owner
 
 SHOWN = 24
 STEPS = {20: "a little", 60: "well", 200: "by heart"}
@@ -31,7 +31,7 @@ def teach_view(found: Answer | None) -> None:
             st.caption("Draw a digit; if it is misread, say here which one it was.")
         else:
             _buttons(found)
-        corrections = kept_corrections.load()
+        corrections = kept_corrections.load(owner())
     except CorrectionsError as error:
         st.error(str(error), icon=":material/error:")
         return
@@ -63,7 +63,7 @@ def _buttons(found: Answer) -> None:
 def _correct(found: Answer, digit: int) -> None:
     """Callback: keep the drawing as this digit."""
     try:
-        count = len(kept_corrections.add(found.reading.image28, digit))
+        count = len(kept_corrections.add(found.reading.image28, digit, owner()))
     except CorrectionsError as error:
         st.session_state.correction_said = str(error)
         return
@@ -102,7 +102,7 @@ def _so_far(corrections: Corrections) -> None:
 
 def _remove(index: int) -> None:
     try:
-        kept_corrections.remove(index)
+        kept_corrections.remove(index, owner())
     except (CorrectionsError, IndexError):
         return  # it has gone already; the page shows what there is
 
@@ -243,11 +243,14 @@ def _keep(result: FineTuned, reader: Reader, count: int, number: int) -> None:
         from mnist_core.default_model import EXPERIMENT as experiment
     else:
         experiment = choice.run.experiment
+    if (full := get_engine().room()) is not None:
+        st.warning(full.message, icon=":material/inventory_2:")
+        return
     try:
         keep_as_run(get_store(), result, experiment, name)
     except StoreError as error:
         st.error(str(error), icon=":material/error:")
         return
     st.session_state.kept_teaching = number
-    network_choices.clear()
+    forget_choices()
     st.rerun()

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import dataset, keras_file, runfile
+from mnist_core.limits import current, upload_problem
 from mnist_core.runfile import RunFile, keep, with_author_in_note
 from mnist_core.store import LONGEST_TAG, StoreError
 from mnist_core.untrusted import MEGABYTE, FileRefused
@@ -17,6 +18,7 @@ from pages.shared.drawing.parts import plain
 from pages.shared.explore.files_compare import comparison
 from pages.shared.explore.files_models import converter
 from pages.shared.state import get_store, owner
+from pages.shared.visitor_limits import no_room_for
 
 MAX_FILES = 60
 MAX_MEGABYTES = runfile.LIMITS.file_bytes // MEGABYTE
@@ -54,11 +56,14 @@ def open_view() -> None:
         ["mnistlab", "keras"],
         accept_multiple_files=True,
         key="open_files",
-        max_upload_size=MAX_MEGABYTES,
+        max_upload_size=min(MAX_MEGABYTES, current().upload_megabytes or MAX_MEGABYTES),
         label_visibility="collapsed",
     )
     if not uploads:
         st.caption("Several at once, as a class hands them in, are laid over each other here.")
+        return
+    if said := upload_problem([upload.size for upload in uploads], current()):
+        st.error(said, icon=":material/block:")
         return
     if len(uploads) > MAX_FILES:
         st.warning(f"These are the first {MAX_FILES} of {len(uploads)} files.")
@@ -140,6 +145,9 @@ def _keep_label(count: int, everything: bool) -> str:
 
 def _keep_now(items: list[Opened], tag: str) -> None:
     """Callback: each file becomes a run, as a whole or not at all."""
+    if said := no_room_for(len(items)):
+        st.session_state.keep_problem = said
+        return
     try:
         for item in items:
             assert item.run is not None

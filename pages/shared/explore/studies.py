@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from mnist_core.limits import current
 from mnist_core.store import StoreError
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.spec import StudySpec
+from pages.shared.drawing.parts import plain
 from pages.shared.explore.studies_form import compose
-from pages.shared.state import get_engine, owner
+from pages.shared.state import get_engine, notice, owner, shared_engine
+from pages.shared.visitor_limits import offer_room, rules_note
 
 if TYPE_CHECKING:
     from mnist_core.sweep.runner import StudyRunner
@@ -21,11 +24,12 @@ def get_runner() -> StudyRunner:
     """The one study runner of this server; Optuna is loaded only when this tab is opened."""
     from mnist_core.sweep.runner import StudyRunner
 
-    return StudyRunner(get_engine())
+    return StudyRunner(shared_engine())
 
 
 def view() -> None:
     """The tab from top to bottom."""
+    notice()
     try:
         runner = get_runner()
         studies = runner.studies(owner())
@@ -57,6 +61,7 @@ def view() -> None:
 
 
 def _start_button(runner: StudyRunner, spec: StudySpec | None) -> None:
+    problem = None if spec is None else get_engine().study_problem(spec)
     with st.container(horizontal=True, vertical_alignment="center"):
         # Not a callback: a number still being typed when the button is pressed counts too.
         pressed = st.button(
@@ -64,10 +69,14 @@ def _start_button(runner: StudyRunner, spec: StudySpec | None) -> None:
             key="start_study",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=spec is None,
+            disabled=spec is None or problem is not None,
         )
-        if spec is not None:
+        if problem is not None:
+            st.caption(f":red[The study cannot start yet.] {plain(problem)}")
+        elif spec is not None:
             st.caption(_plan(spec))
+    rules_note()
+    offer_room(get_engine())
     if pressed and spec is not None:
         try:
             st.session_state.shown_study = runner.start(spec, owner())
@@ -83,7 +92,9 @@ def _plan(spec: StudySpec) -> str:
         size = spec.grid_size
         share = "all" if spec.trials >= size else f"{spec.trials:,} by chance"
         return f"The grid has {size:,} combinations; {share} of them will be trained."
-    return f"{spec.trials:,} trials of {spec.base.training.epochs} epochs at most each."
+    plan = f"{spec.trials:,} trials of {spec.base.training.epochs} epochs at most each."
+    minutes = current().study_minutes
+    return plan if minutes is None else f"{plan} After {minutes:g} minutes no new trial starts."
 
 
 def _choose(studies: list[Study]) -> Study | None:

@@ -18,8 +18,10 @@ from pages.shared.drawing.parts import plain
 from pages.shared.explore.studies_charts import charts
 from pages.shared.explore.studies_trials import open_trial, trial_table
 from pages.shared.live_run import clock
+from pages.shared.state import get_engine, notice, owner
 
 REFRESH_SECONDS = 1.5
+MORE = 10
 COLOURS = {
     "new": "gray",
     "running": "blue",
@@ -39,10 +41,11 @@ def live_study(runner: StudyRunner, study: Study) -> None:
 
 def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
     """What is refreshed; a database that does not answer now may do so the next time."""
+    notice()
     try:
         records.mark_interrupted(runner.store)
         study = records.get(runner.store, study_id)
-        if study is None:
+        if study is None or study.owner != owner():
             st.info("This study has been deleted.", icon=":material/delete:")
             return
         if study.active != was_active:
@@ -95,6 +98,10 @@ def seconds_left(study: Study, done: int) -> float | None:
 
 def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> None:
     def go_on(more: int = 0) -> None:
+        longer = study.spec.model_copy(update={"trials": study.spec.trials + more})
+        if refused := get_engine().study_problem(longer, len(trials)):
+            st.session_state.study_error = refused
+            return
         try:
             if not runner.resume(study.id, more):
                 st.session_state.study_error = "Another server drives this study already."
@@ -113,7 +120,7 @@ def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> Non
             st.button("Resume", key="resume_study", icon=":material/play_arrow:",
                       on_click=go_on)  # fmt: skip
         if study.spec.sampler != "grid" or study.spec.trials < study.spec.grid_size:
-            count = st.number_input("More trials", 1, 500, 10, key="study_more", width=130)
+            count = st.number_input("More trials", 1, 500, MORE, key="study_more", width=130)
             st.button("Add trials", key="add_trials", icon=":material/add:", on_click=go_on,
                       args=(int(count),))  # fmt: skip
 

@@ -1,0 +1,167 @@
+"""What one visitor may ask of this server: every limit in one place, and the sentence for each.
+
+A single-user lab (`LOCAL`) has none. With `MNIST_LAB_PUBLIC=1` those of `PUBLIC` hold; the
+setting `MNIST_LAB_MAX_EPOCHS=20` changes the limit `epochs`, and so on for each field of
+`Limits`; the value `none` lifts it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from mnist_core.spec import Experiment
+
+if TYPE_CHECKING:
+    from mnist_core.sweep.spec import StudySpec
+
+log = logging.getLogger(__name__)
+
+PUBLIC_SETTING = "MNIST_LAB_PUBLIC"
+PREFIX = "MNIST_LAB_MAX_"
+
+
+class Refused(RuntimeError):
+    """What was asked for goes beyond a limit; the message says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """None means: no limit.
+
+    `runs_at_once` is a visitor's, queued ones included, `waiting` everyone's in the queue;
+    `kept_runs` and `kept_megabytes` a visitor's; `parameters`, `epochs` and
+    `step_multiplications` (of all images in a batch) belong to one experiment. A run ends after
+    `minutes` of training, `pause_minutes` in one pause, or when its visitor has had no page open
+    for `away_minutes`. `upload_megabytes` is for each of `upload_files`. A study may have
+    `study_trials`, of which `trials_at_once` train, and asks for no more after `study_minutes`.
+    """
+
+    public: bool = False
+    runs_at_once: int | None = None
+    waiting: int | None = None
+    kept_runs: int | None = None
+    kept_megabytes: int | None = None
+    parameters: int | None = None
+    epochs: int | None = None
+    step_multiplications: int | None = None
+    minutes: float | None = None
+    pause_minutes: float | None = None
+    away_minutes: float | None = None
+    upload_megabytes: int | None = None
+    upload_files: int | None = None
+    study_trials: int | None = None
+    study_minutes: float | None = None
+    trials_at_once: int | None = None
+
+
+LOCAL = Limits()
+PUBLIC = Limits(
+    public=True,
+    runs_at_once=1,
+    waiting=200,
+    kept_runs=50,
+    kept_megabytes=400,
+    parameters=1_000_000,
+    epochs=50,
+    step_multiplications=50_000_000_000,
+    minutes=15,
+    pause_minutes=10,
+    away_minutes=10,
+    upload_megabytes=25,
+    upload_files=30,
+    study_trials=30,
+    study_minutes=20,
+    trials_at_once=1,
+)
+
+
+def current() -> Limits:
+    """The limits of this server, from its settings."""
+    base = PUBLIC if os.environ.get(PUBLIC_SETTING, "").lower() in ("1", "true", "yes") else LOCAL
+    changes: dict[str, float | None] = {}
+    for field in fields(Limits):
+        name = PREFIX + field.name.upper()
+        text = os.environ.get(name, "").strip()
+        if text and field.name != "public":
+            try:
+                changes[field.name] = _number(text, whole="int" in str(field.type))
+            except ValueError:
+                log.error("%s=%s is no positive number; the usual limit holds", name, text)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def _number(text: str, whole: bool) -> float | None:
+    if text.lower() == "none":
+        return None
+    value = int(text) if whole else float(text)
+    if not 0 < value < 1e15:
+        raise ValueError(text)
+    return value
+
+
+def experiment_problem(
+    experiment: Experiment, limits: Limits, epochs: int | None = None
+) -> str | None:
+    """Why this server does not train the experiment (for `epochs` in all), or None."""
+    shapes = experiment.network.shapes()
+    parameters = sum(row.parameters for row in shapes)
+    if limits.parameters is not None and parameters > limits.parameters:
+        return (
+            f"This network has {parameters:,} parameters; this server trains up to "
+            f"{limits.parameters:,}. Use smaller or fewer layers."
+        )
+    wanted = epochs or experiment.training.epochs
+    if limits.epochs is not None and wanted > limits.epochs:
+        return f"These are {wanted} epochs; a run on this server takes at most {limits.epochs}."
+    work = sum(row.multiplications for row in shapes) * experiment.training.batch_size
+    most = limits.step_multiplications
+    if most is not None and work > most:
+        return (
+            f"One step of this network multiplies {work:.2g} times, more than the {most:.2g} of "
+            "this server. Use a smaller batch, or smaller layers."
+        )
+    return None
+
+
+def study_problem(spec: StudySpec, limits: Limits) -> str | None:
+    """Why this server does not run the study, or None."""
+    if limits.study_trials is not None and spec.most_trials > limits.study_trials:
+        return (
+            f"This study has {spec.most_trials:,} trials; on this server a study has at most "
+            f"{limits.study_trials}."
+        )
+    return experiment_problem(spec.base, limits, spec.most_epochs)
+
+
+def upload_problem(sizes: Sequence[int], limits: Limits) -> str | None:
+    """Why files of these sizes in bytes are not taken, or None."""
+    if limits.upload_files is not None and len(sizes) > limits.upload_files:
+        return f"These are {len(sizes)} files; this server takes {limits.upload_files} at once."
+    most = limits.upload_megabytes
+    if most is not None and max(sizes, default=0) > 1_000_000 * most:
+        return f"One of these files is larger than the {most} MB that this server takes."
+    return None
+
+
+def rules(limits: Limits) -> str:
+    """What holds for a run here, as a sentence for those who start one; empty without limits."""
+    parts = [
+        limits.runs_at_once and _counted(limits.runs_at_once, "training", "at a time"),
+        limits.epochs and f"at most {limits.epochs} epochs",
+        limits.parameters and f"{limits.parameters:,} parameters",
+        limits.minutes and f"{limits.minutes:g} minutes",
+    ]
+    said = ", ".join(part for part in parts if part)
+    if not said:
+        return ""
+    away = limits.away_minutes
+    close = f" A run stops when you have had no page open for {away:g} minutes." if away else ""
+    return f"On this shared server: {said}.{close} What a run has reached is always kept."
+
+
+def _counted(count: int, noun: str, rest: str) -> str:
+    return f"{'one' if count == 1 else count} {noun}{'' if count == 1 else 's'} {rest}"

@@ -1,0 +1,136 @@
+"""The visitors of a shared server: when they were last here, and what each of them keeps."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from mnist_core import tables
+from mnist_core.limits import Limits
+from mnist_core.store import ACTIVE, Run, Store
+
+# How often a visitor's presence is written down.
+NOTICE_SECONDS = 10.0
+
+
+class Presence:
+    """Notes when visitors have a page open, each at most every `NOTICE_SECONDS`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._noted: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def notice(self, owner: str) -> None:
+        """The visitor has a page open now. Raises StoreError."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._noted.get(owner, -NOTICE_SECONDS) < NOTICE_SECONDS:
+                return
+            self._noted = {
+                name: then for name, then in self._noted.items() if now - then < NOTICE_SECONDS
+            } | {owner: now}
+        table, seen = tables.visitors, datetime.now(UTC)
+        with self._store.transaction() as connection:
+            change = table.update().where(table.c.owner == owner).values(seen=seen)
+            if connection.execute(change).rowcount:
+                return
+            # Another server may note the same visitor in this moment.
+            there = sa.exists().where(table.c.owner == owner).correlate(None)
+            new = sa.select(sa.literal(owner), sa.literal(seen, tables.Moment)).where(~there)
+            connection.execute(table.insert().from_select(["owner", "seen"], new))
+
+
+def last_seen(store: Store, owners: Iterable[str]) -> dict[str, datetime]:
+    """When these visitors last had a page open; those never noticed are left out."""
+    table = tables.visitors
+    query = sa.select(table.c.owner, table.c.seen).where(table.c.owner.in_(sorted(set(owners))))
+    with store.transaction() as connection:
+        return {row.owner: row.seen for row in connection.execute(query)}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a visitor keeps: how many runs, and the bytes of all, those put aside included."""
+
+    runs: int
+    bytes: int
+
+
+def usage(store: Store, owner: str) -> Usage:
+    """What the visitor keeps on this server."""
+    runs, snapshots, steps = tables.runs, tables.snapshots, tables.steps
+    theirs = runs.c.owner == owner
+    ids = sa.select(runs.c.id).where(theirs)
+    count = sa.select(sa.func.count()).where(theirs, runs.c.deleted.is_(None))
+    parts = (
+        sa.select(sa.func.sum(snapshots.c.bytes)).where(snapshots.c.run.in_(ids)),
+        sa.select(sa.func.sum(8 * steps.c.count)).where(steps.c.run.in_(ids)),
+        sa.select(sa.func.sum(sa.func.octet_length(runs.c.checkpoint))).where(theirs)
+        if store.engine.dialect.name != "sqlite"
+        else sa.select(sa.func.sum(sa.func.length(runs.c.checkpoint))).where(theirs),
+    )
+    with store.transaction() as connection:
+        size = sum(int(connection.execute(part).scalar() or 0) for part in parts)
+        return Usage(int(connection.execute(count).scalar() or 0), size)
+
+
+@dataclass(frozen=True)
+class Full:
+    """A visitor keeps as much as they may; `oldest` is the run to remove first, if any ended."""
+
+    message: str
+    oldest: Run | None
+
+
+def room(store: Store, owner: str, limits: Limits, more: int = 1) -> Full | None:
+    """None when the visitor may keep `more` runs, else what is full.
+
+    Runs that they have deleted and could still bring back make room before anything else does.
+    """
+    if limits.kept_runs is None and limits.kept_megabytes is None:
+        return None
+    used = usage(store, owner)
+    most_bytes = None if limits.kept_megabytes is None else 1_000_000 * limits.kept_megabytes
+    if most_bytes is not None and used.bytes >= most_bytes:
+        _purge(store, owner)
+        used = usage(store, owner)
+    if limits.kept_runs is not None and used.runs + more > limits.kept_runs:
+        kept = f"{used.runs} runs, and this server keeps {limits.kept_runs} for each visitor"
+    elif most_bytes is not None and used.bytes >= most_bytes:
+        size = f"{used.bytes / 1_000_000:,.0f} MB"
+        kept = f"{size} of runs, and this server keeps {limits.kept_megabytes} MB for each visitor"
+    else:
+        return None
+    return Full(f"You have {kept}. Remove some to go on.", _oldest(store, owner))
+
+
+def _purge(store: Store, owner: str) -> None:
+    query = sa.select(tables.runs.c.id).where(
+        tables.runs.c.owner == owner, tables.runs.c.deleted.is_not(None)
+    )
+    with store.transaction() as connection:
+        found = list(connection.execute(query).scalars())
+    for run_id in found:
+        store.delete(run_id)
+
+
+def _oldest(store: Store, owner: str) -> Run | None:
+    query = (
+        sa.select(tables.runs.c.id)
+        .where(
+            tables.runs.c.owner == owner,
+            tables.runs.c.deleted.is_(None),
+            tables.runs.c.status.not_in(ACTIVE),
+        )
+        .order_by(tables.runs.c.number)
+        .limit(1)
+    )
+    with store.transaction() as connection:
+        run_id = connection.execute(query).scalar()
+    return None if run_id is None else store.run(run_id)
