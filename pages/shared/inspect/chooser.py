@@ -32,13 +32,15 @@ def choose_network() -> NetworkChoice:
     here = place()
     choices = network_choices() | older_choice(here.run)
     if here.run not in choices:
-        if here.run is not None:
-            st.warning("That run is not here any more; this is the newest one.")
+        here.missing = here.missing or here.run is not None
         here.run, here.step = next(filter(_worth_a_look, choices.values())).key, None
+    if here.missing:
+        st.warning("That run is not here any more; this is the newest one.")
     names = list(choices)
 
     def changed() -> None:
         here.run, here.step, here.playing = st.session_state[key], None, False
+        here.missing = False
         here.layer = here.unit = None
 
     # The widgets' keys stay, so that they keep the keyboard's focus; their values follow `here`.

@@ -24,7 +24,10 @@ TEST, DRAWING = "Test image", "My drawing"
 
 @dataclass
 class Place:
-    """Network, moment (`step` None is the newest), input, view and opened layer."""
+    """Network, moment (`step` None is the newest), input, view and opened layer.
+
+    `missing`: the address named a run that is not there; said until another network is chosen.
+    """
 
     run: str | None = None
     step: int | None = None
@@ -34,6 +37,7 @@ class Place:
     layer: str | None = None
     unit: tuple[int, ...] | None = None
     playing: bool = False
+    missing: bool = False
 
 
 def place() -> Place:
@@ -51,7 +55,7 @@ def load() -> list[str]:
         return []
     st.session_state.inspect_query = query
     here, wrong = place(), []
-    here.run = query.get("run", here.run)
+    here.run, here.missing = query.get("run", here.run), False
     here.layer = query.get("layer", here.layer)
     view = OTHER_NAMES.get(query.get("view", here.view), query.get("view", here.view))
     if view in VIEWS:
