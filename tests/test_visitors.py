@@ -1,0 +1,297 @@
+"""Strangers on one server: nobody sees, steers or removes what is another's; shares are kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mnist_core import relay, tables, visitors
+from mnist_core.engine import Engine
+from mnist_core.limits import PUBLIC, Refused
+from mnist_core.store import Store
+from mnist_core.tokens import is_token, new_token, owner_of, owner_of_account
+from mnist_core.visitor_engine import VisitorEngine
+from tests.runs_in_store import SMALL, ended_run
+from tests.test_engine import FAKE, LONG, SHORT, is_status, reach, wait
+
+HERS, HIS = owner_of("a" * 43), owner_of("b" * 43)
+
+
+@pytest.fixture
+def store(home):
+    opened = Store()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def public(monkeypatch):
+    monkeypatch.setenv("MNIST_LAB_PUBLIC", "1")
+
+
+@pytest.fixture
+def engine(store: Store, public) -> Iterator[Engine]:
+    opened = Engine(store, trainer=FAKE)
+    yield opened
+    opened.close()
+
+
+def everything(store: Store) -> list[object]:
+    """All rows of all tables."""
+    with store.transaction() as connection:
+        return [
+            tuple(row) for table in tables.metadata.sorted_tables
+            for row in connection.execute(table.select())
+        ]  # fmt: skip
+
+
+# Tokens
+
+
+def test_tokens_are_long_random_and_do_not_follow_from_the_owner():
+    tokens = {new_token() for _ in range(100)}
+    assert len(tokens) == 100 and all(is_token(token) for token in tokens)
+    for token in tokens:
+        assert token not in owner_of(token) and len(owner_of(token)) <= 80
+    assert len({owner_of(token) for token in tokens}) == 100
+
+
+@pytest.mark.parametrize("text", ["", "local", None, 7, "a" * 42, "a" * 44, "a" * 42 + "/", b"a"])
+def test_what_is_no_token_is_told_apart(text):
+    assert not is_token(text)
+
+
+def test_an_account_is_its_issuer_and_its_subject():
+    assert owner_of_account("https://a", "1") != owner_of_account("https://b", "1")
+    assert owner_of_account("https://a", "1") == owner_of_account("https://a", "1")
+    assert owner_of_account("https://a", "1") != owner_of("1")
+
+
+# What is another's is not there
+
+
+def test_another_visitors_run_does_not_exist(store: Store):
+    run = ended_run(store, owner=HERS)
+    his, hers = store.seen_by(HIS), store.seen_by(HERS)
+    assert hers.run(run) is not None
+    assert his.run(run) is None
+    for found in (his.runs(), his.runs(HERS), his.runs(None), his.active_runs()):
+        assert found == []
+    assert his.best_accuracies(HERS) == his.best_accuracies(None) == {}
+    assert list(his.steps(run).step) == [] and len(hers.steps(run).step) == 20
+    assert his.epochs(run) == [] and his.snapshots(run) == []
+    assert his.weights(run) is None and his.weights(run, 20) is None
+    assert his.resume_point(run) is None and hers.resume_point(run) is not None
+
+
+def test_another_visitors_run_cannot_be_changed(store: Store):
+    run = ended_run(store, owner=HERS)
+    before, his = everything(store), store.seen_by(HIS)
+    his.rename(run, "mine now")
+    his.annotate(run, ["x"], "y")
+    his.set_status(run, "failed", "no")
+    his.say(run, "no")
+    his.put_aside(run)
+    his.delete(run)
+    assert everything(store) == before
+    store.seen_by(HERS).put_aside(run)
+    before = everything(store)
+    his.bring_back(run)
+    his.purge(timedelta(0))
+    assert everything(store) == before
+
+
+def test_a_run_made_through_a_view_belongs_to_its_visitor(store: Store):
+    run = store.seen_by(HIS).create_run(SMALL, owner=HERS)
+    assert store.run(run).owner == HIS
+
+
+def test_a_visitor_steers_only_own_runs(engine: Engine, store: Store, monkeypatch):
+    monkeypatch.setenv("MNIST_LAB_MAX_EPOCHS", "none")
+    hers, his = VisitorEngine(engine, HERS), VisitorEngine(engine, HIS)
+    run = hers.start(LONG)
+    reach(store, run, lambda run: run.step > 2)
+    his.stop(run)
+    his.pause(run)
+    his.send(run, epochs=3)
+    his.continue_run(run)
+    assert his.place(run) is None
+    reached = store.run(run).step
+    reach(store, run, lambda run: run.step > reached + 5 and run.status == "running")
+    assert store.run(run).total_steps == 4000
+    hers.stop(run)
+    ended = reach(store, run, is_status("stopped"))
+    his.continue_run(run)
+    time.sleep(0.3)
+    assert store.run(run) == ended
+
+
+# Shares
+
+
+def test_one_training_at_a_time_for_each_visitor(engine: Engine, store: Store, monkeypatch):
+    monkeypatch.setenv("MNIST_LAB_MAX_EPOCHS", "none")
+    hers, his = VisitorEngine(engine, HERS), VisitorEngine(engine, HIS)
+    first = hers.start(LONG)
+    with pytest.raises(Refused, match="one network at a time: wait until it ends, or stop it"):
+        hers.start(SHORT)
+    second = his.start(SHORT)
+    reach(store, first, is_status("running"))
+    assert his.place(second).ahead == 1
+    hers.stop(first)
+    # What is about to end does not stand in the way any more.
+    third = hers.start(SHORT)
+    reach(store, second, is_status("finished"))
+    reach(store, third, is_status("finished"))
+
+
+def test_a_refused_start_leaves_nothing_behind(engine: Engine, store: Store, monkeypatch):
+    monkeypatch.setenv("MNIST_LAB_MAX_EPOCHS", "100")
+    with pytest.raises(Refused, match="200 epochs"):
+        VisitorEngine(engine, HERS).start(LONG)
+    assert store.runs(None) == []
+
+
+def test_the_queue_has_an_end(engine: Engine, store: Store, monkeypatch):
+    monkeypatch.setenv("MNIST_LAB_MAX_WAITING", "2")
+    monkeypatch.setenv("MNIST_LAB_MAX_EPOCHS", "none")
+    for _ in range(2):
+        store.set_status(store.create_run(SMALL, HIS), "queued", server=engine.id)
+    with pytest.raises(Refused, match="2 runs wait already"):
+        VisitorEngine(engine, HERS).start(SMALL)
+
+
+def test_more_epochs_than_allowed_are_refused(engine: Engine, store: Store):
+    hers = VisitorEngine(engine, HERS)
+    run = ended_run(store, owner=HERS)
+    with pytest.raises(Refused, match="epochs"):
+        hers.continue_run(run, epochs=60)
+    assert store.run(run).status == "finished"
+
+
+@pytest.fixture
+def tight(monkeypatch, public):
+    monkeypatch.setenv("MNIST_LAB_MAX_EPOCHS", "none")
+    monkeypatch.setenv("MNIST_LAB_MAX_AWAY_MINUTES", "0.02")
+    monkeypatch.setattr("mnist_core.engine.LIMITS_SECONDS", 0.1)
+
+
+def test_an_abandoned_run_stops_and_keeps_its_curve(store: Store, tight, monkeypatch):
+    monkeypatch.setattr(visitors, "NOTICE_SECONDS", 0.1)
+    engine, presence = Engine(store, trainer=FAKE), visitors.Presence(store)
+    try:
+        presence.notice(HERS)
+        run = VisitorEngine(engine, HERS).start(LONG)
+        # As long as she has a page open the run goes on.
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            presence.notice(HERS)
+            time.sleep(0.1)
+        reached = store.run(run)
+        assert reached.status == "running" or reached.step == 0
+        gone = reach(store, run, is_status("stopped"))
+        assert "you had no page open" in gone.message
+        assert len(store.steps(run).step) == gone.step
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"), [("MINUTES", "this server’s limit"), ("PAUSE_MINUTES", "had paused")]
+)
+def test_a_run_ends_after_its_share_of_time(store: Store, tight, monkeypatch, setting, sentence):
+    monkeypatch.setenv("MNIST_LAB_MAX_AWAY_MINUTES", "none")
+    monkeypatch.setenv(f"MNIST_LAB_MAX_{setting}", "0.01")
+    engine = Engine(store, trainer=FAKE)
+    try:
+        run = VisitorEngine(engine, HERS).start(LONG)
+        if setting == "PAUSE_MINUTES":
+            reach(store, run, lambda run: run.step > 2)
+            engine.pause(run)
+        ended = reach(store, run, is_status("stopped"))
+        assert sentence in ended.message and "are kept" in ended.message
+    finally:
+        engine.close()
+
+
+# What is kept
+
+
+def test_presence_is_noted_for_each_visitor(store: Store):
+    presence = visitors.Presence(store)
+    before = datetime.now(UTC)
+    presence.notice(HERS)
+    presence.notice(HERS)
+    visitors.Presence(store).notice(HERS)
+    seen = visitors.last_seen(store, [HERS, HIS])
+    assert list(seen) == [HERS] and before <= seen[HERS] <= datetime.now(UTC)
+
+
+def test_what_a_visitor_keeps_is_counted_alone(store: Store):
+    ended_run(store, owner=HERS)
+    one = visitors.usage(store, HERS)
+    ended_run(store, owner=HERS)
+    ended_run(store, owner=HIS)
+    two = visitors.usage(store, HERS)
+    assert (one.runs, two.runs) == (1, 2)
+    assert two.bytes == 2 * one.bytes > 0
+    assert visitors.usage(store, "nobody") == visitors.Usage(0, 0)
+
+
+def test_a_full_shelf_offers_the_oldest_run(store: Store):
+    oldest = ended_run(store, owner=HERS)
+    store.create_run(SMALL, HERS)
+    limits = PUBLIC.__class__(kept_runs=2)
+    full = visitors.room(store, HERS, limits)
+    assert "You have 2 runs, and this server keeps 2 for each visitor" in full.message
+    assert full.oldest.id == oldest
+    assert visitors.room(store, HERS, limits, more=0) is None
+    store.delete(oldest)
+    assert visitors.room(store, HERS, limits) is None
+    assert visitors.room(store, HERS, PUBLIC.__class__()) is None
+
+
+def test_deleted_runs_make_room_first(store: Store):
+    kept, deleted = ended_run(store, owner=HERS), ended_run(store, owner=HERS)
+    limits = PUBLIC.__class__(kept_megabytes=1)
+    with store.transaction() as connection:
+        change = tables.snapshots.update().where(tables.snapshots.c.run == deleted)
+        connection.execute(change.values(bytes=10**6))
+    assert "3 MB of runs" in visitors.room(store, HERS, limits).message
+    store.put_aside(deleted)
+    assert visitors.room(store, HERS, limits) is None
+    assert [run.id for run in store.runs(None)] == [kept]
+
+
+# Several servers
+
+
+def test_commands_are_left_once_for_the_server_that_trains(store: Store):
+    run, other = ended_run(store), ended_run(store)
+    relay.leave(store, run, {"pause": True})
+    relay.leave(store, other, {"stop": True})
+    relay.leave(store, run, {"epochs": 2})
+    assert relay.collect(store, [run]) == [(run, {"pause": True}), (run, {"epochs": 2})]
+    assert relay.collect(store, [run]) == []
+    relay.forget(store, other)
+    assert relay.collect(store, [run, other]) == []
+
+
+def test_a_run_is_steered_from_another_server_on_the_database(store: Store):
+    here, there = Engine(store, trainer=FAKE), Engine(store, trainer=FAKE)
+    try:
+        run = here.start(LONG)
+        reach(store, run, lambda run: run.step > 2)
+        there.pause(run)
+        paused = reach(store, run, is_status("paused"))
+        there.resume(run)
+        reach(store, run, lambda run: run.step > paused.step)
+        there.stop(run)
+        reach(store, run, is_status("stopped"))
+        wait(lambda: relay.collect(store, [run]) == [], "nothing is left over")
+    finally:
+        there.close()
+        here.close()
