@@ -49,7 +49,10 @@ def test_settings_change_and_lift_limits(monkeypatch, caplog):
     [
         ("layers=flatten;dense(units:2048)", "1,628,170 parameters; this server trains up to 1,0"),
         ("preset=two-layer&epochs=51", "51 epochs; a run on this server takes at most 50"),
-        ("layers=conv(filters:64);conv(filters:64);flatten&batch_size=4096", "multiplies"),
+        (
+            "layers=conv(filters:64);conv(filters:64,kernel_size:5);flatten&batch_size=2048",
+            "multiplies",
+        ),
     ],
 )
 def test_too_large_an_experiment_is_refused_with_a_sentence(query, sentence):
