@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, TEXT_SIZE, title
@@ -103,7 +104,9 @@ def epoch_curves(curves: Sequence[TrialCurve], name: str, number_format: str) ->
     )
 
 
-def parallel_coordinates(study: Any, objective: int, name: str) -> go.Figure:
+def parallel_coordinates(
+    study: Any, objective: int, name: str, number_format: str
+) -> go.Figure:
     """A line a trial through all its settings; the better the trial, the stronger its line."""
     optuna = _optuna(study)
     figure = optuna.plot_parallel_coordinate(study, target_name=name, **_target(study, objective))
@@ -124,7 +127,28 @@ def parallel_coordinates(study: Any, objective: int, name: str) -> go.Figure:
                 trace.marker.showscale = False
     _restyle(figure, "Each trial's settings, the best in orange")
     figure.update_xaxes(showgrid=False)
-    return figure.update_annotations(font={"size": _SMALL})
+    _name_values(figure, lines, [trial.values[objective] for trial in _finished(study)],
+                 number_format)  # fmt: skip
+    return figure
+
+
+def _name_values(
+    figure: go.Figure, lines: Sequence[Any], values: Sequence[float], number_format: str
+) -> None:
+    """Write the objective on its axis and in the hover texts as elsewhere: 97.5%, not 0.975."""
+
+    def at(height: float) -> str:
+        value = min(values) + height * (max(values) - min(values))
+        return format(value, number_format.replace("~", ""))
+
+    for line in lines:
+        (name, _), *rest = line.customdata
+        line.customdata = [[name, at(line.y[0])], *rest]
+    for label in figure.layout.annotations:
+        if label.x == 0:
+            label.text = at(label.y)
+        # Lines run through the labels of the axes between the first and the last.
+        label.update(font={"size": _SMALL, "color": None}, bgcolor=GROUND, opacity=0.85)
 
 
 def contour(
@@ -135,9 +159,12 @@ def contour(
     figure = optuna.plot_contour(
         study, params=list(settings), target_name=name, **_target(study, objective)
     )
+    less_is_better = study.directions[objective].name == "MINIMIZE"
     for trace in figure.data:
         if trace.type == "contour":
-            trace.update(colorscale=_SCALE, line={"width": 0.6, "color": QUIET})
+            # Told which of two objectives to draw, Optuna does not know its direction.
+            trace.update(colorscale=_SCALE, reversescale=less_is_better)
+            trace.update(line={"width": 0.6, "color": QUIET})
             trace.colorbar.update(
                 outlinewidth=0,
                 tickformat=_ticks(number_format),
@@ -192,16 +219,19 @@ def pareto_front(study: Any, names: Sequence[str], formats: Sequence[str]) -> go
     """Both objectives of each trial; no trial beats one on the front in both."""
     optuna = _optuna(study)
     figure = optuna.plot_pareto_front(study, target_names=list(names))
+    on_front = {trial.number for trial in study.best_trials}
     for trace in figure.data:
-        on_front = "Best" in (trace.name or "")
-        colour, size = (ORANGE, 14) if on_front else (BLUE, 9)
-        trace.marker = {"color": colour, "size": size, "opacity": 1 if on_front else 0.6}
-        trace.update(name="on the front" if on_front else "other trials", showlegend=True)
         trace.customdata = [_number(text) for text in trace.text or ()]
         trace.hovertemplate = (
             f"trial %{{customdata}}<br>{names[0]} <b>%{{x:{formats[0]}}}</b>"
             f"<br>{names[1]} <b>%{{y:{formats[1]}}}</b><extra></extra>"
         )
+        trace.update(showlegend=True, text=None)
+        if on_front.issuperset(trace.customdata):
+            _as_front(trace)
+        else:
+            trace.marker = {"color": BLUE, "size": 9, "opacity": 0.6}
+            trace.update(name="other trials")
     _drop_empty(figure)
     _restyle(figure, "The Pareto front")
     return figure.update_layout(
@@ -211,15 +241,34 @@ def pareto_front(study: Any, names: Sequence[str], formats: Sequence[str]) -> go
     )
 
 
+def _as_front(trace: Any) -> None:
+    """The trials on the front, from left to right, joined by a thin line."""
+    order = np.argsort(np.asarray(trace.x, np.float64), kind="stable").tolist()
+    trace.update(
+        x=[trace.x[at] for at in order],
+        y=[trace.y[at] for at in order],
+        customdata=[trace.customdata[at] for at in order],
+        mode="lines+markers",
+        line={"color": ORANGE, "width": 1.5, "dash": "dot"},
+        name="on the front",
+    )
+    trace.marker = {"color": ORANGE, "size": 14}
+
+
 def _optuna(study: Any, least: int = 1) -> Any:
     """Optuna's figures, when at least so many trials have finished. Raises TooFewTrials."""
     import optuna.visualization
-    from optuna.trial import TrialState
 
-    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < least:
+    if len(_finished(study)) < least:
         trials = "the first trial has" if least == 1 else f"{least} trials have"
         raise TooFewTrials(f"This figure appears when {trials} finished.")
     return optuna.visualization
+
+
+def _finished(study: Any) -> list[Any]:
+    from optuna.trial import TrialState
+
+    return list(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
 def _target(study: Any, objective: int) -> dict[str, Callable[[Any], float]]:
@@ -254,6 +303,31 @@ def _restyle(figure: go.Figure, heading: str) -> None:
     # A learning rate is 0.0001, not 100µ.
     figure.update_xaxes(automargin=True, exponentformat="none")
     figure.update_yaxes(automargin=True, exponentformat="none")
+    for trace in figure.data:
+        for letter in "xy":
+            axis = figure.layout[f"{letter}axis{(trace[letter + 'axis'] or letter)[1:]}"]
+            if axis.type == "log" and trace[letter] is not None:
+                _whole_ticks(axis, np.asarray(trace[letter], np.float64))
+
+
+def _whole_ticks(axis: Any, values: npt.NDArray[np.float64]) -> None:
+    """Label a logarithmic axis with whole numbers; Plotly labels 20 as a small “2”."""
+    ends = values.min(), values.max()
+    low, high = np.power(10, axis.range) if axis.range else (ends[0] * 0.9, ends[1] * 1.1)
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+
+    def inside(digits: Sequence[int]) -> list[float]:
+        every = np.outer(powers, digits).ravel()
+        return every[(low <= every) & (every <= high)].tolist()
+
+    shown = inside([1])
+    if len(shown) < 3:
+        shown = inside([1, 2, 5])
+    axis.update(
+        tickvals=shown,
+        ticktext=[np.format_float_positional(value, precision=9, trim="-") for value in shown],
+        minor={"tickvals": inside(range(1, 10)), "ticks": "outside", "ticklen": 4},
+    )
 
 
 def _below_each_other(figure: go.Figure, count: int, name: str, number_format: str) -> go.Figure:

@@ -91,7 +91,7 @@ def _figure(
         form = ".2%" if spec.objectives[0] == "time" else formats[0]
         return figures.epoch_curves(curves, what, form)
     if name == PARALLEL:
-        return figures.parallel_coordinates(study, objective, title)
+        return figures.parallel_coordinates(study, objective, title, formats[objective])
     if name == CONTOUR:
         if len(set(settings)) < 2:
             raise figures.TooFewTrials("Choose two different settings.")
