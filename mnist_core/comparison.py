@@ -11,6 +11,8 @@ from mnist_core.store import Run
 
 # How a table names a setting; the others are named by their field.
 NAMES = {"optimizer": "Optimiser", "output_initializer": "Output initialiser"}
+# A table of runs says under “Epochs” how many a run has trained.
+EPOCHS, PLANNED = "Epochs", "Epochs planned"
 
 
 @lru_cache(maxsize=4096)
@@ -19,7 +21,13 @@ def settings(experiment: Experiment) -> Mapping[str, str]:
 
     The experiment's name is not among them. Settings that are not set are "–".
     """
-    found = {
+    return {name: _words(value) for name, value in _values(experiment).items()}
+
+
+@lru_cache(maxsize=4096)
+def _values(experiment: Experiment) -> Mapping[str, object]:
+    """Every setting under its name: layers in words, all others as they are."""
+    found: dict[str, object] = {
         f"Layer {index + 1}": layer_words(layer)
         for index, layer in enumerate(experiment.network.layers)
     }
@@ -31,7 +39,7 @@ def settings(experiment: Experiment) -> Mapping[str, str]:
         for name, value in experiment.training.augmentation.model_dump().items()
     }
     for name, value in rest.items():
-        found[NAMES.get(name, name.replace("_", " ").capitalize())] = _words(value)
+        found[NAMES.get(name, name.replace("_", " ").capitalize())] = value
     return found
 
 
@@ -57,6 +65,23 @@ def differences(experiments: Sequence[Experiment]) -> dict[str, list[str]]:
     """`differing` with each experiment's value; "–" where a network has no such layer."""
     all_settings = [settings(experiment) for experiment in experiments]
     return {name: [each.get(name, "–") for each in all_settings] for name in differing(experiments)}
+
+
+def columns(
+    experiments: Sequence[Experiment],
+) -> dict[str, list[str] | list[float | None]]:
+    """`differences` as columns of a table of runs: numbers stay numbers, so that they sort."""
+    found: dict[str, list[str] | list[float | None]] = {}
+    every = [_values(experiment) for experiment in experiments]
+    for name, words in differences(experiments).items():
+        values = [each.get(name) for each in every]
+        numbers = [
+            float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+            for value in values
+        ]
+        title = PLANNED if name == EPOCHS else name
+        found[title] = numbers if numbers.count(None) == values.count(None) else words
+    return found
 
 
 def matching(runs: Sequence[Run], wanted: str) -> list[Run]:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.shared import entry
-from pages.shared.explore import files, runs, studies
+from pages.shared.explore import files, runs, studies, tabs
 
 VIEWS: dict[str, Callable[[], None]] = {
-    ":material/table_rows: Runs": runs.view,
-    ":material/science: Studies": studies.view,
-    ":material/folder_open: Files": files.view,
+    tabs.RUNS: runs.view,
+    tabs.STUDIES: studies.view,
+    tabs.FILES: files.view,
 }
 
 
@@ -21,8 +21,8 @@ def page() -> None:
     st.session_state.setdefault(
         "explore_views", st.session_state.get("explore_view", next(iter(VIEWS)))
     )
-    tabs = st.tabs(list(VIEWS), key="explore_views", on_change="rerun")
-    for tab, (name, view) in zip(tabs, VIEWS.items(), strict=True):
+    places = st.tabs(list(VIEWS), key="explore_views", on_change="rerun")
+    for tab, (name, view) in zip(places, VIEWS.items(), strict=True):
         if tab.open:
             st.session_state.explore_view = name
             with tab:

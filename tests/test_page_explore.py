@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import PRESETS
+from mnist_core import PRESETS, Experiment
 from mnist_core.events import Epoch, Started, Steps
 from mnist_core.store import Store
 from pages.shared import state
@@ -63,6 +63,42 @@ def test_the_table_shows_results_and_only_what_differs(store) -> None:
     assert list(shown["Best validation"]) == [0.95, 0.9]
     assert list(shown["Parameters"]) == [1234, 1234]
     assert "Layer 2" in shown and "Optimiser" not in shown and "Note" not in shown
+
+
+def test_columns_hold_what_was_reached_and_numbers_that_sort(store) -> None:
+    trained(store, "two-layer", "short")
+    longer = Experiment.from_query("layers=flatten;dense(units:9)&epochs=30&learning_rate=0.00001")
+    store.rename(store.create_run(longer), "long")
+    shown = table(explore())
+    assert list(shown["Epochs"]) == [0, 2] and list(shown["Epochs planned"]) == [30, 5]
+    assert list(shown["Learning rate"]) == [0.00001, 0.001]
+    assert shown["Learning rate"].dtype == shown["Epochs planned"].dtype == float
+    assert list(shown["Layer 2"]) == ["dense · units 9", "dense · units 128"]
+
+
+def test_trials_of_studies_can_be_left_out(store) -> None:
+    trained(store, "two-layer", "mine")
+    assert not [item for item in explore().button_group if item.key == "runs_kind"]
+    store.rename(store.create_run(PRESETS["cnn"], study="s", trial=0), "a trial")
+    app = explore()
+    (kind,) = [item for item in app.button_group if item.key == "runs_kind"]
+    kind.set_value("By hand").run()
+    assert list(table(app)["Name"]) == ["mine"]
+    app.button_group(key="runs_kind").set_value("Study trials").run()
+    assert list(table(app)["Name"]) == ["a trial"] and not app.exception
+
+
+def test_a_chosen_run_is_saved_as_a_file_or_varied_in_a_study(store) -> None:
+    trained(store, "cnn", "other")
+    run_id = trained(store, "two-layer", "plain")
+    trained(store, "deep", "newest")
+    for button, check in (("save_run", "file_run"), ("study_of_run", "study_base")):
+        app = explore()
+        app.session_state["runs_chosen"] = [run_id]
+        app.run()
+        app.button(key=button).click().run()
+        assert not app.exception
+        assert app.selectbox(key=check).value.removeprefix("run ") == run_id
 
 
 def test_search_and_choice_survive_each_other(store) -> None:

@@ -124,7 +124,7 @@ def test_mistakes_are_sentences_and_hold_the_study_back() -> None:
     assert "trials need at least two epochs" in errors(app)
     of(app.multiselect, "study_vary").set_value([]).run()
     assert "Choose at least one setting to vary" in errors(app)
-    of(app.selectbox, "study_base").set_value("cnn").run()
+    of(app.selectbox, "study_base").set_value("preset cnn").run()
     assert not app.exception
 
 

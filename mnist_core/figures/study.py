@@ -104,9 +104,7 @@ def epoch_curves(curves: Sequence[TrialCurve], name: str, number_format: str) ->
     )
 
 
-def parallel_coordinates(
-    study: Any, objective: int, name: str, number_format: str
-) -> go.Figure:
+def parallel_coordinates(study: Any, objective: int, name: str, number_format: str) -> go.Figure:
     """A line a trial through all its settings; the better the trial, the stronger its line."""
     optuna = _optuna(study)
     figure = optuna.plot_parallel_coordinate(study, target_name=name, **_target(study, objective))
@@ -169,7 +167,7 @@ def contour(
                 outlinewidth=0,
                 tickformat=_ticks(number_format),
                 thickness=14,
-                title={"text": name, "side": "right"},
+                title={"text": name, "side": "right", "font": {"size": TEXT_SIZE}},
             )
         else:
             trace.update(
@@ -204,6 +202,7 @@ def importance(study: Any, objective: int, name: str) -> go.Figure:
         textfont={"size": TEXT_SIZE},
         texttemplate="%{x:.0%}",
         hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+        cliponaxis=False,
     )
     _restyle(figure, "Which setting matters")
     rows = len(figure.data[0].y) if figure.data else 1
@@ -211,7 +210,13 @@ def importance(study: Any, objective: int, name: str) -> go.Figure:
         height=120 + 44 * max(2, rows),
         showlegend=False,
         yaxis={"title": {"text": ""}, "automargin": True},
-        xaxis={"title": {"text": f"share of the differences in {name}"}, "tickformat": ".0%"},
+        # Room for the number behind the longest bar, also on a phone.
+        xaxis={
+            "title": {"text": "share of the differences"},
+            "tickformat": ".0%",
+            "dtick": 0.2,
+            "range": [0, 1.15 * max([*figure.data[0].x, 0.1]) if figure.data else 1],
+        },
     )
 
 

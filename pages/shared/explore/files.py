@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.shared.explore import tabs
 from pages.shared.explore.files_link import link_view
 from pages.shared.explore.files_open import open_view
 from pages.shared.explore.files_save import save_view
 
 VIEWS: dict[str, Callable[[], None]] = {
-    ":material/download: Save a run": save_view,
-    ":material/upload: Open files": open_view,
-    ":material/link: Link for a class": link_view,
+    tabs.SAVE: save_view,
+    tabs.OPEN: open_view,
+    tabs.LINK: link_view,
 }
 
 
@@ -22,8 +23,8 @@ def view() -> None:
     st.session_state.setdefault(
         "files_views", st.session_state.get("files_view", next(iter(VIEWS)))
     )
-    tabs = st.tabs(list(VIEWS), key="files_views", on_change="rerun")
-    for tab, (name, show) in zip(tabs, VIEWS.items(), strict=True):
+    places = st.tabs(list(VIEWS), key="files_views", on_change="rerun")
+    for tab, (name, show) in zip(places, VIEWS.items(), strict=True):
         if tab.open:
             st.session_state.files_view = name
             with tab:

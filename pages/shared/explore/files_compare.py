@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
-from mnist_core.comparison import differences
+from mnist_core.comparison import columns as differing_columns
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.runfile import RunFile
 from pages.shared.live_figure import live_figure
@@ -19,8 +20,9 @@ ROWS_HIGH = 420
 def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
     """Show the runs by file name; returns the places of those that are chosen in the table."""
     st.caption("Choose rows to lay their curves over each other, or to keep only those.")
+    apart = differing_columns([run.experiment for _, run in runs])
     picked = st.dataframe(
-        _columns(runs),
+        _columns(runs) | apart,
         hide_index=True,
         key="opened_table",
         on_select="rerun",
@@ -31,13 +33,23 @@ def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
             "Validation accuracy": st.column_config.NumberColumn(format="percent"),
             "Parameters": st.column_config.NumberColumn(format="localized"),
             "Seconds": st.column_config.NumberColumn(format="%.0f"),
-        },
+        }
+        | number_columns(apart),
     )
     chosen = [row for row in picked["selection"]["rows"] if row < len(runs)]
     with_curves = [runs[row] for row in chosen or range(len(runs)) if len(runs[row][1].loss)]
     if with_curves:
         _charts(with_curves)
     return chosen
+
+
+def number_columns(apart: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """How the numbers among the settings that differ are written: 0.0001, not 0."""
+    return {
+        name: st.column_config.NumberColumn(format="%.6g")
+        for name, values in apart.items()
+        if not any(isinstance(value, str) for value in values)
+    }
 
 
 def _columns(runs: Sequence[tuple[str, RunFile]]) -> dict[str, list[object]]:
@@ -55,8 +67,7 @@ def _columns(runs: Sequence[tuple[str, RunFile]]) -> dict[str, list[object]]:
     }
     if not any(fact.author for fact in facts):
         del columns["Who"]
-    apart = differences([run.experiment for _, run in runs])
-    return columns | {name: list(values) for name, values in apart.items()}
+    return columns
 
 
 def _charts(runs: Sequence[tuple[str, RunFile]]) -> None:

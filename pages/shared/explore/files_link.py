@@ -6,15 +6,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import streamlit as st
 
-from mnist_core import PRESET_NOTES, PRESETS, Experiment
 from mnist_core.query import MAX_QUERY_LENGTH
 from mnist_core.sharing import GROUPS, class_query
-from pages.shared import draft
-from pages.shared.explore.files_parts import distinct
-from pages.shared.state import get_store, owner
+from pages.shared.explore.experiments import known_experiments
 
-DRAFT = "draft"
-RECENT_RUNS = 50
 FIRST_CHOICE = ["learning_rate", "epochs"]
 
 
@@ -25,13 +20,15 @@ def link_view() -> None:
         "that you leave. It keeps a lesson on its subject; it is no lock, because whoever edits "
         "the address sees every control again."
     )
-    experiments = _experiments()
+    experiments = known_experiments()
     st.session_state.setdefault("link_experiment", next(iter(experiments)))
     if st.session_state.link_experiment not in experiments:
         st.session_state.link_experiment = next(iter(experiments))
-    labels = distinct({key: title for key, (title, _) in experiments.items()})
     chosen = st.selectbox(
-        "Experiment", list(experiments), format_func=labels.__getitem__, key="link_experiment"
+        "Experiment",
+        list(experiments),
+        format_func=lambda key: experiments[key][0],
+        key="link_experiment",
     )
     st.session_state.setdefault("link_free", FIRST_CHOICE)
     free = st.pills(
@@ -48,18 +45,6 @@ def link_view() -> None:
         st.error("This experiment is too large for a link; send its run file instead.")
     hidden = [title for name, title in GROUPS.items() if name not in free]
     st.caption(f"Hidden: {', '.join(hidden)}." if hidden else "Nothing is hidden.")
-
-
-def _experiments() -> dict[str, tuple[str, Experiment]]:
-    """What a link can hold, by key: its title and the experiment."""
-    found: dict[str, tuple[str, Experiment]] = {}
-    if "draft" in st.session_state and (current := draft.experiment()[0]) is not None:
-        found[DRAFT] = ("The one on the Train page", current)
-    for name, preset in PRESETS.items():
-        found[f"preset {name}"] = (f"{name} · {PRESET_NOTES[name].title}", preset)
-    for run in get_store().runs(owner(), limit=RECENT_RUNS):
-        found[f"run {run.id}"] = (run.name, run.experiment)
-    return found
 
 
 def train_address(address: str) -> str:

@@ -7,12 +7,15 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.comparison import differences, matching
+from mnist_core.comparison import columns as differing_columns
+from mnist_core.comparison import matching
 from mnist_core.store import Run, StoreError
+from pages.shared.explore.files_compare import number_columns
 from pages.shared.explore.runs_chosen import chosen_runs
 from pages.shared.state import get_engine, get_store, owner
 
 TABLE = "runs_table"
+ALL, BY_HAND, TRIALS = KINDS = ("All", "By hand", "Study trials")
 # More columns than these would push the results off the screen.
 MOST_DIFFERENCES = 8
 # With more rows than these the table scrolls.
@@ -38,7 +41,9 @@ def view() -> None:
         st.page_link("pages/train.py", label="Train a network", icon=":material/model_training:")
         return
     active = any(run.active for run in runs)
-    st.fragment(_table, run_every=REFRESH_SECONDS if active else None)(active)
+    # The table's own refreshes read the store again; this first time the runs are at hand.
+    at_hand = [runs]
+    st.fragment(_table, run_every=REFRESH_SECONDS if active else None)(active, at_hand)
     known = {run.id: run for run in runs}
     chosen_runs([known[run_id] for run_id in _chosen() if run_id in known], put_aside)
 
@@ -70,15 +75,56 @@ def _bring_back() -> None:
         get_store().bring_back(run_id)
 
 
-def _table(was_active: bool) -> None:
+def _table(was_active: bool, at_hand: list[list[Run]]) -> None:
     store = get_store()
     try:
-        runs, best = store.runs(owner()), store.best_accuracies(owner())
+        runs = at_hand.pop() if at_hand else store.runs(owner())
+        best = store.best_accuracies(owner())
     except StoreError as error:
         st.error(f"{error} The page tries again by itself.", icon=":material/database_off:")
         return
     if was_active != any(run.active for run in runs):
         st.rerun()
+    shown = _search(runs)
+    apart = differing_columns([run.experiment for run in shown])
+    st.caption(_table_words(len(shown), len(runs), len(apart)))
+    shown_ids = [run.id for run in shown]
+    chosen = _chosen()
+    # The table speaks of rows; new runs and a search move them, so that the ids are what is kept.
+    st.session_state[TABLE] = {
+        "selection": {"rows": [row for row, name in enumerate(shown_ids) if name in chosen]}
+    }
+    st.dataframe(
+        _columns(shown, best, dict(list(apart.items())[:MOST_DIFFERENCES])),
+        hide_index=True,
+        key=TABLE,
+        on_select=_choose,
+        selection_mode="multi-row",
+        height="auto" if len(shown) <= ROWS_SHOWN else ROWS_HIGH,
+        column_config=_COLUMN_CONFIG | number_columns(apart),
+        placeholder="–",
+        alt="Your runs with their results and what differs between them",
+    )
+    st.session_state.runs_shown = shown_ids
+    if st.session_state.pop("runs_changed", False):
+        st.rerun()  # what stands below the table follows the choice
+
+
+def _table_words(shown: int, runs: int, differing: int) -> str:
+    words = (
+        f"{shown:,} of {runs:,} runs. Tick some to compare, rename, tag or delete them; press a "
+        "column’s name to sort by it."
+    )
+    if differing > MOST_DIFFERENCES:
+        words += (
+            f" {MOST_DIFFERENCES} of the {differing} settings that differ are shown; ticked runs "
+            "are compared in all."
+        )
+    return words
+
+
+def _search(runs: Sequence[Run]) -> list[Run]:
+    """The runs that the search and the choice of kind leave."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.text_input(
             "Search",
@@ -87,31 +133,15 @@ def _table(was_active: bool) -> None:
             icon=":material/search:",
             persist_state="session",
         )
-    shown = matching(runs, wanted)
-    st.caption(
-        f"{len(shown):,} of {len(runs):,} runs. Tick some to compare, rename, tag or delete them; "
-        "press a column’s name to sort by it."
-    )
-    shown_ids = [run.id for run in shown]
-    chosen = _chosen()
-    # The table speaks of rows; new runs and a search move them, so that the ids are what is kept.
-    st.session_state[TABLE] = {
-        "selection": {"rows": [row for row, name in enumerate(shown_ids) if name in chosen]}
-    }
-    st.dataframe(
-        _columns(shown, best),
-        hide_index=True,
-        key=TABLE,
-        on_select=_choose,
-        selection_mode="multi-row",
-        height="auto" if len(shown) <= ROWS_SHOWN else ROWS_HIGH,
-        column_config=_COLUMN_CONFIG,
-        placeholder="–",
-        alt="Your runs with their results and what differs between them",
-    )
-    st.session_state.runs_shown = shown_ids
-    if st.session_state.pop("runs_changed", False):
-        st.rerun()  # what stands below the table follows the choice
+        of_studies = sum(run.study is not None for run in runs)
+        kind = ALL
+        if 0 < of_studies < len(runs):
+            kind = st.segmented_control(
+                "Show", KINDS, default=ALL, required=True, key="runs_kind", persist_state="session"
+            )
+    if kind != ALL:
+        runs = [run for run in runs if (run.study is not None) == (kind == TRIALS)]
+    return matching(runs, wanted)
 
 
 def _chosen() -> list[str]:
@@ -127,25 +157,27 @@ def _choose() -> None:
     st.session_state.runs_changed = True
 
 
-def _columns(runs: Sequence[Run], best: dict[str, float]) -> dict[str, list[Any]]:
+def _columns(
+    runs: Sequence[Run], best: dict[str, float], apart: dict[str, Any]
+) -> dict[str, list[Any]]:
+    """What came out, what differs, what it took, and what the person wrote."""
     columns: dict[str, list[Any]] = {
         "Name": [run.name for run in runs],
         "Status": [run.status for run in runs],
         "Test": [run.test_accuracy for run in runs],
         "Best validation": [best.get(run.id) for run in runs],
+        **apart,
         "Parameters": [run.parameters or run.experiment.network.parameters for run in runs],
         "Epochs": [run.epoch for run in runs],
         "Seconds": [run.seconds for run in runs],
-        "Preset": [run.preset or "" for run in runs],
+        "Preset": [run.preset for run in runs],
         "Tags": [list(run.tags) for run in runs],
-        "Note": [run.note for run in runs],
+        "Note": [run.note or None for run in runs],
         "Started": [run.created for run in runs],
     }
-    for name in ("Preset", "Tags", "Note"):
+    for name in ("Test", "Best validation", "Preset", "Tags", "Note"):
         if not any(columns[name]):
             del columns[name]
-    apart = differences([run.experiment for run in runs])
-    columns |= {name: apart[name] for name in list(apart)[:MOST_DIFFERENCES]}
     return columns
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from mnist_core.comparison import differences
 from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.store import LONGEST_NOTE, Run, StoreError
+from pages.shared.explore.tabs import save_as_file, study_of
 from pages.shared.live_figure import live_figure
 from pages.shared.live_run import MAX_OVERLAYS, run_curves
 from pages.shared.state import get_store
@@ -48,6 +49,23 @@ def _open_buttons(run: Run) -> None:
     if st.button("Draw for it", icon=":material/draw:"):
         st.session_state.reading_network, st.session_state.reading_step = run.id, None
         st.switch_page("pages/draw.py")
+    st.button(
+        "Vary in a study",
+        key="study_of_run",
+        icon=":material/science:",
+        on_click=study_of,
+        args=(run.id,),
+        help="Let the computer try other settings around this experiment.",
+    )
+    if not run.active:
+        st.button(
+            "Save as a file",
+            key="save_run",
+            icon=":material/download:",
+            on_click=save_as_file,
+            args=(run.id,),
+            help="As a run file, as a model for other programs, as tables, or as a Keras script.",
+        )
 
 
 def _edit(run: Run) -> None:

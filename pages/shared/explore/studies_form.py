@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import PRESETS, Experiment, ExperimentError
+from mnist_core import Experiment, ExperimentError
 from mnist_core.problems import Problem
 from mnist_core.sweep import space
 from mnist_core.sweep.space import Knob, Setting, Vary
@@ -19,9 +19,10 @@ from mnist_core.sweep.spec import (
     StudySpec,
     default_study,
 )
+from pages.shared.explore.experiments import known_experiments
 from pages.shared.training_editor import OPTIMIZER_TITLES
 
-OWN = "own"
+FIRST = "preset two-layer"
 OBJECTIVE_HELP = (
     "What a trial is judged by, taken on the validation images at its end. With two there is no "
     "single best trial but a front of compromises, the Pareto front."
@@ -30,18 +31,16 @@ OBJECTIVE_HELP = (
 
 def compose() -> StudySpec | None:
     """Show the form; the study it describes, or None when it does not hold together."""
-    problems: tuple[Problem, ...] = ()
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**What is trained, and what varies**")
-        base, problems = _base()
-        varied, more = _vary(base) if base else ([], ())
+        base = _base()
+        varied, problems = _vary(base)
     with right:
         st.markdown("**What counts, and how long**")
-        settings = _settings(base)
-    problems += more if base else ()
+        settings = _settings()
     spec = None
-    if base and not problems:
+    if not problems:
         try:
             spec = StudySpec.parse(base=base, vary=varied, **settings)
         except ExperimentError as error:
@@ -59,17 +58,21 @@ def _kept(name: str, first: Any = None) -> dict[str, Any]:
     return {"key": key, "persist_state": "session"}
 
 
-def _base() -> tuple[Experiment | None, tuple[Problem, ...]]:
+def _base() -> Experiment:
     """The experiment that is varied, shortened for a study."""
-    names = [*PRESETS, *([OWN] if "draft" in st.session_state else [])]
+    known = known_experiments()
     first = default_study().base.training
-    name = st.selectbox(
-        "Start from",
-        names,
-        format_func=lambda name: "what I composed on the Train page" if name == OWN else name,
-        help="Every trial is this experiment with some settings changed.",
-        **_kept("base", "two-layer"),
-    )
+    if st.session_state.get("study_base") not in known:  # none yet, or its run is deleted
+        st.session_state.study_base = FIRST
+    chosen = known[
+        st.selectbox(
+            "Start from",
+            list(known),
+            format_func=lambda key: known[key][0],
+            help="Every trial is this experiment with some settings changed.",
+            **_kept("base"),
+        )
+    ][1]
     columns = st.columns(2)
     images = columns[0].number_input(
         "Training images", 100, 60_000, step=1_000,
@@ -77,13 +80,9 @@ def _base() -> tuple[Experiment | None, tuple[Problem, ...]]:
         **_kept("images", first.training_images),
     )  # fmt: skip
     epochs = columns[1].number_input("Epochs of a trial", 1, 200, **_kept("epochs", first.epochs))
-    try:
-        chosen = Experiment.parse(st.session_state.draft) if name == OWN else PRESETS[name]
-    except ExperimentError as error:
-        return None, error.problems
     changes = {"training_images": int(images), "epochs": int(epochs), "seed": chosen.training.seed}
     training = chosen.training.model_copy(update=changes)
-    return chosen.model_copy(update={"training": training, "name": ""}), ()
+    return chosen.model_copy(update={"training": training, "name": ""})
 
 
 def _vary(base: Experiment) -> tuple[list[Vary], tuple[Problem, ...]]:
@@ -165,7 +164,7 @@ def _checked(**values: Any) -> Vary:
         raise from_validation_error(error, Vary, values) from None
 
 
-def _settings(base: Experiment | None) -> dict[str, Any]:
+def _settings() -> dict[str, Any]:
     """Objective, sampler, pruner and budget."""
     objectives = st.multiselect(
         "Objective (one or two)",

@@ -29,7 +29,7 @@ def trial_table(study: Study, trials: Sequence[Trial]) -> Trial | None:
         columns[title] = [trial.results[index] if trial.results else None for trial in shown]
     for item in study.spec.vary:
         columns[item.title] = [trial.values.get(item.title) for trial in shown]
-    columns["Note"] = [_note(trial) for trial in shown]
+    columns["Note"] = [_note(trial) or None for trial in shown]
     st.markdown("**Trials**")
     picked = st.dataframe(
         columns,
@@ -38,6 +38,7 @@ def trial_table(study: Study, trials: Sequence[Trial]) -> Trial | None:
         on_select="rerun",
         selection_mode="single-row",
         height=min(ROWS_HIGH, 38 + 35 * len(shown)),
+        placeholder="–",
         column_config={
             title: st.column_config.NumberColumn(format=form)
             for title, form in _formats(study).items()

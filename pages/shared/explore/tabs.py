@@ -1,0 +1,27 @@
+"""The tabs of Explore by name, and the way from one to another."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+RUNS = ":material/table_rows: Runs"
+STUDIES = ":material/science: Studies"
+FILES = ":material/folder_open: Files"
+
+SAVE = ":material/download: Save a run"
+OPEN = ":material/upload: Open files"
+LINK = ":material/link: Link for a class"
+
+
+def save_as_file(run_id: str) -> None:
+    """Callback: open Files where this run can be saved."""
+    st.session_state.explore_views = st.session_state.explore_view = FILES
+    st.session_state.files_views = st.session_state.files_view = SAVE
+    st.session_state.file_run = run_id
+
+
+def study_of(run_id: str) -> None:
+    """Callback: open Studies with a new study of this run's experiment."""
+    st.session_state.explore_views = st.session_state.explore_view = STUDIES
+    st.session_state.study_base = f"run {run_id}"
+    st.session_state.new_study = True
