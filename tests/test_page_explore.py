@@ -129,6 +129,21 @@ def test_rename_tag_and_note_are_kept_at_once(store) -> None:
     assert store.run(run_id).name == "my best" and not app.exception
 
 
+def test_several_runs_get_a_tag_at_once(store) -> None:
+    first, second = trained(store, "two-layer", "a"), trained(store, "cnn", "b")
+    store.annotate(first, ["old"], "mine")
+    app = explore()
+    app.session_state["runs_chosen"] = [first, second]
+    app.run()
+    app.text_input(key="tag_all").set_value(" class 9b ").run()
+    assert store.run(first).tags == ("old", "class 9b") and store.run(first).note == "mine"
+    assert store.run(second).tags == ("class 9b",)
+    assert app.text_input(key="tag_all").value == "" and "Tags" in table(app)
+    store.annotate(first, [f"t{n}" for n in range(20)], "")
+    app.text_input(key="tag_all").set_value("one more").run()
+    assert any("at most 20 tags" in error.value for error in app.error)
+
+
 def test_delete_can_be_undone(store) -> None:
     keep, gone = trained(store, "two-layer", "keep"), trained(store, "cnn", "gone")
     app = explore()

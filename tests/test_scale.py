@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,13 @@ from mnist_core.engine import REPOSITORY, Engine
 from mnist_core.store import Run, Store
 from mnist_core.sweep import records
 from mnist_core.sweep.runner import StudyRunner
+from tests.fake_trials import HOLD
 from tests.postgres import postgres
 from tests.test_engine import wait
-from tests.test_sweep import SLOW, TRIALS, ended, study, trials
+from tests.test_sweep import BASE, TRIALS, ended, study, trials
 
 WORKERS = 3
+HELD = BASE.model_copy(update={"name": "held"})
 
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
@@ -34,7 +37,16 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.fixture
-def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
+def hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """While this file exists, trials of `HELD` do not end."""
+    file = tmp_path / "hold"
+    file.touch()
+    monkeypatch.setenv(HOLD, str(file))
+    return file
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch, hold: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
     """As README.md's “On a cluster” says; the address is in MNIST_LAB_SCHEDULER."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -80,7 +92,7 @@ def server() -> Iterator[StudyRunner]:
 
 
 def test_a_study_on_a_cluster_bears_the_death_of_a_worker_and_of_its_server(
-    database: str, workers: list[subprocess.Popen[bytes]]
+    database: str, workers: list[subprocess.Popen[bytes]], hold: Path
 ) -> None:
     with server() as first, server() as second:
         store = second.store
@@ -88,7 +100,7 @@ def test_a_study_on_a_cluster_bears_the_death_of_a_worker_and_of_its_server(
         for runner in (first, second):
             runner.engine.warm()
             wait(lambda r=runner: len(r.engine.workers()) == WORKERS, "three workers")
-        study_id = first.start(study(trials=9, base=SLOW))
+        study_id = first.start(study(trials=9, base=HELD))
         assert not second.resume(study_id), "two servers must not both drive a study"
 
         wait(lambda: len(running(store, study_id)) == WORKERS, "three trials at once")
@@ -101,6 +113,7 @@ def test_a_study_on_a_cluster_bears_the_death_of_a_worker_and_of_its_server(
         # The other server sees and steers what the first one drives.
         second.stop(study_id)
         assert ended(store, study_id).status == "stopped"
+        hold.unlink()
         assert second.resume(study_id)
         assert records.get(store, study_id).server == second.engine.id
         assert ended(store, study_id).status == "finished"

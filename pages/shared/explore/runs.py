@@ -76,6 +76,8 @@ def _bring_back() -> None:
 
 
 def _table(was_active: bool, at_hand: list[list[Run]]) -> None:
+    if st.session_state.pop("runs_changed", False) and not at_hand:
+        st.rerun()  # what stands below the table follows the choice
     store = get_store()
     try:
         runs = at_hand.pop() if at_hand else store.runs(owner())
@@ -106,8 +108,6 @@ def _table(was_active: bool, at_hand: list[list[Run]]) -> None:
         alt="Your runs with their results and what differs between them",
     )
     st.session_state.runs_shown = shown_ids
-    if st.session_state.pop("runs_changed", False):
-        st.rerun()  # what stands below the table follows the choice
 
 
 def _table_words(shown: int, runs: int, differing: int) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core.comparison import differences
 from mnist_core.figures.curves import accuracy_chart, loss_chart
-from mnist_core.store import LONGEST_NOTE, Run, StoreError
+from mnist_core.store import LONGEST_NOTE, LONGEST_TAG, Run, StoreError
 from pages.shared.explore.tabs import save_as_file, study_of
 from pages.shared.live_figure import live_figure
 from pages.shared.live_run import MAX_OVERLAYS, run_curves
@@ -22,9 +22,11 @@ def chosen_runs(runs: Sequence[Run], put_aside: Callable[[Sequence[str]], None])
     """Everything below the table."""
     if not runs:
         return
-    with st.container(horizontal=True, vertical_alignment="center", key="runs_actions"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="runs_actions"):
         if len(runs) == 1:
             _open_buttons(runs[0])
+        else:
+            _tag_all(runs)
         count = f"{len(runs)} runs" if len(runs) > 1 else "run"
         st.button(
             f"Delete {count}",
@@ -33,6 +35,8 @@ def chosen_runs(runs: Sequence[Run], put_aside: Callable[[Sequence[str]], None])
             on_click=put_aside,
             args=([run.id for run in runs],),
         )
+    if said := st.session_state.pop("run_edit_error", None):
+        st.error(said, icon=":material/error:")
     if len(runs) == 1:
         _edit(runs[0])
     else:
@@ -86,8 +90,31 @@ def _edit(run: Run) -> None:
         on_change=keep,
     )
     st.text_area("Note", key="run_note", height=80, max_chars=LONGEST_NOTE, on_change=keep)
-    if said := st.session_state.pop("run_edit_error", None):
-        st.error(said, icon=":material/error:")
+
+
+def _tag_all(runs: Sequence[Run]) -> None:
+    st.text_input(
+        f"Tag all {len(runs)}",
+        key="tag_all",
+        placeholder="Type a word and press Enter",
+        max_chars=LONGEST_TAG,
+        on_change=_add_tag,
+        args=([run.id for run in runs],),
+        width=260,
+    )
+
+
+def _add_tag(run_ids: Sequence[str]) -> None:
+    """Callback: each of these runs gets the tag, beside those it has."""
+    tag, store = st.session_state.tag_all.strip(), get_store()
+    st.session_state.tag_all = ""
+    try:
+        for run_id in run_ids:
+            run = store.run(run_id)
+            if tag and run is not None:
+                store.annotate(run_id, [*run.tags, tag], run.note)
+    except (ValueError, StoreError) as error:
+        st.session_state.run_edit_error = str(error)
 
 
 def _keep(run_id: str) -> None:
