@@ -134,6 +134,10 @@ class Engine:
         """True when a worker is there to train."""
         return bool(self.workers())
 
+    def lacks_workers(self) -> bool:
+        """True when a cluster's scheduler answers and no worker has come to it."""
+        return self.scheduler is not None and self._ask_for_workers() == []
+
     @property
     def id(self) -> str:
         """What the other servers on this database know this one by."""

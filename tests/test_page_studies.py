@@ -160,6 +160,21 @@ def test_stop_resume_and_more_trials() -> None:
     assert "3 of 3 trials" in said(app) and newest().id == slow
 
 
+def test_a_cluster_without_workers_is_said(monkeypatch) -> None:
+    app = open_tab()
+    runner = RUNNERS[-1]
+    runner.start(study(base=SLOW, trials=2))
+    wait(lambda: newest().status == "running", "the study's start")
+    monkeypatch.setattr(runner.engine, "scheduler", "tcp://boss:8786")
+    monkeypatch.setattr(runner.engine, "_ask_for_workers", list)
+    app.run()
+    assert any("tcp://boss:8786 has no worker" in item.value for item in app.warning)
+    monkeypatch.undo()
+    runner.stop(newest().id)
+    finish(app)
+    assert not any("no worker" in item.value for item in app.warning)
+
+
 def test_names_are_only_text() -> None:
     app = open_tab()
     of(app.text_input, "study_name").set_value("<b>*mine*</b>").run()

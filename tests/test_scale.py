@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -26,11 +27,22 @@ WORKERS = 3
 HELD = BASE.model_copy(update={"name": "held"})
 
 
-def start(*arguments: str) -> subprocess.Popen[bytes]:
+def readme_command(program: str, **changes: str) -> list[str]:
+    """What README.md says to run, with parts of it exchanged: {"tcp://boss:8786": …}."""
+    lines = (REPOSITORY / "README.md").read_text().splitlines()
+    (line,) = [line for line in lines if f"-m dask {program}" in line]
+    python, *arguments = shlex.split(line.strip().removesuffix("&"))
+    assert python == ".venv/bin/python"
+    return [sys.executable, *(changes.get(argument, argument) for argument in arguments)]
+
+
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    """As on another machine: in the repository's folder, which Python is not told otherwise."""
+    here = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.Popen(
-        [sys.executable, "-m", *arguments],
+        [*command, "--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
         cwd=REPOSITORY,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "MNIST_LAB_WARM": "0"},
+        env=here | {"MNIST_LAB_WARM": "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -53,16 +65,10 @@ def workers(monkeypatch: pytest.MonkeyPatch, hold: Path) -> Iterator[list[subpro
         address = f"127.0.0.1:{free.getsockname()[1]}"
     monkeypatch.setenv("MNIST_LAB_SCHEDULER", f"tcp://{address}")
     host, port = address.split(":")
-    processes = [
-        start("distributed.cli.dask_scheduler", "--host", host, "--port", port, "--no-dashboard",
-              "--dashboard-address", "127.0.0.1:0")
-    ]  # fmt: skip
-    processes += [
-        start("distributed.cli.dask_worker", f"tcp://{address}", "--nthreads", "1", "--no-nanny",
-              "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
-              "--preload", "mnist_core.worker")
-        for _ in range(WORKERS)
-    ]  # fmt: skip
+    scheduler = readme_command("scheduler", **{"8786": port})
+    worker = readme_command("worker", **{"tcp://boss:8786": f"tcp://{address}"})
+    processes = [start([*scheduler, "--host", host])]
+    processes += [start(worker) for _ in range(WORKERS)]
     yield processes[1:]
     for process in processes:
         process.kill()

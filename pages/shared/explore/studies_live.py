@@ -57,6 +57,12 @@ def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
         st.error(f"{reason} The page tries again by itself.", icon=":material/database_off:")
         return
     _status(study, trials)
+    if study.status == "running" and runner.engine.lacks_workers():
+        st.warning(
+            f"The scheduler at {plain(runner.engine.scheduler or '')} has no worker, so trials "
+            "wait. README.md, “On a cluster”, says how to start some.",
+            icon=":material/hourglass_empty:",
+        )
     _controls(runner, study, trials)
     _best(study, trials)
     charts(search, trials)
