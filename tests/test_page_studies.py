@@ -163,10 +163,12 @@ def test_stop_resume_and_more_trials() -> None:
 def test_a_cluster_without_workers_is_said(monkeypatch) -> None:
     app = open_tab()
     runner = RUNNERS[-1]
-    runner.start(study(base=SLOW, trials=2))
-    wait(lambda: newest().status == "running", "the study's start")
+    runner.start(study(base=SLOW, trials=200))
+    wait(lambda: store().runs() and store().runs()[0].step, "training")
+    assert not runner.engine.lacks_workers(), "one's own worker is no cluster"
     monkeypatch.setattr(runner.engine, "scheduler", "tcp://boss:8786")
-    monkeypatch.setattr(runner.engine, "_ask_for_workers", list)
+    assert not runner.engine.lacks_workers()
+    monkeypatch.setattr(runner.engine, "lacks_workers", lambda: True)
     app.run()
     assert any("tcp://boss:8786 has no worker" in item.value for item in app.warning)
     monkeypatch.undo()
