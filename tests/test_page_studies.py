@@ -170,7 +170,7 @@ def test_a_cluster_without_workers_is_said(monkeypatch) -> None:
     assert not runner.engine.lacks_workers()
     monkeypatch.setattr(runner.engine, "lacks_workers", lambda: True)
     app.run()
-    assert any("tcp://boss:8786 has no worker" in item.value for item in app.warning)
+    assert any("has no worker, so trials wait" in item.value for item in app.warning)
     monkeypatch.undo()
     runner.stop(newest().id)
     finish(app)

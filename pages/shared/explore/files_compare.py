@@ -15,6 +15,8 @@ from pages.shared.live_figure import live_figure
 MOST_CURVES = 6
 SMOOTHING = 0.9
 ROWS_HIGH = 420
+# Of a column of text, in pixels.
+NARROWEST, WIDEST = 90, 300
 
 
 def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
@@ -34,7 +36,7 @@ def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
             "Parameters": st.column_config.NumberColumn(format="localized"),
             "Seconds": st.column_config.NumberColumn(format="%.0f"),
         }
-        | number_columns(apart),
+        | differing_config(apart),
     )
     chosen = [row for row in picked["selection"]["rows"] if row < len(runs)]
     with_curves = [runs[row] for row in chosen or range(len(runs)) if len(runs[row][1].loss)]
@@ -43,13 +45,20 @@ def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
     return chosen
 
 
-def number_columns(apart: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """How the numbers among the settings that differ are written: 0.0001, not 0."""
+def differing_config(apart: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """How the columns of settings that differ are shown: 0.0001, not 0; layers in full."""
     return {
-        name: st.column_config.NumberColumn(format="%.6g")
+        name: st.column_config.TextColumn(width=_text_width(values))
+        if any(isinstance(value, str) for value in values)
+        else st.column_config.NumberColumn(format="%.6g")
         for name, values in apart.items()
-        if not any(isinstance(value, str) for value in values)
     }
+
+
+def _text_width(values: Sequence[Any]) -> int:
+    """Pixels for the longest text; left alone, the table cuts what stands in few of its rows."""
+    longest = max(len(str(value)) for value in values)
+    return min(WIDEST, max(NARROWEST, 20 + 7 * longest))
 
 
 def _columns(runs: Sequence[tuple[str, RunFile]]) -> dict[str, list[object]]:

@@ -10,7 +10,7 @@ import streamlit as st
 from mnist_core.comparison import columns as differing_columns
 from mnist_core.comparison import matching
 from mnist_core.store import Run, StoreError
-from pages.shared.explore.files_compare import number_columns
+from pages.shared.explore.files_compare import differing_config
 from pages.shared.explore.runs_chosen import chosen_runs
 from pages.shared.state import get_engine, get_store, owner
 
@@ -103,7 +103,7 @@ def _table(was_active: bool, at_hand: list[list[Run]]) -> None:
         on_select=_choose,
         selection_mode="multi-row",
         height="auto" if len(shown) <= ROWS_SHOWN else ROWS_HIGH,
-        column_config=_COLUMN_CONFIG | number_columns(apart),
+        column_config=_COLUMN_CONFIG | differing_config(apart),
         placeholder="–",
         alt="Your runs with their results and what differs between them",
     )

@@ -162,7 +162,13 @@ def _curves(runs: Sequence[Run]) -> None:
     left = len([run for run in runs if run.step]) - len(begun)
     if left:
         st.caption(f"The curves of the first {len(begun)} runs; {left} more are chosen.")
+    log = st.toggle(
+        "Logarithmic axes",
+        key="chosen_log",
+        persist_state="session",
+        help="Loss, and error in place of accuracy, on axes where each step is a factor of ten.",
+    )
     for draw, name in ((loss_chart, "Loss"), (accuracy_chart, "Accuracy")):
-        figure = draw(curves, log_y=False, smoothing=SMOOTHING, uirevision="chosen")
+        figure = draw(curves, log_y=log, smoothing=SMOOTHING, uirevision="chosen")
         about = f"{name} of {', '.join(run.name for run in begun)} over training steps"
         live_figure(figure, f"chosen_{name.lower()}", about)
