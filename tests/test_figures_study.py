@@ -90,6 +90,14 @@ def test_parallel_coordinates_write_the_objective_as_elsewhere() -> None:
     assert best.customdata[1][1] == "0.002", "settings stay as they are"
 
 
+def test_one_trial_has_a_history_of_its_own_size() -> None:
+    made = optuna.create_study(direction="maximize")
+    made.add_trial(optuna.trial.create_trial(value=0.9))
+    figure = figures.history(made, 0, "accuracy", ".2%")
+    low, high = figure.layout.yaxis.range
+    assert 0.8 < low < 0.9 < high < 1 and figure.layout.xaxis.dtick == 1
+
+
 def test_pruned_trials_end_in_a_cross() -> None:
     curves = [
         TrialCurve(0, "finished", {1: 0.7, 2: 0.8, 3: 0.9}),

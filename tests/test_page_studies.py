@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import streamlit as st
@@ -13,6 +15,8 @@ from mnist_core.store import Store
 from mnist_core.sweep import records
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.runner import StudyRunner
+from mnist_core.sweep.search import Trial
+from pages.shared.explore.studies_live import seconds_left
 from tests.test_engine import wait
 from tests.test_sweep import SLOW, TRIALS, study
 
@@ -175,6 +179,19 @@ def test_a_cluster_without_workers_is_said(monkeypatch) -> None:
     runner.stop(newest().id)
     finish(app)
     assert not any("no worker" in item.value for item in app.warning)
+
+
+def test_the_time_left_follows_the_trials_not_the_resume() -> None:
+    now = datetime.now(UTC)
+    spec = study(trials=10)
+    running = Study("id", "S", "local", spec, "running", "", "server", now, now, None)
+    trial = Trial(0, "finished", {}, (0.9,), None, "", False, {}, seconds=4.0)
+    ended = [trial, trial, replace(trial, seconds=900.0), trial]
+    flying = [replace(trial, state="running", seconds=None)] * 2
+    assert seconds_left(running, flying) is None
+    assert seconds_left(running, ended + flying) == pytest.approx(6 * 4 / 2)
+    short = replace(running, spec=study(trials=10, minutes=0.1))
+    assert seconds_left(short, ended + flying) == pytest.approx(6, abs=1)
 
 
 def test_names_are_only_text() -> None:

@@ -49,10 +49,19 @@ def history(study: Any, objective: int, name: str, number_format: str) -> go.Fig
     figure.update_traces(hovertemplate=f"trial %{{x}}<br>{name} <b>%{{y:{number_format}}}</b>")
     _drop_empty(figure)
     _restyle(figure, "Trial by trial")
-    whole = {"title": {"text": "trial"}, "tickformat": "d"}
+    last = max((max(trace.x) for trace in figure.data), default=0)
+    values = [value for trace in figure.data for value in trace.y]
+    y_axis: dict[str, Any] = {"title": {"text": name}, "tickformat": _ticks(number_format)}
+    if values and min(values) == max(values):  # Plotly would show accuracies up to 150 %
+        y_axis["range"] = [0.95 * values[0], 1.05 * values[0]]
     return figure.update_layout(
-        xaxis=whole,
-        yaxis={"title": {"text": name}, "tickformat": _ticks(number_format)},
+        xaxis={
+            "title": {"text": "trial"},
+            "tickformat": "d",
+            "dtick": max(1, round(last / 10)),
+            "range": [-0.5, last + 0.5],
+        },
+        yaxis=y_axis,
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
     )
 

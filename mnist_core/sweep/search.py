@@ -41,7 +41,8 @@ class Trial:
 
     `state` is one of running, finished, pruned and failed, `why` the sentence that goes with the
     last two. `values` are by setting (see `title_of`), `results` by objective, None unless
-    finished. `epochs` has the value that pruning compares at the end of each epoch.
+    finished. `epochs` has the value that pruning compares at the end of each epoch, `seconds` is
+    the time from its proposal to its end, None before.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Trial:
     why: str
     retried: bool
     epochs: dict[int, float]
+    seconds: float | None = None
 
 
 def study_name(study_id: str) -> str:
@@ -175,6 +177,7 @@ def _trial(frozen: FrozenTrial) -> Trial:
         why=attributes.get(WHY, ""),
         retried=bool(attributes.get(RETRIED)),
         epochs=dict(frozen.intermediate_values),
+        seconds=frozen.duration.total_seconds() if frozen.duration is not None else None,
     )
 
 

@@ -30,6 +30,7 @@ def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
         on_select="rerun",
         selection_mode="multi-row",
         height=min(ROWS_HIGH, 44 + 38 * len(runs)),
+        placeholder="–",
         column_config={
             "Test accuracy": st.column_config.NumberColumn(format="percent"),
             "Validation accuracy": st.column_config.NumberColumn(format="percent"),
@@ -82,17 +83,26 @@ def _columns(runs: Sequence[tuple[str, RunFile]]) -> dict[str, list[object]]:
 def _charts(runs: Sequence[tuple[str, RunFile]]) -> None:
     if len(runs) > MOST_CURVES:
         st.caption(f"The curves of the first {MOST_CURVES}; choose others in the table.")
-    curves = [_curves(run) for _, run in runs[:MOST_CURVES]]
-    left, right = st.columns(2, gap="large")
-    for place, draw, name in ((left, accuracy_chart, "Accuracy"), (right, loss_chart, "Loss")):
+    shown = [run for _, run in runs[:MOST_CURVES]]
+    curves = [_curves(run, name) for run, name in zip(shown, _short_names(shown), strict=True)]
+    for draw, name in ((accuracy_chart, "Accuracy"), (loss_chart, "Loss")):
         figure = draw(curves, smoothing=SMOOTHING, uirevision="opened")
-        with place:
-            live_figure(figure, f"opened_{name.lower()}", f"{name} of each run over its steps")
+        live_figure(figure, f"opened_{name.lower()}", f"{name} of each run over its steps")
 
 
-def _curves(run: RunFile) -> RunCurves:
+def _short_names(runs: Sequence[RunFile]) -> list[str]:
+    """What the legend calls them: who made them, and where that is not enough the run's name."""
+    authors = [run.facts.author for run in runs]
+    if all(authors) and len(set(authors)) == len(authors):
+        return authors
+    return [
+        f"{run.facts.author}: {run.facts.name}" if run.facts.author else run.facts.name
+        for run in runs
+    ]
+
+
+def _curves(run: RunFile, name: str) -> RunCurves:
     facts = run.facts
-    name = f"{facts.author}: {facts.name}" if facts.author else facts.name
     return RunCurves(
         name=name,
         step=run.steps,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -79,7 +80,7 @@ def _status(study: Study, trials: Sequence[Trial]) -> None:
     flying = len(trials) - len(done)
     if study.status == "running":
         words += [f"{flying} under way"] if flying else []
-        if (left := seconds_left(study, len(done))) is not None:
+        if (left := seconds_left(study, trials)) is not None:
             words.append(f"about {clock(left)} left")
     with st.container(key="study_status"):
         st.markdown(f":{COLOURS[study.status]}[**{study.status}**] {' · '.join(words)}")
@@ -89,16 +90,19 @@ def _status(study: Study, trials: Sequence[Trial]) -> None:
         box(study.message, icon=":material/info:")
 
 
-def seconds_left(study: Study, done: int) -> float | None:
-    """From how long the trials took so far, and the minutes; None before the first has ended."""
+def seconds_left(study: Study, trials: Sequence[Trial]) -> float | None:
+    """From how long trials took so far, and the minutes; None before the first has ended."""
     if study.began is None:
         return None
-    spent = time.time() - study.began.timestamp()
     limits = []
-    if done:
-        limits.append((study.spec.most_trials - done) * spent / done)
+    # The median: a trial that a stop or a dead server interrupted took its time from there.
+    took = [trial.seconds for trial in trials if trial.seconds is not None]
+    if took:
+        flying = sum(trial.state == "running" for trial in trials)
+        left = study.spec.most_trials - (len(trials) - flying)
+        limits.append(left * statistics.median(took) / max(1, flying))
     if study.spec.minutes is not None:
-        limits.append(60 * study.spec.minutes - spent)
+        limits.append(60 * study.spec.minutes - (time.time() - study.began.timestamp()))
     return max(0.0, min(limits)) if limits else None
 
 
