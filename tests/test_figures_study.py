@@ -90,6 +90,19 @@ def test_parallel_coordinates_write_the_objective_as_elsewhere() -> None:
     assert best.customdata[1][1] == "0.002", "settings stay as they are"
 
 
+def test_no_figure_brings_a_ground_of_its_own() -> None:
+    made = study("maximize")
+    for figure in (
+        figures.history(made, 0, "accuracy", ".2%"),
+        figures.parallel_coordinates(made, 0, "accuracy", ".2%"),
+        figures.contour(made, 0, "accuracy", ".2%", ["learning rate", "units"]),
+        figures.slices(made, 0, "accuracy", ".2%"),
+        figures.importance(made, 0, "accuracy"),
+        figures.pareto_front(study("maximize", "minimize"), ["a", "b"], [".2%", ",.0f"]),
+    ):
+        assert figure.layout.plot_bgcolor is None and figure.layout.paper_bgcolor is None
+
+
 def test_one_trial_has_a_history_of_its_own_size() -> None:
     made = optuna.create_study(direction="maximize")
     made.add_trial(optuna.trial.create_trial(value=0.9))

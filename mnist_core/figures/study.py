@@ -133,7 +133,9 @@ def parallel_coordinates(study: Any, objective: int, name: str, number_format: s
             if trace.marker.showscale:
                 trace.marker.showscale = False
     _restyle(figure, "Each trial's settings, the best in orange")
-    figure.update_xaxes(showgrid=False)
+    # In lines, else a phone leaves out every other name.
+    names = [text.replace(" ", "<br>") for text in figure.layout.xaxis.ticktext]
+    figure.update_xaxes(showgrid=False, ticktext=names)
     _name_values(figure, lines, [trial.values[objective] for trial in _finished(study)],
                  number_format)  # fmt: skip
     return figure
@@ -313,6 +315,7 @@ def _restyle(figure: go.Figure, heading: str) -> None:
         height=HEIGHT,
         title=title(heading),
         margin={"autoexpand": True, "l": 30, "r": 20, "t": 64, "b": 40},
+        plot_bgcolor=None,  # some of Optuna's are white, also on a dark page
     )
     # A learning rate is 0.0001, not 100µ.
     figure.update_xaxes(automargin=True, exponentformat="none")
