@@ -9,6 +9,7 @@ blackboard), as a share of the paper's own brightness, so that a shadow makes no
 from __future__ import annotations
 
 import io
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +31,13 @@ WORKING_SIDE = 1000
 # What is dark and narrower than this share of the longer side is no part of the paper.
 PAPER_WINDOW = 1 / 8
 PAPER_SIDE = 150
+PAPER_PIXELS, EDGE_PIXELS = round(PAPER_WINDOW * PAPER_SIDE), 7
+# For telling ink from ground: the neighbourhood, and the most that a pixel counts (log of light),
+# so that the corners of a sheet on a dark table weigh little beside the writing.
+GROUND_PIXELS, MOST_DIFFERENT = 11, 0.4
 # Least share by which ink is darker than its paper.
 LEAST_CONTRAST = 0.14
-# Least longer side of a digit, as a share of the picture's.
+# Least height of a digit, as a share of the picture's longer side.
 LEAST_SIZE = 0.025
 MAX_DIGITS = 40
 
@@ -97,7 +102,7 @@ def open_picture(data: bytes) -> npt.NDArray[np.uint8]:
     """
     if len(data) > MAX_BYTES:
         raise PhotoError(f"The file has {len(data) / 1e6:.0f} MB; up to 10 MB can be read.")
-    _know_heif()
+    _know_formats()
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
             return _unpacked(image)
@@ -139,7 +144,8 @@ def _too_many_pixels(most: int) -> str:
     return f"The picture has more than {most // 1_000_000} million pixels; save it smaller."
 
 
-def _know_heif() -> None:
+def _know_formats() -> None:
+    Image.preinit()  # Pillow knows PNG and JPEG only once something has asked for them
     try:
         from pillow_heif import register_heif_opener
     except ImportError:  # the app works without; such a file is then no known picture
@@ -157,8 +163,7 @@ def ink_contrast(picture: npt.NDArray[np.uint8]) -> FloatArray:
     On a blackboard, where the ink is lighter, by how much it is lighter.
     """
     colours = ndimage.gaussian_filter(picture.astype(np.float32), (0.8, 0.8, 0))
-    darkest, usual, lightest = np.quantile(colours.mean(2), (0.005, 0.5, 0.995))
-    if lightest - usual > 1.3 * (usual - darkest):  # most of the picture is dark
+    if _ink_is_lighter(colours.mean(2)):
         colours = 255 - colours
     paper = np.stack([_paper(colours[..., channel]) for channel in range(3)], axis=2)
     darker = ((paper - colours) / np.maximum(paper, 30)).max(2)
@@ -166,18 +171,37 @@ def ink_contrast(picture: npt.NDArray[np.uint8]) -> FloatArray:
     return contrast
 
 
+def _ink_is_lighter(grey: FloatArray) -> bool:
+    """Whether light marks stand on a dark ground, as on a blackboard.
+
+    Everywhere the ground fills more than half of the neighbourhood, so that it is the median
+    there; a shadow's edge has as much above its median as below.
+    """
+    small = _small(grey)
+    light = np.log(np.maximum(small, 8))
+    differences = light - ndimage.median_filter(light, GROUND_PIXELS, mode="nearest")
+    above = float(np.clip(differences, 0, MOST_DIFFERENT).sum())
+    return above > 2 * float(np.clip(-differences, 0, MOST_DIFFERENT).sum())
+
+
+def _small(channel: FloatArray) -> FloatArray:
+    """Reduced until the longer side is PAPER_SIDE, which is enough to know the paper by."""
+    height, width = channel.shape
+    scale = PAPER_SIDE / max(height, width)
+    size = max(4, round(width * scale)), max(4, round(height * scale))
+    return np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BOX))
+
+
 def _paper(channel: FloatArray) -> FloatArray:
     """The brightness of the paper at each pixel, with everything narrow and dark filled up.
 
     A morphological closing: strokes narrower than the window go, the edge of a shadow stays.
+    At such an edge, and where the paper ends, the darker side counts, or the blur of this small
+    picture would make a line of ink of it.
     """
     height, width = channel.shape
-    scale = PAPER_SIDE / max(height, width)
-    size = max(4, round(width * scale)), max(4, round(height * scale))
-    small = np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BOX))
-    window = round(PAPER_WINDOW * PAPER_SIDE)
-    closed = ndimage.grey_closing(small, (window, window), mode="nearest")
-    closed = ndimage.gaussian_filter(closed, 1.0)
+    closed = ndimage.grey_closing(_small(channel), (PAPER_PIXELS, PAPER_PIXELS), mode="nearest")
+    closed = ndimage.minimum_filter(ndimage.gaussian_filter(closed, 1.0), EDGE_PIXELS)
     paper = Image.fromarray(closed).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(paper, np.float32)
 
@@ -294,52 +318,71 @@ def _grouped(labels: npt.NDArray[np.int32], boxes: dict[int, Box]) -> list[Mask]
     marks = [i for i in candidates if sizes[i] >= 0.12 * usual and inked[i] >= 0.01 * largest]
     groups: list[list[int]] = []
     for index in sorted(marks, key=lambda index: -sizes[index]):
-        for group in groups:
-            if any(_belong(boxes[index], boxes[other], usual) for other in group):
-                group.append(index)
-                break
+        own = [g for g in groups if any(_belong(boxes[index], boxes[i], usual) for i in g)]
+        if own:
+            max(own, key=lambda g: max(_across(boxes[index], boxes[i]) for i in g)).append(index)
         else:
             groups.append([index])
     least = max(0.4 * usual, LEAST_SIZE * max(height, width))
-    tall = [group for group in groups if sizes[group[0]] >= least]
-    return [np.isin(labels, group) for group in tall]
+    shortest = LEAST_SIZE * max(height, width)  # lower is a dash, or the edge of something
+    whole = [np.isin(labels, group) for group in groups if sizes[group[0]] >= least]
+    return [group for group in whole if _box(group).height >= shortest]
+
+
+def _across(one: Box, other: Box) -> int:
+    """By how many pixels the two overlap from left to right; negative for a gap."""
+    return min(one.right, other.right) - max(one.left, other.left)
 
 
 def _belong(small: Box, large: Box, usual: float) -> bool:
     """Whether two marks are parts of one digit: one over, in or (when it is small) beside it."""
-    across = min(small.right, large.right) - max(small.left, large.left)
+    across = _across(small, large)
     down = min(small.bottom, large.bottom) - max(small.top, large.top)
     if large.height > 2.5 * usual:
         return False
     if small.height < 0.45 * usual and min(across, down) > -0.15 * usual:
         return True
     part = max(small.height, small.width) < 0.75 * max(large.height, large.width)
+    part = part or large.height < 0.45 * usual  # a five under its long bar
     over = across >= 0.5 * min(small.width, large.width) and down > -0.25 * usual
     return over and (part or down > 0)
 
 
 def _split(labels: npt.NDArray[np.int32], group: Mask) -> list[Mask]:
-    """A group much wider than high is digits that touch: cut where there is least ink."""
+    """A group much wider than high is digits that touch: cut where there is least ink.
+
+    Digits that touch hang together by one stroke; a cut through two goes through a loop.
+    """
     box = _box(group)
-    count = round(box.width / (0.8 * box.height))
-    if box.width < 1.45 * box.height or count < 2:
+    if box.width < 1.45 * box.height:
         return [group]
-    amounts = group.any(0) * group.sum(0)
-    parts, start = [], box.left
+    strokes = (np.diff(group.astype(np.int8), axis=0, prepend=0) > 0).sum(0)
+    ink = group.sum(0)
+    ways = [np.where(strokes > 1, len(group), ink)]
+    if box.width > 2 * box.height:  # no single digit is as wide: they overlap
+        ways.append(ink)
+    counts = range(round(box.width / (0.8 * box.height)), 1, -1)
+    for count, amounts in itertools.product(counts, ways):
+        parts = _cut(group, box, count, amounts)
+        if parts and all(part.any() and _box(part).height > 0.6 * box.height for part in parts):
+            return parts
+    return [group]  # a digit with a long tail is one all the same
+
+
+def _cut(group: Mask, box: Box, count: int, amounts: npt.NDArray[np.int64]) -> list[Mask]:
+    """The group in `count` parts of similar width; empty when there is no place to cut it."""
+    cuts = [box.left]
     for number in range(1, count):
         middle = box.left + box.width * number / count
         reach = box.width / count / 3
-        span = slice(max(start + 1, int(middle - reach)), int(middle + reach))
+        span = slice(max(cuts[-1] + 1, int(middle - reach)), int(middle + reach))
         cut = span.start + int(amounts[span].argmin())
-        part = group.copy()
-        part[:, :start] = part[:, cut:] = False
-        parts.append(part)
-        start = cut
-    rest = group.copy()
-    rest[:, :start] = False
-    parts.append(rest)
-    whole = all(part.any() and _box(part).height > 0.6 * box.height for part in parts)
-    return parts if whole else [group]  # a digit with a long tail is one all the same
+        if amounts[cut] == len(group):
+            return []
+        cuts.append(cut)
+    columns = np.arange(group.shape[1])
+    edges = zip(cuts, [*cuts[1:], box.right], strict=True)
+    return [group & (columns >= start) & (columns < end) for start, end in edges]
 
 
 def _box(mask: Mask) -> Box:

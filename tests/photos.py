@@ -24,13 +24,14 @@ def photo(
     noise=0.0,
     tilt=0.0,
     ruled=None,
+    table=None,
     shape=(WIDTH, HEIGHT),
 ):
     """An RGB image, and for each row of digits the place of each image used in `x_test`.
 
     `shade`: how much darker the paper gets from left to right; `shadow`: the depth of a shadow
     with an edge across the page; `noise` in grey levels; `tilt` in degrees; `ruled`: the colour
-    of lines, 0 (black) to 255.
+    of lines, 0 (black) to 255; `table`: the colour of what the sheet lies on, a little turned.
     """
     generator = np.random.default_rng(seed)
     data = dataset.load()
@@ -56,6 +57,14 @@ def photo(
     page.paste(ink, (0, 0), amount)
     if tilt:
         page = page.rotate(tilt, Image.BICUBIC, fillcolor=paper)
+    if table:
+        around = Image.new("RGB", (width * 5 // 4, height * 5 // 4), table)
+        sheet, cover = (
+            each.rotate(4, Image.BICUBIC, expand=True)
+            for each in (page, Image.new("L", shape, 255))
+        )
+        around.paste(sheet, (width // 11, height // 11), cover)
+        page = around.resize(shape)
     pixels = np.asarray(page, np.float32)
     light = np.linspace(1, 1 - shade, width)[None, :, None] * np.ones((height, 1, 1))
     if shadow:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from mnist_core import dataset, load_default_model
 from mnist_core.drawing import predict
@@ -17,6 +19,7 @@ from mnist_core.photo import (
     MAX_BYTES,
     Box,
     PhotoError,
+    find_digits,
     open_picture,
     read_photo,
     reading_lines,
@@ -37,6 +40,9 @@ CONDITIONS = {
     "pencil": {"ink": (130, 130, 130), "noise": 6, "shade": 0.3},
     "red pen": {"ink": (200, 60, 60)},
     "small": {"size": 64},
+    "deep shadow over half of it": {"shadow": 0.7, "paper": (236, 232, 224), "size": 80},
+    "on a dark table": {"table": (70, 50, 40), "noise": 3},
+    "on a light table": {"table": (190, 160, 120), "noise": 3},
 }
 ROWS = [[8, 6, 5, 2, 3, 0], [0, 7, 1, 4, 9]]
 
@@ -74,6 +80,42 @@ def test_a_sheet_of_paper_has_no_digits():
         assert read_photo(as_file(Image.fromarray(pixels))).digits == ()
     empty, _ = photo([[]], ruled=150, shade=0.4)
     assert read_photo(as_file(empty)).digits == ()
+
+
+def lines(*strokes, size=(400, 300), width=7):
+    """Marks of a pen, bool [H, W]."""
+    image = Image.new("1", size)
+    for stroke in strokes:
+        ImageDraw.Draw(image).line(stroke, fill=1, width=width)
+    return np.asarray(image)
+
+
+def test_a_bar_longer_than_the_digit_below_it_belongs_to_it():
+    five = [(100, 100), (100, 130), (140, 135), (150, 165), (130, 190), (95, 185)]
+    bar = [(100, 92), (205, 86)]
+    next_one = [(220, 95), (215, 190)]
+    assert len(find_digits(lines(five, bar, next_one, width=5))) == 2
+
+
+def test_a_digit_with_a_long_tail_stays_whole_and_digits_that_touch_are_parted():
+    zero = [(60, 110), (90, 100), (120, 130), (110, 180), (75, 190), (55, 150), (60, 110)]
+    tail = [(115, 108), (200, 100)]
+    assert len(find_digits(lines(zero, [(90, 100), *tail]))) == 1
+    one, other = [(100, 60), (60, 150), (130, 150)], [(125, 60), (125, 240)]
+    five = [(210, 60), (150, 60), (150, 130), (200, 140), (210, 200), (170, 240), (140, 230)]
+    assert len(find_digits(lines(one, other, [(125, 160), (150, 160)], five))) == 2
+
+
+def test_png_and_jpeg_are_known_before_anything_else_has_opened_a_picture():
+    code = (
+        "import sys; from mnist_core.photo import open_picture; "
+        "print(open_picture(sys.stdin.buffer.read()).shape)"
+    )
+    image, _ = photo([[3]], shape=(300, 200), size=90)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=as_file(image, "PNG"), capture_output=True, check=False
+    )
+    assert done.stdout.decode().strip() == "(200, 300, 3)", done.stderr.decode()[-300:]
 
 
 def test_transparent_paper_and_a_picture_that_lies_on_its_side():
