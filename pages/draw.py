@@ -17,7 +17,10 @@ from pages.shared.drawing.views import views
 def page() -> None:
     """The page from top to bottom."""
     st.title("Draw a digit")
-    st.markdown("One digit from 0 to 9, as you write it on paper. It is read after every stroke.")
+    with st.container(key="draw_intro"):
+        st.markdown(
+            "One digit from 0 to 9, as you write it on paper. It is read after every stroke."
+        )
     style()
     _board()
 

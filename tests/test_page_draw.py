@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -172,10 +173,13 @@ def test_networks_are_compared_and_their_disagreements_found(open_page, own_run)
     page = open_page(drawing_strokes=strokes(4), drawing_view=COMPARE)
     assert not page.exception
     assert page.multiselect[0].value == [own_run, "default"]
-    assert "### 4" in shown(page)
+    assert shown(page).count('class="compared"') == 2
     next(b for b in page.button if b.label.startswith("Find the test images")).click().run()
     page = settled(page, lambda page: "They disagree on" in shown(page))
-    assert "of 10,000 test images" in shown(page) and "read as" in shown(page)
+    assert "of 10,000 test images" in shown(page)
+    # Each disagreement names the networks, by their full names, and marks who is right.
+    assert "two-layer · run 1: <strong>" in shown(page)
+    assert re.search(r"Default model: <strong>\d</strong> ✓", shown(page))
 
 
 def test_a_run_is_watched_while_it_learns(open_page, own_run):

@@ -59,15 +59,22 @@ def learning_chart(
         title=title(heading),
         height=HEIGHT,
         showlegend=False,
-        margin={"l": 62, "r": 36, "t": 48, "b": 50},
+        margin={"l": 62, "r": 36, "t": 48, "b": 62},
         yaxis={"range": [-0.03, 1.03], "tickformat": ".0%"},
         xaxis={
             "tickvals": shown.tolist(),
-            "ticktext": [labels[index].partition(" · ")[0] for index in shown],
+            "ticktext": [_tick(labels[index]) for index in shown],
+            "tickangle": 0,
+            "title": {"text": "epoch"},
             "range": [-0.3, len(labels) - 0.7],
         },
     )
     return figure
+
+
+def _tick(label: str) -> str:
+    """A moment's name as short as a phone needs it: "epoch 1.5 · step 640" as "1.5"."""
+    return label.partition(" · ")[0].removeprefix("epoch ").replace("before training", "start")
 
 
 def _label_heights(last: npt.NDArray[np.float32], digits: list[int]) -> list[tuple[int, float]]:

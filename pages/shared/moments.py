@@ -32,6 +32,11 @@ class NetworkChoice:
         """The layers; no weights are needed to know them."""
         return (self.run.experiment if self.run else EXPERIMENT).network
 
+    @property
+    def name(self) -> str:
+        """Its name alone, without what is known of its accuracy."""
+        return self.run.name if self.run else EXPERIMENT.name
+
 
 def network_choices() -> dict[str, NetworkChoice]:
     """The visitor's runs, newest first, then the default model, by key.

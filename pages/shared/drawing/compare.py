@@ -89,8 +89,10 @@ def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
         place.error(str(error), icon=":material/error:")
         return reader
     sure = float(shares.max())
-    place.markdown(f"### {shares.argmax()}\n{confidence(sure)} · {percent(sure)}")
-    st.html(bars(shares))
+    place.html(
+        f'<p class="compared"><strong>{shares.argmax()}</strong> '
+        f"{confidence(sure)} · {percent(sure)}</p>{bars(shares)}"
+    )
     return reader
 
 
@@ -118,7 +120,7 @@ def _disagreements(readers: list[Reader]) -> None:
     st.markdown(
         f"They disagree on **{len(differ):,}** of {len(data.y_test):,} test images. "
         + "; ".join(
-            f"{plain(reader.choice.label.split(' · ')[0])} is right on "
+            f"{plain(reader.choice.name)} is right on "
             f"{int((row[differ] == data.y_test[differ]).sum()):,} of these"
             for reader, row in zip(readers, answers, strict=True)
         )
@@ -129,15 +131,24 @@ def _disagreements(readers: list[Reader]) -> None:
             small_image(
                 data.x_test[index].astype(np.float32) / 255,
                 f"Test image number {index}, a {data.y_test[index]}",
-                html.escape(f"a {data.y_test[index]}, read as ")
-                + ", ".join(f"<strong>{digit}</strong>" for digit in answers[:, index]),
-                side=100,
+                _who_read_what(readers, answers[:, index], int(data.y_test[index])),
+                side=132,
             )
             for index in differ[:SHOWN].tolist()
         )
     )
     if len(differ) > SHOWN:
-        st.caption(f"The first {SHOWN} are shown; the answers are in the order of the networks.")
+        st.caption(f"The first {SHOWN} are shown.")
+
+
+def _who_read_what(readers: list[Reader], answers: Predictions, label: int) -> str:
+    """A test image's caption (HTML): what each network reads, the right ones marked."""
+    lines = (
+        f"{html.escape(reader.choice.name)}: <strong>{digit}</strong>"
+        f"{' ✓' if digit == label else ''}"
+        for reader, digit in zip(readers, answers.tolist(), strict=True)
+    )
+    return "<br>".join([f"a {label}", *lines])
 
 
 def _test_answers(read: Callable[[FloatArray], FloatArray]) -> Predictions:

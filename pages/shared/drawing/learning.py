@@ -57,7 +57,7 @@ def _chart(choice: NetworkChoice, found: Answer) -> None:
         learning_chart(
             [moment_label(choice.key, moment) for moment in kept],
             shares,
-            "What the network read in your drawing while it learned",
+            "What it read in your drawing while it learned",
         ),
         key="learning_figure",
         alt=f"The probability of each digit at {len(kept)} moments of the training; "

@@ -31,6 +31,8 @@ figure.seen img { width: 112px; height: 112px; }
 figure.seen p { margin: 0; }
 figure.seen p + p { font-size: 0.875rem; opacity: 0.75; margin-top: 0.25rem; }
 .st-key-photo_reading p { font-size: 2.5rem; font-weight: 700; line-height: 1.25; }
+p.compared { margin: 0 0 0.5rem; }
+p.compared strong { font-size: 3.5rem; line-height: 1; margin-right: 0.75rem; }
 table.ten { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 table.ten tr, table.ten th, table.ten td { border: none; padding: 0; line-height: 1.5rem; }
 table.ten th { width: 1.75rem; text-align: left; font-weight: 400; }
@@ -39,5 +41,8 @@ table.ten div { height: 1rem; border-radius: 0.2rem; background: var(--accent); 
 table.ten .best div { opacity: 1; }
 table.ten .best th, table.ten .best td { font-weight: 700; }
 .st-key-answer { flex-wrap: nowrap; }
-@media (max-width: 640px) { .st-key-board, .st-key-answer { row-gap: 0.5rem; } }
+@media (max-width: 640px) {
+    .st-key-board, .st-key-answer, .st-key-paper { row-gap: 0.5rem; }
+    .st-key-draw_intro { display: none; } /* so that the answer is on the screen with the paper */
+}
 """

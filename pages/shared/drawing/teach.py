@@ -108,7 +108,7 @@ def _remove(index: int) -> None:
 
 
 def _teaching(reader: Reader, corrections: Corrections) -> None:
-    name = plain(reader.choice.label.split(" · ")[0])
+    name = plain(reader.choice.name)
     st.markdown(
         f"**Teach them to “{name}”**, the network that reads above. It keeps a copy as it was."
     )
@@ -120,6 +120,7 @@ def _teaching(reader: Reader, corrections: Corrections) -> None:
             required=True,
             format_func=lambda steps: f"{STEPS[steps]} ({steps} steps)",
             key="teach_steps",
+            wrap=True,
         )
         remind = st.toggle(
             "Repeat old training images, too",
@@ -238,7 +239,7 @@ def _keep(result: FineTuned, reader: Reader, count: int, number: int) -> None:
     if not st.button("Keep the taught copy as a new run", icon=":material/save:"):
         return
     choice = reader.choice
-    name = f"{choice.label.split(' · ')[0]} taught {count} drawing{'s' if count > 1 else ''}"
+    name = f"{choice.name} taught {count} drawing{'s' if count > 1 else ''}"
     if choice.run is None:
         from mnist_core.default_model import EXPERIMENT as experiment
     else:
