@@ -2,7 +2,7 @@
 //
 // Coordinates are shares of 280, whatever the size on screen. The drawing belongs to the browser
 // while the app is open in this window: the server's own counts only under a new number (it was
-// cleared) or in a new window.
+// cleared) or in a new window. A window that is loaded anew keeps its drawing.
 
 const SIDE = 280;
 const INK = "#111111";
@@ -12,6 +12,26 @@ const boards = new WeakMap();
 const pen = { width: 20, erase: false };
 // The drawing as it was last sent. A page left at once may leave the server without the last stroke.
 let sent;
+
+const KEPT = "mnist-lab-drawing";
+
+function keep(strokes) {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(strokes));
+  } catch {
+    // Some browsers forbid it: then a reload begins with empty paper.
+  }
+}
+
+// What was on the paper before the person loaded the page anew; opened afresh, it is empty.
+function kept() {
+  const how = performance.getEntriesByType("navigation")[0]?.type;
+  try {
+    return how === "reload" ? JSON.parse(sessionStorage.getItem(KEPT)) ?? [] : [];
+  } catch {
+    return [];
+  }
+}
 
 const middle = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
 
@@ -72,6 +92,7 @@ function add(board, event) {
 function send(board) {
   sent = { number: board.number, strokes: board.strokes, undone: board.undone };
   board.send({ number: board.number, strokes: board.strokes });
+  keep(board.strokes);
   refresh(board);
 }
 
@@ -176,9 +197,14 @@ export default function ({ data, parentElement, setStateValue }) {
   }
   board.send = (drawing) => setStateValue("drawing", drawing);
   if (board.number !== data.number) {
+    // After a reload the server begins anew, with number 0 and empty paper.
+    if (!sent && !data.number && !data.strokes.length) {
+      sent = { number: 0, strokes: kept(), undone: [] };
+    }
     const ours = sent?.number === data.number;
     Object.assign(board, ours ? sent : { ...data, undone: [] });
     board.current = undefined;
+    keep(board.strokes);
     if (ours && JSON.stringify(sent.strokes) !== JSON.stringify(data.strokes)) send(board);
   }
   fit(board);

@@ -113,6 +113,26 @@ def test_undo_redo_eraser_and_a_page_change(board):
     assert inked(board) == 0
 
 
+def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(board):
+    draw(board, *DIGITS[7])
+    wait_for_digit(board, 7, 20)
+    board.reload()
+    wait_for_digit(board, 7, 30)
+    assert inked(board) > 0
+    press(board, "clear_canvas")
+    nothing_read(board)
+    board.reload()
+    part(board, "canvas").get_by_role("button", name="Undo").wait_for(timeout=30_000)
+    board.wait_for_timeout(1000)
+    assert inked(board) == 0 and digit_read(board) is None
+    draw(board, *DIGITS[1])
+    wait_for_digit(board, 1, 20)
+    board.goto(board.url)
+    part(board, "canvas").get_by_role("button", name="Undo").wait_for(timeout=30_000)
+    board.wait_for_timeout(1000)
+    assert inked(board) == 0 and digit_read(board) is None
+
+
 def test_what_was_cleared_never_comes_back(board):
     draw(board, *DIGITS[7])
     wait_for_digit(board, 7, 20)
