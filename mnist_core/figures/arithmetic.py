@@ -1,4 +1,4 @@
-"""One value's arithmetic as HTML tables: inputs times weights, their sum, the result."""
+"""One value's arithmetic as HTML tables: inputs times weights, their sum, the activation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.inside.arithmetic import Arithmetic
+from mnist_core.inside.arithmetic import Arithmetic, softmax
 
 Array = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -16,14 +16,20 @@ Flags = npt.NDArray[np.bool_]
 CHANNELS, INPUTS = 3, 8
 # Patches larger than this are shown as numbers no more, only summed up.
 LARGEST_PATCH = 7
+# e^z is written out for logits up to here.
+LARGEST_EXPONENT = 100
 
 STYLE = """
 <style>
-.sum { display: flex; flex-wrap: wrap; gap: 0.4rem 0.75rem; align-items: center;
+.sum { display: flex; flex-wrap: wrap; gap: 0.4rem 0.6rem; align-items: center;
   font-variant-numeric: tabular-nums; margin-bottom: 0.75rem; }
 .sum table { border-collapse: separate; border-spacing: 2px; width: auto; }
-.sum td, .sum th { border: none; padding: 0.2rem 0.35rem; text-align: right; min-width: 3.2rem;
+.sum td, .sum th { border: none; padding: 0.2rem 0.25rem; text-align: right; min-width: 2.9rem;
   border-radius: 0.2rem; font-size: 0.95rem; font-weight: 400; }
+.sum .end { padding: 0.35rem 0.7rem; border: 1px solid rgba(128,140,155,0.55);
+  border-radius: 0.4rem; white-space: nowrap; }
+.sum .end small { display: block; font-size: 0.85rem; opacity: 0.8; }
+.sum .end.last { border-width: 2px; font-weight: 700; }
 .sum td.padding { opacity: 0.55; font-style: italic; }
 .sum td.chosen { outline: 2px solid currentColor; }
 .sum .sign { font-size: 1.5rem; }
@@ -33,8 +39,12 @@ STYLE = """
 """
 
 
-def arithmetic_html(found: Arithmetic) -> str:
-    """The tables for one value: patches for images, a list of products for dense layers."""
+def arithmetic_html(found: Arithmetic, after: Arithmetic | None = None) -> str:
+    """The tables for one value: patches for images, a list of products for dense layers.
+
+    Below stand their sum, the bias, and with `after`, the value that the activation makes of it,
+    that as well.
+    """
     if found.layer.kind in ("max_pool", "average_pool"):
         chosen = None
         if found.layer.kind == "max_pool":
@@ -42,11 +52,14 @@ def arithmetic_html(found: Arithmetic) -> str:
             chosen = int(np.nanargmax(inside))
         patch = found.inputs.reshape(found.inputs.shape[:2])
         return _tables(_patch(patch, "inputs", found.inside, chosen))
+    if found.layer.kind == "softmax":
+        return _softmax(found)
     if found.products is None or found.weights is None:
         return ""
     if found.products.ndim == 3:
-        return _patches(found)
-    return _list(found.inputs.ravel(), found.weights.ravel(), found.products.ravel())
+        return _patches(found) + _end(found, after)
+    table = _list(found.inputs.ravel(), found.weights.ravel(), found.products.ravel())
+    return table + _end(found, after)
 
 
 def all_written(shape: tuple[int, ...]) -> bool:
@@ -69,6 +82,8 @@ def _patches(found: Arithmetic) -> str:
     rows = []
     for channel in written:
         name = f"channel {channel}" if len(totals) > 1 else "patch"
+        if found.inside is not None and not found.inside.all():
+            name += " (pale: padding)"
         rows.append(
             _tables(
                 _patch(found.inputs[..., channel], name, found.inside),
@@ -108,6 +123,44 @@ def _list(inputs: Array, weights: Array, products: Array) -> str:
     return STYLE + f'<div class="sum"><table>{"".join(rows)}</table></div>'
 
 
+def _end(found: Arithmetic, after: Arithmetic | None) -> str:
+    """All products together, plus the bias, and through the activation."""
+    assert found.products is not None and found.bias is not None
+    steps = [
+        ("all products", float(found.products.sum(dtype=np.float64))),
+        ("bias", found.bias),
+        ("sum", found.value),
+    ]
+    if after is not None:
+        steps.append((after.layer.activation or after.layer.kind, after.value))
+    boxes = [
+        f'<span class="end{" last" if place == len(steps) - 1 else ""}"><small>{name}</small>'
+        f"{_number(value, 4)}</span>"
+        for place, (name, value) in enumerate(steps)
+    ]
+    signs = [_sign(sign) for sign in ("+", "=", "→")]
+    line = boxes[0] + "".join(
+        sign + box for sign, box in zip(signs[: len(boxes) - 1], boxes[1:], strict=True)
+    )
+    return f'<div class="sum">{line}</div>'
+
+
+def _softmax(found: Arithmetic) -> str:
+    """Each logit, its power of e, and its share of all powers; the asked one stands out."""
+    logits = [float(logit) for logit in found.inputs.ravel()]
+    shares = softmax(found.inputs)
+    powers = max(abs(logit) for logit in logits) <= LARGEST_EXPONENT
+    rows = []
+    for index, (logit, share) in enumerate(zip(logits, shares, strict=True)):
+        power = f"<td>{math.exp(logit):.4g}</td>" if powers else ""
+        mark = ' class="chosen"' if index == found.unit[0] else ""
+        rows.append(f'<tr><th class="name">{index}</th><td>{_number(logit)}</td>{power}'
+                    f'<td{mark} style="{_shade(float(share))}">{share:.4%}</td></tr>')  # fmt: skip
+    heads = ["", "logit z", *(["e<sup>z</sup>"] if powers else []), "its share of all"]
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    return STYLE + f'<div class="sum"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
+
+
 def _tables(*parts: str) -> str:
     return STYLE + f'<div class="sum">{"".join(parts)}</div>'
 
@@ -145,6 +198,7 @@ def _shade(share: float) -> str:
     return f"background: rgba({red},{green},{blue},{0.42 * min(abs(share), 1):.2f})"
 
 
-def _number(value: float) -> str:
-    text = f"{value:.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.0e}"
+def _number(value: float, digits: int = 3) -> str:
+    small = 0 < abs(value) < 0.5 * 10**-digits
+    text = f"{value:.0e}" if small else f"{value + 0.0:.{digits}f}"  # + 0.0: no "−0.000"
     return text.replace("-", "−")

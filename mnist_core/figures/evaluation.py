@@ -330,7 +330,8 @@ def robustness_curve(
             hovertemplate="at %{hovertext}<br><b>%{y:.1%}</b> read rightly<extra></extra>",
         )
     )  # fmt: skip
-    notes = [_note(0, 0.1, "guessing", xref="paper", xanchor="left", colour=QUIET)]
+    # Below its line, where curves seldom go.
+    notes = [_note(0, 0.005, "guessing", xref="paper", xanchor="left", colour=QUIET)]
     lines = [_line(y=0.1, tone=QUIET)]
     if current:
         strength, accuracy = current
@@ -387,7 +388,10 @@ def fgsm_chart(
     last = float(steps.max(initial=0.0)) or 1.0
     if current is not None:
         lines.append(_line(x=current, tone=QUIET))
-        notes.append(_beside(current, last, 0.3, f"now {current:.3g}", QUIET))
+        # Close to the other line its words stand on the other side, where there is room.
+        crowded = fooling is not None and abs(fooling.epsilon - current) < 0.1 * last
+        other = crowded and 0.15 * last < current < 0.85 * last
+        notes.append(_beside(current, last, 0.3, f"now {current:.3g}", QUIET, other))
     if fooling:
         lines.append(_line(x=fooling.epsilon, tone=WARNING))
         words = f"<b>read as {fooling.read} from {fooling.epsilon:.3g}</b>"
@@ -447,6 +451,7 @@ def _note(x: float, y: float, text: str, *, xanchor: str, colour: str, xref: str
     }
 
 
-def _beside(x: float, last: float, y: float, text: str, tone: str) -> Any:
-    """Words at the emptier side of an upright line."""
-    return _note(x, y, text, xanchor="left" if x < 0.5 * last else "right", colour=tone)
+def _beside(x: float, last: float, y: float, text: str, tone: str, other_side: bool = False) -> Any:
+    """Words at the emptier side of an upright line, or at the other one."""
+    left = (x < 0.5 * last) != other_side
+    return _note(x, y, text, xanchor="left" if left else "right", colour=tone)

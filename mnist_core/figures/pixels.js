@@ -4,6 +4,9 @@
 const GAP = 4; // between two images, in screen pixels
 const LEAST_SIDE = 22; // of an image on screen
 const CAPTION = 18; // height of the text under an image
+const SHRINK = [1, 0.85, 0.7, 0.55, 0.4]; // how much smaller a strip's images may get to fit
+const TOO_LONG = 0.7; // how much smaller they are where one row is too short all the same
+const NARROW = 600; // a page narrower than this scrolls such a strip, a wider one wraps it
 const views = new WeakMap();
 
 const numbers = (base64) =>
@@ -78,7 +81,7 @@ function paintAll(group, theme) {
 }
 
 // How large a pixel is on screen, and how many images stand in a row.
-function arrange(group, width, data) {
+function arrange(group, width, data, shrink) {
   const caption = group.captions.length ? CAPTION : 0;
   const least = Math.max(1, Math.ceil(LEAST_SIDE / Math.max(group.width, group.height)));
   const fit = (scale) => {
@@ -91,7 +94,7 @@ function arrange(group, width, data) {
   };
   for (let scale = group.largest; scale > least; scale--) {
     const layout = fit(scale);
-    if (layout.height <= data.height && (data.strip || layout.width <= width)) return layout;
+    if (layout.height <= data.height * shrink && (data.strip || layout.width <= width)) return layout;
   }
   let layout = fit(least);
   if (!data.strip && layout.width > width) layout = fit(width / group.width);
@@ -255,8 +258,19 @@ function showBars(figure, group) {
 
 function show(view) {
   const { data, root } = view;
+  if (!root.clientWidth) return; // in a hidden tab; the observer calls again when it is shown
+  root.classList.remove("wrapped");
+  for (const shrink of data.strip ? SHRINK : [1]) {
+    showAll(view, shrink);
+    if (!data.strip || root.scrollWidth <= root.clientWidth) return;
+  }
+  showAll(view, TOO_LONG);
+  root.classList.toggle("wrapped", root.clientWidth > NARROW);
+}
+
+function showAll(view, shrink) {
+  const { data, root } = view;
   const width = root.clientWidth;
-  if (!width) return; // in a hidden tab; the observer calls again when it is shown
   view.width = width;
   view.theme = themeOf(data, root);
   root.style.setProperty("--accent", view.theme.accent);
@@ -274,11 +288,13 @@ function show(view) {
     figure ??= make("figure", "", root);
     figure.dataset.kind = group.kind;
     figure.dataset.group = group.key;
+    figure.classList.toggle("opened", group.opened);
     if (!figure.querySelector("figcaption")) make("figcaption", "", figure);
     fillCaption(view, figure, group);
     if (group.kind === "bars") return showBars(figure, group);
     const canvas = figure.querySelector("canvas") ?? make("canvas", "", figure);
-    const part = { group, canvas, cursor: group.selected, layout: arrange(group, width, data) };
+    const part = { group, canvas, cursor: group.selected, layout: arrange(group, width, data, shrink) };
+    canvas.classList.toggle("opens", group.opens);
     canvas.setAttribute("aria-label", [group.title, group.note].filter(Boolean).join(", "));
     connect(view, part);
     drawGroup(part, view.theme);

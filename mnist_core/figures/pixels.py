@@ -53,7 +53,8 @@ class Images:
     `limit` None takes the largest absolute value. `noun` and `names` say what one image is
     ("map", or a name for each) in hover text; `captions` stand under each image.
     `backdrop` [height, width] in [0, 1] is a digit that shines through the values.
-    `largest` is the side in screen pixels that one pixel is to have at most.
+    `largest` is the side in screen pixels that one pixel is to have at most. A group that `opens`
+    has a heading to press; the one that is `opened` stands out.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Images:
     boxes: tuple[Box, ...] = ()
     largest: int = 12
     opens: bool = False
+    opened: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,7 @@ class Bars:
     names: tuple[str, ...]
     note: str = ""
     opens: bool = False
+    opened: bool = False
 
 
 def pixels_data(
@@ -89,7 +92,8 @@ def pixels_data(
 ) -> dict[str, Any]:
     """The data that PIXELS_JS takes.
 
-    With `strip` the groups stand in one row that scrolls sideways, as layers do; else they wrap.
+    With `strip` the groups stand in one row, as layers do: smaller where they would not fit;
+    where even that is too wide it goes on in the next row, and on a phone it scrolls sideways.
     `height` is what one group's images should not exceed on screen, in pixels, where they can.
     """
     return {
@@ -145,6 +149,7 @@ def _images(group: Images) -> dict[str, Any]:
         "boxes": [vars(box) for box in group.boxes],
         "largest": group.largest,
         "opens": group.opens,
+        "opened": group.opened,
     }
 
 
@@ -157,7 +162,13 @@ def _bars(group: Bars) -> dict[str, Any]:
         "shares": [float(share) for share in np.nan_to_num(group.shares)],
         "names": list(group.names),
         "opens": group.opens,
+        "opened": group.opened,
     }
+
+
+def shown(value: float) -> str:
+    """A value in words: three digits and a true minus sign."""
+    return f"{value + 0.0:.3g}".replace("-", "−")  # + 0.0: no "−0"
 
 
 def _base64(values: npt.ArrayLike) -> str:

@@ -26,7 +26,7 @@ def compiled(
 
     `arguments` are the shapes and dtypes of what comes after the weights.
     """
-    functions, lock = _kept(network)
+    functions, lock = _kept(probe(network).network)
     with lock:  # two visitors at once must not compile it twice
         if key not in functions:
             import tensorflow as tf

@@ -50,11 +50,11 @@ def weighted_sum(
             zip(inputs.ravel()[order], weights.ravel()[order], strict=True)
         )
     ]
-    if products.size > TERMS:
-        terms.append(r"\cdots")
+    # A line of its own, so that it fits beside the image, and nearly on a phone.
+    rest = r" \\ &\quad + \cdots" if products.size > TERMS else ""
     return _lines(
         rf"z = \sum_{{i=1}}^{{{products.size}}} x_i w_i + b",
-        f"{' + '.join(terms)} + {factor(bias)}",
+        f"{' + '.join(terms)}{rest} + {factor(bias)}",
         number(value),
     )
 

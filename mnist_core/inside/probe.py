@@ -187,10 +187,33 @@ class Probe:
             return self._functions[wanted]
 
 
-@lru_cache(maxsize=KEPT)
 def probe(network: NetworkSpec) -> Probe:
-    """The probe of a network; those used last are kept."""
+    """The probe of a network; those used last are kept.
+
+    Networks that compute the same of the same weights have one probe together, so that what has
+    been compiled for one of them serves all.
+    """
+    return _probe(_as_computed(network))
+
+
+@lru_cache(maxsize=KEPT)
+def _probe(network: NetworkSpec) -> Probe:
     return Probe(network)
+
+
+@lru_cache(maxsize=256)
+def _as_computed(network: NetworkSpec) -> NetworkSpec:
+    """The network without what matters in training only: initialisers and penalties."""
+    same = {"initializer": "glorot_uniform", "l1": 0.0, "l2": 0.0}
+    layers = [
+        layer.model_copy(
+            update={name: value for name, value in same.items() if hasattr(layer, name)}
+        )
+        for layer in network.layers
+    ]
+    return network.model_copy(
+        update={"layers": tuple(layers), "output_initializer": "glorot_uniform"}
+    )
 
 
 def as_batch(images: npt.ArrayLike) -> FloatArray:

@@ -26,25 +26,35 @@ ACTIVATIONS = {
 
 def arithmetic(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
     """The marked value: where it looks, its products and sum, and its activation."""
-    value = explain(scene.network, layer.name, unit, scene.outputs, scene.weights, scene.image)
-    sums = value
-    before = scene.probe.layers[max(scene.probe.index(layer.name) - 1, 0)]
-    if layer.kind == "activation" and before.position == layer.position:
-        sums = explain(scene.network, before.name, unit, scene.outputs, scene.weights, scene.image)
+    steps = [
+        explain(scene.network, step.name, unit, scene.outputs, scene.weights, scene.image)
+        for step in _steps(scene, layer)
+    ]
+    value = next(step for step in steps if step.layer.name == layer.name)
     left, right = st.columns([1, 3], gap="medium")
     with left:
         _where(scene, layer, unit)
     with right:
-        st.markdown(f"**{_name(layer, unit)}** = {value.value:.5g}")
-        st.latex(sums.formula)
-        if value is not sums:
-            st.latex(value.formula)
-        if layer.activation:
-            st.caption(f"{layer.activation} {ACTIVATIONS[layer.activation]}.")
-        if table := arithmetic_html(sums):
-            st.html(table)
-        if sums.products is not None and not all_written(sums.products.shape):
-            _every_product(sums)
+        st.markdown(f"**{_name(layer, unit)}** = {value.value:.5g}".replace("-", "−"))
+        for step in steps:
+            st.latex(step.formula)
+            if kind := step.layer.activation:
+                st.caption(f"{kind} {ACTIVATIONS[kind]}.")
+    first, after = steps[0], steps[1] if len(steps) > 1 else None
+    if table := arithmetic_html(first, after):
+        st.html(table)
+    if after is not None and (table := arithmetic_html(after)):
+        st.html(table)
+    if first.products is not None and not all_written(first.products.shape):
+        _every_product(first)
+    if layer.kind == "global_average_pool":
+        averaged = Images("map", "The map whose mean it is", _channels(first.inputs), largest=10)
+        pixel_view([averaged], "inspect_products", averaged.title)
+
+
+def _steps(scene: Scene, layer: ProbeLayer) -> list[ProbeLayer]:
+    """The sums and the activation of the layer's place in the network, or the one step it is."""
+    return [step for step in scene.probe.layers if step.position == layer.position]
 
 
 def _name(layer: ProbeLayer, unit: tuple[int, ...]) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core.figures.inside import NormSeries, gradient_norms
 from mnist_core.figures.pixels import Bars, Images, as_tile
-from mnist_core.inside.formulas import number
+from mnist_core.inside.formulas import factor, number
 from mnist_core.inside.gradients import (
     Backward,
     grad_cam,
@@ -19,7 +19,6 @@ from mnist_core.inside.gradients import (
     saliency,
 )
 from mnist_core.inside.gradients import backward as gradients_of
-from mnist_core.shapes import describe_shape
 from pages.shared.inspect.network import STRIP_MAPS, as_images, strip_layers
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.live_figure import live_figure
@@ -41,6 +40,7 @@ def backward(scene: Scene) -> None:
         default=scene.read if scene.label is None else scene.label,
         key=f"inspect-label-{scene.index}-{scene.label}",
         required=True,
+        wrap=True,
     )
     found = gradients_of(scene.network, scene.weights, scene.image, label)
     p = number(float(scene.probabilities[label]))
@@ -79,7 +79,7 @@ def _relative(norms: Sequence[float], places: Sequence[int]) -> tuple[float, ...
     return tuple(norms[at] / last if last > 0 else float("nan") for at in places)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Making an untrained network to compare with…")
 def _start_norms(network: str, activation: str, initializer: str, _scene: Scene) -> list[float]:
     """Norms per layer of `probe.layers`, the mean over the first test images."""
     images, labels = test_images()[:START_IMAGES], test_labels()[:START_IMAGES]
@@ -88,19 +88,31 @@ def _start_norms(network: str, activation: str, initializer: str, _scene: Scene)
 
 def _maps(scene: Scene, found: Backward) -> None:
     st.markdown("**The gradient at each layer**: how the loss would grow if a value grew")
+    one_scale = st.toggle(
+        "One colour scale for all layers",
+        key="inspect-one-scale",
+        help="Then a layer where the gradient has vanished is pale. The probabilities are left "
+        "out: theirs is that of the loss itself.",
+    )
     groups: list[Images | Bars] = []
     gradient = found.input_gradient
+    shown = [scene.probe.index(layer.name) for layer in strip_layers(scene.probe.layers)]
+    limit = None
+    if one_scale:
+        sizes = [gradient, *(found.gradients[at] for at in shown[:-1])]
+        limit = max(float(np.abs(values).max()) for values in sizes)
     groups.append(Images("input", "input", gradient[None], f"norm {np.linalg.norm(gradient):.2g}",
-                         names=("∂loss/∂pixel",), largest=4))  # fmt: skip
+                         limit=limit, names=("∂loss/∂pixel",), largest=4))  # fmt: skip
     for layer in strip_layers(scene.probe.layers):
         at = scene.probe.index(layer.name)
         values = found.gradients[at]
-        note = f"{describe_shape(layer.shape)}, norm {found.norms[at]:.2g}"
+        note = f"norm {found.norms[at]:.2g}"
         if values.ndim == 1:
-            groups.append(Images(layer.name, layer.name, as_tile(values)[None], note, noun="tile",
-                                 names=("∂loss/∂value",)))  # fmt: skip
+            groups.append(Images(layer.name, layer.name, as_tile(values)[None], note, limit=limit,
+                                 noun="tile", names=("∂loss/∂value",)))  # fmt: skip
         else:
-            groups.append(Images(layer.name, layer.name, as_images(values)[:STRIP_MAPS], note))
+            maps = as_images(values)[:STRIP_MAPS]
+            groups.append(Images(layer.name, layer.name, maps, note, limit=limit))
     pixel_view(groups, "gradient_strip", "The gradient of the loss at each layer", strip=True,
                height=200)  # fmt: skip
 
@@ -123,7 +135,10 @@ def _path(scene: Scene, label: int) -> None:
         for step in steps:
             st.latex(step.latex)
         if steps:
-            st.markdown(f"The product of all factors on this path: **{steps[-1].product:.3g}**")
+            # Those of dropout, pooling and the like are 1 and only make the line longer.
+            factors = [factor(step.factor) for step in steps if step.factor != 1]
+            st.markdown("All factors on this path that are not 1, multiplied:")
+            st.latex(r" \cdot ".join(factors) + f" = {number(steps[-1].product)}")
 
 
 def _pixels(scene: Scene, label: int) -> None:

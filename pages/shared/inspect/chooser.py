@@ -130,6 +130,9 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
 
     def source_changed() -> None:
         here.source = st.session_state["inspect-source"] or here.source
+        if here.source == DRAWING and not drawn:
+            st.toast("There is no drawing yet. Draw a digit on the page Draw; it comes along "
+                     "here.", icon=":material/draw:")  # fmt: skip
 
     if here.source == DRAWING and not drawn:
         here.source = TEST
@@ -152,11 +155,22 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     key = "inspect-index"
     st.session_state[key] = here.index
     labels = test_labels()
-    left, right = st.columns(2, vertical_alignment="bottom")
-    left.number_input("Index", 0, len(labels) - 1, key=key, on_change=index_changed)
-    digit = right.selectbox("Digit", [ANY, *range(10)], key="inspect-digit")
+
+    def wanted_images(digit: str | int) -> np.ndarray:
+        return np.ones(len(labels), np.bool_) if digit == ANY else labels == digit
+
+    def digit_changed() -> None:
+        wanted = wanted_images(st.session_state["inspect-digit"])
+        if not wanted[here.index]:
+            next_image(wanted)
+
+    # Side by side on a phone too, where columns would stack.
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        st.number_input("Index", 0, len(labels) - 1, key=key, on_change=index_changed, width=132)
+        digit = st.selectbox("Digit", [ANY, *range(10)], key="inspect-digit", width=96,
+                             on_change=digit_changed)  # fmt: skip
     with st.container(horizontal=True, gap="small"):
-        wanted = np.ones(len(labels), np.bool_) if digit == ANY else labels == digit
+        wanted = wanted_images(digit)
         st.button("Next", key="next_image", icon=":material/arrow_forward:", on_click=next_image,
                   args=(wanted,), help="The next test image of this digit")  # fmt: skip
         st.button("Next misread", key="next_mistake", icon=":material/error:",
@@ -237,7 +251,7 @@ def show_input(scene: Scene) -> None:
     right = scene.label is None or scene.read == scene.label
     note = f"read as {scene.read}" + ("" if right else ", which is wrong")
     digit = Images("input", name, scene.image[None], note, "ink", 1.0, names=("image",),
-                   largest=6)  # fmt: skip
+                   largest=5)  # fmt: skip
     bars = Bars("probabilities", "", scene.probabilities, tuple("0123456789"))
     alt = f"{name}, {note}, with probability {scene.probabilities.max():.1%}"
     pixel_view([digit, bars], "inspect_input", alt)

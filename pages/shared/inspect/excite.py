@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mnist_core.figures.pixels import Images
+from mnist_core.figures.pixels import Images, shown
 from mnist_core.inside.excite import channel_peaks, dream, most_exciting
 from mnist_core.inside.probe import FloatArray, ProbeLayer
 from pages.shared.inspect.place import TEST, place
@@ -32,14 +32,14 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
         "ink",
         1.0,
         names=tuple(f"test image {index}, a {labels[index]}" for index in best),
-        captions=tuple(f"{peaks[index, channel]:.3g}" for index in best),
+        captions=tuple(shown(peaks[index, channel]) for index in best),
         largest=3,
     )
     made = Images(
         "dream",
         "Made to excite it",
         picture[None],
-        f"gradient ascent from grey: {history[0]:.3g} → {history[-1]:.3g}",
+        f"gradient ascent from grey: {shown(history[0])} → {shown(history[-1])}",
         "ink",
         1.0,
         names=("made image",),

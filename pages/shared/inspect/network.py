@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mnist_core.figures.pixels import Bars, Images, Pixel, as_tile, tile_width
+from mnist_core.figures.pixels import Bars, Images, Pixel, as_tile, shown, tile_width
 from mnist_core.inside.probe import ProbeLayer
 from mnist_core.layers import TITLES
 from mnist_core.shapes import describe_shape
@@ -17,6 +17,8 @@ from pages.shared.pixel_view import Click, pixel_view
 
 # Feature maps of a layer that the strip shows; the opened layer shows all.
 STRIP_MAPS = 16
+# Values of a dense layer that stand side by side, each with its number.
+FEW = 16
 BELOW = {"arithmetic": "One value's arithmetic", "excites": "What excites it"}
 
 
@@ -63,30 +65,39 @@ def strip(scene: Scene, layer: ProbeLayer) -> None:
             "input", "input", scene.image[None], "28×28", "ink", 1.0, names=("input",), largest=4
         )
     ]
-    shown = strip_layers(scene.probe.layers)
-    for row in shown:
+    for row in strip_layers(scene.probe.layers):
         values = scene.outputs[scene.probe.index(row.name)]
-        title = ("▾ " if row.position == layer.position else "") + row.name
+        is_open = row.position == layer.position
         note = describe_shape(row.shape)
         if row.name == "probabilities":
             names = tuple("0123456789")
-            groups.append(Bars(row.name, title, values, names, "ten probabilities", opens=True))
+            groups.append(
+                Bars(
+                    row.name,
+                    row.name,
+                    values,
+                    names,
+                    "ten probabilities",
+                    opens=True,
+                    opened=is_open,
+                )
+            )
         elif values.ndim == 1:
             groups.append(
                 Images(
                     row.name,
-                    title,
+                    row.name,
                     as_tile(values)[None],
                     note,
                     noun="tile",
                     names=(row.name,),
                     opens=True,
+                    opened=is_open,
                 )
             )
         else:
-            if len(values[0, 0]) > STRIP_MAPS:
-                note += f", {STRIP_MAPS} shown"
-            groups.append(Images(row.name, title, as_images(values)[:STRIP_MAPS], note, opens=True))
+            images = as_images(values)[:STRIP_MAPS]
+            groups.append(Images(row.name, row.name, images, note, opens=True, opened=is_open))
 
     def clicked(click: Click) -> None:
         if click.group == "input":
@@ -94,7 +105,10 @@ def strip(scene: Scene, layer: ProbeLayer) -> None:
         row = scene.probe.layer(click.group)
         open_layer(row.name, unit_of(row, click) if click.image >= 0 else None)
 
-    st.caption("Press a layer to open it below. Blue is above zero, orange below.")
+    st.caption(
+        "Press a layer to open it below. Blue is above zero, orange below. Of more than "
+        f"{STRIP_MAPS} maps the first {STRIP_MAPS} are shown here; the opened layer has them all."
+    )
     pixel_view(
         groups,
         "network_strip",
@@ -140,7 +154,7 @@ def maps(scene: Scene, layer: ProbeLayer) -> None:
                 label_visibility="collapsed",
                 required=True,
             )
-        strongest = st.toggle("Strongest first", key="inspect-sorted")
+        strongest = len(layer.shape) == 3 and st.toggle("Strongest first", key="inspect-sorted")
     values = scene.outputs[scene.probe.index(layer.name)]
     unit = chosen_unit(scene, layer)
     if values.ndim == 1:
@@ -155,7 +169,8 @@ def maps(scene: Scene, layer: ProbeLayer) -> None:
         layer.name,
         f"{len(images)} feature maps of {describe_shape(layer.shape[:2])}",
         images[order],
-        f"from {values.min():.3g} to {values.max():.3g}, press a pixel to see how it is computed",
+        f"from {shown(values.min())} to {shown(values.max())}, "
+        "press a pixel to see how it is computed",
         names=tuple(f"map {channel}" for channel in order),
         selected=Pixel(place_of, unit[0], unit[1]),
     )
@@ -168,20 +183,37 @@ def maps(scene: Scene, layer: ProbeLayer) -> None:
 
 
 def _row_of_numbers(layer: ProbeLayer, values: np.ndarray, unit: tuple[int, ...]) -> None:
-    width = tile_width(len(values))
-    group = Images(
-        layer.name,
-        f"{len(values)} values",
-        as_tile(values)[None],
-        f"from {values.min():.3g} to {values.max():.3g}, press one to see how it is computed",
-        noun="tile",
-        names=("value",),
-        selected=Pixel(0, unit[0] // width, unit[0] % width),
-        largest=28,
+    """A dense layer's values: a few stand side by side with their numbers, many make a tile."""
+    note = (
+        f"from {shown(values.min())} to {shown(values.max())}, press one to see how it is computed"
     )
+    few = len(values) <= FEW
+    if few:
+        group = Images(
+            layer.name,
+            f"{len(values)} values",
+            values.reshape(-1, 1, 1),
+            note,
+            names=tuple(f"number {at}" for at in range(len(values))),
+            captions=tuple(f"{at}: {shown(value)}" for at, value in enumerate(values)),
+            selected=Pixel(unit[0], 0, 0),
+            largest=72,
+        )
+    else:
+        width = tile_width(len(values))
+        group = Images(
+            layer.name,
+            f"{len(values)} values",
+            as_tile(values)[None],
+            note,
+            noun="tile",
+            names=("value",),
+            selected=Pixel(0, unit[0] // width, unit[0] % width),
+            largest=28,
+        )
 
     def clicked(click: Click) -> None:
-        open_layer(layer.name, unit_of(layer, click))
+        open_layer(layer.name, (click.image,) if few else unit_of(layer, click))
 
     pixel_view([group], "feature_maps", group.title, clicked, height=300)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -28,7 +29,7 @@ from pages.shared.pixel_view import pixel_view
 
 # Test images behind each point of a curve.
 IMAGES = 500
-LARGEST_EPSILON = 0.5
+LARGEST_EPSILON, EPSILON_STEP = 0.5, 0.005
 DIGITS = tuple("0123456789")
 
 
@@ -47,6 +48,7 @@ def _disturbed(scene: Scene) -> None:
         format_func=lambda name: DISTURBANCES[name].title,
         key="inspect-disturbance",
         required=True,
+        wrap=True,
     )
     kind = DISTURBANCES[name]
     strength = st.slider(
@@ -91,6 +93,12 @@ def _predict(scene: Scene) -> Callable[[FloatArray], FloatArray]:
     return lambda images: scene.probe.probabilities(scene.weights, images)
 
 
+def first_that_fools(epsilon: float) -> float:
+    """The slider's first step that is not below `epsilon`, the smallest change that fools."""
+    steps = math.ceil(round(epsilon / EPSILON_STEP, 6))
+    return min(max(steps, 1) * EPSILON_STEP, LARGEST_EPSILON)
+
+
 def _fooled(scene: Scene) -> None:
     """Each pixel a little lighter or darker, whichever makes the loss grow."""
     label = scene.read if scene.label is None else scene.label
@@ -110,9 +118,9 @@ def _fooled(scene: Scene) -> None:
             f"The smallest change that fools it: **ε = {fooling.epsilon:.3f}** for each pixel "
             f"(ink is 1). Then this {label} is read as **{fooling.read}**."
         )
-    start = 0.1 if fooling is None else min(max(round(fooling.epsilon, 2), 0.01), LARGEST_EPSILON)
+    start = 0.1 if fooling is None else first_that_fools(fooling.epsilon)
     key = f"inspect-epsilon-{scene.choice.key}-{scene.moment.step}-{scene.index}"
-    epsilon = st.slider("ε, the change of each pixel", 0.0, LARGEST_EPSILON, start, 0.005,
+    epsilon = st.slider("ε, the change of each pixel", 0.0, LARGEST_EPSILON, start, EPSILON_STEP,
                         format="%.3f", key=key)  # fmt: skip
     changed = fgsm(gradient, scene.image, epsilon)
     answer = predict(changed[None])[0]

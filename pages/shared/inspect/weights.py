@@ -64,19 +64,21 @@ def _convolution(kernel: Kernel) -> None:
             key=f"inspect-way-{kernel.layer}", required=True,
         )  # fmt: skip
         if way == "One filter":
-            chosen = row.number_input("Filter", 0, filters - 1, 0, key=f"filter-{kernel.layer}")
+            chosen = row.number_input("Filter", 0, filters - 1, 0, width=160,
+                                      key=f"filter-{kernel.layer}")  # fmt: skip
             values = kernel.kernel[:, :, :, chosen]
             nouns = [f"filter {chosen}, input channel {i}" for i in range(channels)]
             heading = f"Filter {chosen}: one {size} kernel for each of {channels} input channels"
         else:
-            chosen = row.number_input("Channel", 0, channels - 1, 0, key=f"chan-{kernel.layer}")
+            chosen = row.number_input("Channel", 0, channels - 1, 0, width=160,
+                                      key=f"chan-{kernel.layer}")  # fmt: skip
             values = kernel.kernel[:, :, chosen]
             nouns = [f"filter {i}, input channel {chosen}" for i in range(filters)]
             heading = f"Input channel {chosen}: its {size} kernel in each of {filters} filters"
     images = np.moveaxis(values, -1, 0)
     captions = tuple(str(i) for i in range(len(images)))
     _show(Images(kernel.layer, heading, images, _scale(limit), limit=limit, names=tuple(nouns),
-                 captions=captions, largest=14))  # fmt: skip
+                 captions=captions, largest=24))  # fmt: skip
 
 
 def _neurons(kernel: Kernel) -> None:
@@ -104,7 +106,7 @@ def _matrix(scene: Scene, kernel: Kernel) -> None:
     before = _maps_before(scene, kernel)
     if before is not None:
         key = f"unit-{kernel.layer}"
-        unit = st.number_input("Neuron", 0, units - 1, 0, key=key)
+        unit = st.number_input("Neuron", 0, units - 1, 0, key=key, width=160)
         maps = np.moveaxis(kernel.kernel[:, unit].reshape(before), -1, 0)
         names = tuple(f"neuron {unit}, map {i}" for i in range(before[2]))
         heading = f"Neuron {unit}: its weights for {before[2]} maps of {describe_shape(before[:2])}"
@@ -120,7 +122,7 @@ def _show(group: Images) -> None:
 
 
 def _scale(limit: float) -> str:
-    return f"orange −{limit:.3g}, ground 0, blue {limit:.3g}"
+    return f"orange −{limit:.3g}, grey 0, blue {limit:.3g}"
 
 
 def _sees_image(scene: Scene, kernel: Kernel) -> bool:
