@@ -9,14 +9,15 @@ from pages.shared.inspect import place as places
 from pages.shared.inspect.place import VIEWS
 from pages.shared.moments import NetworkChoice, choice_of, forget_moments
 
-PLAY_SECONDS, FOLLOW_SECONDS = 0.8, 2.0
+# How often the page looks for a newer moment while a run trains.
+FOLLOW_SECONDS = 2.0
 
 
 def interval() -> float | None:
     """How often the page looks again by itself: while playing, and while the run trains."""
     here = places.place()
     if here.playing:
-        return PLAY_SECONDS
+        return places.PLAY_SECONDS
     training = trains(choice_of(here.run))
     return FOLLOW_SECONDS if training and here.step is None else None
 
@@ -60,17 +61,14 @@ def show_views() -> None:
     """What can be looked at."""
     here = places.place()
 
-    def changed() -> None:
-        here.view = st.session_state[key] or here.view
+    def changed(view: str | None) -> None:
+        here.view = view or here.view
 
-    key = "inspect-view"
-    st.session_state[key] = here.view
     st.segmented_control(
         "View",
         list(VIEWS),
         format_func=VIEWS.__getitem__,
-        key=key,
-        on_change=changed,
+        **places.steered("inspect-view", here.view, changed),
         label_visibility="collapsed",
         required=True,
         wrap=True,

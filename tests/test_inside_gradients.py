@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from mnist_core import PRESETS
 from mnist_core.build import build_model
+from mnist_core.inside import formulas
 from mnist_core.inside.arithmetic import explain, sources
 from mnist_core.inside.gradients import (
     backward,
@@ -22,6 +24,7 @@ from mnist_core.inside.gradients import (
     integrated_gradients,
     largest_path,
     last_maps,
+    path_product,
     saliency,
     with_activation,
 )
@@ -275,6 +278,24 @@ def test_the_largest_path_leads_from_the_loss_to_a_pixel(name: str) -> None:
         assert below.product == pytest.approx(above.product * below.factor)
         assert below.latex.count("{") == below.latex.count("}")
     assert r"\partial\,L" in steps[0].latex and r"\partial\,x_{" in steps[-1].latex
+
+
+@pytest.mark.parametrize("name", ["two-layer", "every", "ten-sigmoids", "softmax regression"])
+def test_the_factors_of_a_path_are_gathered_by_what_they_are(name: str) -> None:
+    spec = NETWORKS[name]
+    weights = random_weights(spec)
+    steps = largest_path(spec, weights, outputs_of(spec, weights), LABEL, IMAGE)
+    text = path_product(spec, steps)
+    groups = re.findall(r"underbrace\{\(?(.*?)\)?\}_\{\\text\{(.*?)\}\}", text)
+    values = [float(value.replace(r" \times 10^{", "e").rstrip("}")) for value, _ in groups]
+    # Four digits each.
+    assert np.prod(values) == pytest.approx(steps[-1].product, rel=2e-3)
+    counts = {words.split()[-1].rstrip("s"): words.split()[0] for _, words in groups}
+    kinds = [layer.kind for layer in probe(spec).layers]
+    assert counts["weight"] == str(kinds.count("dense") + kinds.count("conv"))
+    assert counts.get("slope", "0") == str(kinds.count("activation"))
+    assert ("other" in counts) == (name == "every")  # pooling, batch normalisation
+    assert text.endswith(f"= {formulas.number(steps[-1].product)}")
 
 
 def test_a_path_avoids_zeros_where_it_can() -> None:

@@ -6,8 +6,9 @@ from TensorFlow's automatic differentiation; the one path of `largest_path` from
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -242,6 +243,30 @@ def largest_path(
         steps.append(PathStep(before, best.unit, factor, product, latex))
         here, unit = there, best.unit
     return tuple(steps)
+
+
+def path_product(network: NetworkSpec, steps: Sequence[PathStep]) -> str:
+    r"""The factors of a path gathered by what they are, in LaTeX: "\underbrace{0.2}_{…} \cdot …".
+
+    The loss, all weights, all slopes of activations and, unless they are 1, all others (pooling,
+    normalisation): so one sees which of them makes the product small. `steps` are those of
+    `largest_path`.
+    """
+    kinds = {layer.name: layer.kind for layer in probe(network).layers}
+    gathered: dict[str, list[float]] = {"loss": [steps[0].factor]}
+    for above, step in pairwise(steps):  # a step's factor is the derivative of the layer above
+        kind = kinds[above.layer]
+        what = {"dense": "weight", "conv": "weight", "activation": "slope"}.get(kind, "other")
+        gathered.setdefault(what, []).append(step.factor)
+    parts = []
+    for what, factors in gathered.items():
+        if what == "other" and all(one == 1 for one in factors):
+            continue
+        words = f"{len(factors)} {what}{'s' if len(factors) > 1 else ''}"
+        words = "the loss" if what == "loss" else words
+        value = formulas.factor(float(np.prod(np.array(factors, np.float64))))
+        parts.append(rf"\underbrace{{{value}}}_{{\text{{{words}}}}}")
+    return r" \cdot ".join(parts) + f" = {formulas.number(steps[-1].product)}"
 
 
 # What the derivative of a layer's output by one of its inputs is.

@@ -9,13 +9,14 @@ import streamlit as st
 
 from mnist_core.figures.inside import NormSeries, gradient_norms
 from mnist_core.figures.pixels import Bars, Images, as_tile
-from mnist_core.inside.formulas import factor, number
+from mnist_core.inside.formulas import number
 from mnist_core.inside.gradients import (
     Backward,
     grad_cam,
     gradient_norms_at_start,
     integrated_gradients,
     largest_path,
+    path_product,
     saliency,
 )
 from mnist_core.inside.gradients import backward as gradients_of
@@ -135,10 +136,8 @@ def _path(scene: Scene, label: int) -> None:
         for step in steps:
             st.latex(step.latex)
         if steps:
-            # Those of dropout, pooling and the like are 1 and only make the line longer.
-            factors = [factor(step.factor) for step in steps if step.factor != 1]
-            st.markdown("All factors on this path that are not 1, multiplied:")
-            st.latex(r" \cdot ".join(factors) + f" = {number(steps[-1].product)}")
+            st.markdown("All factors on this path, the weights and the slopes gathered:")
+            st.latex(path_product(scene.network, steps))
 
 
 def _pixels(scene: Scene, label: int) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import streamlit as st
 
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inside.weights import diverged
 from mnist_core.store import SnapshotInfo
-from pages.shared.inspect.place import DRAWING, TEST, place
+from pages.shared.inspect.place import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.moments import (
     NetworkChoice,
@@ -38,21 +40,17 @@ def choose_network() -> NetworkChoice:
         st.warning("That run is not here any more; this is the newest one.")
     names = list(choices)
 
-    def changed() -> None:
-        here.run, here.step, here.playing = st.session_state[key], None, False
+    def changed(run: str) -> None:
+        here.run, here.step, here.playing = run, None, False
         here.missing = False
         here.layer = here.unit = None
 
-    # The widgets' keys stay, so that they keep the keyboard's focus; their values follow `here`.
-    key = "inspect-run"
-    st.session_state[key] = here.run
     with st.container(key="run_picker"):
         st.selectbox(
             "Network",
             names,
             format_func=lambda name: choices[name].label,
-            key=key,
-            on_change=changed,
+            **steered("inspect-run", here.run, changed),
         )
     return choices[here.run]
 
@@ -71,15 +69,14 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
     if here.step is not None and here.step not in steps:  # kept no longer: the nearest
         here.step = min(steps, key=lambda step: abs(step - (here.step or 0)))
     now = len(steps) - 1 if here.step is None else steps.index(here.step)
-    key = f"inspect-moment-{choice.key}"
-    st.session_state[key] = steps[now]
 
-    def go(index: int) -> None:
-        here.step = None if index >= len(steps) - 1 else steps[index]
-
-    def moved() -> None:
+    def moved(step: int) -> None:
         here.playing = False
-        go(steps.index(st.session_state[key]))
+        here.step = None if step == steps[-1] else step
+
+    def by(moments: int) -> None:
+        before = len(steps) - 1 if here.step is None else steps.index(here.step)
+        moved(steps[min(max(before + moments, 0), len(steps) - 1)])
 
     # The labels at the slider's ends would lie over the buttons.
     st.html('<style>.st-key-moment [data-testid="stSliderTickBar"] { display: none; }</style>')
@@ -91,17 +88,16 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
             "Moment of training",
             steps,
             format_func=lambda step: moment_label(choice.key, kept[steps.index(step)]),
-            key=key,
-            on_change=moved,
+            **steered(f"inspect-moment-{choice.key}", steps[now], moved),
         )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button("", icon=":material/chevron_left:", key="moment_back", help="One moment back",
-                  on_click=go, args=(max(now - 1, 0),))  # fmt: skip
+                  on_click=by, args=(-1,))  # fmt: skip
         name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
         st.button(name, icon=f":material/{icon}:", key="moment_play", on_click=toggle_play,
                   args=(steps, now), help="Step through the training")  # fmt: skip
         st.button("", icon=":material/chevron_right:", key="moment_next", help="One moment on",
-                  on_click=go, args=(now + 1,))  # fmt: skip
+                  on_click=by, args=(1,))  # fmt: skip
     return kept[now]
 
 
@@ -118,6 +114,10 @@ def play_on() -> None:
     here = place()
     if not here.playing or here.run is None:
         return
+    now = time.monotonic()
+    if now - here.played_at < PLAY_SECONDS / 2:
+        return  # a request that had to wait: each moment is to be seen
+    here.played_at = now
     later = [m.step for m in moments(here.run) if here.step is not None and m.step > here.step]
     here.step = later[0] if len(later) > 1 else None
     here.playing = len(later) > 1
@@ -128,32 +128,30 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     here = place()
     drawn = st.session_state.get("drawing_image28") is not None
 
-    def source_changed() -> None:
-        here.source = st.session_state["inspect-source"] or here.source
+    def source_changed(source: str | None) -> None:
+        here.source = source or here.source
         if here.source == DRAWING and not drawn:
-            st.toast("There is no drawing yet. Draw a digit on the page Draw; it comes along "
-                     "here.", icon=":material/draw:")  # fmt: skip
+            here.source = TEST
+            _note("There is no drawing yet. Draw a digit on the page Draw; it comes along here.")
 
     if here.source == DRAWING and not drawn:
         here.source = TEST
-    st.session_state["inspect-source"] = here.source
     st.segmented_control(
         "Input",
         [TEST, DRAWING],
-        key="inspect-source",
-        on_change=source_changed,
+        **steered("inspect-source", here.source, source_changed),
         required=True,
     )
     if not drawn:
         st.page_link("pages/draw.py", label="Draw a digit to look at it here")
+    if sentence := st.session_state.pop("inspect_note", None):
+        st.info(sentence)
     if here.source == DRAWING:
         return
 
-    def index_changed() -> None:
-        here.index = st.session_state[key]
+    def index_changed(index: int) -> None:
+        here.index = index
 
-    key = "inspect-index"
-    st.session_state[key] = here.index
     labels = test_labels()
 
     def wanted_images(digit: str | int) -> np.ndarray:
@@ -166,7 +164,8 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
 
     # Side by side on a phone too, where columns would stack.
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        st.number_input("Index", 0, len(labels) - 1, key=key, on_change=index_changed, width=132)
+        st.number_input("Index", 0, len(labels) - 1, width=132,
+                        **steered("inspect-index", here.index, index_changed))  # fmt: skip
         digit = st.selectbox("Digit", [ANY, *range(10)], key="inspect-digit", width=96,
                              on_change=digit_changed)  # fmt: skip
     with st.container(horizontal=True, gap="small"):
@@ -176,6 +175,11 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
         st.button("Next misread", key="next_mistake", icon=":material/error:",
                   on_click=next_mistake, args=(choice.key, moment.step, wanted),
                   help="The next test image that this network gets wrong")  # fmt: skip
+
+
+def _note(sentence: str) -> None:
+    """Callback: say this once below the input's choice; a toast would not show from a fragment."""
+    st.session_state.inspect_note = sentence
 
 
 def next_image(wanted: np.ndarray) -> None:
@@ -194,12 +198,12 @@ def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
     try:
         wrong = test_probabilities(key, step).argmax(1) != test_labels()
     except KeyError:
-        st.toast("That run is not here any more.", icon=":material/delete:")
+        _note("That run is not here any more.")
         return
     if (wrong & wanted).any():
         next_image(wrong & wanted)
     else:
-        st.toast("This network reads all of these right.", icon=":material/celebration:")
+        _note("This network reads all of these right.")
 
 
 def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:

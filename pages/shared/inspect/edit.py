@@ -19,8 +19,8 @@ from mnist_core.inside.edits import (
     apply,
     describe,
 )
-from mnist_core.inside.weights import Kernel, kernels
 from pages.shared.inspect.scene import FloatArray, Scene, test_images, test_labels
+from pages.shared.inspect.weight_editor import weight_editor
 from pages.shared.pixel_view import pixel_view
 
 
@@ -30,19 +30,37 @@ def edit(scene: Scene) -> None:
     if state.get("inspect_edited") != scene.choice.key:
         state.inspect_edited, state.inspect_edits = scene.choice.key, ()
         _renew()
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         sliders = _sliders()
         _switch_off(scene)
-        _set_weight(scene)
+        weight_editor(scene, state.inspect_edits, _add, _key)
     edits: tuple[Edit, ...] = (*state.inspect_edits, *sliders)
     with right:
         _consequences(scene, edits)
         for change in edits:
-            st.caption(f":material/edit: {describe(change, scene.network)}")
+            _told(scene, change)
         st.button("Put everything back", icon=":material/undo:", key="put_back",
                   disabled=not edits, on_click=_put_back)  # fmt: skip
         st.caption("Your run keeps its own weights, whatever you change here.")
+
+
+def _told(scene: Scene, change: Edit) -> None:
+    """What a change does, with a button that takes back this one; a slider needs none."""
+    sentence = describe(change, scene.network)
+    if change not in st.session_state.inspect_edits:
+        st.caption(f":material/tune: {sentence}")
+        return
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+        st.button("", icon=":material/undo:", type="tertiary", key=f"take-back-{change}",
+                  help="Take this change back", on_click=_take_back, args=(change,))  # fmt: skip
+        st.caption(sentence)
+
+
+def _take_back(change: Edit) -> None:
+    """Callback: all changes but this one stay."""
+    kept = [other for other in st.session_state.inspect_edits if other != change]
+    st.session_state.inspect_edits = tuple(kept)
 
 
 def _put_back() -> None:
@@ -114,67 +132,6 @@ def _has_units(layer: Any) -> bool:
     return layer.kind in ("conv", "dense") and layer.name != "logits"
 
 
-def _set_weight(scene: Scene) -> None:
-    """One kernel as a small table to type into, or one weight of a dense layer; and a bias."""
-    found = {kernel.layer: kernel for kernel in kernels(scene.network, scene.weights)}
-    st.markdown("**Weights to type over**")
-    name = st.selectbox("Layer", list(found), key=_key("weights-of"))
-    kernel = found[name]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if kernel.kernel.ndim == 4:
-            unit = st.number_input(
-                "Filter", 0, kernel.kernel.shape[3] - 1, 0, key=_key(f"f-{name}")
-            )
-            channel = st.number_input(
-                "Input channel", 0, kernel.kernel.shape[2] - 1, 0, key=_key(f"c-{name}")
-            )
-        else:
-            unit = st.number_input(
-                "Neuron", 0, kernel.kernel.shape[1] - 1, 0, key=_key(f"n-{name}")
-            )
-            source = st.number_input(
-                "Input", 0, kernel.kernel.shape[0] - 1, 0, key=_key(f"i-{name}")
-            )
-    if kernel.kernel.ndim == 4:
-        _kernel_table(kernel, channel, unit)
-    else:
-        _number(kernel.kernel_index, (source, unit), float(kernel.kernel[source, unit]), "Weight")
-    if kernel.bias is not None and kernel.bias_index is not None:
-        _number(kernel.bias_index, (unit,), float(kernel.bias[unit]), "Bias")
-
-
-def _kernel_table(kernel: Kernel, channel: int, unit: int) -> None:
-    values = kernel.kernel[:, :, channel, unit]
-    key = _key(f"table-{kernel.layer}-{channel}-{unit}")
-    names = [str(column) for column in range(values.shape[1])]
-    table = {name: values[:, column].round(4) for column, name in enumerate(names)}
-
-    def typed() -> None:
-        for row, cells in st.session_state[key]["edited_rows"].items():
-            for column, value in cells.items():
-                if value is not None:
-                    place = (int(row), int(column), channel, unit)
-                    _add(SetWeight(kernel.kernel_index, place, float(value)))
-
-    st.data_editor(
-        table,
-        key=key,
-        on_change=typed,
-        column_config={name: st.column_config.NumberColumn(name, format="%.3f") for name in names},
-        width="content",
-    )
-
-
-def _number(weight: int, index: tuple[int, ...], value: float, label: str) -> None:
-    key = _key(f"value-{weight}-{'-'.join(map(str, index))}")
-
-    def typed() -> None:
-        if st.session_state[key] is not None:
-            _add(SetWeight(weight, index, float(st.session_state[key])))
-
-    st.number_input(label, value=value, step=0.1, format="%.4f", key=key, on_change=typed)
-
-
 def _consequences(scene: Scene, edits: tuple[Edit, ...]) -> None:
     """The ten probabilities and the test accuracy, before and after."""
     edited = apply(scene.network, scene.weights, edits)
@@ -184,12 +141,17 @@ def _consequences(scene: Scene, edits: tuple[Edit, ...]) -> None:
     after_bars = Bars("after", f"changed: {int(after.argmax())}", after, names)
     alt = f"As trained it reads {scene.read}, changed it reads {int(after.argmax())}"
     pixel_view([before_bars, after_bars], "edit_bars", alt)
+    if not np.isfinite(after).all():
+        st.warning("With these weights the network's answers are no longer numbers.")
+        return
     labels = test_labels()
     as_trained = accuracy(scene.test_probabilities, labels)
     now = as_trained
     if edits:
         found = _edited_probabilities(scene.choice.key, scene.moment.step, edits, scene)
-        now = accuracy(found, labels)
+        # An image whose answer is no number is not read at all.
+        right = np.isfinite(found).all(axis=1) & (found.argmax(axis=1) == labels)
+        now = float(right.mean())
     with st.container(key="edited_accuracy"):
         st.metric(
             "Accuracy on the 10,000 test images",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ VIEWS = {
 }
 # Names that links may also use.
 OTHER_NAMES = {"maps": "network", "arithmetic": "network"}
+# How long a moment is shown while the page plays the training.
+PLAY_SECONDS = 0.8
 TEST, DRAWING = "Test image", "My drawing"
 
 
@@ -27,6 +30,7 @@ class Place:
     """Network, moment (`step` None is the newest), input, view and opened layer.
 
     `missing`: the address named a run that is not there; said until another network is chosen.
+    `played_at` is when play last went on, on the clock `time.monotonic`.
     """
 
     run: str | None = None
@@ -38,6 +42,7 @@ class Place:
     unit: tuple[int, ...] | None = None
     playing: bool = False
     missing: bool = False
+    played_at: float = 0.0
 
 
 def place() -> Place:
@@ -46,6 +51,31 @@ def place() -> Place:
         st.session_state.inspect_place = Place()
     found: Place = st.session_state.inspect_place
     return found
+
+
+def steered(name: str, value: Any, changed: Callable[[Any], None]) -> dict[str, Any]:
+    """Key and callback of a widget that shows `value`, whoever changed it last.
+
+    `changed` hears of the visitor's wishes. The key stays while only they change the value, so
+    that the keyboard's focus stays too. When the page has changed it (play, a press on a picture)
+    the key is a new one: a browser that has not heard of the change yet sends the old value along
+    with its next request, which would otherwise count as a wish.
+    """
+    versions: dict[str, int] = st.session_state.setdefault("inspect_versions", {})
+
+    def newest() -> str:
+        return f"{name}-{versions[name]}" if name in versions else name
+
+    if newest() in st.session_state and st.session_state[newest()] != value:
+        versions[name] = versions.get(name, 0) + 1
+    key = newest()
+    st.session_state[key] = value
+
+    def heard() -> None:
+        if key == newest():
+            changed(st.session_state[key])
+
+    return {"key": key, "on_change": heard}
 
 
 def load() -> list[str]:

@@ -44,7 +44,7 @@ def show_kernel(scene: Scene, kernel: Kernel) -> None:
     """The kernel as images, whichever way suits its shape."""
     if kernel.kernel.ndim == 4:
         _convolution(kernel)
-    elif _sees_image(scene, kernel):
+    elif sees_image(scene, kernel):
         _neurons(kernel)
     else:
         _matrix(scene, kernel)
@@ -103,7 +103,7 @@ def _matrix(scene: Scene, kernel: Kernel) -> None:
     """Weights as a matrix, or for a flattened stack of maps one neuron's weights as maps."""
     inputs, units = kernel.kernel.shape
     limit = float(np.abs(kernel.kernel).max())
-    before = _maps_before(scene, kernel)
+    before = maps_before(scene, kernel)
     if before is not None:
         key = f"unit-{kernel.layer}"
         unit = st.number_input("Neuron", 0, units - 1, 0, key=key, width=160)
@@ -125,7 +125,8 @@ def _scale(limit: float) -> str:
     return f"orange −{limit:.3g}, grey 0, blue {limit:.3g}"
 
 
-def _sees_image(scene: Scene, kernel: Kernel) -> bool:
+def sees_image(scene: Scene, kernel: Kernel) -> bool:
+    """True for a dense layer whose inputs are the image's pixels."""
     index = scene.probe.index(kernel.layer)
     before = scene.probe.layers[:index]
     return kernel.kernel.shape[0] == 28 * 28 and all(
@@ -133,7 +134,7 @@ def _sees_image(scene: Scene, kernel: Kernel) -> bool:
     )
 
 
-def _maps_before(scene: Scene, kernel: Kernel) -> tuple[int, ...] | None:
+def maps_before(scene: Scene, kernel: Kernel) -> tuple[int, ...] | None:
     """(height, width, channels) of what was flattened right before this layer, if anything."""
     index = scene.probe.index(kernel.layer) - 1
     while index > 0 and scene.probe.layers[index].kind == "dropout":
