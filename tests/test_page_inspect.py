@@ -13,7 +13,7 @@ from mnist_core.engine import REPOSITORY
 from mnist_core.events import Failed, Snapshot, Started, Steps
 from mnist_core.inside.probe import probe
 from mnist_core.store import Store
-from pages.shared.inspect.place import VIEWS
+from pages.shared.inspect.place import PLAY_SECONDS, VIEWS
 from tests.test_build import EVERY_LAYER
 
 SMALL = Experiment.from_query(
@@ -155,6 +155,54 @@ def test_the_moment_changes_what_is_read() -> None:
     assert first.query_params["step"] == "10"
 
 
+def test_what_the_browser_has_not_heard_of_yet_is_no_wish() -> None:
+    run = make_run(SMALL, seeds=(0, 1, 2, 3))
+    app = open_page(run=run, step="0")
+    at = f"inspect-moment-{run}"
+    old = app.select_slider(key=at)
+    assert old.value == 0
+    app.button(key="moment_next").click().run()
+    assert not app.exception and app.query_params["step"] == "10"
+    new = app.select_slider(key=f"{at}-1")
+    assert new.value == 10
+    # The visitor's own move keeps the key, and with it the keyboard's focus.
+    new.set_value(20).run()
+    assert app.query_params["step"] == "20" and app.select_slider(key=f"{at}-1").value == 20
+    app.button(key="next_image").click().run()
+    assert app.query_params["image"] == "1" and app.number_input(key="inspect-index-1").value == 1
+
+
+def test_play_shows_every_moment_and_stops_at_the_last(monkeypatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("pages.shared.inspect.chooser.time.monotonic", lambda: now[0])
+    app = open_page(run=make_run(SMALL, seeds=(0, 1, 2, 3)))
+    app.button(key="moment_play").click().run()
+    seen = [app.query_params["step"]]
+    app.run()  # a request that comes too soon
+    assert app.query_params["step"] == seen[0]
+    while app.button(key="moment_play").label == "Pause" and len(seen) < 9:
+        now[0] += PLAY_SECONDS
+        app.run()
+        seen.append(app.query_params.get("step", "newest"))
+    assert not app.exception, app.exception
+    assert seen == ["0", "10", "20", "newest"]
+
+
+def test_choosing_a_digit_shows_one() -> None:
+    app = open_page(run=make_run(SMALL), image="0")  # a 7
+    app.selectbox(key="inspect-digit").set_value(3).run()
+    assert app.query_params["image"] == "18"  # the first 3
+    app.selectbox(key="inspect-digit").set_value("any").run()
+    assert app.query_params["image"] == "18"
+
+
+def test_without_a_drawing_the_page_says_how_to_make_one() -> None:
+    app = open_page(run=make_run(SMALL))
+    app.segmented_control(key="inspect-source").set_value("My drawing").run()
+    assert not app.exception, app.exception
+    assert "There is no drawing yet" in said(app) and "image" in app.query_params
+
+
 def test_a_run_without_weights_is_a_sentence() -> None:
     run = Store().create_run(SMALL)
     app = open_page(run=run)
@@ -214,3 +262,43 @@ def test_changes_by_hand_follow_and_can_be_put_back() -> None:
     assert any("99" in caption.value for caption in app.caption)
     app.button(key="put_back").click().run()
     assert app.metric[0].value == before and not app.metric[0].delta
+
+
+def test_one_weight_is_typed_over_and_taken_back() -> None:
+    app = open_page(run=make_run(SMALL), view="edit")
+    field = next(box for box in app.number_input if box.label == "The marked weight")
+    trained = field.value
+    field.set_value(50.0).run()
+    assert not app.exception, app.exception
+    assert "is 50." in said(app) and app.metric[0].delta
+    # Another filter, and back: what was typed is still there.
+    app.number_input(key="edit-unit-of-conv_1-1").set_value(1).run()
+    app.number_input(key="edit-unit-of-conv_1-1").set_value(0).run()
+    again = next(box for box in app.number_input if box.label == "The marked weight")
+    assert again.value == 50.0
+    next(button for button in app.button if (button.key or "").startswith("take-back-")).click()
+    app.run()
+    again = next(box for box in app.number_input if box.label == "The marked weight")
+    assert again.value == trained and not app.metric[0].delta
+
+
+def test_weights_that_break_the_network_are_a_sentence() -> None:
+    network = Experiment.from_query(
+        "layers=flatten;" + ";".join(["dense(units:1,activation:linear)"] * 7) + "&epochs=1"
+    )
+    app = open_page(run=make_run(network), view="edit")
+    for layer in [f"dense_{at}" for at in range(2, 9)]:
+        app.selectbox(key="edit-weights-of-1").set_value(layer).run()
+        label = "The bias" if layer == "dense_2" else "The marked weight"
+        next(box for box in app.number_input if box.label == label).set_value(1e300).run()
+    assert not app.exception, app.exception
+    assert "no longer numbers" in said(app) and "is 1e+06" in said(app)
+
+
+def test_the_fooling_slider_starts_where_the_network_is_fooled() -> None:
+    from pages.shared.inspect.robustness import first_that_fools
+
+    assert first_that_fools(0.302) == pytest.approx(0.305)
+    assert first_that_fools(0.305) == pytest.approx(0.305)
+    assert first_that_fools(0.0) == pytest.approx(0.005)
+    assert first_that_fools(0.4999) == 0.5

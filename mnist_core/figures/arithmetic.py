@@ -152,7 +152,7 @@ def _softmax(found: Arithmetic) -> str:
     powers = max(abs(logit) for logit in logits) <= LARGEST_EXPONENT
     rows = []
     for index, (logit, share) in enumerate(zip(logits, shares, strict=True)):
-        power = f"<td>{math.exp(logit):.4g}</td>" if powers else ""
+        power = f"<td>{math.exp(logit):.4g}</td>".replace("-", "−") if powers else ""
         mark = ' class="chosen"' if index == found.unit[0] else ""
         rows.append(f'<tr><th class="name">{index}</th><td>{_number(logit)}</td>{power}'
                     f'<td{mark} style="{_shade(float(share))}">{share:.4%}</td></tr>')  # fmt: skip

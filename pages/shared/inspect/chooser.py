@@ -104,7 +104,7 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
 def toggle_play(steps: list[int], now: int) -> None:
     """Callback: start or stop stepping; from the end it starts again at the beginning."""
     here = place()
-    here.playing = not here.playing
+    here.playing, here.played_at = not here.playing, time.monotonic()
     if here.playing and now == len(steps) - 1:
         here.step = steps[0]
 
