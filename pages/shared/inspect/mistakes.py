@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from mnist_core import dataset
-from mnist_core.embedding import Principal, TsneJob, pca
+from mnist_core.embedding import TsneJob, pca
 from mnist_core.evaluate import calibration, cell_examples, confusion, scores
 from mnist_core.evaluate import mistakes as worst_mistakes
 from mnist_core.figures.evaluation import (
@@ -40,13 +41,24 @@ def mistakes(scene: Scene) -> None:
         _cell(found)
     left, right = st.columns(2, gap="medium")
     with left:
-        live_figure(scores_chart(scores(confusion(found, labels))), "digit_scores",
+        live_figure(_scores_figure(scene.choice.key, scene.moment.step, scene), "digit_scores",
                     "Precision and recall of each digit")  # fmt: skip
     with right:
-        kept = calibration(found, labels)
-        live_figure(calibration_chart(kept), "calibration",
-                    f"Calibration: expected error {kept.expected_error:.2%}")  # fmt: skip
+        figure, off = _calibration_figure(scene.choice.key, scene.moment.step, scene)
+        live_figure(figure, "calibration", f"Calibration: expected error {off:.2%}")
     _embedding(scene)
+
+
+# The charts do not depend on the input: a press on “Next” need not make them again.
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _scores_figure(key: str, step: int, _scene: Scene) -> go.Figure:
+    return scores_chart(scores(confusion(_scene.test_probabilities, test_labels())))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _calibration_figure(key: str, step: int, _scene: Scene) -> tuple[go.Figure, float]:
+    kept = calibration(_scene.test_probabilities, test_labels())
+    return calibration_chart(kept), kept.expected_error
 
 
 def _confusion(found: FloatArray) -> None:
@@ -113,9 +125,7 @@ def _embedding(scene: Scene) -> None:
                                required=True)  # fmt: skip
     try:
         if way == PCA:
-            principal = _principal(scene.choice.key, scene.moment.step, scene)
-            shares = [f"{share:.0%} of the variance" for share in principal.shares]
-            _scatter(scene, principal.points, (shares[0], shares[1]))
+            _show_scatter(_principal_figure(scene.choice.key, scene.moment.step, scene))
         else:
             job = _job(scene)
             waiting = job.points is None and job.error is None
@@ -132,20 +142,23 @@ def _tsne(scene: Scene, job: TsneJob, waiting: bool) -> None:
     elif job.points is None:
         st.progress(job.progress, f"t-SNE lays out {EMBEDDED:,} images: {job.progress:.0%}")
     else:
-        _scatter(scene, job.points, ("", ""))
+        _show_scatter(_scatter(scene, job.points, ("", "")))
 
 
-def _scatter(scene: Scene, points: np.ndarray, axes: tuple[str, str]) -> None:
+def _scatter(scene: Scene, points: np.ndarray, axes: tuple[str, str]) -> go.Figure:
     labels = test_labels()[:EMBEDDED].astype(np.int64)
     read = scene.test_probabilities[:EMBEDDED].argmax(1)
+    return embedding_scatter(points, labels, read, heading=f"{EMBEDDED:,} test images", axes=axes)
 
+
+def _show_scatter(figure: go.Figure) -> None:
     def clicked(point: dict[str, object]) -> None:
         if isinstance(point["customdata"], int | float):
             here = place()
             here.source, here.index = TEST, int(point["customdata"])
 
     live_figure(
-        embedding_scatter(points, labels, read, heading=f"{EMBEDDED:,} test images", axes=axes),
+        figure,
         "embedding",
         "Test images as points; images that look alike to the network lie together",
         on_click=clicked,
@@ -170,8 +183,10 @@ def _features(key: str, step: int, _scene: Scene) -> FloatArray:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Finding the principal components…")
-def _principal(key: str, step: int, _scene: Scene) -> Principal:
-    return pca(_features(key, step, _scene))
+def _principal_figure(key: str, step: int, _scene: Scene) -> go.Figure:
+    principal = pca(_features(key, step, _scene))
+    across, up = (f"{share:.0%} of the variance" for share in principal.shares[:2])
+    return _scatter(_scene, principal.points, (across, up))
 
 
 def _job(scene: Scene) -> TsneJob:
