@@ -243,7 +243,8 @@ def test_formulas_name_the_largest_terms() -> None:
     inputs, weights = np.array([1, -2, 0.5, 3, 0]), np.array([-4, 5, 0.1, 1, 9])
     assert formulas.weighted_sum(inputs * weights, inputs, weights, -1.0, -12.0) == (
         r"\begin{aligned} z &= \sum_{i=1}^{5} x_i w_i + b"
-        r" \\ &= -2 \cdot 5 + 1 \cdot (-4) + 3 \cdot 1 + \cdots + (-1) \\ &= -12 \end{aligned}"
+        r" \\ &= -2 \cdot 5 + 1 \cdot (-4) + 3 \cdot 1"
+        r" \\ &\quad + \cdots + (-1) \\ &= -12 \end{aligned}"
     )
     assert formulas.largest(np.array([1.0, 3, 2]), 3) == r"\max(1,\ 3,\ 2) = 3"
     assert formulas.largest(np.arange(6.0), 5) == r"\max(5,\ 4,\ 3,\ \dots) = 5"

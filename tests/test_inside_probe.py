@@ -11,7 +11,7 @@ import pytest
 from mnist_core import PRESETS
 from mnist_core.build import build_model
 from mnist_core.inside.probe import BATCH, WeightsError, as_batch, probe
-from tests.inside_networks import NETWORKS, network, random_images, random_weights
+from tests.inside_networks import NETWORKS, conv, dense, network, random_images, random_weights
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -106,3 +106,12 @@ def test_what_does_not_fit_is_said() -> None:
         found.layer("conv_1")
     with pytest.raises(ValueError, match="expected"):
         as_batch(np.zeros((28, 28), np.float32))
+
+
+def test_networks_that_compute_the_same_share_what_is_compiled() -> None:
+    one = network(conv(2, 3), "flatten", dense(4, "relu"))
+    start = [layer.model_copy(update={"initializer": "he_normal"}) if hasattr(layer, "initializer")
+             else layer for layer in one.layers]  # fmt: skip
+    same = one.model_copy(update={"layers": tuple(start), "output_initializer": "zeros"})
+    other = network(conv(2, 3), "flatten", dense(4, "tanh"))
+    assert probe(one) is probe(same) and probe(one) is not probe(other)
