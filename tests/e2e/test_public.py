@@ -102,4 +102,4 @@ def wait_for_link(page) -> str:
         here = str(page.evaluate("location.href"))
         return here if "run=" in here else ""
 
-    return str(wait_until(link, 20, "Look inside has no address"))
+    return str(wait_until(link, 60, "Look inside has no address"))

@@ -223,7 +223,8 @@ def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:
         image = test_images()[here.index]
         scene = Scene(choice, moment, weights, image, int(test_labels()[here.index]), here.index)
     # Weights that are still numbers, but so large that what comes out of them is none.
-    finite = np.isfinite(scene.probabilities).all()
+    with st.spinner("The network is being prepared. The first time this takes some seconds."):
+        finite = np.isfinite(scene.probabilities).all()
     if not finite or (_too_large(weights) and not np.isfinite(scene.test_probabilities).all()):
         _say_diverged(choice)
         return None
