@@ -96,9 +96,9 @@ class Sample:
 
 # --- The experiments -----------------------------------------------------------------------------
 
-NEURONS = Experiment(
-    network=NetworkSpec(layers=(Flatten(), Dense(units=32))),
-    training=TrainingSpec(epochs=4),
+NEURONS = Experiment(  # the penalty on large weights lets strokes show, not noise
+    network=NetworkSpec(layers=(Flatten(), Dense(units=32, l2=0.002))),
+    training=TrainingSpec(epochs=6),
     name="32 hidden neurons",
 )
 SMALL = Experiment(

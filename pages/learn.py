@@ -9,6 +9,17 @@ from pages.shared import entry
 ALL = "all"
 
 
+def show_in_address() -> None:
+    """Put into the address bar where a link within this page has led, which Streamlit does not.
+
+    Only then: the message could overtake a visitor who is on the way to another page.
+    """
+    query, before = st.query_params.to_dict(), st.session_state.get("lesson_address")
+    if before is not None and query != before:
+        st.query_params.from_dict(query)
+    st.session_state.lesson_address = query
+
+
 def page() -> None:
     """The opening, a chapter, or the whole lesson for printing, as the address says."""
     from pages.shared.lesson import progress
@@ -17,8 +28,7 @@ def page() -> None:
     from pages.shared.lesson.room import one_chapter, whole_lesson
     from pages.shared.lesson.style import style
 
-    # A link within the page changes what the script is asked, but not the address bar.
-    st.query_params.from_dict(st.query_params.to_dict())
+    show_in_address()
     wanted = st.query_params.get("chapter", "")
     chapter = next((entry for entry in CHAPTERS if str(entry.number) == wanted), None)
     style()

@@ -10,7 +10,7 @@ from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, title
 
 Floats = npt.NDArray[np.float64]
 
-CURVE_HEIGHT, STACK_HEIGHT = 280, 280
+CURVE_HEIGHT, STACK_HEIGHT = 300, 300
 TANGENT = 1.3  # half of the tangent's width
 
 
@@ -43,6 +43,7 @@ def activation_curves(
     low, high = float(min(value.min(), slope.min())), float(max(value.max(), slope.max()))
     figure.update_layout(
         **_layout(CURVE_HEIGHT),
+        title=title("One neuron"),
         xaxis={"title": {"text": "z"}, "range": [z[0], z[-1]], "fixedrange": True, "dtick": 1},
         yaxis={"range": [low - 0.25, high + 0.25], "fixedrange": True},
     )
@@ -70,7 +71,6 @@ def stack_curve(x: Floats, stack: Floats, one: Floats | None, heading: str) -> g
         xaxis={"title": {"text": "input x"}, "fixedrange": True},
         yaxis={"title": {"text": "output"}, "fixedrange": True, "tickformat": ".3~g"},
     )
-    figure.update_layout(margin={"t": 62})
     return figure
 
 
@@ -81,5 +81,5 @@ def _layout(height: int) -> dict[str, object]:
         "dragmode": False,
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"},
-        "margin": {"l": 58, "r": 10, "t": 34, "b": 46},
+        "margin": {"l": 58, "r": 10, "t": 62, "b": 46},
     }

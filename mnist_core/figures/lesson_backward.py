@@ -81,7 +81,7 @@ def backward_drawing(shown: Shown) -> str:
     parts += [_node(shown, name) for name in NODES]
     for x, text in ((36, "input"), (218, "hidden"), (400, "output")):
         parts.append(words(x, 12, text, "quiet"))
-    return svg(440, 306, *parts, largest=600)
+    return svg(440, 306, *parts, largest=500)
 
 
 def _edge(shown: Shown, pair: tuple[str, str]) -> str:

@@ -13,7 +13,7 @@ from mnist_core.smallnet import OptimizerName
 
 Floats = npt.NDArray[np.float64]
 
-SURFACE_HEIGHT, LOSS_HEIGHT = 430, 250
+SURFACE_HEIGHT, LOSS_HEIGHT = 400, 400
 FEW_STEPS = 60  # of which each can be seen apart
 SHADES: dict[OptimizerName, str] = {"sgd": LIGHT[0], "momentum": LIGHT[1], "adam": LIGHT[2]}
 SYMBOLS: dict[OptimizerName, str] = {"sgd": "circle", "momentum": "diamond", "adam": "square"}

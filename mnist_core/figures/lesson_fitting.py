@@ -10,7 +10,7 @@ from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, WARNING,
 
 Floats = npt.NDArray[np.float64]
 
-FIT_HEIGHT = 400
+FIT_HEIGHT = 380
 
 
 def fit_curves_figure(

@@ -10,7 +10,7 @@ from mnist_core.figures.diagram import between, edge, node, number, plate, svg, 
 from mnist_core.figures.template import GROUND, LIGHT, TEMPLATE
 
 REACH = 3.0  # the plane goes from −REACH to REACH
-PLANE_HEIGHT = 410
+PLANE_HEIGHT = 380
 
 Floats = npt.NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def plane(
             x=points[group, 0], y=points[group, 1], mode="markers", name=name,
             marker={"color": shade, "symbol": symbol, "size": 10,
                     "line": {"color": GROUND, "width": 1.5}},
-            hoverinfo="skip",
+            hoverinfo="skip", showlegend=False,
         )  # fmt: skip
     if line is not None:
         figure.add_scatter(
@@ -106,6 +106,6 @@ def plane(
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "itemclick": False},
         xaxis={**side, "title": {"text": "x₁"}},
         yaxis={**side, "title": {"text": "x₂"}},
-        margin={"l": 52, "r": 10, "t": 60, "b": 48},
+        margin={"l": 46, "r": 8, "t": 34, "b": 44},
     )
     return figure

@@ -13,7 +13,7 @@ from mnist_core.figures.template import LIGHT, QUIET, TEMPLATE, title
 
 Floats = npt.NDArray[np.float64]
 
-RIDGE_HEIGHT, CURVES_HEIGHT = 400, 384
+RIDGE_HEIGHT, CURVES_HEIGHT = 410, 400
 BINS = 61
 DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
 OVERLAP = 1.6  # how many rows a full ridge is high
@@ -68,9 +68,9 @@ def signal_ridges(
         xaxis={"range": [edges[0], edges[-1]], "fixedrange": True,
                "title": {"text": "output of a neuron"}},
         yaxis={"tickvals": list(range(rows)), "showgrid": True, "fixedrange": True,
-               "ticktext": [f"layer {rows - row}" for row in range(rows)],
+               "ticktext": [str(rows - row) for row in range(rows)], "title": {"text": "layer"},
                "range": [-0.15, rows + 0.6]},
-        margin={"l": 70, "r": 84, "t": 40, "b": 50},
+        margin={"l": 50, "r": 72, "t": 40, "b": 48},
     )  # fmt: skip
     return figure
 
@@ -122,11 +122,11 @@ def start_curves(
         template=TEMPLATE,
         height=CURVES_HEIGHT,
         dragmode=False,
-        title=title("Recorded runs: training loss" + (" · log" if far else "")),
+        title=title("Recorded: training loss" + (" · log" if far else "")),
         showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": -0.3, "yanchor": "top", "itemclick": False},
+        legend={"orientation": "h", "x": 0, "y": -0.27, "yanchor": "top", "itemclick": False},
         xaxis={"title": {"text": "step"}, "fixedrange": True},
         yaxis={"fixedrange": True, **(log if far else linear)},
-        margin={"l": 60, "r": 12, "t": 40, "b": 146},
+        margin={"l": 54, "r": 12, "t": 40, "b": 144},
     )
     return figure

@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 # No "<" in here: the sanitiser would drop the whole style sheet.
 STYLE = """<style>
-.tables { display: flex; flex-wrap: wrap; gap: 0.5rem 0.9rem; align-items: center;
+.tables { display: flex; flex-wrap: wrap; gap: 0.5rem 0.6rem; align-items: center;
   font-variant-numeric: tabular-nums; }
 .tables figure { margin: 0; max-width: 100%; overflow-x: auto; }
 .tables figcaption { font-size: 0.9rem; opacity: 0.8; padding-bottom: 0.15rem; }
@@ -25,6 +25,8 @@ STYLE = """<style>
 .tables tr.total td, .tables tr.total th { border-top: 2px solid rgba(128,140,155,0.6);
   font-weight: 700; opacity: 1; }
 .tables td.chosen { outline: 2px solid currentColor; }
+.tables figure.close td { min-width: 1.5rem; padding: 0.1rem 0.16rem; font-size: 0.8rem; }
+.tables figure.close table { border-spacing: 1px; }
 .tables .sign { font-size: 1.4rem; }
 </style>"""
 
@@ -42,7 +44,7 @@ def sign(text: str) -> str:
 def grid(
     values: Floats, caption: str, *, digits: int = 2, chosen: tuple[int, int] | None = None
 ) -> str:
-    """Numbers [rows, columns] as they lie in an image."""
+    """Numbers [rows, columns] as they lie in an image; with one digit they stand close."""
     scale = float(np.abs(values).max()) or 1.0
     rows = []
     for row, line in enumerate(values):
@@ -52,7 +54,7 @@ def grid(
             for column, value in enumerate(line)
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    return _figure(caption, "".join(rows))
+    return _figure(caption, "".join(rows), close=digits < 2)
 
 
 def rows_table(
@@ -89,6 +91,7 @@ def shade(share: float) -> str:
     return f"background: rgba({red},{green},{blue},{0.4 * min(abs(share), 1):.2f})"
 
 
-def _figure(caption: str, rows: str) -> str:
+def _figure(caption: str, rows: str, *, close: bool = False) -> str:
     head = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return f"<figure>{head}<table>{rows}</table></figure>"
+    kind = ' class="close"' if close else ""
+    return f"<figure{kind}>{head}<table>{rows}</table></figure>"

@@ -12,7 +12,7 @@ from mnist_core import Experiment, NetworkSpec
 from mnist_core.figures.lesson_activations import activation_curves, stack_curve
 from mnist_core.layers import Dense, Flatten
 from mnist_core.smallnet import ACTIVATIONS, LEAK, Layer, collapse, forward
-from pages.shared.lesson.parts import Chapter, Option, Question, train_link
+from pages.shared.lesson.parts import Chapter, Option, Question, side_by_side, train_link
 from pages.shared.lesson.words import factor, plain, tex
 from pages.shared.live_figure import live_figure
 
@@ -105,9 +105,9 @@ layer. An activation between the layers prevents that. It need not be complicate
 in **ReLU**, is enough for a stack to bend its line wherever it needs to.
 
 Its **derivative** $\\varphi'(z)$, the slope of the curve, says how much a small change of $z$
-gets through. Learning travels backwards through these slopes, one factor a layer. The
-**sigmoid**’s slope is at most {steepest:g}: the slopes of {DEEP} layers
-multiply to at most ${tex(steepest**DEEP, 3)}$. That is the **vanishing gradient**.
+gets through. The **gradient**, which tells a weight how to change, comes back through these slopes,
+one factor a layer. The sigmoid’s slope is at most {steepest:g}: those of {DEEP} layers multiply to
+at most ${tex(steepest**DEEP, 3)}$. That is the **vanishing gradient**.
 """,
         figure=figure,
         try_this="Choose **linear** and add layers: the line turns, but stays a line. Then choose "
@@ -151,7 +151,15 @@ def figure() -> None:
         required=True,
         key="bend",
     )
-    note, activation = NOTES[name], ACTIVATIONS[name]
+    alone, together = side_by_side("bend", 1, 1)
+    with alone:
+        _one(name, NOTES[name])
+    with together:
+        _stack(name, NOTES[name])
+
+
+def _one(name: str, note: Note) -> None:
+    activation = ACTIVATIONS[name]
     z = np.linspace(-REACH, REACH, 161)
     at = float(st.session_state.get("bend_z", 1.0))
     here = np.array([at])
@@ -161,17 +169,17 @@ def figure() -> None:
         "bend_curves",
         f"{note.title} and its derivative. At z = {at:g} it is {out:.3f} with slope {slope:.3f}.",
     )
-    st.slider("Sum $z$", -REACH, REACH, 1.0, 0.1, key="bend_z", label_visibility="collapsed")
+    st.slider("Sum $z$", -REACH, REACH, 1.0, 0.1, key="bend_z")
     st.latex(
-        rf"\varphi(z) = {note.value} \qquad \varphi({tex(at, 1)}) = {tex(out, 3)} \qquad "
-        rf"\varphi'({tex(at, 1)}) = {tex(slope, 3)}"
+        rf"\begin{{aligned}} \varphi(z) &= {note.value} & \varphi({tex(at, 1)}) &= {tex(out, 3)} \\"
+        rf"\varphi'(z) &= {note.slope} & \varphi'({tex(at, 1)}) &= {tex(slope, 3)}"
+        rf" \end{{aligned}}"
     )
     st.caption(note.about)
-    _stack(name, note)
 
 
 def _stack(name: str, note: Note) -> None:
-    depth = st.slider("Layers in a row", *DEPTHS, 3, key="stack_depth")
+    depth = int(st.session_state.get("stack_depth", 3))
     layers = stack(depth, name)
     x = np.linspace(-2, 2, 121)
     output = forward(layers, x[:, None]).outputs[-1][:, 0]
@@ -183,6 +191,7 @@ def _stack(name: str, note: Note) -> None:
         "stack_curve",
         f"What {what} make of one input: " + ("a straight line." if one else "a bent curve."),
     )
+    st.slider("Layers in a row", *DEPTHS, 3, key="stack_depth")
     if one is not None and same is not None:
         gap = float(np.abs(same - output).max())
         st.markdown(

@@ -11,7 +11,7 @@ from mnist_core.shapes import CLASSES
 from mnist_core.smallnet import cross_entropy, softmax
 from pages.shared.lesson import chain
 from pages.shared.lesson.diagram import diagram
-from pages.shared.lesson.parts import Chapter, Link, Option, Question
+from pages.shared.lesson.parts import Chapter, Link, Option, Question, side_by_side
 from pages.shared.lesson.words import factor, plain, tex
 from pages.shared.live_figure import live_figure
 
@@ -25,19 +25,19 @@ def chapter() -> Chapter:
     image = samples()[-1]
     return Chapter(
         text=f"""
-The **loss** $L$ is one number for how wrong an answer is. For classes it is the **cross-entropy**,
-minus the logarithm of the probability given to the right class $c$:
+The loss $L$ says how wrong an answer is. For **classes**, such as digits, it is the
+**cross-entropy**: minus the logarithm of the probability given to the right class $c$.
 
 $$
 L = -\\ln p_c
 $$
 
-Sure and right: nearly 0. Sure and wrong: without limit. Guessing among {CLASSES} digits costs
+Sure and right: nearly 0. Sure and wrong: without limit. Guessing a digit:
 $\\ln {CLASSES} = {chance:.3f}$.
 
-How should each weight change? The **gradient** tells: for every weight, how fast the loss rises
-with it. **Backpropagation** finds all of it in one pass from the last layer back, by the **chain
-rule**: a change travels along an edge, and at each station it is multiplied.
+A weight’s gradient tells how fast the loss rises with it. **Backpropagation** finds all gradients
+in one pass from the last layer back, by the **chain rule**: a change travels along an edge, and at
+each station it is multiplied.
 
 $$
 \\begin{{aligned}}
@@ -46,13 +46,12 @@ $$
 \\end{{aligned}}
 $$
 
-Here $\\delta$ (delta) is the loss’s derivative by a neuron’s sum. At the outputs, softmax and
-cross-entropy together make it as simple as $\\delta_k = p_k - y_k$, where $y_k$ is 1 for the right
-class and 0 for all others. Step through it from the outputs back.
+Here $\\delta$ (delta) is the loss’s derivative by a neuron’s sum. At the outputs it is simply
+$\\delta_k = p_k - y_k$, where $y_k$ is 1 for the right class and 0 for all others.
 """,
-        figure=figure,
-        try_this="Before each step, predict the number and check it. Then: which weight would you "
-        "raise to lower the loss, and which one matters most?",
+        figure={"The loss": loss_figure, "The chain rule, step by step": chain_figure},
+        try_this="What does it cost to be almost sure of a wrong class? Then step through the "
+        "chain rule, and before each step predict the number and check it.",
         question=Question(
             "A weight has gradient 0.3. What lowers the loss?",
             (
@@ -85,14 +84,9 @@ class and 0 for all others. Step through it from the outputs back.
     )  # fmt: skip
 
 
-def figure() -> None:
-    """The loss of three logits, and the chain rule on a small network."""
-    _loss()
-    _chain()
-
-
 @st.fragment
-def _loss() -> None:
+def loss_figure() -> None:
+    """Softmax and cross-entropy of three logits."""
     columns = st.columns(3)
     logits = np.array(
         [
@@ -127,7 +121,8 @@ def _loss() -> None:
 
 
 @st.fragment
-def _chain() -> None:
+def chain_figure() -> None:
+    """The chain rule on a small network, one derivative a step."""
     state = st.session_state
     seed, label = state.setdefault("chain_seed", 0), state.setdefault("chain_label", 0)
     found = chain.example(seed, label)
@@ -175,16 +170,17 @@ def _drawing(found: chain.Example, every: list[chain.Step], at: int, shown: bool
 
 def _step(found: chain.Example, now: chain.Step, at: int, count: int, shown: bool) -> None:
     st.markdown(f"**Step {at + 1} of {count}:** {now.title}")
-    if shown:
-        st.latex(_formula(now, rf"\mathbf{{{tex(now.value, 3)}}}"))
-        if isinstance(now.part, tuple):
+    formula, beside = side_by_side("chain", 1, 1)
+    result = rf"\mathbf{{{tex(now.value, 3)}}}" if shown else r"\;?"
+    formula.latex(_formula(now, result))
+    with beside:
+        if not shown:
+            _prediction(now, at)
+        elif isinstance(now.part, tuple):
             st.caption(
                 f"Checked by trying: nudge this weight by ±{chain.NUDGE:g}, and the loss changes "
                 f"at a rate of {plain(chain.nudged(found, now.part), 3)}."
             )
-        return
-    st.latex(_formula(now, r"\;?"))
-    _prediction(now, at)
 
 
 def _formula(now: chain.Step, result: str) -> str:

@@ -12,7 +12,7 @@ from mnist_core.figures.lesson_tables import grid, sign, tables
 from mnist_core.figures.pixels import Bars, Box, Images, Pixel
 from mnist_core.recorded import Sample, samples
 from mnist_core.smallnet import convolve, pad, pool
-from pages.shared.lesson.parts import Chapter, Link, Option, Question, train_link
+from pages.shared.lesson.parts import Chapter, Link, Option, Question, side_by_side, train_link
 from pages.shared.lesson.words import plain, tex
 from pages.shared.pixel_view import Click, pixel_view
 
@@ -26,8 +26,12 @@ KERNELS: dict[str, tuple[str, list[list[float]]]] = {
     "blur": ("Blur", [[1 / 9] * SIZE] * SIZE),
     OWN: ("Your own", [[0, 1, 0], [1, -4, 1], [0, 1, 0]]),
 }
-POOLS = {"none": "No pooling", "max": "Max 2×2", "average": "Average 2×2"}
 WINDOW = 2
+POOLS = {
+    "none": "No pooling",
+    "max": f"Max {WINDOW}×{WINDOW}",
+    "average": f"Average {WINDOW}×{WINDOW}",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,28 +56,27 @@ def chapter() -> Chapter:
     same_size = (28 * 28 + 1) * side * side
     return Chapter(
         text=f"""
-A dense neuron looks at all pixels, and an edge at the left has nothing to do for it with an edge
-at the right. But an edge is an edge wherever it is. A **kernel** is a small square of weights that
-**slides** over the image; at each place it is multiplied with what lies under it, and the sum
-becomes one pixel of a **feature map**. That is a **convolution**:
+To a dense neuron, an edge at the left has nothing to do with an edge at the right. But an edge is
+an edge wherever it is. A **kernel**, a small square of weights, **slides** over the image; at each
+place it is multiplied with what lies under it, and the sum becomes one pixel of a **feature map**.
+That is a **convolution**:
 
 $$
 z_{{rc}} = \\sum_{{i,j}} k_{{ij}}\\, x_{{r+i,\\,c+j}} + b
 $$
 
 The **stride** is how far it moves each time. **Padding** puts zeros around the image, so that the
-map stays as large as the image. **Pooling** keeps only the largest or mean value of each small
-window: fewer numbers, and a little shift of the digit changes less.
+map stays as large. **Pooling** keeps the largest or mean value of each small window: fewer numbers,
+and a small shift of the digit changes less.
 
-Sharing saves weights. One {kernel}×{kernel} kernel has {kernel**2} weights and a bias,
-**{kernel**2 + 1}**, for a map of {side}×{side}. A dense layer with as many outputs needs
-**{same_size:,}**. So the preset cnn, with {filters} kernels in its first layer alone, has
-**{cnn.parameters:,}** parameters, the dense two-layer network **{dense.parameters:,}**. In
-training, it finds its kernels by itself.
+One {kernel}×{kernel} kernel has {kernel**2} weights and a bias, **{kernel**2 + 1}**, for a map of
+{side}×{side}; a dense layer with as many outputs needs **{same_size:,}**. So the preset cnn, with
+{filters} kernels in its first layer alone, has **{cnn.parameters:,}** parameters, the dense
+two-layer network **{dense.parameters:,}**. Training finds the kernels by itself.
 """,
         figure=figure,
-        try_this="Press a pixel of the feature map to see its sum. Then choose **Your own** and "
-        "find a kernel that answers only to strokes from lower left to upper right.",
+        try_this="Slide the kernel, or press a pixel of the feature map, and follow its sum. Then "
+        "take **Your own** and find a kernel that answers only to strokes like /.",
         question=Question(
             "Why does a convolution need so few weights?",
             (
@@ -109,8 +112,11 @@ training, it finds its kernels by itself.
 @st.fragment
 def figure() -> None:
     """Image, kernel and feature map; the sum of the pressed pixel; pooling."""
-    sample, name, stride, padding, pooling = _controls()
-    kernel = _own_kernel() if name == OWN else np.array(KERNELS[name][1], np.float64)
+    images, slider = side_by_side("slide", 4, 3)
+    with images:
+        sample = _image()
+    kernel = _kernel()
+    stride, padding, pooling = _controls()
     image = sample.image / 255.0
     scene = Scene(
         sample,
@@ -121,7 +127,8 @@ def figure() -> None:
         pad(image, SIZE, stride, padding),  # type: ignore[arg-type]
         convolve(image, kernel, stride, padding),  # type: ignore[arg-type]
     )
-    row, column = _place(scene)
+    with slider:
+        row, column = _place(scene)
     _pictures(scene, row, column, pooling)
     _sum(scene, row, column)
 
@@ -130,19 +137,7 @@ def _shown_first() -> Sample:
     return next(sample for sample in samples() if sample.label == SHOWN_FIRST)
 
 
-def _controls() -> tuple[Sample, str, int, str, str]:
-    firsts = {sample.label: sample for sample in reversed(samples())}
-    digit = st.segmented_control(
-        "Image", sorted(firsts), default=SHOWN_FIRST, required=True, key="conv_digit"
-    )
-    name = st.pills(
-        "Kernel",
-        list(KERNELS),
-        format_func=lambda key: KERNELS[key][0],
-        default="vertical",
-        required=True,
-        key="conv_kernel",
-    )
+def _controls() -> tuple[int, str, str]:
     with st.container(horizontal=True, gap="small"):
         stride = st.segmented_control(
             "Stride", [1, 2, 3], default=1, required=True, key="conv_stride"
@@ -155,15 +150,41 @@ def _controls() -> tuple[Sample, str, int, str, str]:
             "Pooling", list(POOLS), format_func=POOLS.__getitem__, default="max", required=True,
             key="conv_pool",
         )  # fmt: skip
-    return firsts[digit], name, stride, padding, pooling
+    return stride, padding, pooling
+
+
+def _image() -> Sample:
+    firsts = {sample.label: sample for sample in reversed(samples())}
+    digit = st.segmented_control(
+        "Image", sorted(firsts), default=SHOWN_FIRST, required=True, key="conv_digit"
+    )
+    return firsts[digit]
+
+
+def _kernel() -> np.ndarray:
+    """The kernel that slides; nine fields for one of the learner's own."""
+    own = st.session_state.get("conv_kernel") == OWN
+    names, fields = side_by_side("kernel", 5, 3) if own else (st.container(), None)
+    name = names.pills(
+        "Kernel",
+        list(KERNELS),
+        format_func=lambda key: KERNELS[key][0],
+        default="vertical",
+        required=True,
+        key="conv_kernel",
+    )
+    if fields is None:
+        return np.array(KERNELS[name][1], np.float64)
+    with fields:
+        return _own_kernel()
 
 
 def _own_kernel() -> np.ndarray:
     """Nine fields for the learner's values; an empty field counts as 0."""
     values = np.zeros((SIZE, SIZE))
-    with st.container(key="own_kernel", gap="small"):
+    with st.container(key="own_kernel", gap="xsmall"):
         for row in range(SIZE):
-            with st.container(horizontal=True, wrap=False, gap="small"):
+            with st.container(horizontal=True, wrap=False, gap="xsmall"):
                 for column in range(SIZE):
                     value = st.number_input(
                         f"Kernel value in row {row + 1}, column {column + 1}",
@@ -175,7 +196,7 @@ def _own_kernel() -> np.ndarray:
                         key=f"conv_own_{row}{column}",
                         persist_state="session",
                         label_visibility="collapsed",
-                        width=112,
+                        width=76,
                     )
                     values[row, column] = value or 0.0
     return values
@@ -186,7 +207,15 @@ def _place(scene: Scene) -> tuple[int, int]:
     shape = scene.feature_map.shape
     best = np.unravel_index(int(np.abs(scene.feature_map).argmax()), shape)
     row, column = st.session_state.get("conv_place", (int(best[0]), int(best[1])))
-    return min(row, shape[0] - 1), min(column, shape[1] - 1)
+    row, column = min(row, shape[0] - 1), min(column, shape[1] - 1)
+    st.session_state.conv_slide = row * shape[1] + column
+
+    def slid() -> None:
+        st.session_state.conv_place = divmod(st.session_state.conv_slide, shape[1])
+
+    st.slider("Slide the kernel, row by row", 0, scene.feature_map.size - 1, key="conv_slide",
+              on_change=slid)  # fmt: skip
+    return row, column
 
 
 def _pictures(scene: Scene, row: int, column: int, pooling: str) -> None:
@@ -260,7 +289,7 @@ def _sum(scene: Scene, row: int, column: int) -> None:
         )
     )
     st.markdown(
-        f"Added up: ${tex(float(products.sum()), 3)}$, the map’s pixel in row {row}, "
-        f"column {column}. The map is {scene.feature_map.shape[0]}×{scene.feature_map.shape[1]}: "
-        f"{scene.feature_map.size} sums like this one, from {SIZE * SIZE} weights."
+        f"Added up: ${tex(float(products.sum()), 3)}$, in row {row}, column {column} of the map. "
+        f"The map is {scene.feature_map.shape[0]}×{scene.feature_map.shape[1]}: "
+        f"{scene.feature_map.size} such sums, from {SIZE * SIZE} weights."
     )

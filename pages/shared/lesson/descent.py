@@ -20,7 +20,7 @@ from mnist_core.smallnet import (
     pair_surface,
 )
 from mnist_core.spec import TRAIN_IMAGES
-from pages.shared.lesson.parts import Chapter, Option, Question, train_link
+from pages.shared.lesson.parts import Chapter, Option, Question, side_by_side, train_link
 from pages.shared.lesson.words import plain, tex
 from pages.shared.live_figure import live_figure
 
@@ -73,24 +73,24 @@ def chapter() -> Chapter:
     )
     return Chapter(
         text=f"""
-All values that two parameters can take form a landscape, with the loss as its height: the **loss
-surface**. A real network’s has as many directions as parameters; the idea is the same.
-**Gradient descent** goes downhill, against the gradient, again and again:
+The loss over all values that two parameters can take is a landscape, the **loss surface**. A real
+network’s has as many directions as parameters; the idea is the same. **Gradient descent** goes
+downhill, against the gradient, step by step:
 
 $$
 \\theta \\leftarrow \\theta - \\eta\\,\\nabla L(\\theta)
 $$
 
-The **learning rate** $\\eta$ says how long the stride is: $\\eta$ times the slope.
-Too small: slow. Too large: it leaps across the valley, and out of it.
+The **learning rate** $\\eta$ sets the stride. Too small: slow. Too large: it leaps across the
+valley, and out of it.
 
 The gradient of a few random examples, a **batch**, is rough but cheap; such descent is called
-**stochastic** (SGD). One round through all examples is an **epoch**. The two-layer network’s
-{images:,} images in batches of {training.batch_size} make {steps} steps an epoch.
+**stochastic** (SGD). One round through all examples is an **epoch**: the two-layer network’s
+{images:,} images in batches of {training.batch_size} make {steps} steps.
 
-**Momentum** keeps {MOMENTUM:g} of its last stride, like a heavy ball: it crosses flat ground and
-smooths the noise. **Adam** also divides by each parameter’s usual gradient, so that steep and
-flat directions advance alike.
+The rule for a step is the **optimiser**. **Momentum** keeps {MOMENTUM:g} of the last stride, like a
+heavy ball: it crosses flat ground and smooths the noise. **Adam** also divides by each parameter’s
+usual gradient, so that steep and flat directions advance alike.
 """,
         figure=figure,
         try_this="Full batch, SGD alone: find the largest learning rate that still arrives. Then "
@@ -127,38 +127,40 @@ flat directions advance alike.
 @st.fragment
 def figure() -> None:
     """The surface with the ways down from one start, and the loss along them."""
-    scene, names = _what()
+    scene, names, start = _what()
     rate, batch, epochs = _how(scene)
     if not names:
         st.info("Choose at least one optimiser.", icon=":material/trending_down:")
         return
-    start = st.session_state.setdefault(f"descent_start_{scene.title}", scene.start)
     seed = st.session_state.setdefault("descent_seed", 0)
     paths = {name: descend(scene.surface, start, rate, epochs, batch, name, seed) for name in names}
 
     def move(point: dict[str, Any]) -> None:
-        st.session_state[f"descent_start_{scene.title}"] = (
-            float(point["x"]),
-            float(point["y"]),
-        )
+        for name, axis, low, high in _start_sliders(scene):
+            st.session_state[name] = float(np.clip(round(float(point[axis]), 1), low, high))
 
     p, q = np.meshgrid(*scene.axes)
     losses = {name: scene.surface.loss(path[:, 0], path[:, 1]) for name, path in paths.items()}
     ends = "; ".join(f"{NAMES[name]} ends at {loss[-1]:.3g}" for name, loss in losses.items())
-    live_figure(
-        surface(scene.axes, scene.surface.loss(p, q), paths, NAMES, scene.parameters),
-        "descent_surface",
-        f"The loss surface with the ways down from one start. Final losses: {ends}.",
-        on_click=move,
-    )
     steps = len(scene.surface.x) // batch
-    live_figure(descent_losses(losses, NAMES, steps), "descent_losses", f"Loss by step. {ends}.")
+    left, right = side_by_side("descent", 4, 3)
+    with left:
+        live_figure(
+            surface(scene.axes, scene.surface.loss(p, q), paths, NAMES, scene.parameters),
+            "descent_surface",
+            f"The loss surface with the ways down from one start. Final losses: {ends}.",
+            on_click=move,
+        )
+    with right:
+        live_figure(
+            descent_losses(losses, NAMES, steps), "descent_losses", f"Loss by step. {ends}."
+        )
     _verdict(scene, losses, steps, epochs)
 
 
-def _what() -> tuple[Scene, list[OptimizerName]]:
-    left, right = st.columns([2, 3])
-    with left:
+def _what() -> tuple[Scene, list[OptimizerName], tuple[float, float]]:
+    """The surface, the optimisers that go down it, and where they begin."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
             "Surface",
             list(scenes()),
@@ -167,7 +169,6 @@ def _what() -> tuple[Scene, list[OptimizerName]]:
             required=True,
             key="descent_scene",
         )
-    with right:
         names = st.segmented_control(
             "Optimisers",
             list(NAMES),
@@ -176,7 +177,8 @@ def _what() -> tuple[Scene, list[OptimizerName]]:
             default=["sgd"],
             key="descent_names",
         )
-    return scenes()[chosen], [name for name in NAMES if name in names]
+        start = _start(scenes()[chosen])
+    return scenes()[chosen], [name for name in NAMES if name in names], start
 
 
 def _how(scene: Scene) -> tuple[float, int, int]:
@@ -195,6 +197,25 @@ def _how(scene: Scene) -> tuple[float, int, int]:
     )
     epochs = third.slider("Epochs", 1, 40, 15, key="descent_epochs")
     return float(rate), int(batch), int(epochs)
+
+
+def _start_sliders(scene: Scene) -> list[tuple[str, str, float, float]]:
+    """For both parameters of a start: its slider's key, its axis, its least and largest value."""
+    return [
+        (f"descent_{''.join(scene.parameters)}_{name}", axis, *limits)
+        for name, axis, limits in zip(scene.parameters, "xy", (scene.p, scene.q), strict=True)
+    ]
+
+
+def _start(scene: Scene) -> tuple[float, float]:
+    """Where all ways begin: the place last pressed, or set by its sliders."""
+    sliders = _start_sliders(scene)
+    for (key, *_), first in zip(sliders, scene.start, strict=True):
+        st.session_state.setdefault(key, first)
+    with st.popover("Start", icon=":material/flag:", key="descent_start"):
+        for (key, _, low, high), name in zip(sliders, scene.parameters, strict=True):
+            st.slider(f"${name}$", low, high, step=0.1, key=key, persist_state="session")
+    return float(st.session_state[sliders[0][0]]), float(st.session_state[sliders[1][0]])
 
 
 def _verdict(

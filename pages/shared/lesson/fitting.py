@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.figures.lesson_fitting import fit_curves_figure
+from mnist_core.layers import Dropout
 from mnist_core.recorded import FITS, FitCurve, fit_curves
 from pages.shared.lesson.parts import Chapter, Link, Option, Question, open_link, train_link
 from pages.shared.lesson.words import plain
@@ -22,9 +23,15 @@ class Note:
     about: str
 
 
+def _silent() -> float:
+    """The share of neurons that the recorded run with dropout silences."""
+    layers = FITS["dropout"].network.layers
+    return next(layer.rate for layer in layers if isinstance(layer, Dropout))
+
+
 NOTES = {
     "plain": Note(
-        "1,000 images",
+        f"{FITS['plain'].training.training_images:,} images",
         "Overfitting: the training loss goes on falling, the validation loss turns and climbs.",
     ),
     "tiny": Note(
@@ -33,14 +40,15 @@ NOTES = {
     ),
     "dropout": Note(
         "Dropout",
-        "In each step a random half of the neurons is silent, so that none can rely on one other.",
+        f"In each step a random {_silent():.0%} of the neurons are silent, so that none can rely "
+        "on one other.",
     ),
     "augmented": Note(
         "Augmentation",
         "Every image is shifted and turned a little, anew each time: it is never met twice.",
     ),
     "more": Note(
-        "10,000 images",
+        f"{FITS['more'].training.training_images:,} images",
         "More data is the surest cure: the same network, the same number of epochs.",
     ),
 }
@@ -52,29 +60,27 @@ def chapter() -> Chapter:
     plain_run, mended = curves["plain"], curves["augmented"]
     return Chapter(
         text=f"""
-A network can do well for two reasons: because it has understood, or because it knows its training
-images **by heart**. To tell which, some images are held back and never trained on: the
-**validation** images. What counts is how well it does on images that it has not met, its
-**generalisation**.
+A network can do well because it has understood, or because it knows its training images **by
+heart**. To tell, some images are held back and never trained on, the **validation** images. What
+counts is how well it does on images that it has not met, its **generalisation**.
 
-**Underfitting:** both losses stay high; the network is too small or trained too briefly.
+**Underfitting:** both losses stay high; too small a network, or too little training.
 **Overfitting:** the training loss falls towards 0, but the validation loss turns and climbs. With
-{plain_run.experiment.training.training_images:,} images this network is right on
-{plain_run.accuracy[-1]:.1%} of them, but only on {plain_run.val_accuracy[-1]:.1%} of new ones.
+{plain_run.experiment.training.training_images:,} images this network’s **accuracy**, the share that
+it reads right, is {plain_run.accuracy[-1]:.1%} on them and {plain_run.val_accuracy[-1]:.1%} on new
+ones.
 
-What helps is called **regularisation**. **Dropout** silences random neurons in each training
-step; it slows learning, and with so few epochs it alone comes to
-{curves["dropout"].val_accuracy[-1]:.1%} on new images. **Augmentation** changes the images a
-little each time; here it brings the validation accuracy to {mended.val_accuracy[-1]:.1%}.
-**Early stopping** ends training when the validation loss has not improved for some epochs, the
-**patience**. And more data helps most.
+What helps is called **regularisation**. **Dropout** silences random neurons in each step; alone it
+comes to {curves["dropout"].val_accuracy[-1]:.1%} on new images. **Augmentation** changes the images
+a little each time: {mended.val_accuracy[-1]:.1%}. **Early stopping** ends training when the
+validation loss has not improved for some epochs, the **patience**. More data helps most:
+{curves["more"].val_accuracy[-1]:.1%}.
 
-The last test is on **test** images, which nobody looks at until the end: whoever chooses by them
-has learnt them, too.
+Test images come last, and once: whoever chooses by them learns them, too.
 """,
         figure=figure,
         try_this="Compare the gap between the curves in all five runs. Then give early stopping a "
-        "patience of 1, and of 6: what does waiting cost, and what can it gain?",
+        "patience of 1, and of 6: what does waiting cost or gain?",
         question=Question(
             "Training loss 0.001, validation loss 0.5 and rising. What is it?",
             (

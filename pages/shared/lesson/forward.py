@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core.figures.lesson_forward import Flow, forward_drawing
 from mnist_core.figures.lesson_tables import grid, rows_table, sign, tables
 from mnist_core.recorded import POOLED, Sample, samples, small_net
 from mnist_core.smallnet import forward, pool, softmax
 from pages.shared.lesson.diagram import diagram
-from pages.shared.lesson.parts import Chapter, Link, Option, Question, train_link
+from pages.shared.lesson.parts import Chapter, Link, Option, Question, side_by_side, train_link
 from pages.shared.lesson.words import factor, tex
 
 SHOWN_FIRST = 3
@@ -93,19 +94,21 @@ def figure() -> None:
         st.session_state.flow_part = name
 
     best = int(flow.shares.argmax())
-    diagram(
-        forward_drawing(flow, chosen),
-        "flow_drawing",
-        f"A {sample.label} on its way through the network, which reads a {best} with "
-        f"{flow.shares[best]:.0%}. Press a neuron to see its sum.",
-        press,
-    )
+    drawing, beside = side_by_side("flow", 5, 3)
+    with drawing:
+        diagram(
+            forward_drawing(flow, chosen),
+            "flow_drawing",
+            f"A {sample.label} on its way through the network, which reads a {best} with "
+            f"{flow.shares[best]:.0%}. Press a neuron to see its sum.",
+            press,
+        )
     if chosen == "pixels":
-        _pixels(sample, flow)
+        _pixels(sample, flow, beside)
     elif chosen.startswith("h"):
-        _hidden(flow, int(chosen[1:]))
+        _hidden(flow, int(chosen[1:]), beside)
     else:
-        _output(flow, int(chosen[1:]))
+        _output(flow, int(chosen[1:]), beside)
 
 
 def _choose_image() -> Sample:
@@ -134,8 +137,8 @@ def compute(sample: Sample) -> Flow:
     )
 
 
-def _pixels(sample: Sample, flow: Flow) -> None:
-    st.markdown(
+def _pixels(sample: Sample, flow: Flow, beside: DeltaGenerator) -> None:
+    beside.markdown(
         f"**The pixels.** Each is the mean of {POOLED}×{POOLED} pixels of the image, from 0 "
         "(black) to 1 (white)."
     )
@@ -153,19 +156,21 @@ def _pixels(sample: Sample, flow: Flow) -> None:
     )
 
 
-def _hidden(flow: Flow, unit: int) -> None:
+def _hidden(flow: Flow, unit: int, beside: DeltaGenerator) -> None:
     layer = small_net().layers[0]
     weights = layer.weights[:, unit].reshape(flow.pixels.shape)
     products = flow.pixels * weights
     total, bias = float(products.sum()), float(layer.bias[unit])
-    st.markdown(
-        f"**Hidden neuron {unit}.** {products.size} pixels times {products.size} weights; the "
-        "products, added up, and the bias:"
-    )
-    st.latex(
-        rf"z_{{{unit}}} = {tex(total)} + {factor(bias)} = {tex(total + bias)} \qquad "
-        rf"a_{{{unit}}} = \max(0, z_{{{unit}}}) = {tex(float(flow.hidden[unit]))}"
-    )
+    with beside:
+        st.markdown(
+            f"**Hidden neuron {unit}.** {products.size} pixels times {products.size} weights; the "
+            "products, added up, and the bias:"
+        )
+        st.latex(
+            rf"\begin{{aligned}} z_{{{unit}}} &= {tex(total)} + {factor(bias)} = "
+            rf"{tex(total + bias)} \\ a_{{{unit}}} &= \max(0, z_{{{unit}}}) = "
+            rf"{tex(float(flow.hidden[unit]))} \end{{aligned}}"
+        )
     st.html(
         tables(
             grid(flow.pixels, "pixels", digits=1),
@@ -177,7 +182,7 @@ def _hidden(flow: Flow, unit: int) -> None:
     )
 
 
-def _output(flow: Flow, digit: int) -> None:
+def _output(flow: Flow, digit: int, beside: DeltaGenerator) -> None:
     layer = small_net().layers[1]
     weights, bias = layer.weights[:, digit], float(layer.bias[digit])
     rows = [
@@ -186,22 +191,21 @@ def _output(flow: Flow, digit: int) -> None:
     ]
     rows.append(("1 × bias", (1.0, bias, bias)))
     powers = np.exp(flow.logits)
-    st.markdown(
-        f"**Output {digit}.** {len(flow.hidden)} products and the bias make the logit, "
-        "softmax the rest:"
-    )
+    with beside:
+        st.markdown(f"**Output {digit}.** {len(flow.hidden)} products and the bias make the logit:")
+        st.html(
+            tables(
+                rows_table(
+                    ("", "output", "weight", "product"),
+                    rows,
+                    total=("logit", float(flow.logits[digit])),
+                )
+            )
+        )
+    st.markdown("Softmax makes it a probability, together with the other nine:")
     st.latex(
         rf"p_{{{digit}}} = \frac{{e^{{{tex(float(flow.logits[digit]))}}}}}"
         rf"{{e^{{{tex(float(flow.logits[0]))}}} + \dots + e^{{{tex(float(flow.logits[-1]))}}}}}"
         rf" = \frac{{{tex(float(powers[digit]))}}}{{{tex(float(powers.sum()))}}}"
         rf" = {flow.shares[digit]:.1%}".replace("%", r"\,\%")
-    )
-    st.html(
-        tables(
-            rows_table(
-                ("", "output", "weight", "product"),
-                rows,
-                total=("logit", float(flow.logits[digit])),
-            )
-        )
     )

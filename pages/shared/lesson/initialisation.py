@@ -12,7 +12,14 @@ from mnist_core.figures.lesson_start import short, signal_ridges, start_curves
 from mnist_core.recorded import DEEP_LAYERS, DEEP_UNITS, loss_curves, samples
 from mnist_core.shapes import CLASSES
 from mnist_core.smallnet import LARGE, SMALL, forward, random_network
-from pages.shared.lesson.parts import Chapter, Option, Question, open_link, train_link
+from pages.shared.lesson.parts import (
+    Chapter,
+    Option,
+    Question,
+    open_link,
+    side_by_side,
+    train_link,
+)
 from pages.shared.live_figure import live_figure
 
 
@@ -60,8 +67,8 @@ def chapter() -> Chapter:
     chance = float(np.log(CLASSES))
     return Chapter(
         text=f"""
-Before the first step somebody has to choose the weights. The choice is called **initialisation**,
-and it decides whether learning can begin at all.
+Before training somebody has to choose the weights. The choice is called **initialisation**, and it
+decides whether learning can begin at all.
 
 If all weights are equal, all neurons of a layer are equal, and they stay so: random weights
 **break the symmetry**. How large should they be? A sum of $n$ products has a variance of
@@ -75,9 +82,10 @@ $$
 \\end{{aligned}}
 $$
 
-The upper figure sends real digits through {DEEP_LAYERS} layers of {DEEP_UNITS} neurons, just now,
-with fresh weights. Below are recorded runs of the same network with ReLU, from each start. The
-dotted line is the loss of guessing among {CLASSES} digits, $\\ln {CLASSES} = {chance:.2f}$.
+The first figure sends real digits through {DEEP_LAYERS} layers of {DEEP_UNITS} neurons, just now,
+and gives the **spread** (standard deviation) of what comes out. The second is recorded: the
+**loss**, a number for how wrong the same network with ReLU is, after each **step** of training.
+Guessing among {CLASSES} digits has a loss of $\\ln {CLASSES} = {chance:.2f}$.
 """,
         figure=figure,
         try_this="Go through the five starts with ReLU, then with tanh. Which one keeps the "
@@ -121,8 +129,12 @@ def figure() -> None:
         required=True,
         key="start_name",
     )
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    with left:
+    draws = st.session_state.setdefault("start_draws", 0)
+
+    def again() -> None:
+        st.session_state.start_draws += 1
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         bend = st.segmented_control(
             "Activation",
             list(BENDS),
@@ -131,25 +143,23 @@ def figure() -> None:
             required=True,
             key="start_bend",
         )
-    draws = st.session_state.setdefault("start_draws", 0)
-
-    def again() -> None:
-        st.session_state.start_draws += 1
-
-    right.button("Draw new weights", icon=":material/casino:", on_click=again, key="start_again")
+        st.button("Draw new weights", icon=":material/casino:", on_click=again, key="start_again")
     outputs = signals(name, bend, draws)
     start = STARTS[name]
     st.markdown(f"**{start.title}:** ${start.rule}$. {start.about}")
     reach = 1.0 if bend != "relu" else max(1.0, float(np.abs(outputs[0]).max()) * 0.8)
     low = -reach if bend == "tanh" else 0.0
     first, last = (short(float(values.std())) for values in (outputs[0], outputs[-1]))
-    live_figure(
-        signal_ridges(outputs, (low, reach), "Outputs of each layer, computed now"),
-        "start_signals",
-        f"{start.title} with {BENDS[bend]}: the spread of the outputs goes from {first} in the "
-        f"first layer to {last} in the last.",
-    )
-    _recorded(name)
+    now, later = side_by_side("start", 1, 1)
+    with now:
+        live_figure(
+            signal_ridges(outputs, (low, reach), "Outputs, computed now"),
+            "start_signals",
+            f"{start.title} with {BENDS[bend]}: the spread of the outputs goes from {first} in "
+            f"the first layer to {last} in the last.",
+        )
+    with later:
+        _recorded(name)
 
 
 def _recorded(name: str) -> None:

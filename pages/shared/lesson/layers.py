@@ -37,18 +37,18 @@ $$
 $$
 
 Layers in a row form a **network**. What lies between the image and the ten outputs is called a
-**hidden layer**: nobody says what its neurons should do, they find out in training. When every
-neuron sees every output of the layer before, the layer is **dense**.
+**hidden layer**: nobody says what its neurons should do, they find out in training. In a **dense** layer every neuron sees every
+output of the layer before. **Flatten**, in the drawing, only puts the rows of pixels in one line.
 
-All weights and biases together are the **parameters**. A dense layer of $m$ neurons on $n$ inputs
-has $(n + 1) \\cdot m$ of them. The two-layer network of this app has {first.parameters:,} in its
-hidden layer and {second.parameters:,} in its output layer.
+All weights and biases together are the **parameters**: $(n + 1) \\cdot m$ in a dense layer of $m$
+neurons on $n$ inputs. The app’s two-layer network has {first.parameters:,} in its hidden and
+{second.parameters:,} in its output layer.
 
-The pictures are the weights of {units} hidden neurons, recorded after training: blue pixels speak
-for the neuron, orange ones against it. This network reads {found.net.test_accuracy:.1%} of the
-test images.
+The second figure shows what {units} hidden neurons have learnt: blue pixels speak for the neuron,
+orange ones against it. Large weights cost extra here, which leaves strokes and little noise. This
+network reads {found.net.test_accuracy:.1%} of the **test** images, which it never saw in training.
 """,
-        figure=figure,
+        figure={"Count its parameters": diagram, "What hidden neurons look for": responses},
         try_this="Double the neurons and watch the count. Then press neurons: find one that wants "
         "a stroke in a certain place, and see which digits excite it.",
         question=Question(
@@ -79,14 +79,9 @@ test images.
     )
 
 
-def figure() -> None:
-    """The network's drawing with its parameters, and the hidden neurons of a trained one."""
-    _diagram()
-    _responses()
-
-
 @st.fragment
-def _diagram() -> None:
+def diagram() -> None:
+    """A network's drawing with its parameters, counted as its layers change."""
     left, right = st.columns(2)
     depth = left.slider("Hidden layers", 0, 3, 1, key="net_depth")
     units = right.select_slider("Neurons in each", UNITS, 32, key="net_units")
@@ -101,9 +96,10 @@ def _diagram() -> None:
 
 
 @st.fragment
-def _responses() -> None:
+def responses() -> None:
+    """The hidden neurons of a trained network, and what the pressed one responds to."""
     found = neurons()
-    chosen = int(st.session_state.setdefault("net_neuron", 0))
+    chosen = int(st.session_state.setdefault("net_neuron", clearest(found)))
     weights = found.net.layers[0].weights.T.reshape(-1, 28, 28).astype(np.float32)
 
     def press(click: Click) -> None:
@@ -128,6 +124,13 @@ def _responses() -> None:
     _one_neuron(found, chosen, weights[chosen])
 
 
+def clearest(found: Neurons) -> int:
+    """The neuron that answers most to one digit alone, of those that also vote for it."""
+    shares = found.means / np.maximum(found.means.sum(axis=1, keepdims=True), 1e-9)
+    votes_for_it = found.means.argmax(axis=1) == found.net.layers[1].weights.argmax(axis=1)
+    return int(np.where(votes_for_it, shares.max(axis=1), 0).argmax())
+
+
 def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
     means, votes = found.means[chosen], found.net.layers[1].weights[chosen]
     pictures, bars = st.columns([2, 3], gap="medium")
@@ -137,7 +140,7 @@ def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
                 Images("one", f"Neuron {chosen}", weights[None], largest=4, noun="weight"),
                 Images(
                     "favourites",
-                    "It likes best",
+                    "Excited most by",
                     found.favourites[chosen].astype(np.float32) / 255,
                     palette="ink",
                     noun="test image",
@@ -155,7 +158,7 @@ def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
         )
     most, least = int(votes.argmax()), int(votes.argmin())
     st.caption(
-        f"Excited most by the digit {int(means.argmax())}. Its strongest weights say: "
+        f"On average it answers most to a {int(means.argmax())}. Its strongest weights say: "
         f"“more likely a {most}” ({plain(float(votes[most]))}), “less likely a {least}” "
         f"({plain(float(votes[least]))})."
     )

@@ -13,7 +13,7 @@ from mnist_core.layers import Flatten
 from mnist_core.smallnet import ACTIVATIONS as ACTIVATION_VALUES
 from mnist_core.smallnet import Layer, forward
 from pages.shared.lesson.diagram import diagram
-from pages.shared.lesson.parts import Chapter, Link, Option, Question, train_link
+from pages.shared.lesson.parts import Chapter, Link, Option, Question, side_by_side, train_link
 from pages.shared.live_figure import live_figure
 
 GRID = 41
@@ -34,14 +34,16 @@ $$
 z = w_1 x_1 + w_2 x_2 + b
 $$
 
-Then an **activation** $\\varphi$ bends the sum $z$ into the **output** $a = \\varphi(z)$.
+Then an **activation** $\\varphi$ bends the sum $z$ into the **output** $a = \\varphi(z)$; the
+**sigmoid**, say, presses it between 0 and 1.
 
 A weight says how much an input counts, and whether it speaks for (blue) or against (orange).
 The points where $z = 0$ form a straight line, the **decision line**: on one side the neuron says
 yes, on the other no. The weights turn that line; the bias pushes it away from the origin.
 
 With a 28×28 image there are {28 * 28} inputs instead of two, and nothing else changes. Ten such
-neurons, one a digit, have {parameters:,} weights and biases: the smallest network there is.
+neurons, one a digit, have {parameters:,} weights and biases. Good values for them are found by
+**training**.
 """,
         figure=figure,
         try_this="Find weights and a bias so that every blue point lies on the blue side. Then set "
@@ -82,15 +84,16 @@ def figure() -> None:
     """The neuron, its controls, and the plane."""
     for key, value in FIRST.items():
         st.session_state.setdefault(key, value)
-    drawing = st.container()
-    controls, picture = st.columns([2, 3], gap="medium")
-    with controls:
-        activation = _controls()
+    drawing, picture = side_by_side("neuron", 1, 1)
+    _sliders()
+    with drawing:
+        place = st.container()
+        activation = _activation()
     x1, x2, w1, w2, bias = (float(st.session_state[key]) for key in FIRST)
     neuron = Layer(np.array([[w1], [w2]]), np.array([bias]), activation)
     passed = forward([neuron], np.array([[x1, x2]]))
     total, output = float(passed.sums[0][0, 0]), float(passed.outputs[1][0, 0])
-    with drawing:
+    with place:
         diagram(
             neuron_drawing(
                 np.array([x1, x2]), neuron.weights[:, 0], bias, total, output,
@@ -101,15 +104,16 @@ def figure() -> None:
             f"sum {total:.2f}, output {output:.2f}.",
         )  # fmt: skip
         st.latex(
-            rf"z = {_tex(w1)} \cdot {_tex(x1)} + {_tex(w2)} \cdot {_tex(x2)} + {_tex(bias)}"
-            rf" = {total:.2f} \qquad a = {output:.2f}"
+            rf"\begin{{aligned}} z &= {_tex(w1)} \cdot {_tex(x1)} + {_tex(w2)} \cdot {_tex(x2)}"
+            rf" + {_tex(bias)} = {total:.2f} \\ a &= \varphi({total:.2f}) = {output:.2f}"
+            rf" \end{{aligned}}"
         )
     with picture:
         _plane(neuron, (x1, x2))
 
 
-def _controls() -> str:
-    """Sliders for inputs, weights and bias; returns the chosen activation."""
+def _sliders() -> None:
+    """Weights and bias in one row, the inputs in the next."""
     names = {
         "neuron_w1": "Weight $w_1$",
         "neuron_w2": "Weight $w_2$",
@@ -117,17 +121,27 @@ def _controls() -> str:
         "neuron_x1": "Input $x_1$",
         "neuron_x2": "Input $x_2$",
     }
-    for key, label in names.items():
-        st.slider(label, -REACH, REACH, step=0.1, key=key, persist_state="session")
 
     def no_input() -> None:
         st.session_state.neuron_x1 = st.session_state.neuron_x2 = 0.0
 
-    st.button("Both inputs to zero", key="neuron_zero", on_click=no_input, width="stretch")
-    chosen: str = st.selectbox(
-        "Activation", list(ACTIVATIONS), format_func=ACTIVATIONS.__getitem__, key="neuron_bend"
+    rows = [st.columns(3, vertical_alignment="bottom") for _ in range(2)]
+    *places, last = [column for row in rows for column in row]
+    for place, (key, label) in zip(places, names.items(), strict=True):
+        place.slider(label, -REACH, REACH, step=0.1, key=key, persist_state="session")
+    last.button("Both inputs to zero", key="neuron_zero", on_click=no_input, width="stretch")
+
+
+def _activation() -> str:
+    return st.segmented_control(
+        "Activation",
+        list(ACTIVATIONS),
+        format_func=ACTIVATIONS.__getitem__,
+        default="sigmoid",
+        required=True,
+        key="neuron_bend",
+        help="The next chapter is about them.",
     )
-    return chosen
 
 
 def _plane(neuron: Layer, here: tuple[float, float]) -> None:
@@ -149,7 +163,7 @@ def _plane(neuron: Layer, here: tuple[float, float]) -> None:
     mark = ":material/check_circle: " if found else ""
     st.markdown(
         f"{mark}**{right} of {len(points)}** points lie on their own side. "
-        "Press anywhere in the plane to move the input there."
+        "Press in the plane to move the input."
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import PRESETS, Experiment
 from pages.shared.lesson import progress
@@ -40,10 +41,13 @@ class Link:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter's content; `figure` draws its controls and its figure."""
+    """A chapter's content; `figure` draws its controls and its figure.
+
+    A figure of several views is a mapping from their titles, in the order of their tabs.
+    """
 
     text: str
-    figure: Callable[[], None]
+    figure: Callable[[], None] | Mapping[str, Callable[[], None]]
     try_this: str
     question: Question
     links: tuple[Link, ...]
@@ -77,17 +81,36 @@ def show_chapter(number: int, title: str, chapter: Chapter, *, printed: bool = F
             with st.container(key=f"try_{number}"):
                 st.markdown(f":material/touch_app: **Try this.** {chapter.try_this}")
         with st.container(key=f"figure_{number}"):
-            chapter.figure()
+            show_figure(number, chapter, printed=printed)
         with st.container(key=f"after_{number}"):
             with st.container(border=True, key=f"question_{number}"):
                 if printed:
                     show_answer(chapter.question)
                 else:
                     question(number, chapter.question)
-            with st.container(border=True, gap="xsmall", key=f"links_{number}"):
+            with st.container(gap="xxsmall", key=f"links_{number}"):
                 st.markdown(":material/science: **Now for real**")
                 for link in chapter.links:
                     open_link(link)
+
+
+def show_figure(number: int, chapter: Chapter, *, printed: bool) -> None:
+    """The chapter's figure; its views lie behind tabs, on paper one below the other."""
+    if not isinstance(chapter.figure, Mapping):
+        chapter.figure()
+        return
+    titles = list(chapter.figure)
+    places = [st.container() for _ in titles] if printed else st.tabs(titles, key=f"tabs_{number}")
+    for place, draw in zip(places, chapter.figure.values(), strict=True):
+        with place:
+            draw()
+
+
+def side_by_side(key: str, left: int, right: int) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Two columns of these shares, one below the other where the figure is narrow."""
+    with st.container(key=f"beside_{key}"):
+        first, second = st.columns([left, right], gap="medium")
+    return first, second
 
 
 def open_link(link: Link) -> None:

@@ -13,7 +13,28 @@ _STYLE = """<style>
   [class*="st-key-layout_"] { display: grid; grid-template-columns: 5fr 7fr;
     grid-template-rows: auto 1fr; column-gap: 3rem; align-items: start; }
   [class*="st-key-layout_"] > :nth-child(2) { grid-column: 2; grid-row: 1 / span 2; }
+  /* A chapter fits a screen: narrow margins, close lines. */
+  [data-testid="stMainBlockContainer"]:has(.st-key-neighbours) { padding: 4rem 2.8rem 0.5rem; }
+  [class*="st-key-chapter_"] [class*="st-key-words_"] h2 { padding-top: 0; }
+  [class*="st-key-layout_"] { row-gap: 0.8rem; }
+  [class*="st-key-words_"], [class*="st-key-figure_"] { gap: 0.6rem; }
+  [class*="st-key-words_"] [data-testid="stMarkdown"] p,
+  [class*="st-key-after_"] [data-testid="stMarkdown"] p { line-height: 1.42; }
+  [class*="st-key-words_"] [data-testid="stMarkdown"] p { margin-bottom: 0.6rem; }
+  [class*="st-key-layout_"] .katex-display { margin: 0.35rem 0; }
+  [class*="st-key-after_"] { gap: 0.7rem; }
+  [class*="st-key-question_"] { gap: 0.3rem; padding: 0.6rem 1rem; }
+  [class*="st-key-question_"] [data-testid="stMarkdown"] p { margin-bottom: 0.9rem; }
+  [class*="st-key-try_"] { margin-top: 0.5rem; }
 }
+@media (min-width: 900px) and (max-width: 1699px) {
+  [class*="st-key-words_"] [data-testid="stMarkdown"] p,
+  [class*="st-key-after_"] [data-testid="stMarkdown"] p { font-size: 0.94rem; }
+}
+
+/* Two parts of a figure stand side by side where both have room. */
+[class*="st-key-beside_"] [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+[class*="st-key-beside_"] [data-testid="stColumn"] { min-width: min(100%, 15.5rem); }
 [class*="st-key-memory_"], .st-key-lesson_memory { position: absolute; width: 0; height: 0;
   overflow: hidden; }
 [class*="st-key-try_"] { border-left: 4px solid rgba(45, 130, 220, 0.8);
