@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import PRESETS, Experiment, recorded
 from mnist_core.engine import REPOSITORY
 from mnist_core.smallnet import Layer
-from pages.shared.lesson import chain, convolution, fitting, neuron, words
+from pages.shared.lesson import chain, convolution, fitting, layers, neuron, words
 from pages.shared.lesson.contents import CHAPTERS
 from pages.shared.lesson.glossary import TERMS
 from pages.shared.lesson.parts import train_link
@@ -119,6 +119,27 @@ def test_every_term_is_bold_in_its_chapter_and_stands_once_in_the_glossary():
                 assert any(name.startswith(term.name.lower()) for name in bold), term.name
 
 
+def test_no_term_is_used_before_the_chapter_that_explains_it():
+    used: dict[str, int] = {}
+    for entry in CHAPTERS:
+        text = words_of(open_page(chapter=str(entry.number)), entry)
+        for term in TERMS:
+            if re.search(rf"\b{re.escape(term.name)}s?\b", text, re.IGNORECASE):
+                used.setdefault(term.name, entry.number)
+    early = {term.name: used[term.name] for term in TERMS if used[term.name] < term.chapter}
+    assert used.keys() == {term.name for term in TERMS} and not early
+
+
+def words_of(app: AppTest, entry) -> str:
+    """What a chapter says, without the glossary and the titles of other chapters."""
+    chapter = entry.open()
+    widgets = [*app.slider, *app.select_slider, *app.button, *app.number_input, *app.toggle]
+    said = [line for line in written(app).split("\n") if not line.startswith("- **")]
+    said += [widget.label for widget in widgets] + [link.label for link in chapter.links]
+    said += [f"{option.text} {option.reply}" for option in chapter.question.options]
+    return " ".join(said)
+
+
 def test_progress_is_shown_and_can_be_forgotten():
     app = open_page(chapter="3")
     app.query_params.clear()
@@ -213,6 +234,12 @@ def test_linear_layers_collapse_on_screen():
     assert "All of it is one layer" in written(app)
 
 
+def test_the_hidden_neuron_shown_first_answers_to_the_digit_that_it_votes_for():
+    found = recorded.neurons()
+    first = layers.clearest(found)
+    assert found.means[first].argmax() == found.net.layers[1].weights[first].argmax()
+
+
 def test_parameters_are_counted_live():
     app = open_page(chapter="3")
     app.select_slider(key="net_units").set_value(64).run()
@@ -305,6 +332,21 @@ def test_every_stride_and_padding_shows_a_map(stride, padding):
     app.run()
     size = -(-28 // stride) if padding == "same" else (28 - 3) // stride + 1
     assert not app.exception and f"The map is {size}×{size}" in written(app)
+
+
+def test_sliding_the_kernel_moves_it_row_by_row():
+    app = open_page(chapter="8")
+    app.slider(key="conv_slide").set_value(26 * 4 + 9).run()  # a map of 26×26
+    assert "in row 4, column 9 of the map" in written(app)
+    next(item for item in app.button_group if item.key == "conv_stride").set_value(3).run()
+    assert not app.exception and "in row 4, column 8 of the map" in written(app)
+
+
+def test_the_start_of_a_descent_can_be_set_without_a_mouse():
+    app = open_page(chapter="7")
+    before = app.session_state.descent_wb_w
+    app.slider(key="descent_wb_w").set_value(2.0).run()
+    assert not app.exception and before != app.session_state.descent_wb_w == 2.0
 
 
 def test_early_stopping_waits_for_its_patience():

@@ -94,7 +94,7 @@ def chapter() -> Chapter:
     return Chapter(
         text=f"""
 A neuron without an activation is **linear**: its output is a straight line or a flat plane. Put
-linear layers in a row and nothing is gained:
+linear neurons side by side in **layers**, and layers in a row, and nothing is gained:
 
 $$
 (x W_1) W_2 = x\\,(W_1 W_2) = x W

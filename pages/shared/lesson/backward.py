@@ -32,12 +32,10 @@ $$
 L = -\\ln p_c
 $$
 
-Sure and right: nearly 0. Sure and wrong: without limit. Guessing a digit:
-$\\ln {CLASSES} = {chance:.3f}$.
+Sure and right: nearly 0. Sure and wrong: no limit. Guessing: $\\ln {CLASSES} = {chance:.3f}$.
 
-A weight’s gradient tells how fast the loss rises with it. **Backpropagation** finds all gradients
-in one pass from the last layer back, by the **chain rule**: a change travels along an edge, and at
-each station it is multiplied.
+A gradient tells how fast the loss rises with a weight. **Backpropagation** finds them all,
+last layer first, by the **chain rule**: along an edge, changes multiply.
 
 $$
 \\begin{{aligned}}
@@ -62,7 +60,7 @@ $\\delta_k = p_k - y_k$, where $y_k$ is 1 for the right class and 0 for all othe
                 Option(
                     "Making the weight a little smaller",
                     "The loss rises with this weight, so going the other way lowers it: that is "
-                    "why gradient descent subtracts the gradient.",
+                    "why a step subtracts the gradient.",
                     right=True,
                 ),
                 Option(

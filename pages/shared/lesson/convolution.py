@@ -103,7 +103,7 @@ two-layer network **{dense.parameters:,}**. Training finds the kernels by itself
             Link(
                 "pages/inspect.py",
                 "See a trained network’s feature maps",
-                {"run": "default", "view": "maps", "image": str(_shown_first().index)},
+                {"run": "default", "view": "network", "image": str(_shown_first().index)},
             ),
         ),
     )
@@ -112,7 +112,7 @@ two-layer network **{dense.parameters:,}**. Training finds the kernels by itself
 @st.fragment
 def figure() -> None:
     """Image, kernel and feature map; the sum of the pressed pixel; pooling."""
-    images, slider = side_by_side("slide", 4, 3)
+    images, slider = side_by_side("slide", 3, 2)
     with images:
         sample = _image()
     kernel = _kernel()
@@ -172,6 +172,7 @@ def _kernel() -> np.ndarray:
         default="vertical",
         required=True,
         key="conv_kernel",
+        wrap=True,
     )
     if fields is None:
         return np.array(KERNELS[name][1], np.float64)

@@ -81,14 +81,14 @@ $$
 \\theta \\leftarrow \\theta - \\eta\\,\\nabla L(\\theta)
 $$
 
-The **learning rate** $\\eta$ sets the stride. Too small: slow. Too large: it leaps across the
-valley, and out of it.
+The **learning rate** $\\eta$ says how far a step goes. Too small: slow. Too large: it leaps across
+the valley, and out of it.
 
 The gradient of a few random examples, a **batch**, is rough but cheap; such descent is called
 **stochastic** (SGD). One round through all examples is an **epoch**: the two-layer network’s
 {images:,} images in batches of {training.batch_size} make {steps} steps.
 
-The rule for a step is the **optimiser**. **Momentum** keeps {MOMENTUM:g} of the last stride, like a
+The rule for a step is the **optimiser**. **Momentum** keeps {MOMENTUM:g} of the last step, like a
 heavy ball: it crosses flat ground and smooths the noise. **Adam** also divides by each parameter’s
 usual gradient, so that steep and flat directions advance alike.
 """,

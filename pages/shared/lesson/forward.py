@@ -74,7 +74,7 @@ $$
             Link(
                 "pages/inspect.py",
                 f"Follow a {SHOWN_FIRST} through a deep network",
-                {"run": "default", "view": "arithmetic", "image": str(first.index)},
+                {"run": "default", "view": "network", "image": str(first.index)},
             ),
             Link("pages/draw.py", "Let it read a digit of your own"),
         ),

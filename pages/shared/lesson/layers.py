@@ -29,16 +29,16 @@ def chapter() -> Chapter:
     first, second = two_layer.shapes()[-2:]
     return Chapter(
         text=f"""
-Neurons side by side that see the same inputs form a **layer**. Each has weights of its own, so
-that a layer’s weights form a matrix $W$, a column a neuron:
+Neurons side by side form a **layer**, their weights a matrix $W$, a column a neuron:
 
 $$
 \\mathbf{{a}} = \\varphi(\\mathbf{{x}} W + \\mathbf{{b}})
 $$
 
 Layers in a row form a **network**. What lies between the image and the ten outputs is called a
-**hidden layer**: nobody says what its neurons should do, they find out in training. In a **dense** layer every neuron sees every
-output of the layer before. **Flatten**, in the drawing, only puts the rows of pixels in one line.
+**hidden layer**: nobody says what its neurons should do, they find out in training. In a **dense**
+layer every neuron sees every output of the layer before. **Flatten**, in the drawing, only puts the
+rows of pixels in one line.
 
 All weights and biases together are the **parameters**: $(n + 1) \\cdot m$ in a dense layer of $m$
 neurons on $n$ inputs. The app’s two-layer network has {first.parameters:,} in its hidden and

@@ -42,8 +42,8 @@ The points where $z = 0$ form a straight line, the **decision line**: on one sid
 yes, on the other no. The weights turn that line; the bias pushes it away from the origin.
 
 With a 28×28 image there are {28 * 28} inputs instead of two, and nothing else changes. Ten such
-neurons, one a digit, have {parameters:,} weights and biases. Good values for them are found by
-**training**.
+neurons, one a digit, are a small **network** already. It has {parameters:,} weights and biases;
+**training** finds good values for them.
 """,
         figure=figure,
         try_this="Find weights and a bias so that every blue point lies on the blue side. Then set "
@@ -73,7 +73,7 @@ neurons, one a digit, have {parameters:,} weights and biases. Good values for th
             Link(
                 "pages/inspect.py",
                 "See one neuron’s products in a real network",
-                {"run": "default", "view": "arithmetic", "image": "0"},
+                {"run": "default", "view": "network", "layer": "logits", "image": "0"},
             ),
         ),
     )
