@@ -32,7 +32,7 @@ def activation_curves(
         )  # fmt: skip
     figure.add_scatter(
         x=ends, y=out + steep * (ends - at), mode="lines", name="tangent",
-        line={"color": LIGHT[2], "width": 2}, hoverinfo="skip",
+        line={"color": LIGHT[2], "width": 2}, hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     for mark, shade, symbol in ((out, LIGHT[0], "circle"), (steep, LIGHT[1], "diamond")):
         figure.add_scatter(

@@ -156,7 +156,7 @@ def _controls() -> tuple[int, str, str]:
 def _image() -> Sample:
     firsts = {sample.label: sample for sample in reversed(samples())}
     digit = st.segmented_control(
-        "Image", sorted(firsts), default=SHOWN_FIRST, required=True, key="conv_digit"
+        "Image", sorted(firsts), default=SHOWN_FIRST, required=True, key="conv_digit", wrap=True
     )
     return firsts[digit]
 
