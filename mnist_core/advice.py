@@ -12,7 +12,6 @@ import numpy.typing as npt
 from mnist_core.layers import Dropout
 from mnist_core.spec import Augmentation, Experiment
 
-CHANCE_LOSS = float(np.log(10))
 # Judge only after this many steps, over this many of the latest ones.
 FIRST_JUDGEMENT = 100
 WINDOW = 50
@@ -41,16 +40,16 @@ def advise(
     `loss` and `accuracy` are float32 [steps]; `val_loss` has one value an epoch; `dead_units` is
     the share of ReLU units that no image switches on.
     """
+    classes = experiment.network.classes
     if len(loss) and not np.isfinite(loss[-1]):
         return _slower(experiment, "The loss is no longer a number: the steps were far too large.")
     if len(loss) >= FIRST_JUDGEMENT:
         late_loss = float(np.mean(loss[-WINDOW:]))
-        if late_loss > 2 * CHANCE_LOSS:
-            finding = (
-                f"The loss is {late_loss:.3g}, far above the {CHANCE_LOSS:.1f} of pure guessing"
-            )
+        chance = float(np.log(classes))
+        if late_loss > 2 * chance:
+            finding = f"The loss is {late_loss:.3g}, far above the {chance:.1f} of pure guessing"
             return _slower(experiment, f"{finding}: the learning rate is too high.")
-        if float(np.mean(accuracy[-WINDOW:])) < 0.15:
+        if float(np.mean(accuracy[-WINDOW:])) < 1 / classes + min(0.5 / classes, 0.05):
             return _stuck(experiment)
         if dead_units is not None and dead_units > DEAD_SHARE:
             finding = (
@@ -74,7 +73,8 @@ def _stuck(experiment: Experiment) -> Advice:
     constant = ("zeros", "ones")
     starts = {getattr(layer, "initializer", None) for layer in layers}
     activations = [getattr(layer, "activation", None) for layer in layers]
-    guessing = "Accuracy stays at 10 %, which is guessing."
+    chance = f"{100 / experiment.network.classes:.3g} %"
+    guessing = f"Accuracy stays at {chance}, which is guessing."
     if starts.intersection(constant) or experiment.network.output_initializer in constant:
         finding = (
             f"{guessing} All weights of a layer start equal, so its neurons all compute and "

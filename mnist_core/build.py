@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mnist_core.shapes import CLASSES, INPUT_SHAPE, layer_name
+from mnist_core.shapes import INPUT_SHAPE, layer_name
 from mnist_core.spec import NetworkSpec, TrainingSpec
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def build_model(network: NetworkSpec, seed: int = 0, precision: str = "float32") -> keras.Model:
-    """A Keras model from images float32 [n, 28, 28, 1] in [0, 1] to probabilities [n, 10].
+    """A Keras model from images float32 [n, 28, 28, 1] in [0, 1] to probabilities [n, classes].
 
-    The layer "logits" gives the ten numbers before the softmax. One `seed`, one set of initial
+    The layer "logits" gives the numbers before the softmax. One `seed`, one set of initial
     weights and one sequence of dropout masks. With precision "bfloat16" layers compute in
     bfloat16 and keep their weights in float32.
     """
@@ -48,7 +48,7 @@ def build_model(network: NetworkSpec, seed: int = 0, precision: str = "float32")
         values = _make(class_name, settings, name=name, dtype=policy)(values)
     output_seed = layer_seed(seed, len(network.layers))
     initializer = (INITIALIZERS[network.output_initializer], {"seed": output_seed})
-    output = {"units": CLASSES, "kernel_initializer": initializer}
+    output = {"units": network.classes, "kernel_initializer": initializer}
     logits = _make("Dense", output, name="logits", dtype="float32")(values)
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
     return keras.Model(inputs, probabilities, name="network")

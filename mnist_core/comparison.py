@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from mnist_core.layers import TITLES, LayerSpec
-from mnist_core.spec import Experiment
+from mnist_core.spec import MNIST, Experiment
 from mnist_core.store import Run
 
 # How a table names a setting; the others are named by their field.
@@ -34,6 +34,8 @@ def _values(experiment: Experiment) -> Mapping[str, object]:
     rest = experiment.network.model_dump(exclude={"layers"}) | experiment.training.model_dump(
         exclude={"augmentation"}
     )
+    # A set of one's own by the beginning of its digest: it can be called otherwise elsewhere.
+    rest |= {"Data set": "MNIST" if experiment.data == MNIST else experiment.data[:8]}
     rest |= {
         f"augmentation: {name}": value
         for name, value in experiment.training.augmentation.model_dump().items()

@@ -1,4 +1,4 @@
-"""MNIST as it ships in `data/mnist.npz`, checked against its authors' checksums, and its split."""
+"""MNIST as it ships in `data/mnist.npz`, checked against its authors' checksums, and splits."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.classes import DIGITS
+
 if TYPE_CHECKING:
-    from mnist_core.spec import TrainingSpec
+    from mnist_core.spec import Experiment, TrainingSpec
 
 MNIST_FILE = Path(__file__).resolve().parent.parent / "data" / "mnist.npz"
 # MD5 of the four IDX files as their authors published them (see data/README.md).
@@ -36,13 +38,17 @@ class DatasetError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images uint8 [n, 28, 28] (0 is paper, 255 full ink) and labels uint8 [n] in 0..9."""
+    """Images uint8 [n, 28, 28] (0 is paper, 255 full ink) and labels uint8 [n] in 0..k − 1.
+
+    `classes` are the names of the k classes: MNIST's ten digits, or those of a set of one's own.
+    """
 
     x_train: ByteArray
     y_train: ByteArray
     x_test: ByteArray
     y_test: ByteArray
     name: str = "MNIST"
+    classes: tuple[str, ...] = DIGITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +67,23 @@ def load(path: Path | None = None) -> Dataset:
     Raises DatasetError, one sentence, when the file is missing, damaged or not MNIST.
     """
     return _load(path or MNIST_FILE)
+
+
+def fitting(experiment: Experiment, dataset: Dataset | None) -> Dataset:
+    """The data set to train on: MNIST when none is given. Raises DatasetError when it is another.
+
+    Of a set of one's own it is taken on trust that it is the one which the experiment names.
+    """
+    if dataset is None:
+        if experiment.data != "mnist":
+            raise DatasetError("This experiment names a data set of its own, which was not given.")
+        return load()
+    if len(dataset.classes) != experiment.network.classes:
+        raise DatasetError(
+            f"The network tells {experiment.network.classes} classes apart, but {dataset.name} "
+            f"has {len(dataset.classes)}."
+        )
+    return dataset
 
 
 @lru_cache(maxsize=2)

@@ -21,12 +21,22 @@ from typing import Any
 import dask
 from distributed import Client, LocalCluster
 
-from mnist_core import limits, relay, servers, visitors, waiting, warden, worker
+from mnist_core import (
+    data_transfer,
+    kept_data,
+    limits,
+    relay,
+    servers,
+    visitors,
+    waiting,
+    warden,
+    worker,
+)
 from mnist_core.events import from_message, pack_arrays
 from mnist_core.local_worker import REPOSITORY as REPOSITORY
 from mnist_core.local_worker import LocalWorker
 from mnist_core.spec import Experiment
-from mnist_core.store import Run, Store
+from mnist_core.store import Run, Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -439,6 +449,11 @@ class Engine:
             if kind == worker.TAKEN:
                 task.taken = True
                 return
+            if kind == data_transfer.WANTED:
+                # Apart from everything else: a large set takes a while.
+                about = (task.owner, str(message["data"]), address)
+                threading.Thread(target=self._send_images, args=about, daemon=True).start()
+                return
             self.store.record(run_id, from_message(message), address)
             if kind == "started":
                 task.worker, task.began = address, time.monotonic()
@@ -450,6 +465,21 @@ class Engine:
                 task.paused = (task.paused or time.monotonic()) if paused else None
             elif kind in ("finished", "failed"):
                 self._tasks.pop(run_id)
+
+    def _send_images(self, owner: str, digest: str, address: str) -> None:
+        """Give a worker the data set that a run of this owner trains on there."""
+        found: bytes | str
+        try:
+            found = kept_data.content(self.store, owner, digest) or kept_data.not_here(digest)
+        except StoreError as error:
+            found = str(error)
+        try:
+            if self._client is not None:
+                self._client.run(
+                    worker.receive_images, digest, found, workers=[address], on_error="ignore"
+                )
+        except Exception:  # the scheduler has gone; the worker asks again, the monitor tells
+            log.info("a data set did not reach its worker", exc_info=True)
 
     # Watching
 

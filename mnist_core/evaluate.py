@@ -1,8 +1,9 @@
 """How well a network reads the test images, and what it gets wrong.
 
-Everything is counted from `probabilities`, float [n, 10], one row an image and not a number
-where a network has diverged, and `labels`, integers [n] in 0..9. A diverged network reads no
-digit, so that nothing could be counted: every function then raises ValueError, one sentence.
+Everything is counted from `probabilities`, float [n, k], one row an image and not a number
+where a network has diverged, and `labels`, integers [n] in 0..k − 1; k classes are ten digits
+for MNIST. A diverged network reads no digit, so that nothing could be counted: every function
+then raises ValueError, one sentence.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.shapes import CLASSES
+from mnist_core.shapes import MIN_CLASSES
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -20,7 +21,7 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """One entry a digit, each array [10]; a share of nothing is NaN.
+    """One entry a digit, each array [k]; a share of nothing is NaN.
 
     `images`: test images of this digit; `read`: images read as it; `right`: both. `precision`
     is right / read, `recall` right / images, `f1` their harmonic mean.
@@ -56,8 +57,11 @@ def read_digits(probabilities: npt.ArrayLike) -> tuple[Integers, Floats]:
     Raises ValueError for another shape, and for a network that has diverged.
     """
     rows = np.asarray(probabilities, np.float64)
-    if rows.ndim != 2 or rows.shape[1] != CLASSES:
-        raise ValueError(f"The probabilities have shape {list(rows.shape)}; expected [n, 10].")
+    if rows.ndim != 2 or rows.shape[1] < MIN_CLASSES:
+        raise ValueError(
+            f"The probabilities have shape {list(rows.shape)}; expected [n, 10], or another "
+            "number of classes."
+        )
     broken = int((~np.isfinite(rows)).any(axis=1).sum())
     if broken:
         raise ValueError(
@@ -71,23 +75,26 @@ def read_digits(probabilities: npt.ArrayLike) -> tuple[Integers, Floats]:
 def accuracy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """The share of images read rightly, NaN without images."""
     read, _ = read_digits(probabilities)
-    truth = _digits(labels, len(read))
+    truth = _labels(labels, probabilities)
     return float((read == truth).mean()) if len(read) else float("nan")
 
 
 def confusion(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Integers:
-    """How many images of each digit (row) were read as each digit (column), [10, 10]."""
+    """How many images of each digit (row) were read as each digit (column), [k, k]."""
     read, _ = read_digits(probabilities)
-    truth = _digits(labels, len(read))
-    counts = np.bincount(truth * CLASSES + read, minlength=CLASSES**2)
-    return counts.reshape(CLASSES, CLASSES).astype(np.int64)
+    truth, classes = _labels(labels, probabilities), np.shape(probabilities)[1]
+    counts = np.bincount(truth * classes + read, minlength=classes**2)
+    return counts.reshape(classes, classes).astype(np.int64)
 
 
 def scores(counts: npt.ArrayLike) -> Scores:
-    """Each digit's precision, recall and F1 from a confusion matrix [10, 10]."""
+    """Each digit's precision, recall and F1 from a confusion matrix [k, k]."""
     table = np.asarray(counts, np.int64)
-    if table.shape != (CLASSES, CLASSES):
-        raise ValueError(f"The counts have shape {list(table.shape)}; expected [10, 10].")
+    if table.ndim != 2 or table.shape[0] != table.shape[1]:
+        raise ValueError(
+            f"The counts have shape {list(table.shape)}; expected [10, 10], or as many rows as "
+            "columns."
+        )
     right, images, read = table.diagonal().copy(), table.sum(axis=1), table.sum(axis=0)
     return Scores(
         images,
@@ -104,14 +111,14 @@ def cell_examples(
 ) -> Integers:
     """Indices of the images of digit `true` read as `read`, the most confident first."""
     answers, confidence = read_digits(probabilities)
-    truth = _digits(labels, len(answers))
+    truth = _labels(labels, probabilities)
     return _most_confident((truth == true) & (answers == read), confidence)
 
 
 def mistakes(probabilities: npt.ArrayLike, labels: npt.ArrayLike, count: int) -> Integers:
     """Indices of the `count` misread images of which the network was most sure, surest first."""
     read, confidence = read_digits(probabilities)
-    return _most_confident(read != _digits(labels, len(read)), confidence)[: max(count, 0)]
+    return _most_confident(read != _labels(labels, probabilities), confidence)[: max(count, 0)]
 
 
 def calibration(probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 10) -> Calibration:
@@ -123,7 +130,7 @@ def calibration(probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int =
     if bins < 1:
         raise ValueError(f"There have to be bins; {bins} were asked for.")
     read, confidence = read_digits(probabilities)
-    right = read == _digits(labels, len(read))
+    right = read == _labels(labels, probabilities)
     edges = np.linspace(0.0, 1.0, bins + 1)
     # A softmax in float32 may come out a little above 1.
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
@@ -140,13 +147,15 @@ def calibration(probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int =
     )
 
 
-def _digits(labels: npt.ArrayLike, count: int) -> Integers:
-    """The labels as int64 [count]; ValueError when they are not digits, or another number."""
-    truth = np.asarray(labels)
+def _labels(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> Integers:
+    """The labels as int64 [n]; ValueError when they are no classes, or of another number."""
+    truth, (count, classes) = np.asarray(labels), np.shape(probabilities)
     if truth.shape != (count,):
         raise ValueError(f"There are labels of shape {list(truth.shape)} for {count} images.")
-    if count and not (truth.min() >= 0 and truth.max() < CLASSES):
-        raise ValueError(f"Labels are digits 0 to 9; received {truth.min()} to {truth.max()}.")
+    if count and not (truth.min() >= 0 and truth.max() < classes):
+        raise ValueError(
+            f"Labels are digits 0 to {classes - 1}; received {truth.min()} to {truth.max()}."
+        )
     return truth.astype(np.int64)
 
 

@@ -36,8 +36,10 @@ class Limits:
     `kept_runs` and `kept_megabytes` a visitor's; `parameters`, `epochs` and
     `step_multiplications` (of all images in a batch) belong to one experiment. A run ends after
     `minutes` of training, `pause_minutes` in one pause, or when its visitor has had no page open
-    for `away_minutes`. `upload_megabytes` is for each of `upload_files`. A study may have
-    `study_trials`, of which `trials_at_once` train, and asks for no more after `study_minutes`.
+    for `away_minutes`. `upload_megabytes` is for each of `upload_files`. A
+    visitor keeps `kept_data` data sets of their own, each of at most `data_images`. A study may
+    have `study_trials`, of which `trials_at_once` train, and asks for no more after
+    `study_minutes`.
     """
 
     public: bool = False
@@ -53,6 +55,8 @@ class Limits:
     away_minutes: float | None = None
     upload_megabytes: int | None = None
     upload_files: int | None = None
+    kept_data: int | None = None
+    data_images: int | None = None
     study_trials: int | None = None
     study_minutes: float | None = None
     trials_at_once: int | None = None
@@ -73,6 +77,8 @@ PUBLIC = Limits(
     away_minutes=10,
     upload_megabytes=25,
     upload_files=30,
+    kept_data=4,
+    data_images=100_000,
     study_trials=30,
     study_minutes=20,
     trials_at_once=1,

@@ -39,12 +39,14 @@ class TrainingProgram:
         self.model = model = build_model(experiment.network, training.seed, precision)
         self.optimizer = build_optimizer(training)
         self.optimizer.build(model.trainable_variables)
+        self._images: Any = None
+        self._labels: Any = None
         self._fresh = [variable.numpy() for variable in self.optimizer.variables]
         self._smoothing = training.label_smoothing
         self._augmentation = (
             training.augmentation.model_dump() if training.augmentation.active else {}
         )
-        # The ten logits as well as the probabilities: the loss is exact only from the former.
+        # The logits as well as the probabilities: the loss is exact only from the former.
         self._logits = keras.Model(model.input, model.get_layer("logits").output)
         self._relu = [layer.output for layer in model.layers if _has_relu(layer)]
         self._looked_at = keras.Model(model.input, [self._logits.output, *self._relu])
@@ -68,6 +70,10 @@ class TrainingProgram:
             variable.assign(value)
         self._images, self._labels = tf.constant(images), tf.constant(labels.astype(np.int32))
         self._seed = tf.constant(seed)
+
+    def let_go(self) -> None:
+        """The run is over: its images need not be held until the next one begins."""
+        self._images = self._labels = None
 
     def run(
         self,
@@ -191,6 +197,7 @@ def borrow_program(experiment: Experiment, precision: str) -> TrainingProgram:
 
 def return_program(program: TrainingProgram) -> None:
     """Keep a borrowed program for the next run that computes the same."""
+    program.let_go()
     with _LOCK:
         _IDLE.append(program)
         del _IDLE[:-MOST_IDLE]

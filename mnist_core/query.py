@@ -18,14 +18,17 @@ from mnist_core.layers import LAYER_CLASSES
 from mnist_core.problems import ExperimentError, Problem
 
 MAX_QUERY_LENGTH = 8_000
-NETWORK_FIELDS = ("layers", "output_initializer")
+NETWORK_FIELDS = ("layers", "output_initializer", "classes")
+EXPERIMENT_FIELDS = ("name", "data")
 AUGMENT = "augment_"
 _LAYER = re.compile(r"([a-z_]+)(?:\(([^()]*)\))?")
 
 
-def encode(network: BaseModel, training: BaseModel, name: str) -> str:
+def encode(network: BaseModel, training: BaseModel, name: str, data: str) -> str:
     """Settings that differ from their defaults → "layers=flatten;dense(units:32)&epochs=3"."""
     settings: dict[str, str] = {"name": name} if name else {}
+    if data != "mnist":
+        settings["data"] = data
     for field, value in _changed(network):
         is_layers = field == "layers"
         settings[field] = ";".join(map(_layer_text, value)) if is_layers else _text(value)
@@ -58,11 +61,10 @@ def decode(settings: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, An
     network = dict(base.get("network", {}))
     training = dict(base.get("training", {}))
     result: dict[str, Any] = {"network": network, "training": training}
-    if "name" in base:
-        result["name"] = base["name"]
+    result |= {field: base[field] for field in EXPERIMENT_FIELDS if field in base}
     for field, text in settings.items():
-        if field == "name":
-            result["name"] = text
+        if field in EXPERIMENT_FIELDS:
+            result[field] = text
         elif field == "layers":
             network["layers"] = [_layer(index, part) for index, part in enumerate(_parts(text))]
         elif field in NETWORK_FIELDS:

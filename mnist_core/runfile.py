@@ -33,6 +33,7 @@ from mnist_core import tables
 from mnist_core.events import Epoch, pack_arrays, unpack_arrays
 from mnist_core.inside.weights import layer_weights
 from mnist_core.layers import Value
+from mnist_core.own_data import MAX_IMAGES
 from mnist_core.problems import ExperimentError
 from mnist_core.spec import Experiment, NetworkSpec
 from mnist_core.store import LONGEST_NOTE, LONGEST_TAG, MOST_TAGS, Run, Store
@@ -105,7 +106,7 @@ class RunFacts(Value):
     ended: AwareDatetime | None = None
     step: Count
     total_steps: Count
-    steps_per_epoch: Annotated[int, Field(ge=0, le=60_000)]
+    steps_per_epoch: Annotated[int, Field(ge=0, le=MAX_IMAGES)]
     epoch: Annotated[int, Field(ge=0, le=MAX_EPOCHS)]
     learning_rate: Annotated[float, Field(ge=0, le=1e6)] | None = None
     images_per_second: Annotated[float, Field(ge=0, le=1e12)] | None = None

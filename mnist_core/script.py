@@ -11,8 +11,8 @@ from typing import Any
 
 from mnist_core.build import INITIALIZERS, keras_layer, keras_optimizer, layer_seed
 from mnist_core.dataset import SPLIT_SEED
-from mnist_core.shapes import CLASSES, INPUT_SHAPE
-from mnist_core.spec import Experiment
+from mnist_core.shapes import INPUT_SHAPE
+from mnist_core.spec import MNIST, Experiment
 
 
 def keras_script(experiment: Experiment) -> str:
@@ -38,19 +38,14 @@ def _header(experiment: Experiment, augmented: bool) -> str:
     imports = ["import keras", "import numpy as np"]
     if augmented:
         imports = ["import math", "", *imports, "import tensorflow as tf"]
-    return f'"""Train {title} on MNIST with plain Keras."""\n\n' + "\n".join(imports)
+    data = "MNIST" if experiment.data == MNIST else "images of your own"
+    return f'"""Train {title} on {data} with plain Keras."""\n\n' + "\n".join(imports)
 
 
 def _data(experiment: Experiment) -> str:
     training = experiment.training
     lines = [
-        "# MNIST: from the app's file beside this script, else by Keras's own loader.",
-        "try:",
-        '    data = np.load("data/mnist.npz")',
-        '    x_train, y_train = data["x_train"], data["y_train"]',
-        '    x_test, y_test = data["x_test"], data["y_test"]',
-        "except FileNotFoundError:",
-        "    (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()",
+        *(_MNIST_LINES if experiment.data == MNIST else _own_lines(experiment.data)),
         'x_train = x_train[..., None].astype("float32") / 255',
         'x_test = x_test[..., None].astype("float32") / 255',
         "",
@@ -67,6 +62,31 @@ def _data(experiment: Experiment) -> str:
     return "\n".join(lines)
 
 
+_MNIST_LINES = [
+    "# MNIST: from the app's file beside this script, else by Keras's own loader.",
+    "try:",
+    '    data = np.load("data/mnist.npz")',
+    '    x_train, y_train = data["x_train"], data["y_train"]',
+    '    x_test, y_test = data["x_test"], data["y_test"]',
+    "except FileNotFoundError:",
+    "    (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()",
+]
+
+
+def _own_lines(data: str) -> list[str]:
+    return [
+        "# Your own data set: save it beside this script (Explore, Data, “Save as .npz”).",
+        f'data = np.load("{data_file_name(data)}")',
+        'x_train, y_train = data["x_train"], data["y_train"]',
+        'x_test, y_test = data["x_test"], data["y_test"]',
+    ]
+
+
+def data_file_name(data: str) -> str:
+    """The name of the file that holds a data set of one's own, by its digest."""
+    return f"data-{data[:8]}.npz"
+
+
 def _model(experiment: Experiment) -> str:
     network, seed = experiment.network, experiment.training.seed
     lines = ["model = keras.Sequential(", "    [", f"        keras.Input({INPUT_SHAPE}),"]
@@ -75,7 +95,7 @@ def _model(experiment: Experiment) -> str:
         lines.append(f"        keras.layers.{class_name}({_arguments(settings)}),")
     output_seed = layer_seed(seed, len(network.layers))
     output = {
-        "units": CLASSES,
+        "units": network.classes,
         "activation": "softmax",
         "kernel_initializer": (INITIALIZERS[network.output_initializer], {"seed": output_seed}),
     }
@@ -133,10 +153,11 @@ def _compile(experiment: Experiment) -> str:
         '    metrics=["accuracy"],',
         ")",
     ]
+    classes = experiment.network.classes
     if smoothing:
-        lines.insert(0, "# Label smoothing needs the labels as rows of ten.")
+        lines.insert(0, "# Label smoothing needs the labels as rows, one number a class.")
         for name in ("y_train", "y_val", "y_test"):
-            lines.insert(1, f"{name} = keras.utils.to_categorical({name}, {CLASSES})")
+            lines.insert(1, f"{name} = keras.utils.to_categorical({name}, {classes})")
     return "\n".join(lines)
 
 

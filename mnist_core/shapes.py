@@ -11,7 +11,9 @@ from mnist_core.layers import AveragePool, Conv, Dense, MaxPool, layer_title
 from mnist_core.problems import ExperimentError, Problem
 
 INPUT_SHAPE = (28, 28, 1)
-CLASSES = 10
+CLASSES = 10  # MNIST's digits
+# What a data set of one's own may have.
+MIN_CLASSES, MAX_CLASSES = 2, 50
 
 MAX_LAYERS = 40
 MAX_PARAMETERS = 5_000_000

@@ -8,6 +8,7 @@ part of the link format (links leave them out), so changing one changes old link
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -16,12 +17,23 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from mnist_core import query
 from mnist_core.layers import InitializerName, LayerSpec, Value
 from mnist_core.problems import ExperimentError, Problem, from_validation_error, inside_pydantic
-from mnist_core.shapes import MAX_ACTIVATIONS, LayerShape, layer_shapes, total_parameters
+from mnist_core.shapes import (
+    CLASSES,
+    MAX_ACTIVATIONS,
+    MAX_CLASSES,
+    MIN_CLASSES,
+    LayerShape,
+    layer_shapes,
+    total_parameters,
+)
 
 TRAIN_IMAGES = 60_000
 # Values that one batch's outputs may hold in all layers together: 1 GB as float32.
 MAX_BATCH_ACTIVATIONS = 250_000_000
 MAX_NAME_LENGTH = 80
+# What `Experiment.data` names: MNIST, or a set of one's own by a digest of its content.
+MNIST = "mnist"
+_DATA_NAME = re.compile(r"mnist|[0-9a-f]{32}")
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
@@ -29,17 +41,21 @@ PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 
 class NetworkSpec(Value):
-    """The hidden layers from input to output; the softmax output layer is always there."""
+    """The hidden layers from input to output; the softmax output layer is always there.
+
+    `classes` is how many the output layer tells apart: as many as the data set has.
+    """
 
     layers: tuple[LayerSpec, ...] = ()
     output_initializer: InitializerName = "glorot_uniform"
+    classes: Annotated[int, Field(ge=MIN_CLASSES, le=MAX_CLASSES)] = CLASSES
 
     def shapes(self) -> tuple[LayerShape, ...]:
         """Name, output shape and parameters of the input, each layer and the output layer.
 
         Raises ExperimentError when the layers cannot be stacked.
         """
-        return layer_shapes(self.layers)
+        return layer_shapes(self.layers, self.classes)
 
     @property
     def parameters(self) -> int:
@@ -127,16 +143,35 @@ class TrainingSpec(Value):
 
 
 class Experiment(Value):
-    """A network and how it is trained: all that is needed to repeat a run."""
+    """A network, how it is trained, and on what: all that is needed to repeat a run.
+
+    `data` is "mnist", or the digest of a data set of one's own (`mnist_core.own_data`).
+    """
 
     network: NetworkSpec
     training: TrainingSpec = TrainingSpec()
     name: Annotated[str, Field(max_length=MAX_NAME_LENGTH)] = ""
+    data: str = MNIST
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        inside_pydantic(self._check_data)
         inside_pydantic(self._check_batch)
         return self
+
+    def _check_data(self) -> None:
+        if not _DATA_NAME.fullmatch(self.data):
+            raise _problem(
+                f"“{self.data[:40]}” names no data set. Leave it out for MNIST, or choose one of "
+                "your own.",
+                "data",
+            )
+        if self.data == MNIST and self.network.classes != CLASSES:
+            raise _problem(
+                f"The network tells {self.network.classes} classes apart, but MNIST has "
+                f"{CLASSES}: name the data set that it is for, or leave the classes out.",
+                "data",
+            )
 
     def _check_batch(self) -> None:
         values = sum(_product(row.output_shape) for row in self.network.shapes())
@@ -170,7 +205,7 @@ class Experiment(Value):
 
     def to_query(self) -> str:
         """The experiment as a URL query, without "?"; settings at their default are left out."""
-        return query.encode(self.network, self.training, self.name)
+        return query.encode(self.network, self.training, self.name, self.data)
 
     @classmethod
     def from_query(cls, text: str | Mapping[str, str]) -> Self:
@@ -188,6 +223,12 @@ class Experiment(Value):
                 raise _problem(f"There is no preset “{preset[:40]}”; use one of {known}.", "preset")
             base = PRESETS[preset].model_dump()
         return cls.parse(query.decode(settings, base))
+
+    def on(self, data: str, classes: int) -> Experiment:
+        """The same experiment on another data set, of `classes` classes. Raises ExperimentError."""
+        changed = self.model_dump() | {"data": data}
+        changed["network"] |= {"classes": classes}
+        return Experiment.parse(changed)
 
 
 def parse_network(data: Any) -> NetworkSpec:

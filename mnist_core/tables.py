@@ -1,4 +1,4 @@
-"""The database's tables: runs, curves, weights, the servers that train them, and visitors."""
+"""The database's tables: runs, curves, weights, data sets, servers that train, and visitors."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     inspect,
     text,
 )
@@ -134,6 +135,24 @@ snapshots = Table(
     Column("val_accuracy", Float),
     Column("bytes", Integer, nullable=False),
     Column("weights", LargeBinary, nullable=False),
+)
+
+# Data sets of one's own; `content` is an `.npz`, `classes` a JSON list of names.
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("owner", String(80), nullable=False),
+    Column("digest", String(32), nullable=False),
+    Column("title", String(80), nullable=False),
+    Column("classes", Text, nullable=False),
+    Column("train", Integer, nullable=False),
+    Column("test", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("deleted", Moment),
+    UniqueConstraint("owner", "digest"),
 )
 
 servers = Table(

@@ -58,13 +58,15 @@ def train(
 ) -> Iterator[Event]:
     """Train `experiment` on `dataset` (MNIST by default) and yield what happens.
 
+    `dataset` is the one that the experiment names; a set of one's own has to be given.
+
     First `Started`, last `Finished` (with the trained model) or `Failed`. `control` steers the
     run while it goes on; `resume` goes on from where an earlier run was. One seed on one machine
     gives the same numbers each time.
     """
     from mnist_core.program import return_program
 
-    run = _prepare(experiment, dataset or mnist.load(), control or Control(), resume)
+    run = _prepare(experiment, mnist.fitting(experiment, dataset), control or Control(), resume)
     try:
         yield from _events(run, resume)
     finally:
@@ -401,10 +403,10 @@ def _finish(run: _Run, reason: str) -> Finished:
 
 def _test_seconds(run: _Run) -> float:
     """An estimate of how long the test takes, from a twentieth of it."""
-    share = len(run.dataset.x_test) // 20
+    share = max(1, len(run.dataset.x_test) // 20)
     started = time.perf_counter()
     run.program.evaluate(run.dataset.x_test[:share], run.dataset.y_test[:share])
-    return 20 * (time.perf_counter() - started)
+    return len(run.dataset.x_test) / share * (time.perf_counter() - started)
 
 
 def _diverged(step: int, learning_rate: float) -> str:

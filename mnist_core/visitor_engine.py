@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from mnist_core import limits, visitors
+from mnist_core import kept_data, limits, visitors
 from mnist_core.engine import Engine
 from mnist_core.limits import Refused
 from mnist_core.spec import Experiment
@@ -56,8 +56,9 @@ class VisitorEngine:
             self._engine.continue_run(run_id, epochs)
 
     def problem(self, experiment: Experiment, epochs: int | None = None) -> str | None:
-        """Why this server does not train the experiment, whoever asks; None when it does."""
-        return limits.experiment_problem(experiment, limits.current(), epochs)
+        """Why this server does not train the experiment for this visitor; None when it does."""
+        refused = limits.experiment_problem(experiment, limits.current(), epochs)
+        return refused or kept_data.problem(self._engine.store, self._owner, experiment)
 
     def busy(self) -> str | None:
         """Why the visitor cannot start another run just now; None when they can."""
@@ -77,7 +78,9 @@ class VisitorEngine:
 
     def study_problem(self, spec: StudySpec, done: int = 0) -> str | None:
         """Why the visitor cannot start the study, or go on after `done` trials; None otherwise."""
-        refused = limits.study_problem(spec, limits.current()) or self.busy()
+        refused = limits.study_problem(spec, limits.current())
+        refused = refused or kept_data.problem(self._engine.store, self._owner, spec.base)
+        refused = refused or self.busy()
         return refused or self._full(max(0, spec.most_trials - done))
 
     def room(self, more: int = 1) -> Full | None:

@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from mnist_core import tables
+from mnist_core import kept_data, tables
 from mnist_core.limits import Limits
 from mnist_core.store import ACTIVE, Run, Store
 
@@ -56,10 +56,14 @@ def last_seen(store: Store, owners: Iterable[str]) -> dict[str, datetime]:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a visitor keeps: how many runs, and the bytes of all, those put aside included."""
+    """What a visitor keeps: how many runs and data sets, and the bytes of all.
+
+    The bytes of those put aside are included.
+    """
 
     runs: int
     bytes: int
+    data: int = 0
 
 
 def usage(store: Store, owner: str) -> Usage:
@@ -68,7 +72,10 @@ def usage(store: Store, owner: str) -> Usage:
     theirs = runs.c.owner == owner
     ids = sa.select(runs.c.id).where(theirs)
     count = sa.select(sa.func.count()).where(theirs, runs.c.deleted.is_(None))
+    data = tables.datasets
+    sets = sa.select(sa.func.count()).where(data.c.owner == owner, data.c.deleted.is_(None))
     parts = (
+        sa.select(sa.func.sum(data.c.bytes)).where(data.c.owner == owner),
         sa.select(sa.func.sum(snapshots.c.bytes)).where(snapshots.c.run.in_(ids)),
         sa.select(sa.func.sum(8 * steps.c.count)).where(steps.c.run.in_(ids)),
         sa.select(sa.func.sum(sa.func.octet_length(runs.c.checkpoint))).where(theirs)
@@ -77,7 +84,8 @@ def usage(store: Store, owner: str) -> Usage:
     )
     with store.transaction() as connection:
         size = sum(int(connection.execute(part).scalar() or 0) for part in parts)
-        return Usage(int(connection.execute(count).scalar() or 0), size)
+        runs_kept, sets_kept = (int(connection.execute(q).scalar() or 0) for q in (count, sets))
+        return Usage(runs_kept, size, sets_kept)
 
 
 @dataclass(frozen=True)
@@ -104,13 +112,35 @@ def room(store: Store, owner: str, limits: Limits, more: int = 1) -> Full | None
         kept = f"{used.runs} runs, and this server keeps {limits.kept_runs} for each visitor"
     elif most_bytes is not None and used.bytes >= most_bytes:
         size = f"{used.bytes / 1_000_000:,.0f} MB"
-        kept = f"{size} of runs, and this server keeps {limits.kept_megabytes} MB for each visitor"
+        most = f"{limits.kept_megabytes} MB for each visitor"
+        kept = f"{size} of runs and data sets, and this server keeps {most}"
     else:
         return None
     return Full(f"You have {kept}. Remove some to go on.", _oldest(store, owner))
 
 
+def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | None:
+    """Why the visitor cannot keep one more data set of `size` bytes, or None."""
+    if limits.kept_data is None and limits.kept_megabytes is None:
+        return None
+    most_bytes = None if limits.kept_megabytes is None else 1_000_000 * limits.kept_megabytes
+    used = usage(store, owner)
+    if most_bytes is not None and used.bytes + size > most_bytes:
+        _purge(store, owner)
+        used = usage(store, owner)
+    if limits.kept_data is not None and used.data >= limits.kept_data:
+        return f"You keep {used.data} data sets, as many as this server keeps. Delete one first."
+    if most_bytes is not None and used.bytes + size > most_bytes:
+        return (
+            f"This data set takes {size / 1_000_000:,.0f} MB beside the "
+            f"{used.bytes / 1_000_000:,.0f} MB that you keep; this server keeps "
+            f"{limits.kept_megabytes} MB for each visitor. Delete runs or data sets first."
+        )
+    return None
+
+
 def _purge(store: Store, owner: str) -> None:
+    kept_data.purge(store, owner, timedelta(0))
     query = sa.select(tables.runs.c.id).where(
         tables.runs.c.owner == owner, tables.runs.c.deleted.is_not(None)
     )

@@ -61,7 +61,7 @@ def evidence(network: Probe, weights: Weights, image: FloatArray, digit: int) ->
         tape.watch(images)
         sums = network.call(network.checked(weights), images)[place]
         others = tf.reduce_logsumexp(
-            tf.where(tf.one_hot(digit, 10, True, False), -np.inf, sums), axis=1
+            tf.where(tf.one_hot(digit, sums.shape[-1], True, False), -np.inf, sums), axis=1
         )
         odds = sums[:, digit] - others
     gradient = np.asarray(tape.gradient(odds, images), np.float32)

@@ -19,6 +19,7 @@ from typing import Any
 from distributed import Event as SharedFlag
 from distributed import get_worker
 
+from mnist_core import data_transfer
 from mnist_core.control import Control
 from mnist_core.events import Event, Failed, Resume, to_message, unpack_arrays
 from mnist_core.spec import Experiment
@@ -75,8 +76,12 @@ def train_run(
         experiment = Experiment.from_json(experiment_json)
         with _importing:
             train = _function(trainer)
-        for event in train(experiment, control=control, resume=_resume(resume)):
+        dataset = data_transfer.dataset_for(experiment, tell, control)
+        given = {} if dataset is None else {"dataset": dataset}
+        for event in train(experiment, **given, control=control, resume=_resume(resume)):
             send(event)
+    except data_transfer.NotWanted:
+        log.info("run %s was stopped before it began", run_id)
     except MemoryError:
         send(
             Failed(0, 0, "The training process ran out of memory. Use a smaller batch or network.")
@@ -91,6 +96,11 @@ def train_run(
             del _controls[run_id]
         SharedFlag(attempt).clear()
         _release_memory()
+
+
+def receive_images(digest: str, content: bytes | str) -> None:
+    """Take in the data set that a run here has asked for, or why there is none."""
+    data_transfer.receive(digest, content)
 
 
 def receive(run_id: str, command: dict[str, Any]) -> bool:

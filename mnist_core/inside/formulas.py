@@ -128,9 +128,10 @@ def softmax(logits: Numbers, index: int, value: float) -> str:
     """One probability; the largest terms below the line are written out."""
     order = np.argsort(-logits, kind="stable")[:TERMS]
     below = " + ".join(f"e^{{{number(logit)}}}" for logit in logits[order])
+    more = r" + \cdots" if len(logits) > TERMS else ""
     return _lines(
         rf"p_{{{index}}} = \frac{{e^{{z_{{{index}}}}}}}{{\sum_j e^{{z_j}}}}",
-        rf"\frac{{e^{{{number(logits[index])}}}}}{{{below} + \cdots}}",
+        rf"\frac{{e^{{{number(logits[index])}}}}}{{{below}{more}}}",
         number(value),
     )
 

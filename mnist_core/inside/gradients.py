@@ -19,7 +19,7 @@ from mnist_core.inside.arithmetic import Unit, explain, softmax, sources, window
 from mnist_core.inside.compiled import compiled
 from mnist_core.inside.probe import FloatArray, Probe, ProbeLayer, Weights, as_batch, probe
 from mnist_core.inside.weights import initial_weights, layer_weights
-from mnist_core.shapes import CLASSES, INPUT_SHAPE, Shape
+from mnist_core.shapes import INPUT_SHAPE, Shape
 from mnist_core.spec import NetworkSpec
 
 _IMAGES = ((None, *INPUT_SHAPE), "float32")
@@ -63,7 +63,7 @@ def backward(network: NetworkSpec, weights: Weights, image: FloatArray, label: i
 
     Raises WeightsError, and ValueError for a label that is no digit.
     """
-    found = _backward(network, weights, image[None], np.array([_checked_digit(label)]))
+    found = _backward(network, weights, image[None], np.array([_checked_digit(label, network)]))
     outputs, pixels, gradients, of_weights = found
     outputs = [np.asarray(output)[0] for output in outputs]
     per_layer = [np.asarray(gradient)[0] for gradient in gradients]
@@ -92,7 +92,7 @@ def gradient_norms_at_start(
     list has an entry for each layer of `probe(network)`. Raises ValueError.
     """
     other = with_activation(network, activation, initializer)
-    digits = np.array([_checked_digit(label) for label in np.asarray(labels)])
+    digits = np.array([_checked_digit(label, network) for label in np.asarray(labels)])
     *_, gradients, _ = _backward(other, initial_weights(other, seed), images, digits)
     norms = {
         layer.name.partition(":")[0] + layer.kind: float(np.mean([_norm(one) for one in values]))
@@ -171,7 +171,7 @@ def grad_cam(
         raise ValueError(f"{name} has no feature maps; Grad-CAM needs a layer that has.")
     function = compiled(network, ("cam", index), _make_cam(index), _IMAGES, _DIGIT)
     values, slopes = function(
-        found.checked(weights), as_batch(image[None]), np.int32(_checked_digit(digit))
+        found.checked(weights), as_batch(image[None]), np.int32(_checked_digit(digit, network))
     )
     maps, counts = np.asarray(values)[0], np.asarray(slopes)[0].mean((0, 1))
     cam = np.maximum(maps @ counts, 0)
@@ -221,7 +221,7 @@ def largest_path(
     `explain`. Raises ValueError for a label that is no digit.
     """
     layers = probe(network).layers
-    unit: Unit = (_checked_digit(label),)
+    unit: Unit = (_checked_digit(label, network),)
     others = np.delete(softmax(outputs[-2]), label).sum()
     here, product = _variable("logits", unit), -float(others)
     meaning = rf"p_{{{label}}} - y_{{{label}}} = {formulas.number(1 + product)} - 1"
@@ -311,7 +311,7 @@ def _make_backward(tf: Any, found: Probe) -> Callable[..., Any]:
         with tf.GradientTape() as tape:
             tape.watch([images, *weights])
             outputs = found.call(weights, images)
-        right = tf.one_hot(labels, CLASSES)
+        right = tf.one_hot(labels, outputs[-1].shape[-1])
         others = (1 - right) * outputs[-1]
         # p − y, where p − 1 is written as minus all other probabilities: when p is all but 1,
         # float32 knows the difference no more.
@@ -340,7 +340,7 @@ def _logit(
     """A digit's logit for each image, [n], and its slopes by their pixels, [n, 28, 28]."""
     function = compiled(network, "logit", _make_logit, _IMAGES, _DIGIT)
     slopes, logits = function(
-        probe(network).checked(weights), as_batch(images), np.int32(_checked_digit(digit))
+        probe(network).checked(weights), as_batch(images), np.int32(_checked_digit(digit, network))
     )
     return np.asarray(slopes)[..., 0], np.asarray(logits)
 
@@ -383,7 +383,7 @@ def _norm(gradient: FloatArray) -> float:
     return float(np.linalg.norm(gradient.astype(np.float64)))
 
 
-def _checked_digit(digit: int) -> int:
-    if not 0 <= digit < CLASSES:
-        raise ValueError(f"{digit} is no digit from 0 to {CLASSES - 1}.")
+def _checked_digit(digit: int, network: NetworkSpec) -> int:
+    if not 0 <= digit < network.classes:
+        raise ValueError(f"{digit} is no class from 0 to {network.classes - 1}.")
     return int(digit)

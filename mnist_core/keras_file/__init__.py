@@ -19,7 +19,8 @@ from mnist_core.dataset import Dataset
 from mnist_core.isolated import WorkFailed, call, folder_with
 from mnist_core.keras_file.plan import Plan, make_plan, without_training
 from mnist_core.runfile import MAX_NAME, MomentFacts, RunFacts, RunFile
-from mnist_core.spec import MAX_NAME_LENGTH, Experiment
+from mnist_core.shapes import CLASSES
+from mnist_core.spec import MAX_NAME_LENGTH, MNIST, Experiment
 from mnist_core.untrusted import MEGABYTE, FileRefused, Limits, read_json, read_zip, readable
 
 SUFFIX = ".keras"
@@ -31,13 +32,18 @@ MAX_CONFIG = 2 * MEGABYTE
 
 
 def read_keras(
-    data: bytes, file_name: str, dataset: Dataset, call: Callable[..., Any] = call
+    data: bytes,
+    file_name: str,
+    dataset: Dataset,
+    call: Callable[..., Any] = call,
+    data_name: str = MNIST,
 ) -> RunFile:
     """The model in a `.keras` file as a finished run with one kept moment.
 
+    It must have as many outputs as `dataset`, which experiments call `data_name`, has classes.
     Raises FileRefused, one sentence, for anything that cannot be shown or is not what it says.
     """
-    plan, checked = read_plan(data)
+    plan, checked = read_plan(data, len(dataset.classes))
     network = plan.network
     request = {"plan": asdict(plan), "network": json.loads(network.model_dump_json())}
     images = {"x_test": dataset.x_test, "y_test": dataset.y_test}
@@ -54,7 +60,7 @@ def read_keras(
         with np.load(folder / "weights.npz", allow_pickle=False) as archive:
             weights = tuple(archive[name] for name in sorted(archive.files))
     title = readable(file_name.removesuffix(SUFFIX)) or "A model from a file"
-    experiment = Experiment(network=network, name=title[:MAX_NAME_LENGTH])
+    experiment = Experiment(network=network, name=title[:MAX_NAME_LENGTH], data=data_name)
     note = (
         f"Imported from a Keras file; how it was trained is not known. It expects {found['range']}."
     )
@@ -77,7 +83,7 @@ def read_keras(
     return RunFile(facts, experiment, nothing, nothing, (weights,))
 
 
-def read_plan(data: bytes) -> tuple[Plan, dict[str, bytes]]:
+def read_plan(data: bytes, classes: int = CLASSES) -> tuple[Plan, dict[str, bytes]]:
     """What the file says of its layers, and its entries with no more in them than was checked.
 
     Nothing is loaded. Raises FileRefused.
@@ -95,6 +101,6 @@ def read_plan(data: bytes) -> tuple[Plan, dict[str, bytes]]:
     if len(entries["config.json"]) > MAX_CONFIG:
         raise FileRefused("This model file's description is too long.")
     config = without_training(read_json(entries["config.json"], WHAT))
-    plan = make_plan(config)
+    plan = make_plan(config, classes)
     _ = plan.network  # refuses layers that do not fit together, or are too large
     return plan, entries | {"config.json": json.dumps(config).encode()}

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from mnist_core.build import INITIALIZERS
 from mnist_core.layers import ActivationName
 from mnist_core.problems import ExperimentError
-from mnist_core.shapes import CLASSES, INPUT_SHAPE, MAX_LAYERS
+from mnist_core.shapes import INPUT_SHAPE, MAX_LAYERS
 from mnist_core.spec import NetworkSpec, parse_network
 from mnist_core.untrusted import FileRefused
 
@@ -51,13 +51,18 @@ class Plan:
     front: list[tuple[Any, ...]] = field(default_factory=list)
     softmax: bool = False
     output_initializer: str = "glorot_uniform"
+    classes: int = 10
 
     @property
     def network(self) -> NetworkSpec:
         """Raises FileRefused when the layers do not make a network here."""
         try:
             return parse_network(
-                {"layers": self.layers, "output_initializer": self.output_initializer}
+                {
+                    "layers": self.layers,
+                    "output_initializer": self.output_initializer,
+                    "classes": self.classes,
+                }
             )
         except ExperimentError as error:
             raise FileRefused(f"This model cannot be shown here. {error}") from None
@@ -73,8 +78,11 @@ def without_training(value: Any) -> Any:
     return value
 
 
-def make_plan(config: Any) -> Plan:
-    """The plan for the content of `config.json`. Raises FileRefused."""
+def make_plan(config: Any, classes: int) -> Plan:
+    """The plan for the content of `config.json`, of a model with `classes` outputs.
+
+    Raises FileRefused.
+    """
     if not isinstance(config, dict):
         raise FileRefused("This file does not hold a Keras model.")
     _refuse_foreign_code(config, "the model")
@@ -86,7 +94,7 @@ def make_plan(config: Any) -> Plan:
         )
     if len(steps) > MAX_FILE_LAYERS:
         raise FileRefused(f"This model has more than {MAX_FILE_LAYERS} layers.")
-    plan = Plan(_input_shape(steps[0][2]))
+    plan = Plan(_input_shape(steps[0][2]), classes=classes)
     if len(plan.input_shape) == 1:
         plan.layers.append({"kind": "flatten"})
     for name, class_name, settings in steps[1:]:
@@ -390,15 +398,18 @@ def _only_in_front(plan: Plan, settings: _Settings) -> None:
 
 
 def _split_off_output(plan: Plan) -> None:
-    """The last dense layer, of ten units, is the output layer, which a network always has."""
+    """The last dense layer, a unit a class, is the output layer, which a network always has."""
     while plan.layers and plan.layers[-1]["kind"] == "dropout":
         plan.layers.pop()
     last = plan.layers.pop() if plan.layers else {}
     units = last.get("units")
-    if last.get("kind") != "dense" or units != CLASSES or last["activation"] != "linear":
+    if last.get("kind") != "dense" or last["activation"] != "linear":
+        units = None
+    if units != plan.classes:
+        told = "" if units is None else f" It has {units}; choose a data set with as many classes."
         raise FileRefused(
-            f"This model does not end in a dense layer of {CLASSES} units with a softmax, or "
-            "without an activation."
+            f"This model does not end in a dense layer of {plan.classes} units with a softmax, or "
+            f"without an activation.{told}"
         )
     plan.output_initializer = last["initializer"]
 

@@ -1,0 +1,29 @@
+"""How sentences and figures call what a network tells apart: ten digits, or classes with names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+DIGITS = tuple("0123456789")
+
+
+def one(name: str) -> str:
+    """An example of a class: "a 3", “Ankle boot”."""
+    return f"a {name}" if name in DIGITS else f"“{name}”"
+
+
+def every(name: str) -> str:
+    """All examples of a class: "all 3s", "all of “Ankle boot”"."""
+    return f"all {name}s" if name in DIGITS else f"all of “{name}”"
+
+
+def noun(names: Sequence[str]) -> str:
+    """What one of them is called: "digit" or "class"."""
+    return "digit" if tuple(names) == DIGITS else "class"
+
+
+def marks(names: Sequence[str]) -> tuple[str, ...]:
+    """Something short to draw for each class: its name where all are short, else its number."""
+    if all(len(name) <= 2 for name in names):
+        return tuple(names)
+    return tuple(str(index) for index in range(len(names)))
