@@ -144,7 +144,7 @@ def pack(dataset: Dataset, names: bool = False) -> bytes:
 
 
 def unpack(content: bytes, digest: str, name: str, classes: tuple[str, ...]) -> Dataset:
-    """The inverse of `pack`, for what this app has packed. Raises DatasetError for anything else."""
+    """The inverse of `pack`, for what this app has packed; DatasetError for anything else."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             dataset = Dataset(**{part: archive[part] for part in PARTS}, name=name, classes=classes)

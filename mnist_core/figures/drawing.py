@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from mnist_core.classes import DIGITS, marks
 from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, title
 
 HEIGHT = 400
@@ -16,25 +17,29 @@ NOTICED = 0.15
 
 
 def learning_chart(
-    labels: Sequence[str], probabilities: npt.NDArray[np.float32], heading: str
+    labels: Sequence[str],
+    probabilities: npt.NDArray[np.float32],
+    heading: str,
+    names: Sequence[str] = DIGITS,
 ) -> go.Figure:
-    """The ten probabilities of one image, float32 [n, 10], at n moments of a training.
+    """The probabilities of one image, float32 [n, classes], at n moments of a training.
 
-    `labels` name the moments. At most five digits, those with the highest peaks, have colours.
+    `labels` name the moments, `names` the classes. At most five digits, those with the
+    highest peaks, have colours.
     """
     peaks = probabilities.max(0)
     loud = [int(d) for d in np.argsort(-peaks)[:5] if peaks[d] >= NOTICED]
     figure = go.Figure()
-    places = np.arange(len(labels))
-    for digit in sorted(range(10), key=lambda digit: digit in loud):
+    places, drawn = np.arange(len(labels)), marks(names)
+    for digit in sorted(range(len(names)), key=lambda digit: digit in loud):
         known = digit in loud
         figure.add_scatter(
             x=places,
             y=probabilities[:, digit],
             mode="lines+markers" if known else "lines",
-            name=f"{digit}",
+            name=names[digit],
             text=list(labels),
-            hovertemplate=f"<b>{digit}</b>: %{{y:.1%}}<br>%{{text}}<extra></extra>",
+            hovertemplate=f"<b>{names[digit]}</b>: %{{y:.1%}}<br>%{{text}}<extra></extra>",
             line={
                 "color": LIGHT[loud.index(digit)] if known else QUIET,
                 "width": 3 if known else 1,
@@ -47,7 +52,7 @@ def learning_chart(
             x=1.01,
             xref="paper",
             y=height,
-            text=f"<b>{digit}</b>",
+            text=f"<b>{drawn[digit]}</b>",
             showarrow=False,
             xanchor="left",
             font={"color": LIGHT[loud.index(digit)], "size": 18},

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from mnist_core.classes import DIGITS, every, marks, noun, one
 from mnist_core.evaluate import Calibration, Scores
 from mnist_core.figures.template import (
     GROUND,
@@ -27,10 +28,12 @@ from mnist_core.robustness import Disturbance, Fooling
 
 CONFUSION_HEIGHT, CALIBRATION_HEIGHT, SCORES_HEIGHT = 470, 420, 340
 EMBEDDING_HEIGHT, CURVE_HEIGHT = 560, 340
+# Pixels that each class beyond the tenth adds to a matrix; with more classes than these its
+# cells have no room for numbers, and hover tells them.
+MORE_HEIGHT, MOST_NUMBERED = 14, 16
 
-DIGITS = np.arange(10)
-# One a digit. They stand 3:1 against a light and against a dark page, so that they need no twins,
-# and as far apart as ten such colours can be, most of all for digits that are often confused.
+# One a digit, and again for further classes. They stand 3:1 against a light and against a dark
+# page, so that they need no twins, and as far apart as ten such colours can be, most of all for digits that are often confused.
 # The points are digits too: nothing has to be told by colour alone.
 DIGIT_COLOURS = (
     "#2a55f6",
@@ -53,31 +56,38 @@ MANY = 60  # misread points: then smaller rings, so that they do not cover one a
 
 
 def confusion_heatmap(
-    counts: npt.NDArray[np.int64], selected: tuple[int, int] | None = None
+    counts: npt.NDArray[np.int64],
+    selected: tuple[int, int] | None = None,
+    names: Sequence[str] = DIGITS,
 ) -> go.Figure:
-    """How often each digit was read as each, from counts [10, 10] (row true, column read).
+    """How often each digit was read as each, from counts [k, k] (row true, column read).
 
     Mistakes have a colour of their own, deeper by the square root of their number: beside the
-    hundreds on the diagonal they would all be pale. `selected` is (true, read), framed.
+    hundreds on the diagonal they would all be pale. `selected` is (true, read), framed; `names`
+    are those of the k classes.
     """
     images = counts.sum(axis=1)
-    same = np.eye(10, dtype=np.bool_)
+    size, places = len(counts), range(len(counts))
+    same = np.eye(size, dtype=np.bool_)
     share = counts / np.maximum(images, 1)[:, None]
     wrong = np.where(same, np.nan, np.sqrt(counts))
     right = np.where(same & (images > 0)[:, None], share, np.nan)
-    words = [[_cell_words(t, r, counts[t, r], images[t]) for r in range(10)] for t in range(10)]
+    words = [
+        [_cell_words(names[t], names[r], counts[t, r], images[t]) for r in places] for t in places
+    ]
+    gap = 2 if size <= MOST_NUMBERED else 1
     cells = {
-        "x": DIGITS,
-        "y": DIGITS,
-        "xgap": 2,
-        "ygap": 2,
+        "x": np.arange(size),
+        "y": np.arange(size),
+        "xgap": gap,
+        "ygap": gap,
         "hovertext": words,
         "hovertemplate": "%{hovertext}<extra></extra>",
         "hoverongaps": False,
         "showscale": False,
     }
     most = float(np.nanmax(wrong)) or 1.0
-    pairs = [(int(t), int(r)) for t, r in np.argwhere(counts > 0)]
+    pairs = [(int(t), int(r)) for t, r in np.argwhere(counts > 0) if size <= MOST_NUMBERED]
     figure = go.Figure(
         [
             go.Heatmap(**cells, uid="wrong", z=wrong, zmin=0, zmax=most, opacity=0.62,
@@ -91,27 +101,34 @@ def confusion_heatmap(
         ]
     )  # fmt: skip
     # A little air, so that a frame at the edge is whole.
-    axis = {"tickvals": DIGITS, "showgrid": False, "showline": False, "fixedrange": True}
+    axis = {**_class_axis(names), "showgrid": False, "showline": False}
+    ends = [-0.57, size - 0.43]
     figure.update_layout(
         template=TEMPLATE,
-        height=CONFUSION_HEIGHT,
+        height=CONFUSION_HEIGHT + MORE_HEIGHT * max(0, size - 10),
         title=title("What was read as what"),
         margin={"l": 46, "r": 6, "t": 40, "b": 48},
         showlegend=False,
         dragmode=False,
-        xaxis={**axis, "title": {"text": "read as"}, "range": [-0.57, 9.57]},
-        yaxis={**axis, "title": {"text": "digit in the image"}, "range": [9.57, -0.57]},
+        xaxis={**axis, "title": {"text": "read as"}, "range": ends},
+        yaxis={**axis, "title": {"text": f"{noun(names)} in the image"}, "range": ends[::-1]},
         shapes=[_frame(*selected)] if selected else [],
     )
     return figure
 
 
-def _cell_words(true: int, read: int, count: int, images: int) -> str:
+def _class_axis(names: Sequence[str]) -> dict[str, Any]:
+    """An axis of classes, each called by its name; long names get the room that they need."""
+    axis: dict[str, Any] = {"tickvals": np.arange(len(names)), "fixedrange": True}
+    return axis if tuple(names) == DIGITS else axis | {"ticktext": list(names), "automargin": True}
+
+
+def _cell_words(true: str, read: str, count: int, images: int) -> str:
     if not images:
-        return f"There is no image of a {true}."
+        return f"There is no image of {one(true)}."
     if not count:
         return f"No {true} was read as {read}."
-    share = f"{_number(count, 'image')}, {count / images:.1%} of all {true}s."
+    share = f"{_number(count, 'image')}, {count / images:.1%} of {every(true)}."
     if true == read:
         return f"<b>{true} read rightly</b><br>{share}"
     return f"<b>{true} read as {read}</b><br>{share}"
@@ -202,26 +219,30 @@ def _legend(x: float = 0.0) -> dict[str, Any]:
     }
 
 
-def scores_chart(scores: Scores) -> go.Figure:
-    """Each digit's precision and recall; a share of nothing is called "none"."""
-    names = {"precision": scores.read, "recall": scores.images}
+def scores_chart(scores: Scores, names: Sequence[str] = DIGITS) -> go.Figure:
+    """Each digit's precision and recall; a share of nothing is called "none".
+
+    `names` are those of the classes.
+    """
+    places, noun_ = range(len(names)), noun(names)
+    wholes = {"precision": scores.read, "recall": scores.images}
     values = np.stack([scores.precision, scores.recall])
     known = values[np.isfinite(values)]
     lowest = float(known.min(initial=1.0))
     room = max(1 - lowest, 0.004) * 0.14
     bottom = lowest - room
     figure = go.Figure(
-        go.Scatter(uid="between", x=np.repeat(DIGITS, 3), hoverinfo="skip", showlegend=False,
+        go.Scatter(uid="between", x=np.repeat(places, 3), hoverinfo="skip", showlegend=False,
                    y=np.ravel([(p, r, np.nan) for p, r in values.T]), mode="lines",
                    line={"color": QUIET, "width": 2})
     )  # fmt: skip
     for index, (name, symbol) in enumerate((("precision", "circle"), ("recall", "diamond"))):
-        whole = names[name]
-        words = [_score_words(name, d, scores.right[d], whole[d]) for d in range(10)]
+        whole = wholes[name]
+        words = [_score_words(name, names[d], scores.right[d], whole[d]) for d in places]
         # Without a value an open mark at the foot; a score of 0 is a full one on the zero line.
         shown = np.where(np.isfinite(values[index]), values[index], bottom + room / 2)
         figure.add_scatter(
-            uid=name, x=DIGITS, y=shown, name=name, mode="markers", hovertext=words,
+            uid=name, x=np.arange(len(names)), y=shown, name=name, mode="markers", hovertext=words,
             hovertemplate="%{hovertext}<extra></extra>",
             marker={"symbol": [symbol if n else f"{symbol}-open" for n in whole], "size": 13,
                     "color": colour(index), "line": {"color": colour(index), "width": 2}},
@@ -229,27 +250,26 @@ def scores_chart(scores: Scores) -> go.Figure:
     figure.update_layout(
         template=TEMPLATE,
         height=SCORES_HEIGHT,
-        title=title("Precision and recall of each digit"),
+        title=title(f"Precision and recall of each {noun_}"),
         margin={"t": 74},
         legend=_legend(),
         dragmode=False,
-        xaxis={"tickvals": DIGITS, "title": {"text": "digit"}, "range": [-0.5, 9.5],
-               "fixedrange": True},
+        xaxis={**_class_axis(names), "title": {"text": noun_}, "range": [-0.5, len(names) - 0.5]},
         yaxis={"range": [bottom, 1 + room], "fixedrange": True,
                "tickformat": ".1%" if 1 - bottom < 0.1 else ".0%"},
     )  # fmt: skip
     return figure
 
 
-def _score_words(name: str, digit: int, right: int, whole: int) -> str:
+def _score_words(name: str, digit: str, right: int, whole: int) -> str:
     if name == "precision":
         if not whole:
             return f"<b>precision of {digit}: none</b><br>Nothing was read as {digit}."
         what = f"Of {_number(whole, 'image')} read as {digit}<br>{right:,} are one."
     else:
         if not whole:
-            return f"<b>recall of {digit}: none</b><br>There is no image of a {digit}."
-        what = f"Of {_number(whole, 'image')} of a {digit}<br>{right:,} are read as one."
+            return f"<b>recall of {digit}: none</b><br>There is no image of {one(digit)}."
+        what = f"Of {_number(whole, 'image')} of {one(digit)}<br>{right:,} are read as one."
     return f"<b>{name} of {digit}: {right / whole:.2%}</b><br>{what}"
 
 
@@ -262,24 +282,30 @@ def embedding_scatter(
     heading: str = "Images by their features",
     axes: tuple[str, str] = ("", ""),
     uirevision: str = "embedding",
+    names: Sequence[str] = DIGITS,
 ) -> go.Figure:
     """Images as points [n, 2], each drawn as the digit it is, misread ones in a ring.
 
     `labels` and `read` [n] are the true digits and those read; `images` [n], by default 0 to
-    n − 1, are the numbers of the images, which `live_figure` shows from its sheet.
+    n − 1, are the numbers of the images, which `live_figure` shows from its sheet. `names` are
+    those of the classes; where they are long, the points are drawn as the classes' numbers.
     """
     numbers = np.arange(len(points)) if images is None else np.asarray(images)
     points = np.asarray(points, np.float32)
     figure = go.Figure()
     wrong = labels != read
     many = int(wrong.sum()) > MANY
-    for digit in DIGITS:
+    drawn = marks(names)
+    for digit, name in enumerate(names):
         chosen = (labels == digit) & ~wrong
-        _add_digits(figure, points[chosen], numbers[chosen], int(digit))
-    words = [f"a {t} read as {r}" for t, r in zip(labels[wrong], read[wrong], strict=True)]
+        _add_digits(figure, points[chosen], numbers[chosen], digit, drawn[digit], name)
+    words = [
+        f"{one(names[t])} read as {names[r]}"
+        for t, r in zip(labels[wrong], read[wrong], strict=True)
+    ]
     figure.add_scatter(
         uid="misread", mode="markers+text", name="misread", x=points[wrong, 0], y=points[wrong, 1],
-        text=[f"<b>{digit}</b>" for digit in labels[wrong]], customdata=numbers[wrong],
+        text=[f"<b>{drawn[digit]}</b>" for digit in labels[wrong]], customdata=numbers[wrong],
         hovertext=words, hovertemplate="<b>%{hovertext}</b><br>image %{customdata}<extra></extra>",
         textfont={"size": 13 if many else TEXT_SIZE},
         marker={"symbol": "circle", "size": 17 if many else 24, "color": GROUND, "opacity": 1,
@@ -305,12 +331,15 @@ def embedding_scatter(
     return figure
 
 
-def _add_digits(figure: go.Figure, points: Floats, numbers: Integers, digit: int) -> None:
+def _add_digits(
+    figure: go.Figure, points: Floats, numbers: Integers, digit: int, mark: str, name: str
+) -> None:
     """Images of one digit that are read rightly."""
+    tone = DIGIT_COLOURS[digit % len(DIGIT_COLOURS)]
     figure.add_scatter(
         uid=f"digit-{digit}", mode="text", x=points[:, 0], y=points[:, 1], customdata=numbers,
-        text=str(digit), textfont={"size": 13, "color": DIGIT_COLOURS[digit]}, showlegend=False,
-        hovertemplate=f"<b>a {digit}</b> read rightly<br>image %{{customdata}}<extra></extra>",
+        text=mark, textfont={"size": 13, "color": tone}, showlegend=False,
+        hovertemplate=f"<b>{one(name)}</b> read rightly<br>image %{{customdata}}<extra></extra>",
     )  # fmt: skip
 
 
@@ -319,8 +348,12 @@ def robustness_curve(
     strengths: Sequence[float],
     accuracies: npt.ArrayLike,
     current: tuple[float, float] | None = None,
+    chance: float = 0.1,
 ) -> go.Figure:
-    """The accuracy at each strength; `current` is (strength, accuracy) of what is shown now."""
+    """The accuracy at each strength; `current` is (strength, accuracy) of what is shown now.
+
+    `chance` is the accuracy of guessing.
+    """
     values = np.asarray(accuracies, np.float64)
     told = [disturbance.told(strength) for strength in strengths]
     figure = go.Figure(
@@ -330,9 +363,10 @@ def robustness_curve(
             hovertemplate="at %{hovertext}<br><b>%{y:.1%}</b> read rightly<extra></extra>",
         )
     )  # fmt: skip
-    # Below its line, where curves seldom go.
-    notes = [_note(0, 0.005, "guessing", xref="paper", xanchor="left", colour=QUIET)]
-    lines = [_line(y=0.1, tone=QUIET)]
+    # Below its line, where curves seldom go, if there is room.
+    place = round(chance - 0.095, 3) if chance >= 0.1 else chance
+    notes = [_note(0, place, "guessing", xref="paper", xanchor="left", colour=QUIET)]
+    lines = [_line(y=chance, tone=QUIET)]
     if current:
         strength, accuracy = current
         right = strength > (disturbance.low + disturbance.high) / 2
@@ -367,10 +401,12 @@ def fgsm_chart(
     label: int,
     fooling: Fooling | None = None,
     current: float | None = None,
+    names: Sequence[str] = DIGITS,
 ) -> go.Figure:
     """The probability of the true digit, and of its two strongest rivals, against epsilon.
 
-    `probabilities` [k, 10] belong to `epsilons` [k]; `current` is the epsilon shown now.
+    `probabilities` [k, classes] belong to `epsilons` [k]; `current` is the epsilon shown now,
+    `names` are those of the classes.
     """
     steps = np.asarray(epsilons, np.float64)
     rivals = [int(d) for d in np.argsort(-probabilities.max(axis=0), kind="stable") if d != label]
@@ -378,10 +414,10 @@ def fgsm_chart(
     for index, digit in enumerate([label, *rivals[:2]]):
         figure.add_scatter(
             uid=f"line-{index}", x=steps, y=probabilities[:, digit], mode="lines",
-            name=f"{digit}, the true digit" if digit == label else str(digit),
+            name=f"{names[digit]}, the true {noun(names)}" if digit == label else names[digit],
             line={"color": colour(index), "width": 3.5 if digit == label else 2.5,
                   "dash": ("solid", "8px,4px", "2px,4px")[index]},
-            hovertemplate=f"epsilon %{{x:.3f}}<br>probability of {digit}: "
+            hovertemplate=f"epsilon %{{x:.3f}}<br>probability of {names[digit]}: "
             "<b>%{y:.1%}</b><extra></extra>",
         )  # fmt: skip
     lines, notes = [], []
@@ -394,7 +430,7 @@ def fgsm_chart(
         notes.append(_beside(current, last, 0.3, f"now {current:.3g}", QUIET, other))
     if fooling:
         lines.append(_line(x=fooling.epsilon, tone=WARNING))
-        words = f"<b>read as {fooling.read} from {fooling.epsilon:.3g}</b>"
+        words = f"<b>read as {names[fooling.read]} from {fooling.epsilon:.3g}</b>"
         notes.append(_beside(fooling.epsilon, last, 0.5, words, WARNING))
     figure.update_layout(
         template=TEMPLATE,

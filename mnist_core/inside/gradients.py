@@ -385,5 +385,5 @@ def _norm(gradient: FloatArray) -> float:
 
 def _checked_digit(digit: int, network: NetworkSpec) -> int:
     if not 0 <= digit < network.classes:
-        raise ValueError(f"{digit} is no class from 0 to {network.classes - 1}.")
+        raise ValueError(f"{digit} is no digit from 0 to {network.classes - 1}.")
     return int(digit)
