@@ -16,6 +16,7 @@ GROUPS: dict[str, str] = {
     "preset": "Choice of a ready-made network",
     "layers": "Layers",
     "output": "Start of the output layer",
+    "dataset": "Data set",
     "optimizer": "Optimiser",
     "learning_rate": "Learning rate",
     "schedule": "Learning-rate schedule",

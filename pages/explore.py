@@ -7,12 +7,13 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.shared import entry
-from pages.shared.explore import files, runs, studies, tabs
+from pages.shared.explore import data, files, runs, studies, tabs
 
 VIEWS: dict[str, Callable[[], None]] = {
     tabs.RUNS: runs.view,
     tabs.STUDIES: studies.view,
     tabs.FILES: files.view,
+    tabs.DATA: data.view,
 }
 
 

@@ -37,11 +37,14 @@ def body(every: float | None) -> None:
     with left:
         choice = chooser.choose_network()
         moment = chooser.choose_moment(choice)
-        if moment is not None:
+        lacking = chooser.lacking_data(choice)
+        if moment is not None and not lacking:
             chooser.choose_input(choice, moment)
     with right:
         show_views()
-        if moment is None:
+        if lacking:
+            st.warning(lacking, icon=":material/dataset:")
+        elif moment is None:
             st.info(
                 "This run has kept no weights yet. They are kept from the first step of its "
                 "training on; wait a moment, or choose another network.",

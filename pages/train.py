@@ -8,8 +8,11 @@ from mnist_core.limits import Refused
 from mnist_core.script import keras_script
 from mnist_core.shapes import LayerShape, describe_shape, total_parameters
 from mnist_core.sharing import class_query
+from mnist_core.spec import MNIST
 from mnist_core.store import StoreError
 from pages.shared import draft, entry
+from pages.shared.data import title_of
+from pages.shared.drawing.parts import plain
 from pages.shared.live_run import live_run
 from pages.shared.network_editor import network_editor
 from pages.shared.state import get_engine, get_store
@@ -23,7 +26,7 @@ def take_preset(key: str) -> None:
     """Callback: the preset chosen in the widget `key` becomes the draft."""
     name = st.session_state[key]
     if name in PRESETS:
-        draft.replace(PRESETS[name])
+        draft.choose_preset(name)
 
 
 def start(experiment: Experiment) -> None:
@@ -83,6 +86,8 @@ def chooser(experiment: Experiment | None) -> None:
     rules_note()
     offer_room(engine)
     with st.container(horizontal=True, vertical_alignment="center"):
+        if (data := draft.data_set()[0]) != MNIST:
+            st.caption(f":material/dataset: Trains on {plain(title_of(data))}.")
         if name:
             st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
         if experiment and draft.shown("link"):
@@ -196,7 +201,7 @@ with watch:
     chosen, others = run_choice()
     if chosen is None:
         st.info(
-            "Press **Start training** and watch the network learn to read digits.",
+            "Press **Start training** and watch the network learn.",
             icon=":material/play_circle:",
         )
     else:

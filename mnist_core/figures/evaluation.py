@@ -33,7 +33,8 @@ EMBEDDING_HEIGHT, CURVE_HEIGHT = 560, 340
 MORE_HEIGHT, MOST_NUMBERED = 14, 16
 
 # One a digit, and again for further classes. They stand 3:1 against a light and against a dark
-# page, so that they need no twins, and as far apart as ten such colours can be, most of all for digits that are often confused.
+# page, so that they need no twins, and as far apart as ten such colours can be, most of all for
+# digits that are often confused.
 # The points are digits too: nothing has to be told by colour alone.
 DIGIT_COLOURS = (
     "#2a55f6",

@@ -15,7 +15,9 @@ import streamlit as st
 
 from mnist_core import PRESETS, Experiment, ExperimentError, Problem
 from mnist_core.layers import LAYER_CLASSES
+from mnist_core.shapes import CLASSES
 from mnist_core.sharing import HIDE, parse_hidden, write_hidden
+from mnist_core.spec import MNIST
 
 FIRST_PRESET = "cnn"
 # Parameters of the page itself, which are no part of an experiment.
@@ -60,6 +62,28 @@ def replace(experiment: Experiment) -> None:
     renew_widgets()
 
 
+def choose_preset(name: str) -> None:
+    """Start over from a preset, on the data set that is chosen already."""
+    data, classes = data_set()
+    replace(PRESETS[name])
+    use_data(data, classes)
+
+
+def data_set() -> tuple[str, int]:
+    """What the draft calls its data set, and how many classes it has."""
+    current = st.session_state.draft
+    return current.get("data", MNIST), current["network"].get("classes", CLASSES)
+
+
+def use_data(data: str, classes: int) -> None:
+    """Train the draft on another data set, of so many classes."""
+    if "draft" not in st.session_state:
+        replace(PRESETS[FIRST_PRESET])
+    st.session_state.draft["data"] = data
+    st.session_state.draft["network"]["classes"] = classes
+    renew_widgets()
+
+
 def renew_widgets() -> None:
     """Give the draft's widgets new keys, so that they show the draft and not their own memory."""
     st.session_state.draft_version = st.session_state.get("draft_version", 0) + 1
@@ -87,9 +111,13 @@ def show_in_url(valid: Experiment) -> None:
 
 
 def preset_name() -> str | None:
-    """The preset that the draft equals, if any."""
+    """The preset that the draft equals, whatever it is trained on, if any."""
     current, _ = experiment()
-    return next((name for name, preset in PRESETS.items() if preset == current), None)
+    if current is None:
+        return None
+    network = current.network.model_copy(update={"classes": CLASSES})
+    on_mnist = current.model_copy(update={"data": MNIST, "network": network})
+    return next((name for name, preset in PRESETS.items() if preset == on_mnist), None)
 
 
 def value(path: Path) -> Any:

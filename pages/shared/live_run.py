@@ -253,7 +253,7 @@ def _numbers(run: Run) -> None:
         st.metric(
             "Test",
             percent(run.test_accuracy),
-            help="On 10,000 images that played no part in training, taken once at the end.",
+            help="On the test images, which played no part in training; taken once at the end.",
         )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.default_model import EXPERIMENT, DefaultModelError, default_model_card
-from mnist_core.spec import NetworkSpec
+from mnist_core.spec import Experiment, NetworkSpec
 from mnist_core.store import Run, SnapshotInfo
 from pages.shared.state import get_store, owner
 
@@ -30,7 +30,12 @@ class NetworkChoice:
     @property
     def network(self) -> NetworkSpec:
         """The layers; no weights are needed to know them."""
-        return (self.run.experiment if self.run else EXPERIMENT).network
+        return self.experiment.network
+
+    @property
+    def experiment(self) -> Experiment:
+        """How it was trained, and on what."""
+        return self.run.experiment if self.run else EXPERIMENT
 
     @property
     def name(self) -> str:

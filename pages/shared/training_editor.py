@@ -8,8 +8,10 @@ from typing import get_args
 import streamlit as st
 
 from mnist_core import Problem
-from mnist_core.spec import OptimizerName, PrecisionName, ScheduleName
+from mnist_core.shapes import CLASSES
+from mnist_core.spec import MNIST, OptimizerName, PrecisionName, ScheduleName
 from pages.shared import draft, fields
+from pages.shared.data import own_sets, title_of
 
 LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
 BATCH_SIZES = [2**power for power in range(13)]
@@ -26,6 +28,7 @@ OPTIMIZER_TITLES = {
 def training_editor(problems: Sequence[Problem]) -> None:
     """Show and edit the draft's training settings, with what is wrong with them."""
     controls = {
+        "dataset": _dataset,
         "optimizer": _optimizer,
         "learning_rate": _learning_rate,
         "schedule": _schedule,
@@ -50,6 +53,30 @@ def training_editor(problems: Sequence[Problem]) -> None:
     for problem in problems:
         if problem.layer is None and problem.field not in (None, "layers"):
             st.error(problem.message, icon=":material/error:")
+
+
+def _dataset() -> None:
+    """What to train on, once there is a choice."""
+    known, (data, classes) = own_sets(), draft.data_set()
+    if not known and data == MNIST:
+        return
+    counts = {MNIST: CLASSES} | {digest: len(info.classes) for digest, info in known.items()}
+    counts.setdefault(data, classes)
+
+    def chosen() -> None:
+        draft.use_data(name := st.session_state[key], counts[name])
+
+    key = f"data-{st.session_state.draft_version}"
+    with st.container(key="train_data"):
+        st.selectbox(
+            "Data set",
+            list(counts),
+            index=list(counts).index(data),
+            format_func=title_of,
+            key=key,
+            on_change=chosen,
+            help="Add your own under Explore → Data. The output layer has a neuron a class.",
+        )
 
 
 def _optimizer() -> None:
@@ -107,13 +134,14 @@ def _seed() -> None:
 
 
 def _data() -> None:
+    st.page_link("pages/explore.py", label="Train on images of your own", icon=":material/dataset:")
     fields.slide(
         "Validation share",
         ("training", "validation_share"),
         0.0,
         0.5,
         0.05,
-        tip="The share of the 60,000 training images that is held back to check on.",
+        tip="The share of the training images that is held back to check on.",
     )
     fields.whole(
         "Training images (empty: all)",

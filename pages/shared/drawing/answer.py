@@ -20,7 +20,7 @@ from pages.shared.drawing.networks import (
     training_images,
     wait_for,
 )
-from pages.shared.drawing.parts import bars, confidence, image_address, percent
+from pages.shared.drawing.parts import bars, confidence, image_address, percent, plain
 
 # Below this probability a network may just as well be looking at something else.
 GUESS = 0.4
@@ -41,9 +41,15 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The digit, or a question mark for what looks like none."""
+        """The digit, or a question mark for what looks like none; of other classes the name."""
         strange = self.strangeness is not None and self.strangeness > STRANGE
-        return "?" if strange else f"{self.reading.digit}"
+        return "?" if strange else self.name
+
+    @property
+    def name(self) -> str:
+        """What the network calls what it reads, strange or not."""
+        assert self.reading.digit is not None
+        return self.reader.names[self.reading.digit]
 
 
 def answer() -> Answer | None:
@@ -59,7 +65,7 @@ def answer() -> Answer | None:
             wait_for(reader, say=place.say)
             training_images(), novelty_measure()  # begin now, for the drawings to come
             found = None if steps is None else _read(steps, reader)
-            place.say(found.text if found else INVITATION)
+            place.say(_large(found.text) if found else INVITATION)
         except NotReadable as error:
             place.say("")
             below.error(str(error), icon=":material/error:")
@@ -68,8 +74,13 @@ def answer() -> Answer | None:
             place.say(found.text)
     if found is not None:
         row.html(_seen(found))
-        below.html(bars(found.reading.probabilities))
+        below.html(bars(found.reading.probabilities, found.reader.names))
     return found
+
+
+def _large(text: str) -> str:
+    """What is read, in Markdown: a digit as it is, a name in bold, which is set smaller."""
+    return text if len(text) < 3 else f"**{plain(text)}**"
 
 
 class _Place:
@@ -121,6 +132,8 @@ def _read(steps: Steps, reader: Reader) -> Answer:
 def _measured(found: Answer) -> Answer:
     """With its strangeness, which would hold up the number on the screen if it came first."""
     measure = novelty_measure()
+    if not found.reader.reads_digits:
+        return found  # it measures what is strange for a digit
     if not measure.done() or measure.exception() is not None:
         return found
     return replace(found, strangeness=measure.result().strangeness(found.reading.image28))
@@ -137,7 +150,7 @@ def _seen(found: Answer) -> str:
         sure = "<strong>Not a digit?</strong>"
         more = (
             "No training image looks like this. A network must choose all the same: "
-            f"this one would say {reading.digit} ({percent(reading.confidence)})."
+            f"this one would say {found.name} ({percent(reading.confidence)})."
         )
     elif doubtful:
         more = (

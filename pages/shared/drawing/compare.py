@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from mnist_core import dataset
+from mnist_core.classes import one
+from mnist_core.dataset import ByteArray, DatasetError
+from pages.shared.data import dataset_of
 from pages.shared.drawing.answer import Answer
 from pages.shared.drawing.background import come_back_for, newest
 from pages.shared.drawing.networks import FloatArray, NotReadable, Reader, wait_for
@@ -89,15 +91,20 @@ def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
         place.error(str(error), icon=":material/error:")
         return reader
     sure = float(shares.max())
+    read = html.escape(reader.names[int(shares.argmax())])
+    large = "" if len(read) < 3 else ' class="long"'
     place.html(
-        f'<p class="compared"><strong>{shares.argmax()}</strong> '
-        f"{confidence(sure)} · {percent(sure)}</p>{bars(shares)}"
+        f'<p class="compared"><strong{large}>{read}</strong> '
+        f"{confidence(sure)} · {percent(sure)}</p>{bars(shares, reader.names)}"
     )
     return reader
 
 
 def _disagreements(readers: list[Reader]) -> None:
     """The test images that the networks read differently, once the person asks for them."""
+    if len({reader.choice.experiment.data for reader in readers}) > 1:
+        st.caption("They were trained on different data sets: they have no test images in common.")
+        return
     asked = tuple((reader.choice.key, reader.step) for reader in readers)
     if st.button("Find the test images on which they disagree", icon=":material/search:"):
         st.session_state.disagreement = asked
@@ -106,16 +113,21 @@ def _disagreements(readers: list[Reader]) -> None:
     try:
         wait_for(*readers, say=st.empty().markdown)
         functions = [reader.function() for reader in readers]
-        work = newest("disagreement", asked, lambda: np.stack([*map(_test_answers, functions)]))
+        data = dataset_of(readers[0].choice.experiment)
+        work = newest(
+            "disagreement",
+            asked,
+            lambda: np.stack([_test_answers(read, data.x_test) for read in functions]),
+        )
         if not work.done():
             st.caption("Each network reads all test images…")
             come_back_for(work)
             return
         answers = work.result()
-    except NotReadable as error:
+    except (NotReadable, DatasetError) as error:
         st.error(str(error), icon=":material/error:")
         return
-    data = dataset.load()
+    names = [html.escape(name) for name in readers[0].names]
     differ = np.flatnonzero((answers != answers[0]).any(0))
     st.markdown(
         f"They disagree on **{len(differ):,}** of {len(data.y_test):,} test images. "
@@ -130,7 +142,7 @@ def _disagreements(readers: list[Reader]) -> None:
         gallery(
             small_image(
                 data.x_test[index].astype(np.float32) / 255,
-                f"Test image number {index}, a {data.y_test[index]}",
+                f"Test image number {index}, {one(names[data.y_test[index]])}",
                 _who_read_what(readers, answers[:, index], int(data.y_test[index])),
                 side=132,
             )
@@ -143,14 +155,15 @@ def _disagreements(readers: list[Reader]) -> None:
 
 def _who_read_what(readers: list[Reader], answers: Predictions, label: int) -> str:
     """A test image's caption (HTML): what each network reads, the right ones marked."""
+    names = [html.escape(name) for name in readers[0].names]
     lines = (
-        f"{html.escape(reader.choice.name)}: <strong>{digit}</strong>"
+        f"{html.escape(reader.choice.name)}: <strong>{names[digit]}</strong>"
         f"{' ✓' if digit == label else ''}"
         for reader, digit in zip(readers, answers.tolist(), strict=True)
     )
-    return "<br>".join([f"a {label}", *lines])
+    return "<br>".join([one(names[label]), *lines])
 
 
-def _test_answers(read: Callable[[FloatArray], FloatArray]) -> Predictions:
-    """What a network reads in each of MNIST's test images, int64 [10000]."""
-    return read(dataset.load().x_test.astype(np.float32) / np.float32(255)).argmax(1)
+def _test_answers(read: Callable[[FloatArray], FloatArray], images: ByteArray) -> Predictions:
+    """What a network reads in each of the test images, int64 [n]."""
+    return read(images.astype(np.float32) / np.float32(255)).argmax(1)

@@ -7,8 +7,10 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.figures.drawing import learning_chart
+from pages.shared.data import class_names
 from pages.shared.drawing.answer import Answer
 from pages.shared.drawing.networks import NotReadable, Reader, wait_for
+from pages.shared.drawing.parts import plain
 from pages.shared.live_figure import live_figure
 from pages.shared.moments import NetworkChoice, moment_label, moments, network_choices
 from pages.shared.state import get_store
@@ -52,18 +54,21 @@ def _chart(choice: NetworkChoice, found: Answer) -> None:
     kept = moments(choice.key)
     wait_for(Reader(choice, kept[-1].step), say=st.empty().markdown)
     shares = _over_training(choice, tuple(moment.step for moment in kept), found)
-    digit = int(shares[-1].argmax())
+    names = class_names(choice.experiment)
+    name = names[int(shares[-1].argmax())]
     live_figure(
         learning_chart(
             [moment_label(choice.key, moment) for moment in kept],
             shares,
             "What it read in your drawing while it learned",
+            names,
         ),
         key="learning_figure",
         alt=f"The probability of each digit at {len(kept)} moments of the training; "
-        f"at its end the network reads {digit} with {shares[-1, digit]:.0%}.",
+        f"at its end the network reads {name} with {shares[-1].max():.0%}.",
     )
-    st.caption(_in_words(shares, [moment_label(choice.key, moment) for moment in kept]))
+    labels = [moment_label(choice.key, moment) for moment in kept]
+    st.caption(_in_words(shares, labels, plain(name)))
 
 
 def _over_training(
@@ -88,13 +93,12 @@ def _all_weights(key: str, steps: tuple[int, ...]) -> list[list[npt.NDArray[np.f
     return [weights for weights in found if weights is not None]
 
 
-def _in_words(shares: npt.NDArray[np.float32], labels: list[str]) -> str:
+def _in_words(shares: npt.NDArray[np.float32], labels: list[str], name: str) -> str:
     """Since when the final answer has stood."""
     answers = shares.argmax(1)
-    digit = int(answers[-1])
-    changes = np.flatnonzero(answers != digit)
+    changes = np.flatnonzero(answers != answers[-1])
     if not len(changes):
-        return f"It has read {digit} from the beginning."
+        return f"It has read {name} from the beginning."
     since = labels[int(changes[-1]) + 1].partition(" · ")[0]
     turns = int((np.diff(answers) != 0).sum())
-    return f"It has read {digit} since {since}. In all its answer changed {turns} times."
+    return f"It has read {name} since {since}. In all its answer changed {turns} times."

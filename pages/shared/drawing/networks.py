@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from mnist_core.dataset import Dataset
 from mnist_core.default_model import DefaultModelError
 from mnist_core.inside.probe import WeightsError, probe
 from mnist_core.neighbours import Neighbours, Novelty, neighbours, novelty
-from mnist_core.spec import NetworkSpec
+from mnist_core.spec import MNIST, NetworkSpec
 from mnist_core.store import SnapshotInfo
+from pages.shared.data import class_names, own_dataset
 from pages.shared.drawing.background import loader
 from pages.shared.moments import (
     DEFAULT_MODEL,
@@ -47,6 +49,16 @@ class Reader:
         """Its layers."""
         return self.choice.network
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the classes are called that it tells apart."""
+        return class_names(self.choice.experiment)
+
+    @property
+    def reads_digits(self) -> bool:
+        """Whether it was trained on MNIST; else on a data set of the visitor's own."""
+        return self.choice.experiment.data == MNIST
+
     def weights(self) -> Weights:
         """Raises NotReadable."""
         try:
@@ -58,7 +70,7 @@ class Reader:
         return found
 
     def probabilities(self, images: FloatArray) -> FloatArray:
-        """Of images float32 [n, 28, 28], float32 [n, 10]. Raises NotReadable."""
+        """Of images float32 [n, 28, 28], float32 [n, classes]. Raises NotReadable."""
         return self.function()(images)
 
     def function(self) -> Callable[[FloatArray], FloatArray]:
@@ -180,6 +192,19 @@ def _loading(reader: Reader) -> Future[None]:
 def training_images() -> Future[Neighbours]:
     """The index of the training images, on its way."""
     return loader().submit(neighbours)
+
+
+def training_images_of(reader: Reader) -> Future[Neighbours]:
+    """The index of the images that a network was trained on. Raises DatasetError without them."""
+    if reader.reads_digits:
+        return training_images()
+    data = own_dataset(reader.choice.experiment.data)
+    return _own_training_images(reader.choice.experiment.data, data)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _own_training_images(digest: str, _data: Dataset) -> Future[Neighbours]:
+    return loader().submit(Neighbours, _data.x_train, _data.y_train)
 
 
 @st.cache_resource(show_spinner=False)

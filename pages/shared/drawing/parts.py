@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import html
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.classes import DIGITS, noun
 from mnist_core.figures.live import png_address
 
 FloatArray = npt.NDArray[np.float32]
@@ -44,16 +46,22 @@ def gallery(figures: Iterable[str]) -> str:
     return f'<div class="gallery">{"".join(figures)}</div>'
 
 
-def bars(probabilities: FloatArray) -> str:
-    """The ten probabilities as bars (an HTML table: on screen at once, with nothing to load)."""
+def bars(probabilities: FloatArray, names: Sequence[str] = DIGITS) -> str:
+    """The ten probabilities as bars (an HTML table: on screen at once, with nothing to load).
+
+    `names` are those of the classes; of more than ten the likeliest are shown.
+    """
     best = int(probabilities.argmax())
+    shown = np.sort(np.argsort(-probabilities, kind="stable")[:10]).tolist()
     rows = "".join(
-        f'<tr class="{"best" if digit == best else "other"}"><th scope="row">{digit}</th>'
+        f'<tr class="{"best" if digit == best else "other"}">'
+        f'<th scope="row">{html.escape(names[digit])}</th>'
         f'<td><div style="width:{max(100 * share, 0.5):.1f}%"></div></td>'
         f"<td>{percent(share)}</td></tr>"
-        for digit, share in enumerate(probabilities.tolist())
+        for digit, share in ((digit, float(probabilities[digit])) for digit in shown)
     )
-    return f'<table class="ten" aria-label="Probability of each digit">{rows}</table>'
+    named = "ten named" if any(len(name) > 2 for name in names) else "ten"
+    return f'<table class="{named}" aria-label="Probability of each {noun(names)}">{rows}</table>'
 
 
 def plain(text: str) -> str:

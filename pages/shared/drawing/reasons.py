@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
+from mnist_core.classes import DIGITS, one
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inside.probe import probe
 from mnist_core.why import Flip, FloatArray, evidence, smallest_flip
 from pages.shared.drawing.answer import Answer
 from pages.shared.drawing.background import come_back_for, newest
 from pages.shared.drawing.networks import NotReadable
-from pages.shared.drawing.parts import percent
+from pages.shared.drawing.parts import percent, plain
 from pages.shared.pixel_view import pixel_view
 
 LARGEST = 9  # screen pixels for one of the 28
@@ -22,8 +25,9 @@ def reasons_view(found: Answer | None) -> None:
     if found is None:
         st.caption("Draw a digit to see why the network reads it as it does.")
         return
-    digit, image = found.reading.digit, found.reading.image28
+    digit, image, names = found.reading.digit, found.reading.image28, found.reader.names
     assert digit is not None
+    name = names[digit]
     try:
         reader = found.reader
         slopes = evidence(probe(reader.network), reader.weights(), image, digit)
@@ -36,26 +40,26 @@ def reasons_view(found: Answer | None) -> None:
     groups: list[Images | Bars] = [
         Images(
             "evidence",
-            f"Why {digit}?",
+            f"Why {name}?",
             slopes[None],
-            f"Blue: more ink here speaks for {digit}. Orange: against it.",
+            f"Blue: more ink here speaks for {name}. Orange: against it.",
             noun="pixel",
-            names=(f"slope for {digit}",),
+            names=(f"slope for {name}",),
             backdrop=image,
             largest=LARGEST,
         )
     ]
     if flip is not None:
-        groups += _flip_images(image, flip)
-    pixel_view(groups, "reasons_pixels", f"Which ink speaks for {digit}")
+        groups += _flip_images(image, flip, names[flip.digit])
+    pixel_view(groups, "reasons_pixels", f"Which ink speaks for {name}")
     if search.done():
-        st.markdown(_words(digit, flip))
+        st.markdown(_words(name, flip, names))
     else:
         st.caption("Thousands of small changes are being tried…")
         come_back_for(search)
 
 
-def _flip_images(image: FloatArray, flip: Flip) -> list[Images]:
+def _flip_images(image: FloatArray, flip: Flip, name: str) -> list[Images]:
     return [
         Images(
             "flip",
@@ -70,7 +74,7 @@ def _flip_images(image: FloatArray, flip: Flip) -> list[Images]:
         ),
         Images(
             "flipped",
-            f"Then it reads {flip.digit}",
+            f"Then it reads {name}",
             np.clip(image + flip.change, 0, 1)[None],
             f"with {percent(flip.probability)}",
             palette="ink",
@@ -82,15 +86,19 @@ def _flip_images(image: FloatArray, flip: Flip) -> list[Images]:
     ]
 
 
-def _words(digit: int, flip: Flip | None) -> str:
+def _words(name: str, flip: Flip | None, names: Sequence[str]) -> str:
     if flip is None:
         return (
             "None of the short straight strokes of pen or rubber that were tried makes it "
-            f"anything but {digit}: the network is hard to talk out of this."
+            f"anything but {plain(name)}: the network is hard to talk out of this."
         )
     how = "one more stroke" if flip.added else "one stroke rubbed out"
     return (
         f"The shortest single change that was found: {how}, {flip.ink:.0%} of the drawing’s ink, "
-        f"and the {digit} becomes a {flip.digit}. The change is made in the 28 × 28 pixels that "
-        "the network sees."
+        f"and {_the(name)} becomes {plain(one(names[flip.digit]))}. The change is made in "
+        "the 28 × 28 pixels that the network sees."
     )
+
+
+def _the(name: str) -> str:
+    return f"the {name}" if name in DIGITS else plain(one(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 from concurrent.futures import Future
 
 import numpy as np
@@ -16,11 +17,12 @@ from pages.shared.drawing.background import come_back_for, newest
 from pages.shared.drawing.networks import (
     FloatArray,
     NotReadable,
+    Reader,
     current_reader,
     novelty_measure,
     wait_for,
 )
-from pages.shared.drawing.parts import gallery, percent, small_image
+from pages.shared.drawing.parts import gallery, percent, plain, small_image
 
 KINDS = ["png", "jpg", "jpeg", "heic", "heif"]
 FRAME = (217, 96, 10)
@@ -71,10 +73,13 @@ def _show(work: Future[Photo]) -> None:
     except (PhotoError, NotReadable) as error:
         st.error(str(error), icon=":material/error:")
         return
-    read = _read(images, shares)
+    read = _read(images, shares, reader)
     lines = reading_lines([digit.box for digit in photo.digits])
     with st.container(key="photo_reading"):
-        st.markdown("  \n".join(" ".join(read[index] for index in line) for line in lines))
+        between = " " if reader.reads_digits else " · "
+        st.markdown(
+            "  \n".join(between.join(plain(read[index]) for index in line) for line in lines)
+        )
     st.image(
         _framed(photo.picture, [digit.box for digit in photo.digits]),
         width=640,
@@ -84,8 +89,8 @@ def _show(work: Future[Photo]) -> None:
         gallery(
             small_image(
                 image,
-                f"A digit of the photo as 28 × 28 pixels, read as {digit}",
-                f"<strong>{digit}</strong> · {percent(float(row.max()))}",
+                f"A digit of the photo as 28 × 28 pixels, read as {html.escape(digit)}",
+                f"<strong>{html.escape(digit)}</strong> · {percent(float(row.max()))}",
                 side=88,
             )
             for image, digit, row in zip(images, read, shares, strict=True)
@@ -93,11 +98,11 @@ def _show(work: Future[Photo]) -> None:
     )
 
 
-def _read(images: FloatArray, shares: FloatArray) -> list[str]:
+def _read(images: FloatArray, shares: FloatArray, reader: Reader) -> list[str]:
     """The digits as text; a question mark where there seems to be none."""
-    read = [str(digit) for digit in shares.argmax(1)]
+    read = [reader.names[digit] for digit in shares.argmax(1)]
     measure = novelty_measure()
-    if measure.done() and measure.exception() is None:
+    if reader.reads_digits and measure.done() and measure.exception() is None:
         strange = [measure.result().strangeness(image) > STRANGE for image in images]
         read = ["?" if odd else digit for odd, digit in zip(strange, read, strict=True)]
     return read

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import html
+
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from mnist_core import dataset
+from mnist_core.classes import one as called
+from mnist_core.dataset import ByteArray, DatasetError
 from mnist_core.drawing import Preprocessing, Steps, pad_square, prepare
 from mnist_core.neighbours import Neighbours
 from mnist_core.strokes import picture
+from pages.shared.data import dataset_of
 from pages.shared.drawing.answer import Answer, prepared, steps_off, switch_key
 from pages.shared.drawing.canvas import drawing
-from pages.shared.drawing.networks import training_images
+from pages.shared.drawing.networks import training_images, training_images_of
 from pages.shared.drawing.parts import gallery, percent, small_image
 
 FloatArray = npt.NDArray[np.float32]
@@ -51,12 +55,17 @@ def steps_view(found: Answer | None) -> None:
     st.markdown("##### If a step were left out")
     st.html(_left_out(found))
     st.markdown("##### The nearest training images")
-    index = training_images()
+    try:
+        index = training_images_of(found.reader)
+        images = dataset_of(found.reader.choice.experiment).x_train
+    except DatasetError as error:
+        st.info(str(error), icon=":material/dataset:")
+        return
     if index.done() and (problem := index.exception()) is not None:
         training_images.clear()  # so that the next look tries again
         st.error(str(problem), icon=":material/error:")
     elif index.done():
-        st.html(_nearest(index.result(), found.reading.image28))
+        st.html(_nearest(index.result(), images, found))
     else:
         st.caption("The training images are being looked through…")
 
@@ -94,25 +103,28 @@ def _left_out(found: Answer) -> str:
     variants["None: only shrunk"] = Preprocessing(**dict.fromkeys(STEPS, False))
     drawn = picture(drawing())
     images = np.stack([prepare(drawn, variant).image28 for variant in variants.values()])
-    read = found.reader.probabilities(images)
+    probabilities = found.reader.probabilities(images)
+    read = [html.escape(found.reader.names[digit]) for digit in probabilities.argmax(1)]
     return gallery(
         small_image(
             image,
             f"{words}: 28 × 28 pixels",
-            f"{words}<br><strong>{shares.argmax()}</strong> · {percent(float(shares.max()))}",
+            f"{words}<br><strong>{name}</strong> · {percent(float(share))}",
         )
-        for words, image, shares in zip(variants, images, read, strict=True)
+        for words, image, name, share in zip(
+            variants, images, read, probabilities.max(1), strict=True
+        )
     )
 
 
-def _nearest(index: Neighbours, image28: FloatArray) -> str:
-    found = index.nearest(image28, NEAREST)
-    images = dataset.load().x_train
+def _nearest(index: Neighbours, images: ByteArray, answer: Answer) -> str:
+    found = index.nearest(answer.reading.image28, NEAREST)
+    names = [html.escape(name) for name in answer.reader.names]
     return gallery(
         small_image(
             images[one.index].astype(np.float32) / 255,
-            f"Training image number {one.index}, a {one.label}",
-            f"<strong>{one.label}</strong> · distance {one.distance:.2f}",
+            f"Training image number {one.index}, {called(names[one.label])}",
+            f"<strong>{names[one.label]}</strong> · distance {one.distance:.2f}",
             side=88,
         )
         for one in found

@@ -18,6 +18,7 @@ STYLE = """
 .st-key-prediction { min-height: 7rem; min-width: 4.5rem; justify-content: center; }
 .st-key-prediction p { font-size: 6.5rem; line-height: 1; font-weight: 700; margin: 0; }
 .st-key-prediction p:has(em) { font-size: 1.25rem; font-weight: 400; }
+.st-key-prediction p:has(strong) { font-size: 2rem; line-height: 1.15; }
 .st-key-prediction em { font-style: normal; opacity: 0.7; }
 figure.seen { display: flex; gap: 1rem; align-items: center; margin: 0; }
 .gallery { display: flex; flex-wrap: wrap; gap: 0.9rem 1rem; }
@@ -33,9 +34,11 @@ figure.seen p + p { font-size: 0.875rem; opacity: 0.75; margin-top: 0.25rem; }
 .st-key-photo_reading p { font-size: 2.5rem; font-weight: 700; line-height: 1.25; }
 p.compared { margin: 0 0 0.5rem; }
 p.compared strong { font-size: 3.5rem; line-height: 1; margin-right: 0.75rem; }
+p.compared strong.long { font-size: 1.5rem; }
 table.ten { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 table.ten tr, table.ten th, table.ten td { border: none; padding: 0; line-height: 1.5rem; }
 table.ten th { width: 1.75rem; text-align: left; font-weight: 400; }
+table.named th { width: 8.5rem; overflow-wrap: anywhere; }
 table.ten td:last-child { width: 5rem; text-align: right; }
 table.ten div { height: 1rem; border-radius: 0.2rem; background: var(--accent); opacity: 0.45; }
 table.ten .best div { opacity: 1; }

@@ -26,6 +26,13 @@ STEPS = {20: "a little", 60: "well", 200: "by heart"}
 
 def teach_view(found: Answer | None) -> None:
     """The ten buttons, the corrections so far, and teaching."""
+    if found is not None and not found.reader.reads_digits:
+        st.info(
+            "Corrections are digits: choose a network that was trained on MNIST above to keep "
+            "some and to teach them.",
+            icon=":material/school:",
+        )
+        return
     try:
         if found is None:
             st.caption("Draw a digit; if it is misread, say here which one it was.")
@@ -108,6 +115,8 @@ def _remove(index: int) -> None:
 
 
 def _teaching(reader: Reader, corrections: Corrections) -> None:
+    if not reader.reads_digits:
+        return
     name = plain(reader.choice.name)
     st.markdown(
         f"**Teach them to “{name}”**, the network that reads above. It keeps a copy as it was."

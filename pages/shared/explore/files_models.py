@@ -6,9 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import streamlit as st
 
+from mnist_core.dataset import DatasetError
 from mnist_core.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
 from mnist_core.isolated import WorkFailed
 from mnist_core.store import Run, SnapshotInfo
+from pages.shared.data import dataset_of
 from pages.shared.drawing.background import come_back_for
 from pages.shared.explore.files_parts import file_name, size_words
 from pages.shared.moments import moment_label
@@ -99,14 +101,19 @@ def converter() -> ThreadPoolExecutor:
 
 @st.cache_resource(max_entries=KEPT_CONVERSIONS, show_spinner=False)
 def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
-    store = get_store()
+    store, run = get_store(), get_store().run(run_id)
+    try:
+        images = dataset_of(run.experiment).x_test if run else None
+    except DatasetError:
+        images = None  # any images serve to compare two forms of one network
 
     def work() -> tuple[ModelFile, ...]:
         from mnist_core import dataset
 
-        run, weights = store.run(run_id), store.weights(run_id, step)
+        weights = store.weights(run_id, step)
         if run is None or weights is None:
             raise WorkFailed("These weights are not kept any more; choose another moment.")
-        return convert(run.experiment.network, weights, dataset.load().x_test[:IMAGES])
+        shown = dataset.load().x_test if images is None else images
+        return convert(run.experiment.network, weights, shown[:IMAGES])
 
     return converter().submit(work)

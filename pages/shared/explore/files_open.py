@@ -8,11 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import dataset, keras_file, runfile
+from mnist_core import dataset, kept_data, keras_file, runfile
 from mnist_core.limits import current, upload_problem
 from mnist_core.runfile import RunFile, keep, with_author_in_note
+from mnist_core.spec import MNIST
 from mnist_core.store import LONGEST_TAG, StoreError
 from mnist_core.untrusted import MEGABYTE, FileRefused
+from pages.shared.data import own_dataset, own_sets, title_of
 from pages.shared.drawing.background import come_back_for
 from pages.shared.drawing.parts import plain
 from pages.shared.explore.files_compare import comparison
@@ -51,6 +53,7 @@ def open_view() -> None:
         "Run files (.mnistlab) and Keras models (.keras) that read 28×28 images. Each is checked "
         "before anything of it is kept; nothing in a file can run here."
     )
+    _models_read()
     uploads = st.file_uploader(
         "Files",
         ["mnistlab", "keras"],
@@ -80,6 +83,8 @@ def open_view() -> None:
         assert item.work is not None
         come_back_for(item.work, lambda: st.info(_waiting_words(waiting), icon=":material/sync:"))
     good = [item for item in opened if item.run is not None]
+    for item in good:
+        _say_where_data_is_missing(item)
     if good:
         chosen = comparison([(item.name, item.run) for item in good if item.run is not None])
         _keep([good[index] for index in chosen] or good, everything=not chosen)
@@ -92,24 +97,55 @@ def _waiting_words(waiting: list[Opened]) -> str:
     )
 
 
+def _models_read() -> None:
+    """Which data set a Keras model reads: its classes are that set's, and its images test it."""
+    if not own_sets():
+        return
+    names = [MNIST, *own_sets()]
+    if st.session_state.get("open_data") not in names:
+        st.session_state.open_data = MNIST
+    st.selectbox(
+        "Keras models read",
+        names,
+        format_func=title_of,
+        key="open_data",
+        help="A model must have one output for each class of this data set.",
+    )
+
+
+def _say_where_data_is_missing(item: Opened) -> None:
+    assert item.run is not None
+    said = kept_data.problem(get_store(), owner(), item.run.experiment)
+    if said:
+        st.warning(
+            f"**{plain(item.name)}**: {plain(said)} Until then its curves and weights can be "
+            "looked at, but not what it makes of test images.",
+            icon=":material/dataset:",
+        )
+
+
 def _opened(upload: Any) -> Opened:
     """What is known of an uploaded file; it is read once a session."""
     known: dict[str, Opened] = st.session_state.setdefault("opened_files", {})
-    if upload.file_id not in known:
-        item = known[upload.file_id] = Opened(upload.name)
+    is_model = upload.name.lower().endswith(keras_file.SUFFIX)
+    data_name = st.session_state.get("open_data", MNIST) if is_model else MNIST
+    place = f"{upload.file_id} {data_name}"
+    if place not in known:
+        item = known[place] = Opened(upload.name)
         data = upload.getvalue()
         try:
-            if upload.name.lower().endswith(keras_file.SUFFIX):
-                item.work = converter().submit(_read_keras, data, upload.name)
+            if is_model:
+                images = dataset.load() if data_name == MNIST else own_dataset(data_name)
+                item.work = converter().submit(_read_keras, data, upload.name, images, data_name)
             else:
                 item.run = runfile.read(data)
-        except FileRefused as error:
+        except (FileRefused, dataset.DatasetError) as error:
             item.problem = str(error)
-    return known[upload.file_id]
+    return known[place]
 
 
-def _read_keras(data: bytes, name: str) -> RunFile:
-    return keras_file.read_keras(data, name, dataset.load())
+def _read_keras(data: bytes, name: str, images: dataset.Dataset, data_name: str) -> RunFile:
+    return keras_file.read_keras(data, name, images, data_name=data_name)
 
 
 def _keep(items: list[Opened], everything: bool) -> None:

@@ -184,7 +184,7 @@ def _columns(
 _COLUMN_CONFIG = {
     "Name": st.column_config.TextColumn(pinned=True, width="medium"),
     "Test": st.column_config.NumberColumn(
-        format="percent", help="Accuracy on the 10,000 test images, taken once at the end."
+        format="percent", help="Accuracy on the test images, taken once at the end."
     ),
     "Best validation": st.column_config.NumberColumn(
         format="percent", help="The best accuracy on the validation images after any epoch."

@@ -7,6 +7,7 @@ import streamlit as st
 RUNS = ":material/table_rows: Runs"
 STUDIES = ":material/science: Studies"
 FILES = ":material/folder_open: Files"
+DATA = ":material/dataset: Data"
 
 SAVE = ":material/download: Save a run"
 OPEN = ":material/upload: Open files"

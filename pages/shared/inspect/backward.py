@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from mnist_core.classes import one
 from mnist_core.figures.inside import NormSeries, gradient_norms
 from mnist_core.figures.pixels import Bars, Images, as_tile
 from mnist_core.inside.formulas import number
@@ -20,6 +21,7 @@ from mnist_core.inside.gradients import (
     saliency,
 )
 from mnist_core.inside.gradients import backward as gradients_of
+from pages.shared.drawing.parts import plain
 from pages.shared.inspect.network import STRIP_MAPS, as_images, strip_layers
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.live_figure import live_figure
@@ -37,9 +39,10 @@ def backward(scene: Scene) -> None:
     """The view, from the loss back to the pixels."""
     label = st.segmented_control(
         "The right digit, from which the loss is measured",
-        list(range(10)),
+        list(range(len(scene.names))),
+        format_func=scene.names.__getitem__,
         default=scene.read if scene.label is None else scene.label,
-        key=f"inspect-label-{scene.index}-{scene.label}",
+        key=f"inspect-label-{scene.choice.experiment.data}-{scene.index}-{scene.label}",
         required=True,
         wrap=True,
     )
@@ -57,7 +60,8 @@ def _norms(scene: Scene, found: Backward) -> None:
     places = [scene.probe.index(layer.name) for layer in layers]
     series = [NormSeries("this network now", _relative(found.norms, places))]
     for name, (activation, initializer) in STARTS.items():
-        norms = _start_norms(scene.network.model_dump_json(), activation, initializer, scene)
+        about = (scene.network.model_dump_json(), scene.choice.experiment.data)
+        norms = _start_norms(*about, activation, initializer, scene)
         series.append(NormSeries(name, _relative(norms, places), dashed=True))
     names = [layer.name for layer in layers]
     figure = gradient_norms(names, series)
@@ -81,7 +85,9 @@ def _relative(norms: Sequence[float], places: Sequence[int]) -> tuple[float, ...
 
 
 @st.cache_resource(max_entries=64, show_spinner="Making an untrained network to compare with…")
-def _start_norms(network: str, activation: str, initializer: str, _scene: Scene) -> list[float]:
+def _start_norms(
+    network: str, data: str, activation: str, initializer: str, _scene: Scene
+) -> list[float]:
     """Norms per layer of `probe.layers`, the mean over the first test images."""
     images, labels = test_images()[:START_IMAGES], test_labels()[:START_IMAGES]
     return list(gradient_norms_at_start(_scene.network, images, labels, activation, initializer, 0))
@@ -142,7 +148,9 @@ def _path(scene: Scene, label: int) -> None:
 
 def _pixels(scene: Scene, label: int) -> None:
     """Three answers to the question which pixels made the network say this digit."""
-    st.markdown(f"**Which pixels speak for a {label}**, and which against it")
+    st.markdown(
+        f"**Which pixels speak for {plain(one(scene.names[label]))}**, and which against it"
+    )
     slopes = saliency(scene.network, scene.weights, scene.image, label)
     shares, gap = integrated_gradients(scene.network, scene.weights, scene.image, label)
     cam = grad_cam(scene.network, scene.weights, scene.image, label)
@@ -157,6 +165,6 @@ def _pixels(scene: Scene, label: int) -> None:
     if cam is not None:
         groups.append(Images("cam", "Grad-CAM", cam[None], "where the last feature maps count",
                              names=("weight",), backdrop=behind, largest=8))  # fmt: skip
-    pixel_view(groups, "saliency", f"Saliency maps for the digit {label}")
+    pixel_view(groups, "saliency", f"Saliency maps for {one(scene.names[label])}")
     if cam is None:
         st.caption("Grad-CAM needs a convolution, and this network has none.")

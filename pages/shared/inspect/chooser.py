@@ -7,9 +7,12 @@ import time
 import numpy as np
 import streamlit as st
 
+from mnist_core.classes import DIGITS, noun, one
+from mnist_core.dataset import DatasetError
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inside.weights import diverged
 from mnist_core.store import SnapshotInfo
+from pages.shared.data import class_names, dataset_of
 from pages.shared.inspect.place import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.moments import (
@@ -101,6 +104,15 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
     return kept[now]
 
 
+def lacking_data(choice: NetworkChoice) -> str:
+    """Why the network's test images cannot be looked at; empty when they can."""
+    try:
+        dataset_of(choice.experiment)
+    except DatasetError as error:
+        return str(error)
+    return ""
+
+
 def toggle_play(steps: list[int], now: int) -> None:
     """Callback: start or stop stepping; from the end it starts again at the beginning."""
     here = place()
@@ -152,13 +164,15 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     def index_changed(index: int) -> None:
         here.index = index
 
-    labels = test_labels()
+    labels, names = test_labels(), class_names(choice.experiment)
+    here.index = min(here.index, len(labels) - 1)
+    digit_key = "inspect-digit" if names == DIGITS else f"inspect-digit-{choice.experiment.data}"
 
     def wanted_images(digit: str | int) -> np.ndarray:
         return np.ones(len(labels), np.bool_) if digit == ANY else labels == digit
 
     def digit_changed() -> None:
-        wanted = wanted_images(st.session_state["inspect-digit"])
+        wanted = wanted_images(st.session_state[digit_key])
         if not wanted[here.index]:
             next_image(wanted)
 
@@ -166,8 +180,14 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         st.number_input("Index", 0, len(labels) - 1, width=132,
                         **steered("inspect-index", here.index, index_changed))  # fmt: skip
-        digit = st.selectbox("Digit", [ANY, *range(10)], key="inspect-digit", width=96,
-                             on_change=digit_changed)  # fmt: skip
+        digit = st.selectbox(
+            noun(names).capitalize(),
+            [ANY, *range(len(names))],
+            format_func=lambda digit: digit if digit == ANY else names[digit],
+            key=digit_key,
+            width=96 if names == DIGITS else "stretch",
+            on_change=digit_changed,
+        )
     with st.container(horizontal=True, gap="small"):
         wanted = wanted_images(digit)
         st.button("Next", key="next_image", icon=":material/arrow_forward:", on_click=next_image,
@@ -252,11 +272,14 @@ def _say_diverged(choice: NetworkChoice) -> None:
 
 def show_input(scene: Scene) -> None:
     """The image, and what the network makes of it."""
-    name = "My drawing" if scene.label is None else f"Test image {scene.index}: a {scene.label}"
+    names = scene.names
+    name = "My drawing"
+    if scene.label is not None:
+        name = f"Test image {scene.index}: {one(names[scene.label])}"
     right = scene.label is None or scene.read == scene.label
-    note = f"read as {scene.read}" + ("" if right else ", which is wrong")
+    note = f"read as {names[scene.read]}" + ("" if right else ", which is wrong")
     digit = Images("input", name, scene.image[None], note, "ink", 1.0, names=("image",),
                    largest=5)  # fmt: skip
-    bars = Bars("probabilities", "", scene.probabilities, tuple("0123456789"))
+    bars = Bars("probabilities", "", scene.probabilities, names)
     alt = f"{name}, {note}, with probability {scene.probabilities.max():.1%}"
     pixel_view([digit, bars], "inspect_input", alt)

@@ -136,10 +136,10 @@ def _consequences(scene: Scene, edits: tuple[Edit, ...]) -> None:
     """The ten probabilities and the test accuracy, before and after."""
     edited = apply(scene.network, scene.weights, edits)
     after = scene.probe.probabilities(edited, scene.image[None])[0]
-    names = tuple("0123456789")
-    before_bars = Bars("before", f"as trained: {scene.read}", scene.probabilities, names)
-    after_bars = Bars("after", f"changed: {int(after.argmax())}", after, names)
-    alt = f"As trained it reads {scene.read}, changed it reads {int(after.argmax())}"
+    names, now_read = scene.names, scene.names[int(after.argmax())]
+    before_bars = Bars("before", f"as trained: {names[scene.read]}", scene.probabilities, names)
+    after_bars = Bars("after", f"changed: {now_read}", after, names)
+    alt = f"As trained it reads {names[scene.read]}, changed it reads {now_read}"
     pixel_view([before_bars, after_bars], "edit_bars", alt)
     if not np.isfinite(after).all():
         st.warning("With these weights the network's answers are no longer numbers.")
@@ -154,13 +154,13 @@ def _consequences(scene: Scene, edits: tuple[Edit, ...]) -> None:
         now = float(right.mean())
     with st.container(key="edited_accuracy"):
         st.metric(
-            "Accuracy on the 10,000 test images",
+            f"Accuracy on the {len(labels):,} test images",
             f"{now:.2%}",
             f"{100 * (now - as_trained):+.2f} points" if edits else None,
         )
 
 
-@st.cache_resource(max_entries=32, show_spinner="Reading the 10,000 test images…")
+@st.cache_resource(max_entries=32, show_spinner="Reading the test images…")
 def _edited_probabilities(
     key: str, step: int, edits: tuple[Edit, ...], _scene: Scene
 ) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from mnist_core.classes import one
 from mnist_core.figures.pixels import Images, shown
 from mnist_core.inside.excite import channel_peaks, dream, most_exciting
 from mnist_core.inside.probe import FloatArray, ProbeLayer
@@ -31,7 +32,7 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
         "press one to look at it",
         "ink",
         1.0,
-        names=tuple(f"test image {index}, a {labels[index]}" for index in best),
+        names=tuple(f"test image {index}, {one(scene.names[labels[index]])}" for index in best),
         captions=tuple(shown(peaks[index, channel]) for index in best),
         largest=3,
     )
@@ -53,7 +54,7 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
     pixel_view([found, made], "inspect_excites", found.title, clicked, height=240)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Showing it the 10,000 test images…")
+@st.cache_resource(max_entries=4, show_spinner="Showing it the test images…")
 def _peaks(key: str, step: int, layer: str, _scene: Scene) -> FloatArray:
     return channel_peaks(_scene.network, _scene.weights, test_images(), layer)
 

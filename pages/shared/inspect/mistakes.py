@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core import dataset
+from mnist_core.classes import marks, noun, one
+from mnist_core.dataset import Dataset
 from mnist_core.embedding import TsneJob, pca
 from mnist_core.evaluate import calibration, cell_examples, confusion, scores
 from mnist_core.evaluate import mistakes as worst_mistakes
@@ -19,8 +22,9 @@ from mnist_core.figures.evaluation import (
 from mnist_core.figures.live import ImageSheet, image_sheet
 from mnist_core.figures.pixels import Images
 from mnist_core.inside.probe import FloatArray
+from pages.shared.drawing.parts import plain
 from pages.shared.inspect.place import TEST, place
-from pages.shared.inspect.scene import Scene, test_images, test_labels
+from pages.shared.inspect.scene import Scene, shown_data, test_images, test_labels
 from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import Click, pixel_view
 
@@ -36,13 +40,13 @@ def mistakes(scene: Scene) -> None:
     st.markdown(f"**{wrong:,}** of the {len(labels):,} test images are misread.")
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(key="confusion"):
-        _confusion(found)
+        _confusion(found, scene.names)
     with right:
-        _cell(found)
+        _cell(found, scene.names)
     left, right = st.columns(2, gap="medium")
     with left:
-        live_figure(_scores_figure(scene.choice.key, scene.moment.step, scene), "digit_scores",
-                    "Precision and recall of each digit")  # fmt: skip
+        figure = _scores_figure(scene.choice.key, scene.moment.step, scene.names, scene)
+        live_figure(figure, "digit_scores", f"Precision and recall of each {noun(scene.names)}")
     with right:
         figure, off = _calibration_figure(scene.choice.key, scene.moment.step, scene)
         live_figure(figure, "calibration", f"Calibration: expected error {off:.2%}")
@@ -51,8 +55,8 @@ def mistakes(scene: Scene) -> None:
 
 # The charts do not depend on the input: a press on “Next” need not make them again.
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _scores_figure(key: str, step: int, _scene: Scene) -> go.Figure:
-    return scores_chart(scores(confusion(_scene.test_probabilities, test_labels())))
+def _scores_figure(key: str, step: int, names: tuple[str, ...], _scene: Scene) -> go.Figure:
+    return scores_chart(scores(confusion(_scene.test_probabilities, test_labels())), names)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -61,22 +65,25 @@ def _calibration_figure(key: str, step: int, _scene: Scene) -> tuple[go.Figure, 
     return calibration_chart(kept), kept.expected_error
 
 
-def _confusion(found: FloatArray) -> None:
-    counts = confusion(found, test_labels())
+def _confusion(found: FloatArray, names: Sequence[str]) -> None:
+    counts, cell = confusion(found, test_labels()), st.session_state.get("inspect_cell")
+    if cell is not None and max(cell) >= len(names):  # pressed when another data set was shown
+        del st.session_state.inspect_cell
+        cell = None
 
     def clicked(point: dict[str, object]) -> None:
         if isinstance(point["x"], int | float) and isinstance(point["y"], int | float):
             st.session_state.inspect_cell = (int(point["y"]), int(point["x"]))
 
     live_figure(
-        confusion_heatmap(counts, st.session_state.get("inspect_cell")),
+        confusion_heatmap(counts, cell, names),
         "confusion_matrix",
-        "How often each digit was read as each; press a cell to see its images",
+        f"How often each {noun(names)} was read as each; press a cell to see its images",
         on_click=clicked,
     )
 
 
-def _cell(found: FloatArray) -> None:
+def _cell(found: FloatArray, names: Sequence[str]) -> None:
     """The images of the pressed cell, or the mistakes of which the network was most sure."""
     labels, cell = test_labels(), st.session_state.get("inspect_cell")
     if cell is None:
@@ -85,7 +92,7 @@ def _cell(found: FloatArray) -> None:
     else:
         true, read = cell
         chosen = cell_examples(found, labels, true, read)
-        heading = f"{true} read as {read}: {len(chosen):,} images"
+        heading = f"{plain(names[true])} read as {plain(names[read])}: {len(chosen):,} images"
         note = "the most confident first"
         if st.button("Back to the worst mistakes", icon=":material/arrow_back:"):
             del st.session_state.inspect_cell
@@ -95,7 +102,7 @@ def _cell(found: FloatArray) -> None:
         st.markdown(f"**{heading}**")
         st.caption("There is none: well done.")
         return
-    sure = found[chosen].max(axis=1)
+    sure, short = found[chosen].max(axis=1), marks(names)
     group = Images(
         "cell",
         heading,
@@ -104,10 +111,13 @@ def _cell(found: FloatArray) -> None:
         "ink",
         1.0,
         names=tuple(
-            f"test image {index}, a {labels[index]} read as {found[index].argmax()} ({share:.1%})"
+            f"test image {index}, {one(names[labels[index]])} read as "
+            f"{names[found[index].argmax()]} ({share:.1%})"
             for index, share in zip(chosen, sure, strict=True)
         ),
-        captions=tuple(f"{labels[index]} → {found[index].argmax()}" for index in chosen),
+        captions=tuple(
+            f"{short[labels[index]]} → {short[found[index].argmax()]}" for index in chosen
+        ),
         largest=2,
     )
 
@@ -125,7 +135,9 @@ def _embedding(scene: Scene) -> None:
                                required=True)  # fmt: skip
     try:
         if way == PCA:
-            _show_scatter(_principal_figure(scene.choice.key, scene.moment.step, scene))
+            _show_scatter(
+                scene, _principal_figure(scene.choice.key, scene.moment.step, scene.names, scene)
+            )
         else:
             job = _job(scene)
             waiting = job.points is None and job.error is None
@@ -140,18 +152,19 @@ def _tsne(scene: Scene, job: TsneJob, waiting: bool) -> None:
     if job.error is not None:
         st.info(job.error)
     elif job.points is None:
-        st.progress(job.progress, f"t-SNE lays out {EMBEDDED:,} images: {job.progress:.0%}")
+        st.progress(job.progress, f"t-SNE lays out the images: {job.progress:.0%}")
     else:
-        _show_scatter(_scatter(scene, job.points, ("", "")))
+        _show_scatter(scene, _scatter(scene, job.points, ("", "")))
 
 
 def _scatter(scene: Scene, points: np.ndarray, axes: tuple[str, str]) -> go.Figure:
     labels = test_labels()[:EMBEDDED].astype(np.int64)
     read = scene.test_probabilities[:EMBEDDED].argmax(1)
-    return embedding_scatter(points, labels, read, heading=f"{EMBEDDED:,} test images", axes=axes)
+    heading = f"{len(labels):,} test images"
+    return embedding_scatter(points, labels, read, heading=heading, axes=axes, names=scene.names)
 
 
-def _show_scatter(figure: go.Figure) -> None:
+def _show_scatter(scene: Scene, figure: go.Figure) -> None:
     def clicked(point: dict[str, object]) -> None:
         if isinstance(point["customdata"], int | float):
             here = place()
@@ -162,13 +175,13 @@ def _show_scatter(figure: go.Figure) -> None:
         "embedding",
         "Test images as points; images that look alike to the network lie together",
         on_click=clicked,
-        images=_sheet(),
+        images=_sheet(scene.choice.experiment.data, shown_data()),
     )
 
 
-@st.cache_resource(show_spinner=False)
-def _sheet() -> ImageSheet:
-    return image_sheet(dataset.load().x_test[:EMBEDDED])
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _sheet(name: str, _data: Dataset) -> ImageSheet:
+    return image_sheet(_data.x_test[:EMBEDDED])
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -177,13 +190,17 @@ def _features(key: str, step: int, _scene: Scene) -> FloatArray:
         layer for layer in _scene.probe.layers if layer.name not in ("logits", "probabilities")
     ]
     if not hidden:
-        return test_images()[:EMBEDDED].reshape(EMBEDDED, -1)
+        return _flat(test_images()[:EMBEDDED])
     found = _scene.probe.output(_scene.weights, test_images()[:EMBEDDED], hidden[-1].name)
-    return found.reshape(EMBEDDED, -1)
+    return _flat(found)
+
+
+def _flat(values: FloatArray) -> FloatArray:
+    return values.reshape(len(values), -1)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Finding the principal components…")
-def _principal_figure(key: str, step: int, _scene: Scene) -> go.Figure:
+def _principal_figure(key: str, step: int, names: tuple[str, ...], _scene: Scene) -> go.Figure:
     principal = pca(_features(key, step, _scene))
     across, up = (f"{share:.0%} of the variance" for share in principal.shares[:2])
     return _scatter(_scene, principal.points, (across, up))

@@ -70,14 +70,13 @@ def strip(scene: Scene, layer: ProbeLayer) -> None:
         is_open = row.position == layer.position
         note = describe_shape(row.shape)
         if row.name == "probabilities":
-            names = tuple("0123456789")
             groups.append(
                 Bars(
                     row.name,
                     row.name,
                     values,
-                    names,
-                    "ten probabilities",
+                    scene.names,
+                    f"{'ten' if len(values) == 10 else len(values)} probabilities",
                     opens=True,
                     opened=is_open,
                 )

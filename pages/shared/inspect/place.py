@@ -9,6 +9,9 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import dataset
+from mnist_core.own_data import MAX_IMAGES
+from pages.shared.data import dataset_of
+from pages.shared.moments import choice_of
 
 VIEWS = {
     "network": "Network",
@@ -92,7 +95,7 @@ def load() -> list[str]:
         here.view = view
     else:
         wrong.append(f"There is no such view; the views are {', '.join(VIEWS)}.")
-    last = len(dataset.load().y_test) - 1
+    last = _last_image(here.run)
     for name, low, high in (("step", 0, 10**9), ("image", 0, last)):
         if name not in query:
             continue
@@ -101,6 +104,16 @@ def load() -> list[str]:
         else:
             wrong.append(f"“{name}” in the address is a whole number from {low} to {high:,}.")
     return wrong
+
+
+def _last_image(run: str | None) -> int:
+    """The number of the last test image that a link may ask for."""
+    choice = choice_of(run)
+    try:
+        data = dataset.load() if choice is None else dataset_of(choice.experiment)
+    except dataset.DatasetError:
+        return MAX_IMAGES  # the page says that they are not here
+    return len(data.y_test) - 1
 
 
 def show_in_url() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from mnist_core.classes import DIGITS, noun, one
 from mnist_core.evaluate import accuracy
 from mnist_core.figures.evaluation import fgsm_chart, robustness_curve
 from mnist_core.figures.pixels import Bars, Images
@@ -23,6 +24,7 @@ from mnist_core.robustness import (
     fooling_grid,
     smallest_fooling_epsilon,
 )
+from pages.shared.drawing.parts import plain
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import pixel_view
@@ -30,7 +32,6 @@ from pages.shared.pixel_view import pixel_view
 # Test images behind each point of a curve.
 IMAGES = 500
 LARGEST_EPSILON, EPSILON_STEP = 0.5, 0.005
-DIGITS = tuple("0123456789")
 
 
 def robustness(scene: Scene) -> None:
@@ -63,19 +64,21 @@ def _disturbed(scene: Scene) -> None:
     changed = disturb(scene.image[None], name, strength)
     answer = scene.probe.probabilities(scene.weights, changed)[0]
     with left:
-        digit = Images("changed", f"Read as {int(answer.argmax())}", changed, "changed image",
-                       "ink", 1.0, names=("changed image",), largest=6)  # fmt: skip
-        bars = Bars("answer", "", answer, DIGITS)
+        title = f"Read as {scene.names[int(answer.argmax())]}"
+        digit = Images("changed", title, changed, "changed image", "ink", 1.0,
+                       names=("changed image",), largest=6)  # fmt: skip
+        bars = Bars("answer", "", answer, scene.names)
         pixel_view([digit, bars], "robust_input", digit.title)
     with right:
         now = _accuracy(scene.choice.key, scene.moment.step, name, strength, scene)
+        shown = min(IMAGES, len(test_labels()))
         curve = _curve(scene.choice.key, scene.moment.step, name, scene)
         live_figure(
-            robustness_curve(kind, kind.steps, curve, (strength, now)),
+            robustness_curve(kind, kind.steps, curve, (strength, now), chance=1 / len(scene.names)),
             "robustness_curve",
-            f"Accuracy on {IMAGES:,} test images at each strength; now {now:.1%}",
+            f"Accuracy on {shown:,} test images at each strength; now {now:.1%}",
         )
-        st.caption(f"The accuracy is that on the first {IMAGES:,} test images.")
+        st.caption(f"The accuracy is that on the first {shown:,} test images.")
 
 
 @st.cache_resource(max_entries=64, show_spinner="Changing the test images…")
@@ -102,6 +105,8 @@ def first_that_fools(epsilon: float) -> float:
 def _fooled(scene: Scene) -> None:
     """Each pixel a little lighter or darker, whichever makes the loss grow."""
     label = scene.read if scene.label is None else scene.label
+    names = scene.names
+    this = f"this {names[label]}" if names[label] in DIGITS else plain(one(names[label]))
     gradient = gradients_of(scene.network, scene.weights, scene.image, label).input_gradient
     predict = _predict(scene)
     steps = fooling_grid(LARGEST_EPSILON)
@@ -112,11 +117,11 @@ def _fooled(scene: Scene) -> None:
     if fooling is None:
         st.markdown(f"No change of up to {LARGEST_EPSILON:g} a pixel in this direction fools it.")
     elif fooling.epsilon == 0:
-        st.markdown(f"It misreads this {label} already, with no change at all.")
+        st.markdown(f"It misreads {this} already, with no change at all.")
     else:
         st.markdown(
             f"The smallest change that fools it: **ε = {fooling.epsilon:.3f}** for each pixel "
-            f"(ink is 1). Then this {label} is read as **{fooling.read}**."
+            f"(ink is 1). Then {this} is read as **{plain(names[fooling.read])}**."
         )
     start = 0.1 if fooling is None else first_that_fools(fooling.epsilon)
     key = f"inspect-epsilon-{scene.choice.key}-{scene.moment.step}-{scene.index}"
@@ -124,16 +129,17 @@ def _fooled(scene: Scene) -> None:
                         format="%.3f", key=key)  # fmt: skip
     changed = fgsm(gradient, scene.image, epsilon)
     answer = predict(changed[None])[0]
+    read = names[int(answer.argmax())]
     groups: list[Images | Bars] = [
-        Images("image", "Image", scene.image[None], f"read as {scene.read}", "ink", 1.0,
+        Images("image", "Image", scene.image[None], f"read as {names[scene.read]}", "ink", 1.0,
                names=("image",), largest=5),
         Images("change", "Change", (changed - scene.image)[None], "ε × sign of the gradient",
                limit=0.5, names=("change",), largest=5),
-        Images("sum", "Together", changed[None], f"read as {int(answer.argmax())}", "ink", 1.0,
+        Images("sum", "Together", changed[None], f"read as {read}", "ink", 1.0,
                names=("changed image",), largest=5),
-        Bars("answer", "", answer, DIGITS),
+        Bars("answer", "", answer, scene.names),
     ]  # fmt: skip
     with st.container(key="fgsm"):
-        pixel_view(groups, "fgsm_images", f"Changed by {epsilon:g} it is read as {answer.argmax()}")
-    live_figure(fgsm_chart(steps, shares, label, fooling, epsilon), "fgsm_chart",
-                "The probability of each digit as epsilon grows")  # fmt: skip
+        pixel_view(groups, "fgsm_images", f"Changed by {epsilon:g} it is read as {read}")
+    live_figure(fgsm_chart(steps, shares, label, fooling, epsilon, names), "fgsm_chart",
+                f"The probability of each {noun(names)} as epsilon grows")  # fmt: skip

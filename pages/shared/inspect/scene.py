@@ -11,9 +11,11 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core import dataset
-from mnist_core.spec import NetworkSpec
+from mnist_core.spec import MNIST, NetworkSpec
 from mnist_core.store import SnapshotInfo
-from pages.shared.moments import NetworkChoice, Weights, weights_at
+from pages.shared.data import class_names, dataset_of
+from pages.shared.inspect.place import place
+from pages.shared.moments import NetworkChoice, Weights, choice_of, weights_at
 
 if TYPE_CHECKING:
     from mnist_core.inside.probe import Probe
@@ -56,7 +58,7 @@ class Scene:
 
     @property
     def probabilities(self) -> FloatArray:
-        """The ten probabilities for the image, [10]."""
+        """The probabilities for the image, [classes]."""
         return self.outputs[-1]
 
     @property
@@ -65,8 +67,13 @@ class Scene:
         return int(self.probabilities.argmax())
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the classes are called that the network tells apart: digits, for MNIST."""
+        return class_names(self.choice.experiment)
+
+    @property
     def test_probabilities(self) -> FloatArray:
-        """The probabilities for all 10,000 test images, [n, 10]."""
+        """The probabilities for all test images, [n, classes]."""
         return test_probabilities(self.choice.key, self.moment.step)
 
 
@@ -76,28 +83,42 @@ def _outputs(key: str, step: int, picture: str, _scene: Scene) -> list[FloatArra
     return [values[0] for values in found]
 
 
-@st.cache_resource(max_entries=24, show_spinner="Reading the 10,000 test images…")
+@st.cache_resource(max_entries=24, show_spinner="Reading the test images…")
 def test_probabilities(key: str, step: int) -> FloatArray:
-    """What a network at a kept moment makes of the test images, float32 [n, 10].
+    """What a network at a kept moment makes of its test images, float32 [n, classes].
 
     Raises KeyError when the moment is not kept.
     """
     from mnist_core.inside.probe import probe
-    from pages.shared.moments import choice_of
 
     weights = weights_at(key, step)
     choice = choice_of(key)
     if weights is None or choice is None:
         raise KeyError(key)
-    return probe(choice.network).probabilities(weights, test_images())
+    data = dataset_of(choice.experiment)
+    return probe(choice.network).probabilities(weights, _ink(choice.experiment.data, data))
 
 
-@st.cache_resource(show_spinner=False)
+def shown_data() -> dataset.Dataset:
+    """The data set of the network that the page shows: MNIST, or one of the visitor's own.
+
+    Raises DatasetError, a sentence, when it is not here.
+    """
+    choice = choice_of(place().run)
+    return dataset.load() if choice is None else dataset_of(choice.experiment)
+
+
 def test_images() -> FloatArray:
-    """MNIST's test images, float32 [10000, 28, 28] in [0, 1]."""
-    return dataset.load().x_test.astype(np.float32) / np.float32(255)
+    """The test images of that data set, float32 [n, 28, 28] in [0, 1]. Raises DatasetError."""
+    choice = choice_of(place().run)
+    return _ink(MNIST if choice is None else choice.experiment.data, shown_data())
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _ink(name: str, _data: dataset.Dataset) -> FloatArray:
+    return _data.x_test.astype(np.float32) / np.float32(255)
 
 
 def test_labels() -> npt.NDArray[np.uint8]:
-    """The test images' digits, uint8 [10000]."""
-    return dataset.load().y_test
+    """The test images' digits or classes, uint8 [n]. Raises DatasetError."""
+    return shown_data().y_test

@@ -170,7 +170,7 @@ def _dead(scene: Scene) -> None:
     if not found:
         st.caption("This network has no ReLU, so none of its units can be dead.")
         return
-    st.markdown("**Dead ReLU units**: zero for each of the 10,000 test images")
+    st.markdown("**Dead ReLU units**: zero for each of the test images")
     st.dataframe(
         {
             "Layer": list(found),
