@@ -31,9 +31,9 @@ def _values(experiment: Experiment) -> Mapping[str, object]:
         f"Layer {index + 1}": layer_words(layer)
         for index, layer in enumerate(experiment.network.layers)
     }
-    rest = experiment.network.model_dump(
-        exclude={"layers", "classes"}
-    ) | experiment.training.model_dump(exclude={"augmentation"})
+    # How many classes there are follows from the data set.
+    rest = experiment.network.model_dump(exclude={"layers", "classes"})
+    rest |= experiment.training.model_dump(exclude={"augmentation"})
     # A set of one's own by the beginning of its digest: it can be called otherwise elsewhere.
     rest |= {"Data set": "MNIST" if experiment.data == MNIST else experiment.data[:8]}
     rest |= {

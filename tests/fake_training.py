@@ -52,3 +52,12 @@ def train(experiment, *, control: Control, resume: Resume | None = None) -> Iter
             yield Epoch(step // STEPS_PER_EPOCH, step, 1 / step, 0.5, 0.4, 0.6, 1.0)
     reason = "stopped" if control.read().stop else "epochs"
     yield Finished(step, 1, 0.3, 0.9, reason, 1.0)
+
+
+def train_on(
+    experiment, dataset, *, control: Control, resume: Resume | None = None
+) -> Iterator[Event]:
+    """On a data set of one's own: what it was given shows in the results."""
+    yield Started(1, 1, experiment.network.parameters)
+    share = float((dataset.y_test == 0).mean())
+    yield Finished(1, 1, float(dataset.x_train.mean()), share, "epochs", 1.0)

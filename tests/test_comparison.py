@@ -32,7 +32,8 @@ def test_every_setting_of_every_preset_has_words() -> None:
     for experiment in PRESETS.values():
         found = settings(experiment)
         others = len(TrainingSpec.model_fields) - 1 + len(Augmentation.model_fields)
-        assert len(found) == len(experiment.network.layers) + 1 + others
+        # And how the output layer starts, and the data set.
+        assert len(found) == len(experiment.network.layers) + 2 + others
         assert all(value and "_" not in value for value in found.values())
     assert layer_words(Conv(filters=8, stride=2)) == "convolution · filters 8 · stride 2"
     assert layer_words(Flatten()) == "flatten"

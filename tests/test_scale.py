@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from mnist_core import PRESETS, kept_data
 from mnist_core.engine import REPOSITORY, Engine
+from mnist_core.own_data import from_arrays
 from mnist_core.store import Run, Store
 from mnist_core.sweep import records
 from mnist_core.sweep.runner import StudyRunner
+from tests.data_sets import bars
 from tests.fake_trials import HOLD
 from tests.postgres import postgres
 from tests.test_engine import wait
@@ -133,6 +136,33 @@ def test_a_study_on_a_cluster_bears_the_death_of_a_worker_and_of_its_server(
             steps = store.steps(run.id).step.tolist()
             assert steps == list(range(1, run.step + 1)), "no step is lost or there twice"
             assert len(store.snapshots(run.id)) == 3
+
+
+def test_workers_get_a_data_set_of_ones_own_from_whichever_server_started_the_run(
+    database: str, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    data = bars(train=3000)
+    experiment = PRESETS["two-layer"].on(from_arrays(data).digest, 3)
+    stores = Store(), Store()
+    engines = [Engine(store, trainer="tests.fake_training:train_on") for store in stores]
+    try:
+        kept_data.keep(stores[0], "ada", from_arrays(data))
+        for engine in engines:
+            engine.warm()
+            wait(lambda e=engine: len(e.workers()) == WORKERS, "three workers")
+        runs = [engine.start(experiment, owner="ada") for engine in engines * 3]
+        wait(lambda: not stores[0].active_runs(), "the end of all runs")
+        for run in map(stores[0].run, runs):
+            assert (run.status, run.message) == ("finished", "")
+            assert run.test_loss == pytest.approx(data.x_train.mean())
+            assert run.test_accuracy == pytest.approx(1 / 3)
+        # Another owner has no such set, whatever a worker may hold of it.
+        other = engines[0].start(PRESETS["two-layer"].on("ab" * 16, 3), owner="bob")
+        wait(lambda: stores[0].run(other).status == "failed", "a sentence")
+        assert "is not here" in stores[0].run(other).message
+    finally:
+        for opened in (*engines, *stores):
+            opened.close()
 
 
 def running(store: Store, study_id: str) -> list[Run]:

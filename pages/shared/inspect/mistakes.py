@@ -135,9 +135,8 @@ def _embedding(scene: Scene) -> None:
                                required=True)  # fmt: skip
     try:
         if way == PCA:
-            _show_scatter(
-                scene, _principal_figure(scene.choice.key, scene.moment.step, scene.names, scene)
-            )
+            about = (scene.choice.key, scene.moment.step, scene.names)
+            _show_scatter(scene, _principal_figure(*about, scene))
         else:
             job = _job(scene)
             waiting = job.points is None and job.error is None
