@@ -103,16 +103,25 @@ def confusion_heatmap(
     )  # fmt: skip
     # A little air, so that a frame at the edge is whole.
     axis = {**_class_axis(names), "showgrid": False, "showline": False}
-    ends = [-0.57, size - 0.43]
+    ends, wide, slope = [-0.57, size - 0.43], _name_width(names), 0.7 * (_name_width(names) > 12)
     figure.update_layout(
         template=TEMPLATE,
         height=CONFUSION_HEIGHT + MORE_HEIGHT * max(0, size - 10),
         title=title("What was read as what"),
-        margin={"l": 46, "r": 6, "t": 40, "b": 48},
+        margin={"l": 46 + wide, "r": 6, "t": 40, "b": 48 + slope * wide},
         showlegend=False,
         dragmode=False,
-        xaxis={**axis, "title": {"text": "read as"}, "range": ends},
-        yaxis={**axis, "title": {"text": f"{noun(names)} in the image"}, "range": ends[::-1]},
+        xaxis={
+            **axis,
+            "title": {"text": "read as", "standoff": 8 + slope * wide},
+            "range": ends,
+            "tickangle": -45 * (slope > 0),
+        },
+        yaxis={
+            **axis,
+            "title": {"text": f"{noun(names)} in the image", "standoff": 8 + wide},
+            "range": ends[::-1],
+        },
         shapes=[_frame(*selected)] if selected else [],
     )
     return figure
@@ -121,7 +130,12 @@ def confusion_heatmap(
 def _class_axis(names: Sequence[str]) -> dict[str, Any]:
     """An axis of classes, each called by its name; long names get the room that they need."""
     axis: dict[str, Any] = {"tickvals": np.arange(len(names)), "fixedrange": True}
-    return axis if tuple(names) == DIGITS else axis | {"ticktext": list(names), "automargin": True}
+    return axis if tuple(names) == DIGITS else axis | {"ticktext": list(names)}
+
+
+def _name_width(names: Sequence[str]) -> float:
+    """How many pixels the longest name takes beyond a digit."""
+    return 7.5 * (max(map(len, names)) - 1)
 
 
 def _cell_words(true: str, read: str, count: int, images: int) -> str:
@@ -225,7 +239,7 @@ def scores_chart(scores: Scores, names: Sequence[str] = DIGITS) -> go.Figure:
 
     `names` are those of the classes.
     """
-    places, noun_ = range(len(names)), noun(names)
+    places, noun_, wide = range(len(names)), noun(names), _name_width(names)
     wholes = {"precision": scores.read, "recall": scores.images}
     values = np.stack([scores.precision, scores.recall])
     known = values[np.isfinite(values)]
@@ -250,12 +264,13 @@ def scores_chart(scores: Scores, names: Sequence[str] = DIGITS) -> go.Figure:
         )  # fmt: skip
     figure.update_layout(
         template=TEMPLATE,
-        height=SCORES_HEIGHT,
+        height=SCORES_HEIGHT + 0.7 * wide,
         title=title(f"Precision and recall of each {noun_}"),
-        margin={"t": 74},
+        margin={"t": 74} | ({"b": 44 + 0.7 * wide} if wide else {}),
         legend=_legend(),
         dragmode=False,
-        xaxis={**_class_axis(names), "title": {"text": noun_}, "range": [-0.5, len(names) - 0.5]},
+        xaxis={**_class_axis(names), "title": {"text": "" if wide else noun_},
+               "range": [-0.5, len(names) - 0.5], "tickangle": -45 * (wide > 12)},
         yaxis={"range": [bottom, 1 + room], "fixedrange": True,
                "tickformat": ".1%" if 1 - bottom < 0.1 else ".0%"},
     )  # fmt: skip

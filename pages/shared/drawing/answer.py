@@ -158,7 +158,9 @@ def _seen(found: Answer) -> str:
             "however sure the network is."
         )
     elif reading.confidence < GUESS:
-        more = "Perhaps this is not a digit: the network cannot decide between them."
+        more = "The network cannot decide between them."
+        if found.reader.reads_digits:
+            more = "Perhaps this is not a digit: the network cannot decide between them."
     return (
         f'<figure class="seen"><img src="{image_address(reading.image28)}" '
         f'alt="The drawing as 28 × 28 pixels"><figcaption><p>{sure}</p>'

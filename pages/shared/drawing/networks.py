@@ -20,6 +20,7 @@ from mnist_core.spec import MNIST, NetworkSpec
 from mnist_core.store import SnapshotInfo
 from pages.shared.data import class_names, own_dataset
 from pages.shared.drawing.background import loader
+from pages.shared.drawing.parts import plain
 from pages.shared.moments import (
     DEFAULT_MODEL,
     NetworkChoice,
@@ -128,6 +129,9 @@ def choose_network() -> None:
     kept = moments(key) if key in choices else ()
     if len(kept) > 1:
         _choose_moment(str(key), kept)
+    if key in choices and choices[key].experiment.data != MNIST:
+        names = ", ".join(map(plain, class_names(choices[key].experiment)))
+        st.caption(f":material/dataset: This network tells apart: {names}.")
 
 
 def _choose_moment(key: str, kept: tuple[SnapshotInfo, ...]) -> None:

@@ -34,12 +34,11 @@ def view() -> None:
             st.session_state.data_chosen = names[0]
         labels = distinct({name: title_of(name) for name in names})
         st.selectbox("Data set", names, format_func=labels.__getitem__, key="data_chosen")
-        chosen = known.get(st.session_state.data_chosen)
-        _about(chosen)
         with st.expander(
             "Add a data set of your own", icon=":material/add:", expanded=not known, key="data_add"
         ):
             add_view()
+        _about(known.get(st.session_state.data_chosen))
     except StoreError as error:
         st.error(str(error), icon=":material/database_off:")
 

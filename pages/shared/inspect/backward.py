@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from mnist_core.classes import one
+from mnist_core.classes import noun, one
 from mnist_core.figures.inside import NormSeries, gradient_norms
 from mnist_core.figures.pixels import Bars, Images, as_tile
 from mnist_core.inside.formulas import number
@@ -38,7 +38,7 @@ STARTS = {
 def backward(scene: Scene) -> None:
     """The view, from the loss back to the pixels."""
     label = st.segmented_control(
-        "The right digit, from which the loss is measured",
+        f"The right {noun(scene.names)}, from which the loss is measured",
         list(range(len(scene.names))),
         format_func=scene.names.__getitem__,
         default=scene.read if scene.label is None else scene.label,
