@@ -134,7 +134,10 @@ def _preview(found: OwnSet) -> None:
                if len(names) == len(data.classes)}  # fmt: skip
     first = data.classes
     if fitting:
-        guess = next((name for name in fitting if name.lower() in title.lower()), AS_THEY_ARE)
+        called = title.casefold()
+        guess = next(
+            (name for name in fitting if name.split("-")[0].casefold() in called), AS_THEY_ARE
+        )
         options = [AS_THEY_ARE, *fitting]
         known = st.segmented_control(
             "Classes are called", options, default=guess if data.classes[0] == "0" else AS_THEY_ARE,

@@ -1,0 +1,57 @@
+"""A data set of one's own in a real browser: added, trained on, looked into, and drawn for."""
+
+from __future__ import annotations
+
+from mnist_core.store import Store
+from tests.data_sets import NAMES, bars, npz, parts
+from tests.e2e.helpers import (
+    choose_preset,
+    draw,
+    open_page,
+    part,
+    press,
+    wait_for_status,
+    wait_until,
+)
+
+
+def test_a_set_of_ones_own_takes_the_place_of_mnist_on_all_pages(server, page, home):
+    data = bars(train=600, test=90)
+    open_page(page, f"{server.url}/explore", "explore_views")
+    page.get_by_role("tab", name="Data").click()
+    file = {
+        "name": "bars.npz",
+        "mimeType": "application/octet-stream",
+        "buffer": npz(**parts(data)),
+    }
+    part(page, "data_add").locator("input[type=file]").set_input_files([file])
+    names = part(page, "data_add").locator("textarea")
+    names.wait_for(timeout=60_000)
+    names.fill("\n".join(NAMES))
+    names.press("Control+Enter")
+    part(page, "data_add").get_by_alt_text("Examples of right bar").wait_for(timeout=20_000)
+    press(page, "keep_data")
+    press(page, "data_train")
+
+    part(page, "start_training").wait_for(timeout=30_000)
+    page.get_by_text("Trains on bars").wait_for(timeout=20_000)
+    choose_preset(page, "two-layer")
+    page.get_by_text("One hidden layer is enough").wait_for(timeout=20_000)
+    press(page, "start_training")
+    wait_for_status(page, "finished", timeout=120)
+    store = Store(home=home)
+    (run,) = store.runs()
+    store.close()
+    assert run.experiment.network.classes == 3 and run.test_accuracy == 1.0
+
+    open_page(page, f"{server.url}/inspect?run={run.id}&image=2", "run_picker")
+    part(page, "inspect_input").get_by_text("Test image 2: “right bar”").wait_for(timeout=60_000)
+    part(page, "inspect_input").get_by_text("read as right bar").wait_for(timeout=20_000)
+
+    open_page(page, f"{server.url}/draw", "canvas")
+    draw(page, [(0.5, 0.2), (0.5, 0.8)])
+    wait_until(
+        lambda: part(page, "prediction").inner_text(timeout=2000) in NAMES,
+        60,
+        "The drawing was not read as one of the classes",
+    )
