@@ -51,7 +51,7 @@ def work(folder: Path) -> None:
         (x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
     except Exception as error:  # Keras and the system's network raise many kinds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        answer(folder, {"problem": reason[:200]})
+        answer(folder, {"problem": reason.rpartition(" -- ")[2][:200]})
         return
     parts = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
     np.savez_compressed(folder / _FILE, **parts)

@@ -12,6 +12,7 @@ import io
 import math
 import re
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -333,7 +334,11 @@ def _names(given: npt.NDArray[Any] | None, values: npt.NDArray[np.int64]) -> tup
     """The names in the file, if there is one for each class, else the numbers."""
     if given is None:
         return tuple(str(value) for value in values)
-    return class_names([str(name) for name in given.ravel()[: MAX_CLASSES + 1]], len(values))
+    first = given.ravel()[: MAX_CLASSES + 1]
+    # NumPy holds a text as the numbers of its characters, and fails on one that is none.
+    if int(first.view("<u4").max(initial=0)) > sys.maxunicode:
+        raise FileRefused("The class names in this file are damaged.")
+    return class_names([str(name) for name in first], len(values))
 
 
 def _title(files: Sequence[tuple[str, bytes]]) -> str:

@@ -282,3 +282,40 @@ def test_figures_need_neither_streamlit_nor_keras_nor_scikit_learn():
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "set()"
+
+
+# --- classes with names --------------------------------------------------------------------
+
+NAMED = ("T-shirt/top", "Bag", "Ankle boot")
+
+
+def three():
+    """Answers about three classes, some of them wrong, and where the images lie."""
+    draw = np.random.default_rng(1)
+    labels = draw.integers(0, 3, 60)
+    read = np.where(draw.random(60) < 0.2, (labels + 1) % 3, labels)
+    return labels, read, draw.normal(size=(60, 2))
+
+
+def test_classes_are_called_by_their_names():
+    labels, read, points = three()
+    counts = evaluate.confusion(np.eye(3)[read], labels)
+    figure = confusion_heatmap(counts, names=NAMED)
+    assert figure.layout.xaxis.ticktext == figure.layout.yaxis.ticktext == NAMED
+    words = trace(figure, "wrong").hovertext
+    assert words[0][0].startswith("<b>T-shirt/top read rightly</b>")
+    assert "of all of “Bag”" in words[1][2] and "class in the image" in str(figure.layout)
+    # Names stand beside the plot, not over its title.
+    assert figure.layout.margin.l > confusion_heatmap(np.eye(10, dtype=int)).layout.margin.l + 60
+    assert scores_chart(evaluate.scores(counts), NAMED).layout.xaxis.ticktext == NAMED
+    path = np.linspace(1, 0, 50)[:, None] * np.eye(3)[2] + 0.1
+    chart = fgsm_chart(np.linspace(0, 0.5, 50), path, 2, None, 0.2, NAMED)
+    assert trace(chart, "line-0").name == "Ankle boot, the true class"
+    cloud = embedding_scatter(points, labels, read, names=NAMED)
+    assert trace(cloud, "digit-2").text == "2" and "“Ankle boot”" in str(cloud)
+
+
+def test_many_classes_have_room_and_no_crowd_of_numbers():
+    figure = confusion_heatmap(np.eye(50, dtype=np.int64) * 7, names=[f"k{n}" for n in range(50)])
+    assert figure.layout.height > 900 and not trace(figure, "counts").text
+    assert trace(figure, "right").z.shape == (50, 50)

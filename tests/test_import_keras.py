@@ -12,9 +12,11 @@ import pytest
 
 from mnist_core import dataset, isolated, keras_file
 from mnist_core.keras_file import read_keras, read_plan
+from mnist_core.own_data import from_arrays
 from mnist_core.runfile import keep
 from mnist_core.store import Store
 from mnist_core.untrusted import FileRefused
+from tests.data_sets import bars
 
 
 def saved(*layers: Any, path, functional: bool = False) -> bytes:
@@ -268,3 +270,16 @@ def test_a_process_that_dies_is_a_sentence(plain_model) -> None:
 
     with pytest.raises(FileRefused, match="could not be loaded"):
         keras_file.read_keras(plain_model, "a.keras", dataset.load(), call=dies)
+
+
+def test_a_model_is_for_a_data_set_of_as_many_classes(tmp_path) -> None:
+    from keras import Input, layers
+
+    data = bars(test=500)
+    model = saved(Input((28, 28, 1)), layers.Flatten(), layers.Dense(3, "softmax"), path=tmp_path)
+    with pytest.raises(FileRefused, match=r"dense layer of 10 units .* It has 3; choose"):
+        read_keras(model, "three.keras", dataset.load(), here)
+    digest = from_arrays(data).digest
+    run = read_keras(model, "three.keras", data, here, digest)
+    assert (run.experiment.data, run.experiment.network.classes) == (digest, 3)
+    assert run.weights[0][-1].shape == (3,) and 0 <= run.facts.test_accuracy <= 1

@@ -113,6 +113,19 @@ def test_what_is_no_data_set_is_refused_with_a_sentence(words) -> None:
         read_files([("bad.npz", npz(**given))])
 
 
+def test_names_that_are_no_text_are_refused() -> None:
+    strange = np.frombuffer(np.full(3, 0x7FFFFFFF, "<u4").tobytes(), "<U1")
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        content, {"descr": "<U1", "fortran_order": False, "shape": (3,)}
+    )
+    packed = io.BytesIO(npz(**parts(DATA)))
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("class_names.npy", content.getvalue() + strange.tobytes())
+    with pytest.raises(FileRefused, match="names in this file are damaged"):
+        read_files([("x.npz", packed.getvalue())])
+
+
 def test_nothing_is_unpickled() -> None:
     class Trap:
         def __reduce__(self):

@@ -215,6 +215,13 @@ def test_the_train_page_offers_the_set_and_keeps_it_when_the_preset_changes(stor
     assert Experiment.parse(app.session_state["draft"]) == PRESETS["two-layer"]
 
 
+def test_the_way_from_training_to_a_set_of_ones_own(store) -> None:
+    app = open_page("train")
+    next(item for item in app.button if item.label == "Train on images of your own").click().run()
+    assert not app.exception and "explore_view" in app.session_state
+    assert app.session_state["explore_view"] == ":material/dataset: Data"
+
+
 def test_a_link_to_a_set_that_is_not_here_says_so(store) -> None:
     app = open_page("train", preset="two-layer", data=SET.digest, classes="3")
     start = next(item for item in app.button if item.label == "Start training")

@@ -12,6 +12,7 @@ from mnist_core.shapes import CLASSES
 from mnist_core.spec import MNIST, OptimizerName, PrecisionName, ScheduleName
 from pages.shared import draft, fields
 from pages.shared.data import own_sets, title_of
+from pages.shared.explore import tabs
 
 LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
 BATCH_SIZES = [2**power for power in range(13)]
@@ -134,7 +135,9 @@ def _seed() -> None:
 
 
 def _data() -> None:
-    st.page_link("pages/explore.py", label="Train on images of your own", icon=":material/dataset:")
+    if st.button("Train on images of your own", icon=":material/dataset:", type="tertiary",
+                 on_click=tabs.own_data):  # fmt: skip
+        st.switch_page("pages/explore.py")
     fields.slide(
         "Validation share",
         ("training", "validation_share"),

@@ -31,6 +31,7 @@ def test_a_set_of_ones_own_takes_the_place_of_mnist_on_all_pages(server, page, h
     names.press("Control+Enter")
     part(page, "data_add").get_by_alt_text("Examples of right bar").wait_for(timeout=20_000)
     press(page, "keep_data")
+    part(page, "data_save").wait_for(timeout=20_000)  # what is shown now is the new set
     press(page, "data_train")
 
     part(page, "start_training").wait_for(timeout=30_000)

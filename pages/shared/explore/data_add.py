@@ -65,7 +65,11 @@ def add_view() -> None:
         on_click=_fetch,
     )
     if st.session_state.get("data_fetching"):
-        work = _work(("fetch", st.session_state.data_fetching), lambda: _begin(_fetched))
+        most = current().data_images or MAX_IMAGES
+        work = _work(
+            ("fetch", st.session_state.data_fetching),
+            lambda: _fetcher().submit(fetch_data.fetch, most=most),
+        )
         _show(work, f"{fetch_data.TITLE} is on its way…")
 
 
@@ -78,6 +82,12 @@ def _fetch() -> None:
 def _checker() -> ThreadPoolExecutor:
     """One set at a time for all visitors: a large one takes hundreds of megabytes meanwhile."""
     return ThreadPoolExecutor(1, "data-checker")
+
+
+@st.cache_resource(show_spinner=False)
+def _fetcher() -> ThreadPoolExecutor:
+    """Apart from the checks, because a network may hang."""
+    return ThreadPoolExecutor(1, "data-fetcher")
 
 
 def _work(key: Any, begin: Callable[[], Future[OwnSet]]) -> Future[OwnSet]:
@@ -94,15 +104,7 @@ def _work(key: Any, begin: Callable[[], Future[OwnSet]]) -> Future[OwnSet]:
 
 def _read(uploads: Sequence[Any]) -> Future[OwnSet]:
     files = [(upload.name, upload.getvalue()) for upload in uploads]
-    return _begin(lambda most: read_files(files, most))
-
-
-def _fetched(most: int) -> OwnSet:
-    return fetch_data.fetch(most=most)
-
-
-def _begin(read: Callable[[int], OwnSet]) -> Future[OwnSet]:
-    return _checker().submit(read, current().data_images or MAX_IMAGES)
+    return _checker().submit(read_files, files, current().data_images or MAX_IMAGES)
 
 
 def _show(work: Future[OwnSet], meanwhile: str) -> None:

@@ -21,6 +21,11 @@ def save_as_file(run_id: str) -> None:
     st.session_state.file_run = run_id
 
 
+def own_data() -> None:
+    """Callback: open Data, where a set of one's own is added."""
+    st.session_state.explore_views = st.session_state.explore_view = DATA
+
+
 def study_of(run_id: str) -> None:
     """Callback: open Studies with a new study of this run's experiment."""
     st.session_state.explore_views = st.session_state.explore_view = STUDIES
