@@ -319,3 +319,5 @@ def test_many_classes_have_room_and_no_crowd_of_numbers():
     figure = confusion_heatmap(np.eye(50, dtype=np.int64) * 7, names=[f"k{n}" for n in range(50)])
     assert figure.layout.height > 900 and not trace(figure, "counts").text
     assert trace(figure, "right").z.shape == (50, 50)
+    assert len(figure.layout.yaxis.ticktext) == 50 and len(figure.layout.xaxis.ticktext) <= 20
+    assert figure.layout.xaxis.ticktext[1] == f"k{figure.layout.xaxis.tickvals[1]}"

@@ -25,12 +25,15 @@ from mnist_core.figures.template import (
     title,
 )
 from mnist_core.robustness import Disturbance, Fooling
+from mnist_core.shapes import MAX_CLASSES
 
 CONFUSION_HEIGHT, CALIBRATION_HEIGHT, SCORES_HEIGHT = 470, 420, 340
 EMBEDDING_HEIGHT, CURVE_HEIGHT = 560, 340
 # Pixels that each class beyond the tenth adds to a matrix; with more classes than these its
 # cells have no room for numbers, and hover tells them.
 MORE_HEIGHT, MOST_NUMBERED = 14, 16
+# Names that stand side by side below a plot; of more classes only every so many-th is named.
+MOST_BELOW = 20
 
 # One a digit, and again for further classes. They stand 3:1 against a light and against a dark
 # page, so that they need no twins, and as far apart as ten such colours can be, most of all for
@@ -102,7 +105,7 @@ def confusion_heatmap(
         ]
     )  # fmt: skip
     # A little air, so that a frame at the edge is whole.
-    axis = {**_class_axis(names), "showgrid": False, "showline": False}
+    bare = {"showgrid": False, "showline": False}
     ends, wide, slope = [-0.57, size - 0.43], _name_width(names), 0.7 * (_name_width(names) > 12)
     figure.update_layout(
         template=TEMPLATE,
@@ -112,13 +115,15 @@ def confusion_heatmap(
         showlegend=False,
         dragmode=False,
         xaxis={
-            **axis,
+            **bare,
+            **_class_axis(names, MOST_BELOW),
             "title": {"text": "read as", "standoff": 8 + slope * wide},
             "range": ends,
             "tickangle": -45 * (slope > 0),
         },
         yaxis={
-            **axis,
+            **bare,
+            **_class_axis(names),
             "title": {"text": f"{noun(names)} in the image", "standoff": 8 + wide},
             "range": ends[::-1],
         },
@@ -127,10 +132,11 @@ def confusion_heatmap(
     return figure
 
 
-def _class_axis(names: Sequence[str]) -> dict[str, Any]:
-    """An axis of classes, each called by its name; long names get the room that they need."""
-    axis: dict[str, Any] = {"tickvals": np.arange(len(names)), "fixedrange": True}
-    return axis if tuple(names) == DIGITS else axis | {"ticktext": list(names)}
+def _class_axis(names: Sequence[str], most: int = MAX_CLASSES) -> dict[str, Any]:
+    """An axis of classes, called by their names, at most so many of them."""
+    every_so_many = -(-len(names) // most)
+    axis: dict[str, Any] = {"tickvals": np.arange(0, len(names), every_so_many), "fixedrange": True}
+    return axis if tuple(names) == DIGITS else axis | {"ticktext": list(names[::every_so_many])}
 
 
 def _name_width(names: Sequence[str]) -> float:
@@ -269,7 +275,7 @@ def scores_chart(scores: Scores, names: Sequence[str] = DIGITS) -> go.Figure:
         margin={"t": 74} | ({"b": 44 + 0.7 * wide} if wide else {}),
         legend=_legend(),
         dragmode=False,
-        xaxis={**_class_axis(names), "title": {"text": "" if wide else noun_},
+        xaxis={**_class_axis(names, MOST_BELOW), "title": {"text": "" if wide else noun_},
                "range": [-0.5, len(names) - 0.5], "tickangle": -45 * (wide > 12)},
         yaxis={"range": [bottom, 1 + room], "fixedrange": True,
                "tickformat": ".1%" if 1 - bottom < 0.1 else ".0%"},
