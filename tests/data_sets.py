@@ -32,7 +32,7 @@ def bars(classes: int = 3, train: int = 120, test: int = 30, seed: int = 0) -> D
 
 def npz(**arrays: object) -> bytes:
     stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(stream, **arrays)
     return stream.getvalue()
 
 

@@ -196,8 +196,8 @@ def test_names_of_classes() -> None:
     for names in (["a", "a"], ["", "b"], ["a", "[x](y)"], ["a", "x" * (MAX_CLASS_NAME + 1)]):
         with pytest.raises(FileRefused):
             class_names(names, 2)
-    for names in KNOWN_NAMES.values():
-        assert class_names(names, 10) == names
+    for known in KNOWN_NAMES.values():
+        assert class_names(known, 10) == known
 
 
 # --- what a set is ------------------------------------------------------------------------------
