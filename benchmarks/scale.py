@@ -17,21 +17,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from mnist_core.engine import REPOSITORY, Engine
+from benchmarks._cluster import cluster
+from mnist_core.engine import Engine
 from mnist_core.store import Store
 from mnist_core.sweep import records
 from mnist_core.sweep.runner import StudyRunner
 from mnist_core.sweep.spec import SamplerName, StudySpec, default_study
-from mnist_core.worker import THREADS, TRAIN, WARM
+from mnist_core.worker import TRAIN
 
 SUMMARY = "trials per minute with 1 and 2 workers, and a trial's cost beside its training"
 STUB = "benchmarks._stub:train"
@@ -105,40 +104,15 @@ def _lab(
     processes: int, tasks: int, trainer: str, threads: int, database: str | None
 ) -> Iterator[StudyRunner]:
     """A scheduler with so many worker processes, each for so many `tasks` at once, and a server."""
-    from distributed import LocalCluster
-
-    environment = os.environ | {
-        THREADS: str(threads),
-        WARM: "1" if trainer == TRAIN else "0",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "PYTHONPATH": str(REPOSITORY),
-    }
-    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
-        cluster = LocalCluster(
-            n_workers=0, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0"
-        )
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address]
-        command += ["--no-nanny", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
-        command += ["--nthreads", str(tasks), "--memory-limit", "0"]
-        command += ["--preload", "mnist_core.worker"]
-        quiet = subprocess.DEVNULL
-        workers = [
-            subprocess.Popen(command, cwd=folder, env=environment, stdout=quiet, stderr=quiet)
-            for _ in range(processes)
-        ]
+    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder, ExitStack() as stack:
+        scheduler = stack.enter_context(cluster(Path(folder), processes, tasks, threads, trainer))
         store = Store(database, home=Path(folder))
-        engine = Engine(store, scheduler=cluster.scheduler_address, trainer=trainer)
+        stack.callback(store.close)
+        engine = Engine(store, scheduler=scheduler, trainer=trainer)
+        stack.callback(engine.close)
         runner = StudyRunner(engine)
-        try:
-            engine.warm()
-            while len(engine.workers()) < processes:
-                time.sleep(0.05)
-            yield runner
-        finally:
-            runner.close()
-            engine.close()
-            for worker in workers:
-                worker.kill()
-                worker.wait()
-            cluster.close(timeout=5)
-            store.close()
+        stack.callback(runner.close)
+        engine.warm()
+        while len(engine.workers()) < processes:
+            time.sleep(0.05)
+        yield runner

@@ -18,10 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Server:
-    """`streamlit run app.py` on a free port, its state in `home`; both stay over restarts."""
+    """`streamlit run app.py` on a free port, its state in `home`; both stay over restarts.
 
-    def __init__(self, home: Path, log: Path) -> None:
+    `settings` are environment variables besides those of this process.
+    """
+
+    def __init__(self, home: Path, log: Path, settings: dict[str, str] | None = None) -> None:
         self.home = home
+        self.settings = settings or {}
         self.log = log
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -38,7 +42,7 @@ class Server:
             "browser.gatherUsageStats": "false",
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        environment = os.environ | {"MNIST_LAB_HOME": str(self.home)}
+        environment = os.environ | self.settings | {"MNIST_LAB_HOME": str(self.home)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", "app.py", *arguments],

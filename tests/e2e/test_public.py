@@ -21,9 +21,8 @@ QUERY = "preset=two-layer&epochs=40&batch_size=8&name="
 
 
 @pytest.fixture
-def server(home, tmp_path, monkeypatch):
-    monkeypatch.setenv("MNIST_LAB_PUBLIC", "1")
-    own = Server(home, tmp_path / "server.log")
+def server(home, tmp_path):
+    own = Server(home, tmp_path / "server.log", {"MNIST_LAB_PUBLIC": "1"})
     try:
         own.start()
         yield own

@@ -1,0 +1,183 @@
+"""Does a shared server bear a class: many visitors at once, while two networks train?
+
+A server with `MNIST_LAB_PUBLIC=1` and two workers on this machine; two visitors train `cnn`, and
+`--sessions` others arrive within `--arrive` seconds. Each has a websocket and a cookie of its own
+and does, again and again until the time is up, what people do: open a page, look at it for
+`--think` seconds or so, go on to the next image in Look inside, draw a digit. Before they come,
+one visitor has opened each page, so that TensorFlow is loaded. A time is from the request until
+the server has answered in full. Memory is measured in four parts of that time: what
+comes and goes with visitors must level off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks._cluster import cluster
+from mnist_core import PRESETS
+
+if TYPE_CHECKING:
+    from benchmarks._sessions import Session
+    from tests.e2e.server import Server
+
+SUMMARY = "page times, errors and memory with 50 visitors while two networks train"
+PARTS = 4
+TRAININGS = 2
+
+
+class Times:
+    """Seconds by what was asked for, and what went wrong; filled by many threads."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        self.errors: list[str] = []
+        self._lock = threading.Lock()
+
+    def note(self, what: str, action: Callable[[], float]) -> None:
+        """Do it, and keep how long it took, or why it failed."""
+        try:
+            seconds = action()
+        except Exception as error:  # whatever it is, it is a visitor's error
+            with self._lock:
+                self.errors.append(f"{what}: {type(error).__name__}: {error}"[:300])
+            return
+        with self._lock:
+            self.seconds[what].append(seconds)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this benchmark."""
+    parser.add_argument("--sessions", type=int, default=50, help="visitors (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=180, help="how long (%(default)s)")
+    parser.add_argument("--arrive", type=float, default=30, help="all are there by then, seconds")
+    parser.add_argument("--think", type=float, default=8, help="a visitor's pause, seconds")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Let them all come, print times, errors and memory, and return the same figures."""
+    from benchmarks._sessions import open_sessions
+    from benchmarks.memory import draw, look_inside, train
+
+    long = PRESETS["cnn"].model_copy(
+        update={"training": PRESETS["cnn"].training.model_copy(update={"epochs": 50})}
+    )
+    with _public_server() as server, ExitStack() as stack:
+        (first,) = stack.enter_context(open_sessions(server.url, 1))
+        look_inside(first, "network")
+        draw(first, 5)
+        learners = stack.enter_context(open_sessions(server.url, TRAININGS))
+        for learner in learners:
+            train(learner, long, until="running")
+        times, memory = _visits(server, args)
+        if still := sum("**running**" not in learner.text() for learner in learners):
+            raise RuntimeError(f"{still} of the trainings ended before the visitors left.")
+    return {"memory": memory, "errors": times.errors} | _table(times)
+
+
+@contextmanager
+def _public_server() -> Iterator[Server]:
+    from tests.e2e.server import Server
+
+    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder, ExitStack() as stack:
+        home = Path(folder) / "home"
+        home.mkdir()
+        threads = max(1, (os.cpu_count() or 1) // TRAININGS)
+        scheduler = stack.enter_context(cluster(Path(folder), TRAININGS, threads=threads))
+        settings = {"MNIST_LAB_PUBLIC": "1", "MNIST_LAB_SCHEDULER": scheduler}
+        server = Server(home, Path(folder) / "server.log", settings)
+        stack.callback(server.stop)
+        server.start()
+        yield server
+
+
+def _visits(server: Server, args: argparse.Namespace) -> tuple[Times, list[dict[str, float]]]:
+    """All visitors' doings, and the memory after each part of the time."""
+    from benchmarks.memory import memory
+
+    times, held, began = Times(), [], time.monotonic()
+    until = began + args.arrive + args.seconds
+    threads = [
+        threading.Thread(target=_visitor, args=(server.url, number, args, until, times))
+        for number in range(args.sessions)
+    ]
+    for thread in threads:
+        thread.start()
+    for part in range(PARTS + 1):
+        time.sleep(max(0.0, began + args.arrive + part * args.seconds / PARTS - time.monotonic()))
+        held.append(memory(server))
+        words = "   ".join(f"{name} {value:6.0f}" for name, value in held[-1].items())
+        print(f"  after {time.monotonic() - began:4.0f} s   {words} MB", flush=True)
+    for thread in threads:
+        thread.join()
+    return times, held
+
+
+def _visitor(url: str, number: int, args: argparse.Namespace, until: float, times: Times) -> None:
+    """One visitor's thread: comes, uses the pages by turns, and leaves."""
+    from benchmarks._sessions import Session
+
+    chance = random.Random(number)
+    time.sleep(chance.uniform(0, args.arrive))
+    try:
+        session = Session(url)
+    except Exception as error:
+        times.errors.append(f"connect: {type(error).__name__}: {error}")
+        return
+    with session:
+        steps = [_browse, _inspect, _draw]
+        while time.monotonic() < until:
+            for what, action in chance.choice(steps)(session, chance):
+                times.note(what, action)
+                time.sleep(chance.uniform(0.5, 1.5) * args.think)
+                if time.monotonic() > until:
+                    return
+
+
+Step = tuple[str, Callable[[], float]]
+
+
+def _browse(session: Session, chance: random.Random) -> list[Step]:
+    chapter = f"chapter={chance.randint(1, 9)}"
+    pages = [("", ""), ("", chapter), ("train", "preset=cnn"), ("explore", "")]
+    page, query = chance.choice(pages)
+    return [(f"page /{page}", lambda: session.visit(page, query))]
+
+
+def _inspect(session: Session, chance: random.Random) -> list[Step]:
+    view = chance.choice(["network", "network", "weights", "backward", "mistakes", "edit"])
+    look = ("page /inspect", lambda: session.visit("inspect", f"view={view}"))
+    more = [("next image", lambda: session.press("next_image"))] * chance.randint(1, 3)
+    return [look, *more]
+
+
+def _draw(session: Session, chance: random.Random) -> list[Step]:
+    digits = [chance.randint(0, 9) for _ in range(chance.randint(1, 3))]
+    strokes = [("a drawing", lambda digit=digit: session.draw(digit)) for digit in digits]
+    return [("page /draw", lambda: session.visit("draw")), *strokes]
+
+
+def _table(times: Times) -> dict[str, Any]:
+    rows: dict[str, dict[str, float]] = {}
+    pages = [value for name, found in times.seconds.items() if "page" in name for value in found]
+    for name, found in [*sorted(times.seconds.items()), ("all pages", pages)]:
+        if len(found) < 2:
+            continue
+        cuts = statistics.quantiles(found, n=100, method="inclusive")
+        rows[name] = {"count": len(found), "p50": cuts[49], "p95": cuts[94], "max": max(found)}
+        print(
+            f"  {name:<16} {len(found):5} times   p50 {cuts[49]:5.2f} s   p95 {cuts[94]:5.2f} s   "
+            f"max {max(found):5.2f} s"
+        )
+    print(f"  {len(times.errors)} errors", *sorted(set(times.errors))[:10], sep="\n    ")
+    return {"times": rows}
