@@ -24,10 +24,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
-import sqlalchemy.event
 from sqlalchemy.exc import SQLAlchemyError
 
 from mnist_core import tables
+from mnist_core.database import BUSY_SECONDS as BUSY_SECONDS
+from mnist_core.database import StoreError as StoreError
+from mnist_core.database import Unavailable as Unavailable
+from mnist_core.database import explain, open_database
 from mnist_core.events import (
     Epoch,
     Event,
@@ -46,14 +49,9 @@ from mnist_core.spec import Experiment
 ACTIVE = ("queued", "running", "paused")
 # Runs whose curves this process keeps at hand.
 CACHED_CURVES = 64
-BUSY_SECONDS = 15
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 4000
 # How long a run that was put aside can be brought back.
 KEPT_ASIDE = timedelta(days=1)
-
-
-class StoreError(RuntimeError):
-    """Runs cannot be kept or read; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -146,19 +144,11 @@ class Store:
     def __init__(self, url: str | None = None, home: Path | None = None) -> None:
         """Open or create the database at `url`, by default SQLite in `home`.
 
-        Raises StoreError when that is impossible.
+        `notice` is a sentence for the person when a damaged file had to be put aside, else "".
+        Raises StoreError when there is no database to be had.
         """
-        chosen = url or os.environ.get("MNIST_LAB_DATABASE")
-        folder = home or default_home()
-        try:
-            if chosen is None:
-                folder.mkdir(parents=True, exist_ok=True)
-                chosen = f"sqlite:///{folder / 'lab.db'}"
-            self.engine = _open(chosen)
-            tables.metadata.create_all(self.engine)
-            tables.upgrade(self.engine)
-        except (OSError, SQLAlchemyError, ImportError) as error:
-            raise StoreError(_cannot_open(chosen, folder, error)) from error
+        chosen = url or os.environ.get("MNIST_LAB_DATABASE") or None
+        self.engine, self.notice = open_database(chosen, home or default_home())
         self._curves: OrderedDict[str, _Curve] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -174,13 +164,15 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """A connection whose work is kept as a whole or not at all. Raises StoreError."""
+        """A connection whose work is kept as a whole or not at all.
+
+        Raises StoreError; its kind Unavailable when the same may well succeed later.
+        """
         try:
             with self.engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error)
-            raise StoreError(f"The database did not take this: {reason}.") from error
+            raise explain(error, self.engine) from error
 
     # Runs
 
@@ -196,6 +188,7 @@ class Store:
         """Note a new run as queued; returns its id. `study` and `trial`: who asked for it."""
         run_id, now = secrets.token_urlsafe(9), _now()
         with self.transaction() as connection:
+            queued = _queued_now(connection)
             result = connection.execute(
                 tables.runs.insert().values(
                     id=run_id,
@@ -206,7 +199,7 @@ class Store:
                     status="queued",
                     server=server,
                     created=now,
-                    queued=now,
+                    queued=queued,
                     study=study,
                     trial=trial,
                 )
@@ -268,6 +261,12 @@ class Store:
         """Change what a run is doing; `more` are other columns of the runs table."""
         with self.transaction() as connection:
             self._update(connection, run_id, status=status, message=message, **more)
+
+    def queue_again(self, run_id: str, server: str) -> None:
+        """Put an ended run at the end of the queue, for `server` to train."""
+        with self.transaction() as connection:
+            values = {"status": "queued", "message": "", "server": server, "interrupted": False}
+            self._update(connection, run_id, queued=_queued_now(connection), **values)
 
     def say(self, run_id: str, message: str) -> None:
         """Change a run's message only."""
@@ -375,6 +374,9 @@ class Store:
             "status": "paused" if event.paused else "running",
             "seconds": event.seconds,
             "seconds_left": event.seconds_left,
+            # It lives, whatever another server took its silence for.
+            "interrupted": False,
+            "ended": None,
         }
         if len(event.loss):
             changes |= {
@@ -600,29 +602,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _open(url: str) -> sa.Engine:
-    if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
-
-    @sa.event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        # WAL: readers never wait for the writer. NORMAL: a commit survives the death of any
-        # process; only a power cut may lose the last moments, never the file.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    return engine
-
-
-def _cannot_open(url: str | None, folder: Path, error: Exception) -> str:
-    reason = str(getattr(error, "orig", None) or error)
-    if url is None or url.startswith("sqlite"):
-        return (
-            f"The folder {folder} cannot keep your runs ({reason}). Make it writable, or set "
-            "MNIST_LAB_HOME to a folder that is."
-        )
-    shown = sa.engine.make_url(url).render_as_string(hide_password=True)
-    return f"The database {shown} cannot be opened ({reason}). Check MNIST_LAB_DATABASE."
+def _queued_now(connection: sa.Connection) -> datetime:
+    """The present moment; after a clock was set back, one behind all that wait already."""
+    active = tables.runs.c.status.in_(ACTIVE)
+    last = connection.execute(sa.select(sa.func.max(tables.runs.c.queued)).where(active)).scalar()
+    return _now() if last is None else max(_now(), last + timedelta(microseconds=1))
