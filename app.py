@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from pages.shared import visitor
+from pages.shared import guard, visitor
 
 st.session_state.inside_app = True
 st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
 
 visitor.welcome()
-st.navigation(
+# Filled after the page, which may be the first to open the database.
+notices = st.container()
+navigation = st.navigation(
     [
         st.Page("pages/learn.py", title="Learn", icon=":material/school:", default=True),
         st.Page(
@@ -24,4 +26,8 @@ st.navigation(
         st.Page("pages/explore.py", title="Explore", icon=":material/explore:", url_path="explore"),
     ],
     position="top",
-).run()
+)
+with guard.guarded():
+    navigation.run()
+    with notices:
+        guard.show_notice()

@@ -13,19 +13,12 @@ import sqlalchemy.event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mnist_core import salvage, tables
+from mnist_core.store_error import StoreError, Unavailable
 
 log = logging.getLogger(__name__)
 
 # How long a statement waits for another one's lock.
 BUSY_SECONDS = 5
-
-
-class StoreError(RuntimeError):
-    """Runs cannot be kept or read; the message says why and what to do."""
-
-
-class Unavailable(StoreError):
-    """The database takes or gives nothing now, and may do so again once its cause is removed."""
 
 
 # SQLite's primary result codes that say so, each with its sentence.

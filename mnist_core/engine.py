@@ -32,11 +32,11 @@ from mnist_core import (
     warden,
     worker,
 )
-from mnist_core.events import from_message, pack_arrays
+from mnist_core.events import Failed, from_message, pack_arrays, to_message
 from mnist_core.local_worker import REPOSITORY as REPOSITORY
 from mnist_core.local_worker import LocalWorker
 from mnist_core.spec import Experiment
-from mnist_core.store import Run, Store, StoreError
+from mnist_core.store import Run, Store, StoreError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +49,15 @@ CONNECT_SECONDS = 10
 MAX_TRIES = 3
 # A process that ends so often in a row without a word cannot train at all.
 MAX_DEATHS = 5
-SWEEP_SECONDS = 10.0
+SWEEP_SECONDS = 2.0
 # How often limits are looked at, and how long the speeds of recent runs are kept at hand.
 LIMITS_SECONDS = 2.0
 RATES_SECONDS = 10.0
 STORE_TRIES = 3
+STORE_AGAIN_SECONDS = 0.5
 LAST_EVENT_SECONDS = 10
+# The kind of the message, not an event, that says that a run's worker is gone.
+LOST = "lost"
 
 
 class EngineError(RuntimeError):
@@ -75,7 +78,8 @@ class _Task:
     """A run that this server has handed out. `worker` is None until it has started.
 
     `began` and `paused` are when this attempt started and its present pause began, `number` when
-    it was handed out, in microseconds of the clock.
+    it was handed out, in microseconds of the clock. `held` says that it pauses because nothing can
+    be stored, `over` that its end is known and only remains to be stored.
     """
 
     run_id: str
@@ -93,6 +97,8 @@ class _Task:
     began: float | None = None
     paused: float | None = None
     stopping: bool = False
+    held: bool = False
+    over: bool = False
 
 
 class Engine:
@@ -109,6 +115,8 @@ class Engine:
         self.store = store
         self.scheduler = scheduler or os.environ.get("MNIST_LAB_SCHEDULER") or None
         self.error: str | None = None
+        # Why nothing that training tells can be stored just now; training waits meanwhile.
+        self.trouble: str | None = None
         self._trainer = trainer
         self._id = secrets.token_hex(8)
         self._topic = f"mnist-lab-{self._id}"
@@ -126,9 +134,13 @@ class Engine:
         self._boxes: dict[str, queue.Queue[tuple[str, dict[str, Any]]]] = {}
         self._starting: threading.Thread | None = None
         self._closed = threading.Event()
-        servers.register(self.store, self._id)
-        servers.mark_interrupted(self.store)
-        for target in (self._record_messages, self._monitor):
+        self._announced = False
+        try:
+            self._announce()
+            servers.mark_interrupted(self.store)
+        except StoreError:  # what is kept can be looked at all the same
+            log.warning("the database takes nothing", exc_info=True)
+        for target in (self._record_messages, self._monitor, self._beat):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
     # What pages call
@@ -165,6 +177,7 @@ class Engine:
 
         Raises StoreError.
         """
+        self._make_known()
         run_id = self.store.create_run(
             experiment, owner, preset, server=self._id, study=study, trial=trial
         )
@@ -172,13 +185,17 @@ class Engine:
         return run_id
 
     def continue_run(self, run_id: str, epochs: int = 0) -> None:
-        """Let an ended run go on from its newest snapshot, with `epochs` more than planned."""
+        """Let an ended run go on from its newest snapshot, with `epochs` more than planned.
+
+        Raises StoreError, also when that snapshot cannot be read; then nothing has changed.
+        """
         run = self.store.run(run_id)
         if run is None or run.active:
             return
-        queued = datetime.now(UTC)
-        self.store.set_status(run_id, "queued", server=self._id, interrupted=False, queued=queued)
+        self.store.resume_point(run_id)
+        self._make_known()
         relay.forget(self.store, run_id)
+        self.store.queue_again(run_id, self._id)
         asked_before = max(0, run.epochs - run.experiment.training.epochs)
         task = _Task(run_id, self._attempt(run_id), run.owner, resume=True)
         if asked_before + epochs:
@@ -197,13 +214,19 @@ class Engine:
                 if run is not None and run.active and run.server != self._id:
                     relay.leave(self.store, run_id, command)
                 return
-            if task.worker is None:
+            if self.trouble and (pause := command.get("pause")) is not None:
+                task.held = not pause  # it pauses already; this is for when it could go on
+            elif task.worker is None:
                 task.commands.append(command)
-                return
-            if task.worker not in self._boxes:
-                self._boxes[task.worker] = queue.Queue()
-                threading.Thread(target=self._deliver, args=(task.worker,), daemon=True).start()
-            self._boxes[task.worker].put((run_id, command))
+            else:
+                self._post(task.worker, run_id, command)
+
+    def _post(self, address: str, run_id: str, command: dict[str, Any]) -> None:
+        """Let the thread of this worker deliver the command. Holds the lock."""
+        if address not in self._boxes:
+            self._boxes[address] = queue.Queue()
+            threading.Thread(target=self._deliver, args=(address,), daemon=True).start()
+        self._boxes[address].put((run_id, command))
 
     def _deliver(self, address: str) -> None:
         """Send one worker its commands, in order, while it has a run.
@@ -235,9 +258,9 @@ class Engine:
             task = self._tasks.get(run_id)
             waits = task is not None and task.worker is None
             if task is not None and waits:
-                self._tasks.pop(run_id)
                 message = why or "It was stopped before it started."
                 self.store.set_status(run_id, "stopped", message, ended=datetime.now(UTC))
+                self._tasks.pop(run_id)
             elif task is not None:
                 task.stopping = True
                 if why:
@@ -319,10 +342,23 @@ class Engine:
                 self._local.close()
         if self._cluster is not None:
             self._cluster.close(timeout=2)
-        servers.unregister(self.store, self._id)
-        servers.mark_interrupted(self.store)
+        try:
+            servers.unregister(self.store, self._id)
+            servers.mark_interrupted(self.store)
+        except StoreError:  # the next server does it
+            log.warning("the end of this server could not be noted", exc_info=True)
 
     # Starting
+
+    def _announce(self) -> None:
+        """Tell the other servers on this database that this one lives. Raises StoreError."""
+        servers.register(self.store, self._id)
+        self._announced = True
+
+    def _make_known(self) -> None:
+        """As `_announce`, once: the runs of an unknown server would count as interrupted."""
+        if not self._announced:
+            self._announce()
 
     def _connect(self) -> None:
         """Reach the scheduler, with a local one and its worker when none is named."""
@@ -385,12 +421,20 @@ class Engine:
             self.warm()
 
     def _submit(self, task: _Task) -> None:
-        run = self.store.run(task.run_id)
         client = self._client
+        try:
+            run = self.store.run(task.run_id)
+            resume = self._resume_point(task)
+        except Unavailable:  # the monitor submits it later
+            log.warning("run %s waits for the database", task.run_id, exc_info=True)
+            return
+        except StoreError as error:
+            self._fail(task, str(error))
+            return
         if run is None or client is None:
             return
         with self._lock:
-            if self._tasks.get(task.run_id) is not task:
+            if self._tasks.get(task.run_id) is not task or task.future is not None:
                 return
             commands, task.commands = task.commands, []
             task.future = client.submit(
@@ -399,7 +443,7 @@ class Engine:
                 task.attempt,
                 run.experiment.to_json(),
                 self._topic,
-                self._resume_point(task),
+                resume,
                 commands,
                 self._trainer,
                 key=task.attempt,
@@ -423,18 +467,59 @@ class Engine:
 
     def _record_messages(self) -> None:
         while (message := self._messages.get()) is not None:
-            run_id, attempt = message.pop("run"), message.pop("attempt")
-            address = message.pop("worker")
-            self._heard = True
-            for last in (False,) * (STORE_TRIES - 1) + (True,):
-                try:
-                    self._take(run_id, attempt, address, message)
+            self._keep(message)
+
+    def _keep(self, message: dict[str, Any]) -> None:
+        """Store what a message tells. While the database takes nothing, training is held.
+
+        No message overtakes another: what could not be stored comes first when it can.
+        """
+        run_id, attempt = message.pop("run"), message.pop("attempt")
+        address = message.pop("worker")
+        self._heard = self._heard or address is not None
+        tries = 0
+        while not self._closed.is_set():
+            try:
+                self._take(run_id, attempt, address, message)
+                break
+            except Unavailable as error:
+                self._hold(str(error))
+                self._wait_for_database()
+            except Exception:  # whatever it is, it may be the moment's
+                tries += 1
+                if tries == STORE_TRIES:
+                    log.exception("an event of run %s was not stored", run_id)
                     break
-                except Exception:  # the database may take it a moment later
-                    if last:
-                        log.exception("an event of run %s was not stored", run_id)
-                    else:
-                        self._closed.wait(0.5)
+                self._closed.wait(STORE_AGAIN_SECONDS)
+        if self.trouble is not None:
+            self._let_go_on()
+
+    def _hold(self, why: str) -> None:
+        """Let all training here pause, so that little is at stake while nothing can be stored."""
+        log.error("training is held: %s", why)
+        with self._lock:
+            before, self.trouble = self.trouble, why
+            for task in self._tasks.values() if before is None else ():
+                if task.worker is not None and task.paused is None:
+                    task.held = True
+                    self._post(task.worker, task.run_id, {"pause": True})
+
+    def _let_go_on(self) -> None:
+        with self._lock:
+            self.trouble = None
+            for task in self._tasks.values():
+                if task.worker is not None and task.held:
+                    self._post(task.worker, task.run_id, {"pause": False})
+                task.held = False
+
+    def _wait_for_database(self) -> None:
+        """Until it takes a word; without the lock, for a database that is busy makes wait."""
+        while not self._closed.wait(STORE_AGAIN_SECONDS):
+            try:
+                self._announce()
+                return
+            except StoreError as error:
+                self.trouble = str(error)
 
     def _take(self, run_id: str, attempt: str, address: str, message: dict[str, Any]) -> None:
         """Store an event, unless its run was stopped, lost or handed out again meanwhile.
@@ -453,6 +538,9 @@ class Engine:
                 # Apart from everything else: a large set takes a while.
                 about = (task.owner, str(message["data"]), address)
                 threading.Thread(target=self._send_images, args=about, daemon=True).start()
+                return
+            if kind == LOST:
+                self._record_loss(task, message["what"])
                 return
             self.store.record(run_id, from_message(message), address)
             if kind == "started":
@@ -483,13 +571,18 @@ class Engine:
 
     # Watching
 
+    def _beat(self) -> None:
+        """Apart from the monitor, whose looks may take long: silence counts as death."""
+        while not self._closed.wait(HEARTBEAT_SECONDS):
+            try:
+                self._announce()
+            except Exception:
+                log.warning("no heartbeat could be noted", exc_info=True)
+
     def _monitor(self) -> None:
-        last_heartbeat = last_sweep = last_limits = time.monotonic()
+        last_sweep = last_limits = time.monotonic()
         while not self._closed.wait(MONITOR_SECONDS):
             try:
-                if time.monotonic() - last_heartbeat > HEARTBEAT_SECONDS:
-                    last_heartbeat = time.monotonic()
-                    servers.register(self.store, self._id)
                 if time.monotonic() - last_sweep > SWEEP_SECONDS:
                     last_sweep = time.monotonic()
                     servers.mark_interrupted(self.store)
@@ -532,11 +625,15 @@ class Engine:
 
     def _not_started(self) -> list[_Task]:
         with self._lock:
-            return [task for task in self._tasks.values() if task.worker is None]
+            return [t for t in self._tasks.values() if t.worker is None and not t.over]
 
     def _watch_tasks(self) -> None:
         with self._lock:
-            tasks = [task for task in self._tasks.values() if task.future is not None]
+            tasks = [task for task in self._tasks.values() if not task.over]
+        for task in [task for task in tasks if task.future is None]:
+            tasks.remove(task)
+            if self._client is not None:
+                self._submit(task)  # it could not be read when it was its turn
         if not tasks:
             return
         known = self._ask_for_workers()
@@ -577,13 +674,16 @@ class Engine:
         self._submit(task)
 
     def _lost(self, task: _Task) -> None:
-        """The worker died in mid-run: say so, keep the curve, do not repeat it silently."""
-        with self._lock:
-            if self._tasks.pop(task.run_id, None) is None:
-                return
+        """The worker died in mid-run: to be told after all that it had sent."""
+        task.over = True
+        what = _KILLED if self._client is not None else _CUT_OFF
+        self._tell_myself(task, {"kind": LOST, "what": what})
+        _cancel(task)
+
+    def _record_loss(self, task: _Task, what: str) -> None:
+        """Say so, keep the curve, do not repeat the run silently."""
         run = self.store.run(task.run_id)
         if run is not None and run.active:
-            what = _KILLED if self._client is not None else _CUT_OFF
             self.store.set_status(
                 task.run_id,
                 "failed",
@@ -591,7 +691,12 @@ class Engine:
                 interrupted=True,
                 ended=datetime.now(UTC),
             )
-        _cancel(task)
+        self._tasks.pop(task.run_id)
+
+    def _tell_myself(self, task: _Task, message: dict[str, Any]) -> None:
+        """Store what a run has come to in the order of its events, and as surely as these."""
+        about = {"run": task.run_id, "attempt": task.attempt, "worker": None}
+        self._messages.put(message | about)
 
     def _watch_relay(self) -> None:
         """Take over what other servers' pages ask of the runs that train here."""
@@ -625,16 +730,13 @@ class Engine:
 
     def _fail_waiting(self, message: str) -> None:
         with self._lock:
-            waiting = [task for task in self._tasks.values() if task.future is None]
+            waiting = [t for t in self._tasks.values() if t.future is None and not t.over]
         for task in waiting:
             self._fail(task, message)
 
     def _fail(self, task: _Task, message: str) -> None:
-        with self._lock:
-            if self._tasks.get(task.run_id) is not task:
-                return
-            self._tasks.pop(task.run_id)
-            self.store.set_status(task.run_id, "failed", message, ended=datetime.now(UTC))
+        task.over = True
+        self._tell_myself(task, to_message(Failed(0, 0, message)))
         _cancel(task)
 
 

@@ -7,6 +7,8 @@ messages, the store keeps each one as it arrives, and the pages only ever read t
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -145,8 +147,12 @@ def pack_arrays(arrays: tuple[npt.NDArray[Any], ...] | list[npt.NDArray[Any]]) -
 
 def unpack_arrays(data: bytes) -> tuple[npt.NDArray[Any], ...]:
     """The inverse of `pack_arrays`. Raises ValueError on anything but such a file."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return tuple(archive[name] for name in sorted(archive.files))
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return tuple(archive[name] for name in sorted(archive.files))
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, NotImplementedError,
+            TypeError, AttributeError) as error:  # fmt: skip
+        raise ValueError(f"These are no packed arrays: {error}") from error
 
 
 def to_message(event: Event) -> dict[str, Any]:

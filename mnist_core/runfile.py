@@ -30,13 +30,21 @@ import numpy.typing as npt
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
 
 from mnist_core import tables
-from mnist_core.events import Epoch, pack_arrays, unpack_arrays
+from mnist_core.events import Epoch, Resume, pack_arrays, unpack_arrays
 from mnist_core.inside.weights import layer_weights
 from mnist_core.layers import Value
 from mnist_core.own_data import MAX_IMAGES
 from mnist_core.problems import ExperimentError
 from mnist_core.spec import Experiment, NetworkSpec
-from mnist_core.store import LONGEST_NOTE, LONGEST_TAG, MOST_TAGS, Run, Store
+from mnist_core.store import (
+    LONGEST_NOTE,
+    LONGEST_TAG,
+    MOST_TAGS,
+    Run,
+    Store,
+    StoreError,
+    Unavailable,
+)
 from mnist_core.untrusted import (
     MEGABYTE,
     FileRefused,
@@ -177,6 +185,31 @@ class RunFile:
 # From the store to a file
 
 
+def _weights(store: Store, run_id: str, step: int) -> Sequence[npt.NDArray[Any]] | None:
+    """None when they are damaged: the file takes what can be read."""
+    try:
+        return store.weights(run_id, step)
+    except Unavailable:
+        raise
+    except StoreError:
+        return None
+
+
+def _state(
+    store: Store, run_id: str, steps: Collection[int]
+) -> tuple[Resume | None, tuple[npt.NDArray[Any], ...]]:
+    """Where training can go on, and the optimiser's state there; empty when there is none."""
+    try:
+        state = store.resume_point(run_id)
+        if state is not None and state.checkpoint is not None and state.step in steps:
+            return state, unpack_arrays(state.checkpoint)
+    except Unavailable:
+        raise
+    except (StoreError, ValueError):
+        pass
+    return None, ()
+
+
 def from_store(store: Store, run: Run, *, moments: Moments = "all", author: str = "") -> RunFile:
     """An ended run as it is kept; with "ends" only the first and the last moment's weights.
 
@@ -187,12 +220,9 @@ def from_store(store: Store, run: Run, *, moments: Moments = "all", author: str 
     metrics, kept = store.steps(run.id), store.snapshots(run.id)
     if moments == "ends" and len(kept) > 2:
         kept = [kept[0], kept[-1]]
-    found = [(moment, store.weights(run.id, moment.step)) for moment in kept[:MAX_MOMENTS]]
+    found = [(moment, _weights(store, run.id, moment.step)) for moment in kept[:MAX_MOMENTS]]
     weights = [(moment, tuple(arrays)) for moment, arrays in found if arrays is not None]
-    state = store.resume_point(run.id)
-    arrays: tuple[npt.NDArray[Any], ...] = ()
-    if state is not None and state.checkpoint is not None and state.step in [m.step for m in kept]:
-        arrays = unpack_arrays(state.checkpoint)
+    state, arrays = _state(store, run.id, [moment.step for moment, _ in weights])
     plain = {name: getattr(run, name) for name in _FROM_RUN}
     facts = RunFacts(
         **{name: _finite(value) for name, value in plain.items()},

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil
 import sqlalchemy as sa
 
+from mnist_core.silence import Silence
 from mnist_core.store import Run, Store
 from mnist_core.tables import servers
 
-# A server on another machine that has been silent this long is gone.
-SILENCE = timedelta(seconds=30)
+# A server that can only be judged by its heartbeat is gone after so many seconds without one.
+SILENCE_SECONDS = 10.0
+
+_silence = Silence()
+# Asked for once: what a process is told of its own start changes when the clock is set.
+_STARTED = psutil.Process().create_time()
 
 
 def register(store: Store, server: str) -> None:
     """Tell the other servers on this database that this process, as `server`, lives."""
-    process = psutil.Process()
     values = {
         "host": socket.gethostname(),
-        "pid": process.pid,
-        "process_started": process.create_time(),
+        "pid": os.getpid(),
+        "process_started": _STARTED,
         "heartbeat": datetime.now(UTC),
     }
     with store.transaction() as connection:
@@ -56,8 +61,11 @@ def mark_interrupted(store: Store) -> None:
             message = _interrupted_message(run)
             store.set_status(run.id, "stopped", message, interrupted=True, ended=now)
     gone = [row.id for row in rows if row.id not in alive]
-    with store.transaction() as connection:
-        connection.execute(servers.delete().where(servers.c.id.in_(gone)))
+    if gone:
+        with store.transaction() as connection:
+            connection.execute(servers.delete().where(servers.c.id.in_(gone)))
+        for server in gone:
+            _silence.forget(server)
 
 
 def what_is_left(run: Run) -> str:
@@ -74,13 +82,19 @@ def _rows(store: Store) -> list[Any]:
 
 
 def _is_alive(row: Any) -> bool:
+    heard = _silence.seconds(row.id, row.heartbeat) < SILENCE_SECONDS
     if row.host != socket.gethostname():
-        return datetime.now(UTC) - row.heartbeat < SILENCE
+        return heard
+    if row.pid == os.getpid():
+        # Else a server of an earlier life, as in a container, where numbers repeat.
+        return bool(row.process_started == _STARTED)
     try:
-        # Another process may have got the same number since.
-        return abs(psutil.Process(row.pid).create_time() - row.process_started) < 1
+        started = psutil.Process(row.pid).create_time()
     except psutil.Error:
         return False
+    # Another process may have got the same number since; or the clock was set, and the same
+    # process now seems to have started at another time. Its heartbeat tells.
+    return abs(started - row.process_started) < 1 or heard
 
 
 def _interrupted_message(run: Run) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import math
 import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -28,8 +29,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mnist_core import tables
 from mnist_core.database import BUSY_SECONDS as BUSY_SECONDS
-from mnist_core.database import StoreError as StoreError
-from mnist_core.database import Unavailable as Unavailable
 from mnist_core.database import explain, open_database
 from mnist_core.events import (
     Epoch,
@@ -45,6 +44,10 @@ from mnist_core.events import (
 )
 from mnist_core.home import home as default_home
 from mnist_core.spec import Experiment
+from mnist_core.store_error import StoreError as StoreError
+from mnist_core.store_error import Unavailable as Unavailable
+
+log = logging.getLogger(__name__)
 
 ACTIVE = ("queued", "running", "paused")
 # Runs whose curves this process keeps at hand.
@@ -216,7 +219,7 @@ class Store:
                 self._is(run_id), tables.runs.c.deleted.is_(None)
             )
             row = connection.execute(query).one_or_none()
-        return None if row is None else _run(row)
+        return next(iter(_runs([row])), None) if row is not None else None
 
     def runs(self, owner: str | None = "local", limit: int | None = None) -> list[Run]:
         """The owner's runs (everyone's with None), newest first, without those put aside."""
@@ -225,7 +228,7 @@ class Store:
         if (owner := self.owner or owner) is not None:
             query = query.where(tables.runs.c.owner == owner)
         with self.transaction() as connection:
-            return [_run(row) for row in connection.execute(query)]
+            return _runs(connection.execute(query))
 
     def best_accuracies(self, owner: str | None = "local") -> dict[str, float]:
         """The best validation accuracy of each of the owner's runs that has one, by run id."""
@@ -245,8 +248,7 @@ class Store:
             query = query.where(tables.runs.c.owner == self.owner)
         since = sa.func.coalesce(tables.runs.c.queued, tables.runs.c.created)
         with self.transaction() as connection:
-            rows = connection.execute(query.order_by(since, tables.runs.c.number))
-            return [_run(row) for row in rows]
+            return _runs(connection.execute(query.order_by(since, tables.runs.c.number)))
 
     def recent_rates(self, limit: int = 30) -> list[Run]:
         """The newest ended runs, everyone's, of which it is known how fast they trained."""
@@ -254,8 +256,8 @@ class Store:
             tables.runs.c.images_per_second.is_not(None), tables.runs.c.status.not_in(ACTIVE)
         )
         with self.transaction() as connection:
-            rows = connection.execute(query.order_by(tables.runs.c.number.desc()).limit(limit))
-            return [_run(row) for row in rows]
+            query = query.order_by(tables.runs.c.number.desc()).limit(limit)
+            return _runs(connection.execute(query))
 
     def set_status(self, run_id: str, status: str, message: str = "", **more: Any) -> None:
         """Change what a run is doing; `more` are other columns of the runs table."""
@@ -498,23 +500,41 @@ class Store:
         return [SnapshotInfo(**row._asdict()) for row in rows]
 
     def weights(self, run_id: str, step: int | None = None) -> list[npt.NDArray[Any]] | None:
-        """Weights after `step` (by default the newest), in `model.get_weights()` order."""
+        """Weights after `step` (by default the newest), in `model.get_weights()` order.
+
+        None when none are kept. Raises StoreError when they are damaged.
+        """
         table = tables.snapshots
         query = sa.select(table.c.weights).where(self._of(table, run_id))
         if step is not None:
             query = query.where(table.c.step == step)
         with self.transaction() as connection:
             data = connection.execute(query.order_by(table.c.step.desc()).limit(1)).scalar()
-        return None if data is None else list(unpack_arrays(data))
+        try:
+            return None if data is None else list(unpack_arrays(data))
+        except ValueError:
+            when = "Its last snapshot is" if step is None else f"Its weights at step {step:,} are"
+            raise StoreError(f"{when} damaged and cannot be read; choose another one.") from None
 
     def resume_point(self, run_id: str) -> Resume | None:
-        """Where the run can go on: its newest snapshot with the optimiser's state, if any."""
+        """Where the run can go on: its newest snapshot with the optimiser's state, if any.
+
+        Raises StoreError when that is damaged.
+        """
         query = sa.select(tables.runs.c.checkpoint, tables.runs.c.checkpoint_step)
         with self.transaction() as connection:
             row = connection.execute(query.where(self._is(run_id))).one_or_none()
         if row is None or row.checkpoint is None:
             return None
-        weights = self.weights(run_id, row.checkpoint_step)
+        try:
+            weights = self.weights(run_id, row.checkpoint_step)
+        except Unavailable:
+            raise
+        except StoreError:
+            raise StoreError(
+                f"The run cannot go on: its snapshot at step {row.checkpoint_step:,} is damaged. "
+                "Its curve is kept; start it again."
+            ) from None
         if weights is None:
             return None
         return Resume(row.checkpoint_step, tuple(weights), row.checkpoint)
@@ -576,6 +596,17 @@ def _forget_after(connection: sa.Connection, run_id: str, step: int) -> None:
     connection.execute(table.delete().where(of_run, table.c.first_step > step))
     for other in (tables.epochs, tables.snapshots):
         connection.execute(other.delete().where(other.c.run == run_id, other.c.step > step))
+
+
+def _runs(rows: Iterable[Any]) -> list[Run]:
+    """The rows as runs; one that is damaged hides no other."""
+    found = []
+    for row in rows:
+        try:
+            found.append(_run(row))
+        except (ValueError, TypeError):
+            log.exception("the record of run %s is damaged", row.id)
+    return found
 
 
 def _run(row: Any) -> Run:

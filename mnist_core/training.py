@@ -378,8 +378,14 @@ def _hidden_state(program: TrainingProgram) -> list[Any]:
 
 def _restore(program: TrainingProgram, checkpoint: bytes | None) -> None:
     if checkpoint is not None:
-        for variable, value in zip(_hidden_state(program), unpack_arrays(checkpoint), strict=True):
-            variable.assign(value)
+        try:
+            state = unpack_arrays(checkpoint)
+            for variable, value in zip(_hidden_state(program), state, strict=True):
+                variable.assign(value)
+        except ValueError as error:
+            raise ValueError(
+                "its last snapshot is damaged. Its curve is kept; start it again."
+            ) from error
 
 
 def _finish(run: _Run, reason: str) -> Finished:

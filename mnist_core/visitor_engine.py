@@ -37,6 +37,11 @@ class VisitorEngine:
         """True when a worker is there to train."""
         return self._engine.ready()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing that training tells can be stored just now; training waits meanwhile."""
+        return self._engine.trouble
+
     # Starting
 
     def start(self, experiment: Experiment, preset: str | None = None) -> str:

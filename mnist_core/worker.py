@@ -82,14 +82,10 @@ def train_run(
             send(event)
     except data_transfer.NotWanted:
         log.info("run %s was stopped before it began", run_id)
-    except MemoryError:
-        send(
-            Failed(0, 0, "The training process ran out of memory. Use a smaller batch or network.")
-        )
     except Exception as error:
         # The person gets a sentence, the log the details.
         log.exception("run %s", run_id)
-        send(Failed(0, 0, f"Training could not go on: {_first_line(error)}"))
+        send(Failed(0, 0, _why(error)))
     finally:
         over.set()
         if _controls.get(run_id) is control:
@@ -156,6 +152,16 @@ def _resume(packed: dict[str, Any] | None) -> Resume | None:
 def _function(path: str) -> Callable[..., Iterator[Event]]:
     module, _, name = path.partition(":")
     return getattr(import_module(module), name)
+
+
+def _why(error: Exception) -> str:
+    """What ended a run, for the person. TensorFlow, not loaded here, has its own MemoryError."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return (
+            "The training process ran out of memory. Its curve is kept; use a smaller batch or a "
+            "smaller network."
+        )
+    return f"Training could not go on: {_first_line(error)}"
 
 
 def _first_line(error: Exception) -> str:

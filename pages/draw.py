@@ -12,6 +12,7 @@ from pages.shared.drawing.networks import choose_network, is_ready, novelty_meas
 from pages.shared.drawing.steps import steps_off_note
 from pages.shared.drawing.style import style
 from pages.shared.drawing.views import views
+from pages.shared.guard import fragment
 
 
 def page() -> None:
@@ -25,7 +26,7 @@ def page() -> None:
     _board()
 
 
-@st.fragment
+@fragment
 def _board() -> None:
     """The paper and what is read on it; a stroke runs only this part of the page again.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared import entry
+from pages.shared.guard import fragment
 from pages.shared.inspect import place as places
 from pages.shared.inspect.place import VIEWS
 from pages.shared.moments import NetworkChoice, choice_of, forget_moments
@@ -83,4 +84,4 @@ st.title("Look inside")
 for sentence in places.load():
     st.warning(sentence)
 every = interval()
-st.fragment(body, run_every=every)(every)
+fragment(body, run_every=every)(every)

@@ -13,6 +13,7 @@ from mnist_core.store import StoreError
 from pages.shared import draft, entry
 from pages.shared.data import title_of
 from pages.shared.drawing.parts import plain
+from pages.shared.guard import said_later
 from pages.shared.live_run import live_run
 from pages.shared.network_editor import network_editor
 from pages.shared.state import get_engine, get_store
@@ -39,6 +40,7 @@ def start(experiment: Experiment) -> None:
         st.session_state.page_error = f"The run could not be started. {error}"
 
 
+@said_later
 def try_out(experiment: Experiment) -> None:
     """Callback: a changed experiment takes the place of the one that is running."""
     shown = store.run(st.session_state.shown_run)

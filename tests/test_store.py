@@ -180,10 +180,9 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StoreError, match="MNIST_LAB_HOME"):
         Store(home=tmp_path / "file" / "home")
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "lab.db").write_bytes(os.urandom(4096))
-    with pytest.raises(StoreError, match="cannot keep your runs"):
-        Store(home=tmp_path / "broken")
+    (tmp_path / "essay.txt").write_bytes(os.urandom(4096))
+    with pytest.raises(StoreError, match="MNIST_LAB_DATABASE"):
+        Store(url=f"sqlite:///{tmp_path / 'essay.txt'}")
     with pytest.raises(StoreError, match="MNIST_LAB_DATABASE"):
         Store(url="postgresql+nothing://localhost/none")
 

@@ -105,6 +105,8 @@ class _Driver(threading.Thread):
         self._asked = 0
         self._false_starts, self._reason = 0, ""
         self._search: Search | None = None
+        # Its minutes count from here: the wall clock may be set.
+        self._began = time.monotonic()
 
     def close(self) -> None:
         self._closed.set()
@@ -167,8 +169,7 @@ class _Driver(threading.Thread):
             return True
         most = [study.spec.minutes, limits.current().study_minutes]
         minutes = min((bound for bound in most if bound is not None), default=None)
-        began = study.began.timestamp() if study.began else time.time()
-        return minutes is not None and time.time() - began > 60 * minutes
+        return minutes is not None and time.monotonic() - self._began > 60 * minutes
 
     def _take_up(self, spec: StudySpec) -> None:
         """Open the study in Optuna; trials left unfinished go on where their runs stood."""

@@ -13,6 +13,7 @@ from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.limits import Refused
 from mnist_core.store import Run, Store, StoreError
 from mnist_core.visitor_engine import VisitorEngine
+from pages.shared.guard import ICON
 from pages.shared.live_figure import live_figure
 from pages.shared.state import notice
 
@@ -61,7 +62,7 @@ def _panel(*arguments: Any) -> None:
     try:
         _show(*arguments)
     except StoreError as error:
-        st.error(f"{error} The page tries again by itself.", icon=":material/database_off:")
+        st.error(f"{error} The page tries again by itself.", icon=ICON)
 
 
 def _show(
@@ -91,8 +92,16 @@ def _show(
 
 def _status(run: Run, engine: VisitorEngine) -> None:
     words = _queue_words(run, engine) if run.status == "queued" else status_words(run)
+    # What cannot be stored cannot be read back either: the engine knows that it pauses.
+    waits = engine.trouble if run.status in ("running", "paused") else None
+    status = "paused" if waits else run.status
     with st.container(key="training_status"):
-        st.markdown(f":{COLOURS[run.status]}[{ICONS[run.status]} **{run.status}**] {words}")
+        st.markdown(f":{COLOURS[status]}[{ICONS[status]} **{status}**] {words}")
+    if waits:
+        st.error(
+            f"{waits} Training waits until then and goes on by itself; nothing is lost.",
+            icon=ICON,
+        )
     if run.total_steps:
         st.progress(min(1.0, run.step / run.total_steps))
     if run.message and run.status in ("failed", "stopped"):

@@ -9,6 +9,7 @@ from mnist_core.limits import current
 from mnist_core.store import Store, StoreError
 from mnist_core.visitor_engine import VisitorEngine
 from mnist_core.visitors import Presence
+from pages.shared import guard
 from pages.shared.visitor import owner as owner
 
 
@@ -49,7 +50,9 @@ def shared_engine() -> Engine:
 
 @st.cache_resource(show_spinner=False)
 def _store() -> Store:
-    return Store()
+    store = Store()
+    guard.set_notice(store.notice)
+    return store
 
 
 @st.cache_resource(show_spinner=False)

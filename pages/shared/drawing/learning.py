@@ -7,6 +7,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.figures.drawing import learning_chart
+from mnist_core.store import StoreError
 from pages.shared.data import class_names
 from pages.shared.drawing.answer import Answer
 from pages.shared.drawing.networks import NotReadable, Reader, wait_for
@@ -87,7 +88,10 @@ def _over_training(
 @st.cache_resource(max_entries=2, ttl=300, show_spinner=False)
 def _all_weights(key: str, steps: tuple[int, ...]) -> list[list[npt.NDArray[np.float32]]]:
     """All kept weights of a run: 64 MB at most. Raises NotReadable when the run has gone."""
-    found = [get_store().weights(key, step) for step in steps]
+    try:
+        found = [get_store().weights(key, step) for step in steps]
+    except StoreError as error:
+        raise NotReadable(str(error)) from error
     if any(weights is None for weights in found):
         raise NotReadable("This run has been deleted; choose another one.")
     return [weights for weights in found if weights is not None]

@@ -17,7 +17,7 @@ from mnist_core.default_model import DefaultModelError
 from mnist_core.inside.probe import WeightsError, probe
 from mnist_core.neighbours import Neighbours, Novelty, neighbours, novelty
 from mnist_core.spec import MNIST, NetworkSpec
-from mnist_core.store import SnapshotInfo
+from mnist_core.store import SnapshotInfo, StoreError
 from pages.shared.data import class_names, own_dataset
 from pages.shared.drawing.background import loader
 from pages.shared.drawing.parts import plain
@@ -64,7 +64,7 @@ class Reader:
         """Raises NotReadable."""
         try:
             found = weights_at(self.choice.key, self.step)
-        except DefaultModelError as error:
+        except (DefaultModelError, StoreError) as error:
             raise NotReadable(str(error)) from error
         if found is None:
             raise NotReadable("The weights of this moment are no longer kept; choose another one.")

@@ -12,6 +12,7 @@ from mnist_core.comparison import matching
 from mnist_core.store import Run, StoreError
 from pages.shared.explore.files_compare import differing_config
 from pages.shared.explore.runs_chosen import chosen_runs
+from pages.shared.guard import fragment, said_later
 from pages.shared.state import get_engine, get_store, owner
 
 TABLE = "runs_table"
@@ -43,11 +44,12 @@ def view() -> None:
     active = any(run.active for run in runs)
     # The table's own refreshes read the store again; this first time the runs are at hand.
     at_hand = [runs]
-    st.fragment(_table, run_every=REFRESH_SECONDS if active else None)(active, at_hand)
+    fragment(_table, run_every=REFRESH_SECONDS if active else None)(active, at_hand)
     known = {run.id: run for run in runs}
     chosen_runs([known[run_id] for run_id in _chosen() if run_id in known], put_aside)
 
 
+@said_later
 def put_aside(run_ids: Sequence[str]) -> None:
     """Callback: delete these runs, so that it can be undone; active ones are stopped first."""
     store, engine = get_store(), get_engine()
@@ -70,9 +72,11 @@ def _undo() -> None:
             st.button("Undo", type="tertiary", icon=":material/undo:", on_click=_bring_back)
 
 
+@said_later
 def _bring_back() -> None:
-    for run_id in st.session_state.pop("runs_put_aside", []):
+    for run_id in st.session_state.get("runs_put_aside", []):
         get_store().bring_back(run_id)
+    st.session_state.pop("runs_put_aside", None)
 
 
 def _table(was_active: bool, at_hand: list[list[Run]]) -> None:

@@ -18,6 +18,7 @@ from mnist_core.sweep.search import Search, Trial
 from pages.shared.drawing.parts import plain
 from pages.shared.explore.studies_charts import charts
 from pages.shared.explore.studies_trials import open_trial, trial_table
+from pages.shared.guard import fragment, said_later
 from pages.shared.live_run import clock
 from pages.shared.state import get_engine, notice, owner
 
@@ -36,7 +37,7 @@ COLOURS = {
 
 def live_study(runner: StudyRunner, study: Study) -> None:
     """Show the study, and go on refreshing while it is active."""
-    panel = st.fragment(_panel, run_every=REFRESH_SECONDS if study.active else None)
+    panel = fragment(_panel, run_every=REFRESH_SECONDS if study.active else None)
     panel(runner, study.id, study.active)
 
 
@@ -121,8 +122,8 @@ def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> Non
 
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         if study.active:
-            st.button("Stop", key="stop_study", icon=":material/stop:", on_click=runner.stop,
-                      args=(study.id,), disabled=study.status == "stopping",
+            st.button("Stop", key="stop_study", icon=":material/stop:",
+                      on_click=said_later(runner.stop), args=(study.id,), disabled=study.status == "stopping",
                       help="Trials under way stop too, and go on when you resume.")  # fmt: skip
             return
         open_trials = any(trial.state == "running" for trial in trials)

@@ -9,9 +9,10 @@ import streamlit as st
 
 from mnist_core.classes import DIGITS, noun, one
 from mnist_core.dataset import DatasetError
+from mnist_core.default_model import DefaultModelError
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inside.weights import diverged
-from mnist_core.store import SnapshotInfo
+from mnist_core.store import SnapshotInfo, StoreError
 from pages.shared.data import class_names, dataset_of
 from pages.shared.inspect.place import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.shared.inspect.scene import Scene, test_images, test_labels
@@ -229,7 +230,11 @@ def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
 def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:
     """Everything chosen, or None when the weights cannot be looked at; then the page says why."""
     here = place()
-    weights = weights_at(choice.key, moment.step)
+    try:
+        weights = weights_at(choice.key, moment.step)
+    except (DefaultModelError, StoreError) as error:
+        st.error(str(error), icon=":material/broken_image:")
+        return None
     if weights is None:
         st.info("These weights are not kept any more. Choose another moment.")
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import streamlit as st
 
@@ -11,6 +13,7 @@ from mnist_core.inside.excite import dead_units
 from mnist_core.inside.probe import FloatArray
 from mnist_core.inside.weights import Kernel, histogram, initial_weights, kernels
 from mnist_core.shapes import describe_shape
+from mnist_core.store import StoreError
 from pages.shared.inspect.scene import Scene, test_images
 from pages.shared.live_figure import live_figure
 from pages.shared.moments import DEFAULT_MODEL, Weights, moments, weights_at
@@ -148,7 +151,11 @@ def maps_before(scene: Scene, kernel: Kernel) -> tuple[int, ...] | None:
 def _first_weights(scene: Scene) -> Weights:
     """The weights before training: the run's own where they are kept."""
     key = scene.choice.key
-    if key != DEFAULT_MODEL and moments(key)[0].step == 0 and (kept := weights_at(key, 0)):
+    kept = None
+    if key != DEFAULT_MODEL and moments(key)[0].step == 0:
+        with contextlib.suppress(StoreError):  # damaged: the seed gives them, too
+            kept = weights_at(key, 0)
+    if kept:
         return kept
     seed = scene.choice.run.experiment.training.seed if scene.choice.run else 0
     return tuple(initial_weights(scene.network, seed))

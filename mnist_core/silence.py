@@ -1,0 +1,40 @@
+"""For how long nothing has been heard of somebody, by this process's own steady clock.
+
+The wall clock is set back and forth, and differs between machines: it cannot tell who is silent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+# Who looks more rarely than this has missed what happened in between.
+LONGEST_GAP = 5.0
+
+
+class Silence:
+    """Remembers of each key the last sign of life and when it was new. Safe between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # key → (sign, when it was new, when it was last looked at)
+        self._signs: dict[str, tuple[Any, float, float]] = {}
+
+    def seconds(self, key: str, sign: Any) -> float:
+        """Seconds since `sign`, whatever it is, changed; 0 at the first look.
+
+        Also 0 when the last look is long ago: without the database, say, nobody is heard.
+        """
+        now = time.monotonic()
+        with self._lock:
+            before, since, looked = self._signs.get(key, (None, now, now))
+            if before != sign or now - looked > LONGEST_GAP:
+                since = now
+            self._signs[key] = sign, since, now
+            return now - since
+
+    def forget(self, key: str) -> None:
+        """Remember nothing of this key any more."""
+        with self._lock:
+            self._signs.pop(key, None)
