@@ -65,15 +65,15 @@ def explain(error: SQLAlchemyError, engine: sa.Engine) -> StoreError:
     cause = getattr(error, "orig", None)
     code = getattr(cause, "sqlite_errorcode", None)
     path = _file(engine.url)
-    if path is not None and code is not None:
-        if salvage.is_damaged(cause):
+    if code is not None:
+        if path is not None and salvage.is_damaged(cause):
             salvage.note_damage(path)
         sentence = _UNAVAILABLE.get(code & 0xFF)
         if sentence is not None:
-            return Unavailable(sentence.format(place=path))
+            return Unavailable(sentence.format(place=path or engine.url.database))
     reason = str(cause or error).strip().rstrip(".")
     said = f"The database did not take this: {reason}."
-    elsewhere = path is None and isinstance(error, DBAPIError | sa.exc.TimeoutError)
+    elsewhere = code is None and isinstance(error, DBAPIError | sa.exc.TimeoutError)
     passing = elsewhere and not isinstance(error, sa.exc.DataError | sa.exc.IntegrityError
                                            | sa.exc.ProgrammingError)  # fmt: skip
     return Unavailable(said) if passing else StoreError(said)

@@ -576,8 +576,8 @@ class Engine:
         while not self._closed.wait(HEARTBEAT_SECONDS):
             try:
                 self._announce()
-            except Exception:
-                log.warning("no heartbeat could be noted", exc_info=True)
+            except Exception as error:
+                log.warning("no heartbeat could be noted: %s", error)
 
     def _monitor(self) -> None:
         last_sweep = last_limits = time.monotonic()

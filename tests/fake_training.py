@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Iterator
 
@@ -20,6 +21,8 @@ def train(experiment, *, control: Control, resume: Resume | None = None) -> Iter
         raise RuntimeError("there is no such network")
     if experiment.name == "prepares":
         time.sleep(2)
+    if experiment.name == "hungry":
+        eat_memory()
     step = resume.step if resume else 0
     paused = False
 
@@ -61,3 +64,13 @@ def train_on(
     yield Started(1, 1, experiment.network.parameters)
     share = float((dataset.y_test == 0).mean())
     yield Finished(1, 1, float(dataset.x_train.mean()), share, "epochs", 1.0)
+
+
+def eat_memory() -> None:
+    """Take far more memory than this process is allowed from now on; MemoryError comes of it."""
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (100_000_000, before[1]))
+    try:
+        np.ones(500_000_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)

@@ -123,7 +123,8 @@ def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> Non
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         if study.active:
             st.button("Stop", key="stop_study", icon=":material/stop:",
-                      on_click=said_later(runner.stop), args=(study.id,), disabled=study.status == "stopping",
+                      on_click=said_later(runner.stop), args=(study.id,),
+                      disabled=study.status == "stopping",
                       help="Trials under way stop too, and go on when you resume.")  # fmt: skip
             return
         open_trials = any(trial.state == "running" for trial in trials)
