@@ -37,6 +37,7 @@ _UNAVAILABLE = {
         "name and goes on with all of it that can be read.",
     ),
 }
+_SAID_AT_THE_START = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)
 
 
 def open_database(url: str | None, folder: Path) -> tuple[sa.Engine, str]:
@@ -45,18 +46,21 @@ def open_database(url: str | None, folder: Path) -> tuple[sa.Engine, str]:
     Also returns a sentence for the person when a damaged file had to be put aside, else "".
     Raises StoreError when there is no database to be had.
     """
+    where, notice = url or f"sqlite:///{folder / 'lab.db'}", ""
     try:
-        notice = ""
         if url is None:
             folder.mkdir(parents=True, exist_ok=True)
-        path = _file(url or f"sqlite:///{folder / 'lab.db'}")
+        path = _file(where)
         # A file that somebody named by mistake is no database of ours: it stays where it is.
         if path and salvage.looks_damaged(path) and (url is None or salvage.is_sqlite(path)):
             notice = _begin_anew(path)
-        engine = _connect(url or f"sqlite:///{folder / 'lab.db'}")
+        engine = _connect(where)
         _make_tables(engine)
         return engine, notice
     except (OSError, SQLAlchemyError, ImportError, sqlite3.Error) as error:
+        code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+        if isinstance(error, SQLAlchemyError) and code in _SAID_AT_THE_START:
+            raise explain(error, engine) from error
         raise StoreError(_cannot_open(url, folder, error)) from error
 
 

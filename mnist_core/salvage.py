@@ -41,7 +41,7 @@ def looks_damaged(path: Path) -> bool:
         return False
     whole = path.stat().st_size <= SMALL_BYTES or _mark(path).exists()
     try:
-        with closing(sqlite3.connect(path, timeout=1)) as connection:
+        with closing(_to_read(path)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             found = connection.execute("PRAGMA quick_check(20)").fetchall() if whole else []
     except sqlite3.Error as error:
@@ -76,7 +76,7 @@ def put_aside(path: Path) -> Path:
 def copy_readable(damaged: Path, new: Path) -> None:
     """Copy every table and row that can be read into the new file. Changes nothing in the old."""
     with (
-        closing(sqlite3.connect(f"{damaged.absolute().as_uri()}?mode=ro", uri=True)) as source,
+        closing(_to_read(damaged)) as source,
         closing(sqlite3.connect(new)) as target,
     ):
         # Lets SQLite read a file that ends too early.
@@ -96,6 +96,11 @@ def copy_readable(damaged: Path, new: Path) -> None:
         for table, row, *_ in target.execute("PRAGMA foreign_key_check").fetchall():
             target.execute(f"DELETE FROM {_quoted(table)} WHERE rowid = ?", (row,))  # noqa: S608
         target.commit()
+
+
+def _to_read(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing: another one would tidy up the file when it closes."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
 
 
 def _rows(source: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:

@@ -84,7 +84,7 @@ def chooser(experiment: Experiment | None) -> None:
         args=(experiment,),
     )
     if problem is not None:
-        st.caption(f":red[Training cannot start yet.] {problem}")
+        st.caption(f":red[Training cannot start yet.] {plain(problem)}")
     rules_note()
     offer_room(engine)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -186,7 +186,7 @@ experiment, _ = draft.experiment()
 if experiment:
     draft.show_in_url(experiment)
 if page_error := st.session_state.pop("page_error", None):
-    st.error(page_error, icon=":material/error:")
+    st.error(plain(page_error), icon=":material/error:")
 
 shapes = experiment.network.shapes() if experiment else None
 

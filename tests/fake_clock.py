@@ -13,21 +13,21 @@ import time
 from pathlib import Path
 
 _file = Path(os.environ["FAKE_CLOCK"])
-_time, _time_ns, _datetime = time.time, time.time_ns, datetime.datetime
+_time, _time_ns, _now = time.time, time.time_ns, datetime.datetime.now
 
 
 def _shift() -> float:
     return float(_file.read_text() or 0)
 
 
-class _Shifted(_datetime):
+class _Shifted(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
-        return _datetime.now(tz) + datetime.timedelta(seconds=_shift())
+        return _now(tz) + datetime.timedelta(seconds=_shift())
 
 
 time.time = lambda: _time() + _shift()
 time.time_ns = lambda: _time_ns() + int(_shift() * 1e9)
 datetime.datetime = _Shifted
-if host := os.environ.get("FAKE_HOST"):
-    socket.gethostname = lambda: host
+if "FAKE_HOST" in os.environ:
+    socket.gethostname = lambda: os.environ["FAKE_HOST"]

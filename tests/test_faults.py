@@ -158,16 +158,17 @@ def test_a_database_that_can_only_be_read_shows_what_it_has(home: Path, monkeypa
     assert "could not be started" in errors(app) and "cannot be written" in errors(app)
 
 
-def test_a_database_that_gives_nothing_is_a_sentence_on_every_page(monkeypatch) -> None:
+def test_a_database_that_another_program_has_for_itself_is_a_sentence_on_every_page(
+    home: Path, monkeypatch
+) -> None:
     monkeypatch.setattr(mnist_core.database, "BUSY_SECONDS", 0.1)
-    app = open_page()
-    path = ENGINES[0].store.engine.url.database
-    ENGINES[0].close()
-    ENGINES[0].store.close()
-    keeper = sqlite3.connect(path, isolation_level=None, timeout=30)
+    store = Store()
+    recorded(store)
+    store.close()
+    keeper = sqlite3.connect(home / "lab.db", isolation_level=None)
     keeper.execute("PRAGMA locking_mode = EXCLUSIVE")
     keeper.execute("BEGIN EXCLUSIVE")
-    keeper.execute("UPDATE runs SET step = step")
+    app = open_page()
     for page in ("train", "explore", "inspect", "draw", "learn"):
         app.switch_page(f"pages/{page}.py").run()
         assert not app.exception, f"{page}: {app.exception}"
@@ -366,7 +367,8 @@ def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(home: Path
     store = Store()
     engine = Engine(store, scheduler=address, trainer=FAKE)
     try:
-        wait(lambda: engine.ready() or engine.warm(), "a worker")
+        engine.warm()
+        wait(engine.ready, "a worker")
         first, second = engine.start(LONG), engine.start(SHORT)
         reach(store, first, lambda run: run.step > 12)
         reached = store.run(first).step

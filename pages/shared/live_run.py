@@ -13,6 +13,7 @@ from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.limits import Refused
 from mnist_core.store import Run, Store, StoreError
 from mnist_core.visitor_engine import VisitorEngine
+from pages.shared.drawing.parts import plain
 from pages.shared.guard import ICON
 from pages.shared.live_figure import live_figure
 from pages.shared.state import notice
@@ -106,7 +107,7 @@ def _status(run: Run, engine: VisitorEngine) -> None:
         st.progress(min(1.0, run.step / run.total_steps))
     if run.message and run.status in ("failed", "stopped"):
         box = st.error if run.status == "failed" else st.warning
-        box(run.message, icon=ICONS[run.status])
+        box(plain(run.message), icon=ICONS[run.status])
 
 
 def status_words(run: Run) -> str:
@@ -193,7 +194,7 @@ def _controls(run: Run, engine: VisitorEngine) -> None:
             _while_it_runs(run, engine)
     about, said = st.session_state.get("run_refused", (None, ""))
     if about == run.id:
-        st.warning(said, icon=":material/block:")
+        st.warning(plain(said), icon=":material/block:")
 
 
 def _go_on_button(run: Run, engine: VisitorEngine) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from mnist_core import Problem
 from mnist_core.layers import TITLES, ActivationName, InitializerName
 from pages.shared import draft, fields
+from pages.shared.drawing.parts import plain
 
 ICONS = {
     "dense": ":material/hub:",
@@ -37,13 +38,13 @@ def network_editor(problems: Sequence[Problem]) -> None:
             _layer_row(index, layer, len(layers))
         for problem in problems:
             if problem.layer == index:
-                st.error(problem.message, icon=":material/error:")
+                st.error(plain(problem.message), icon=":material/error:")
                 _offer_missing_layer(index, problem)
     if not fixed:
         _add_layer(len(layers))
     for problem in problems:
         if problem.layer is None and problem.field in (None, "layers"):
-            st.error(problem.message, icon=":material/error:")
+            st.error(plain(problem.message), icon=":material/error:")
             _offer_missing_layer(len(layers), problem)
     if draft.shown("output"):
         fields.choose(

@@ -12,6 +12,7 @@ from mnist_core.shapes import CLASSES
 from mnist_core.spec import MNIST, OptimizerName, PrecisionName, ScheduleName
 from pages.shared import draft, fields
 from pages.shared.data import own_sets, title_of
+from pages.shared.drawing.parts import plain
 from pages.shared.explore import tabs
 
 LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
@@ -53,7 +54,7 @@ def training_editor(problems: Sequence[Problem]) -> None:
         st.caption("The link that you opened keeps all of these settings.")
     for problem in problems:
         if problem.layer is None and problem.field not in (None, "layers"):
-            st.error(problem.message, icon=":material/error:")
+            st.error(plain(problem.message), icon=":material/error:")
 
 
 def _dataset() -> None:

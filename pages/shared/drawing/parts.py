@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -66,5 +67,16 @@ def bars(probabilities: FloatArray, names: Sequence[str] = DIGITS) -> str:
 
 def plain(text: str) -> str:
     """A person's own words as they are in Markdown, without markup."""
-    marks = r"\`*_{}[]()<>#+-.!|~$:^"
-    return "".join(f"\\{letter}" if letter in marks else letter for letter in text)
+    # Streamlit looks for addresses and arrows once backslashes are gone: an invisible character
+    # in the middle keeps them apart.
+    apart = _FOUND_LATER.sub("\u2060", " ".join(text.splitlines()))
+    return "".join(f"\\{letter}" if letter in _MARKS else letter for letter in apart)
+
+
+_MARKS = frozenset(r"\`*_{}[]()<>#+-.!|~$:^&=")
+_FOUND_LATER = re.compile(
+    r"""(?<=[-<>~=])(?=[-<>=])                      # arrows and the like
+    | (?<=:)(?=//|material|streamlit|[-+\w]+:)  # addresses, icons, emoji
+    | (?<=w)(?=ww\.) | (?=@)""",
+    re.IGNORECASE | re.VERBOSE,
+)

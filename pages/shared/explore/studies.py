@@ -37,7 +37,7 @@ def view() -> None:
         st.error(str(error), icon=":material/database_off:")
         return
     if said := st.session_state.pop("study_error", None):
-        st.error(said, icon=":material/error:")
+        st.error(plain(said), icon=":material/error:")
     st.session_state.setdefault("new_study", not studies)
     if st.session_state.pop("close_form", False):
         st.session_state.new_study = False

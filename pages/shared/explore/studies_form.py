@@ -19,6 +19,7 @@ from mnist_core.sweep.spec import (
     StudySpec,
     default_study,
 )
+from pages.shared.drawing.parts import plain
 from pages.shared.explore.experiments import known_experiments
 from pages.shared.training_editor import OPTIMIZER_TITLES
 
@@ -46,7 +47,7 @@ def compose() -> StudySpec | None:
         except ExperimentError as error:
             problems = error.problems
     for problem in problems:
-        st.error(problem.message, icon=":material/error:")
+        st.error(plain(problem.message), icon=":material/error:")
     return spec
 
 

@@ -88,7 +88,7 @@ def _status(study: Study, trials: Sequence[Trial]) -> None:
         st.progress(min(1.0, len(done) / max(1, study.spec.most_trials)))
     if study.message:
         box = st.error if study.status == "failed" else st.warning
-        box(study.message, icon=":material/info:")
+        box(plain(study.message), icon=":material/info:")
 
 
 def seconds_left(study: Study, trials: Sequence[Trial]) -> float | None:
