@@ -13,7 +13,7 @@ import sqlalchemy.event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mnist_core import salvage, tables
-from mnist_core.store_error import StoreError, Unavailable
+from mnist_core.trouble import StoreError, Unavailable
 
 log = logging.getLogger(__name__)
 

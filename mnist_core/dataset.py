@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.classes import DIGITS
+from mnist_core.trouble import Trouble
 
 if TYPE_CHECKING:
     from mnist_core.spec import Experiment, TrainingSpec
@@ -32,7 +33,7 @@ SPLIT_SEED = 0
 ByteArray = npt.NDArray[np.uint8]
 
 
-class DatasetError(RuntimeError):
+class DatasetError(Trouble):
     """The data cannot be used; the message says why and what to do."""
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mnist_core import dataset as mnist
 from mnist_core.events import Epoch, Failed, Finished
 from mnist_core.presets import PRESETS
+from mnist_core.trouble import Trouble
 
 if TYPE_CHECKING:
     import keras
@@ -29,7 +30,7 @@ MODEL_NAME, CARD_NAME = "default.keras", "default.json"
 _LOADING = threading.Lock()
 
 
-class DefaultModelError(RuntimeError):
+class DefaultModelError(Trouble):
     """The model that ships with the app cannot be used; the message says why and what to do."""
 
 

@@ -44,8 +44,8 @@ from mnist_core.events import (
 )
 from mnist_core.home import home as default_home
 from mnist_core.spec import Experiment
-from mnist_core.store_error import StoreError as StoreError
-from mnist_core.store_error import Unavailable as Unavailable
+from mnist_core.trouble import StoreError as StoreError
+from mnist_core.trouble import Unavailable as Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,6 @@
-"""When the database refuses, every page says so in a sentence, whichever part of it asked.
+"""When what a page needs refuses, it says so in a sentence, whichever part of it asked.
+
+That is the database first of all, then the data and the model that come with the app.
 
 `guarded` is around each page; parts of it that run by themselves are made by `fragment`, and
 callbacks that write are wrapped in `said_later`.
@@ -13,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.store_error import StoreError
+from mnist_core.trouble import StoreError, Trouble
 
 ICON = ":material/database_off:"
 _WAITING = "store_error"
@@ -21,13 +23,14 @@ _WAITING = "store_error"
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Show what the database refuses in this block, and what it refused to a callback before."""
+    """Show the trouble of this block, and what the database refused to a callback before."""
     if said := st.session_state.pop(_WAITING, None):
         st.error(said, icon=ICON)
     try:
         yield
-    except StoreError as error:
-        st.error(f"{error} Then reload this page.", icon=ICON)
+    except Trouble as error:
+        icon = ICON if isinstance(error, StoreError) else ":material/error:"
+        st.error(f"{error} Then reload this page.", icon=icon)
 
 
 def fragment(part: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
