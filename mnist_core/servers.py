@@ -15,7 +15,7 @@ from mnist_core.store import Run, Store
 from mnist_core.tables import servers
 
 # A server that can only be judged by its heartbeat is gone after so many seconds without one.
-SILENCE_SECONDS = 10.0
+SILENCE_SECONDS = 7.0
 
 _silence = Silence()
 # Asked for once: what a process is told of its own start changes when the clock is set.

@@ -573,6 +573,20 @@ class _Curve:
         return StepMetrics(*(a[part].copy() for a in (self._step, *self._values)))
 
 
+def is_passing(error: BaseException | None, store: Store) -> bool:
+    """Whether the database was unavailable, whoever met it: an error that has that for its cause.
+
+    Optuna wraps what SQLAlchemy raises.
+    """
+    while error is not None:
+        if isinstance(error, SQLAlchemyError):
+            error = explain(error, store.engine)
+        if isinstance(error, Unavailable):
+            return True
+        error = error.__cause__
+    return False
+
+
 _ENDINGS = {
     "minutes": "It ended because its minutes were up.",
     "target": "It ended because it reached the target accuracy.",

@@ -22,11 +22,13 @@ from mnist_core import PRESETS, servers
 from mnist_core.engine import REPOSITORY, Engine
 from mnist_core.events import Finished, Resume, Snapshot, Started, Steps
 from mnist_core.store import Store, StoreError, Unavailable
+from mnist_core.sweep import runner, search
 from mnist_core.tables import snapshots
 from tests.test_cluster import start as start_process
 from tests.test_engine import FAKE, LONG, SHORT, is_status, reach, wait, whole
 from tests.test_page_train import ENGINES, button, errors, open_page, press
 from tests.test_page_train import fake_training as fake_training
+from tests.test_sweep import SLOW, TRIALS, ended, study, trials
 
 # Within so many seconds a status must be true again; the machine of the tests may be busy.
 SOON = 10
@@ -176,6 +178,28 @@ def test_a_database_that_another_program_has_for_itself_is_a_sentence_on_every_p
     keeper.close()
     app.switch_page("pages/explore.py").run()
     assert not app.exception and not errors(app)
+
+
+def test_a_study_outlasts_a_time_without_the_database(home: Path, monkeypatch) -> None:
+    monkeypatch.setattr(mnist_core.database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(runner, "AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(search, "BUSY_SECONDS", 0.1)
+    store = Store()
+    engine = Engine(store, trainer=TRIALS)
+    studies = runner.StudyRunner(engine)
+    try:
+        study_id = studies.start(study(trials=5, base=SLOW))
+        wait(lambda: trials(store, study_id), "a first trial")
+        with locked_by_another(store):
+            wait(lambda: engine.trouble, "trouble")
+            time.sleep(2)  # many more tries than a study has for other errors
+        assert ended(store, study_id).status == "finished"
+        states = [trial.state for trial in trials(store, study_id)]
+        # At most the one trial that Optuna was just noting has come to nothing.
+        assert len(states) == 5 and states.count("finished") >= 4 and "running" not in states
+    finally:
+        studies.close()
+        engine.close()
 
 
 # Damaged files

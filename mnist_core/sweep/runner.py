@@ -12,7 +12,7 @@ from mnist_core import limits, servers
 from mnist_core.engine import Engine
 from mnist_core.problems import ExperimentError
 from mnist_core.spec import Experiment
-from mnist_core.store import Run, StoreError
+from mnist_core.store import Run, StoreError, Unavailable, is_passing
 from mnist_core.sweep import objectives, records, space
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.search import RETRIED, RUN, Search
@@ -93,6 +93,15 @@ class _Flight:
     stopping: bool = field(default=False, compare=False)
 
 
+@dataclass
+class _Begun:
+    """A trial that Optuna knows and that does not train yet."""
+
+    number: int
+    values: Mapping[str, Setting]
+    run: str = ""
+
+
 class _Driver(threading.Thread):
     """Drives one study until it ends, is stopped, or belongs to another server."""
 
@@ -103,6 +112,7 @@ class _Driver(threading.Thread):
         self._flights: dict[int, _Flight] = {}
         # No other server asks while this one drives the study.
         self._asked = 0
+        self._next: _Begun | None = None
         self._false_starts, self._reason = 0, ""
         self._search: Search | None = None
         # Its minutes count from here: the wall clock may be set.
@@ -111,7 +121,7 @@ class _Driver(threading.Thread):
     def close(self) -> None:
         self._closed.set()
         self.join(timeout=AGAIN_SECONDS)
-        records.end(self._store, self._id, self._engine.id, "interrupted", records.INTERRUPTED)
+        self._end("interrupted", records.INTERRUPTED)
 
     def run(self) -> None:
         """Thread body: one look at a time; a moment without the database ends nothing."""
@@ -124,7 +134,7 @@ class _Driver(threading.Thread):
                 self._closed.wait(LOOK_SECONDS)
             except Exception as error:  # Optuna, SQLAlchemy and Dask raise many kinds
                 log.exception("study %s", self._id)
-                failures += 1
+                failures += not is_passing(error, self._store)
                 if failures >= TRIES:
                     self._end("failed", f"The study could not go on: {_first_line(error)}")
                     return
@@ -158,6 +168,7 @@ class _Driver(threading.Thread):
             return False
         over = self._is_over(study)
         if over and not self._flights:
+            self._give_up_lost(search)
             self._end("finished")
             return False
         if not over:
@@ -165,7 +176,7 @@ class _Driver(threading.Thread):
         return True
 
     def _is_over(self, study: Study) -> bool:
-        if self._asked >= study.spec.most_trials:
+        if self._asked >= study.spec.most_trials and self._next is None:
             return True
         most = [study.spec.minutes, limits.current().study_minutes]
         minutes = min((bound for bound in most if bound is not None), default=None)
@@ -194,13 +205,25 @@ class _Driver(threading.Thread):
         seats = max(1, sum(info.threads for info in self._engine.workers()))
         seats = min(seats, limits.current().trials_at_once or seats)
         while len(self._flights) < seats and not self._closed.is_set():
-            if self._asked >= study.spec.most_trials:
+            if self._asked >= study.spec.most_trials and self._next is None:
                 return
             self._start_trial(study, search)
 
     def _start_trial(self, study: Study, search: Search) -> None:
-        number, values = search.ask(self._asked)
-        self._asked = number + 1
+        """Ask for a trial and start its run; what the database broke off goes on here."""
+        begun = self._next = self._next or _Begun(*search.ask(self._asked))
+        self._asked = begun.number + 1
+        self._launch(study, search, begun)
+        self._next = None
+
+    def _give_up_lost(self, search: Search) -> None:
+        """Trials that Optuna had noted by half when the database went away."""
+        for trial in search.trials():
+            if trial.state == "running":
+                search.give_up(trial.number, "The database went away when it began.")
+
+    def _launch(self, study: Study, search: Search, begun: _Begun) -> None:
+        number, values = begun.number, begun.values
         try:
             experiment = trial_experiment(study.spec, values)
         except ExperimentError as error:
@@ -209,11 +232,11 @@ class _Driver(threading.Thread):
         if refused := limits.experiment_problem(experiment, limits.current()):
             search.give_up(number, refused)
             return
-        run_id = self._engine.start(experiment, study.owner, None, study.id, number)
+        begun.run = begun.run or self._engine.start(experiment, study.owner, None, study.id, number)
         # The pickers' name for it; a run's own number says nothing here.
-        self._store.rename(run_id, f"{study.name} · trial {number}"[:120])
-        search.note(number, RUN, run_id)
-        self._flights[number] = _Flight(number, run_id)
+        self._store.rename(begun.run, f"{study.name} · trial {number}"[:120])
+        search.note(number, RUN, begun.run)
+        self._flights[number] = _Flight(number, begun.run)
 
     # Trials in flight
 
@@ -303,10 +326,17 @@ class _Driver(threading.Thread):
         return False
 
     def _end(self, status: str, message: str = "") -> None:
-        try:
-            records.end(self._store, self._id, self._engine.id, status, message)
-        except StoreError:
-            log.exception("study %s ended as %s, which could not be kept", self._id, status)
+        """Say so, as soon as the database takes it."""
+        while True:
+            try:
+                records.end(self._store, self._id, self._engine.id, status, message)
+                return
+            except Unavailable:
+                if self._closed.wait(AGAIN_SECONDS):
+                    return  # the next server finds it without one
+            except StoreError:
+                log.exception("study %s ended as %s, which could not be kept", self._id, status)
+                return
 
 
 def trial_experiment(spec: StudySpec, values: Mapping[str, Setting]) -> Experiment:
