@@ -109,7 +109,9 @@ def test_a_killed_worker_is_told_and_the_next_run_starts(engine: Engine, store: 
     os.kill(engine.worker_pid(), signal.SIGKILL)
     run = reach(store, first, is_status("failed"))
     assert time.monotonic() - started < 10, "the issue's limit, far above the usual second"
-    assert f"at step {run.step}" in run.message and "from step 10" in run.message
+    assert (
+        f"at step {run.step}" in run.message and f"from step {run.checkpoint_step}" in run.message
+    )
     assert len(store.steps(first).step) == run.step and whole(store, first)
     assert reach(store, second, is_status("finished")).step == 20
     engine.continue_run(first)

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 import mnist_core.database
 from mnist_core import PRESETS, servers
 from mnist_core.engine import REPOSITORY, Engine
-from mnist_core.events import Finished, Resume, Snapshot, Started, Steps
+from mnist_core.events import Finished, Snapshot, Started, Steps
 from mnist_core.store import Store, StoreError, Unavailable
 from mnist_core.sweep import runner, search
 from mnist_core.tables import snapshots
@@ -144,7 +144,7 @@ def test_a_pause_of_the_person_outlasts_the_trouble(home: Path) -> None:
             engine.pause(run_id)
         reached = reach(store, run_id, is_status("paused")).step
         engine.send(run_id, step=1)
-        assert reach(store, run_id, lambda run: run.step > reached).status == "paused"
+        reach(store, run_id, lambda run: run.step == reached + 1 and run.status == "paused")
         assert whole(store, run_id)
     finally:
         engine.close()
@@ -347,28 +347,6 @@ def test_a_run_that_takes_too_much_memory_fails_alone(home: Path) -> None:
         assert whole(store, following)
     finally:
         engine.close()
-
-
-def test_tensorflow_without_memory_is_the_same_sentence() -> None:
-    import tensorflow as tf
-
-    from mnist_core.worker import _why
-
-    with pytest.raises(tf.errors.ResourceExhaustedError) as caught:
-        tf.ones((1 << 22, 1 << 22))
-    assert "ran out of memory" in _why(caught.value)
-
-
-def test_a_damaged_checkpoint_is_a_sentence() -> None:
-    from mnist_core.build import build_model
-    from mnist_core.training import train
-    from mnist_core.worker import _why
-
-    experiment = PRESETS["two-layer"]
-    weights = tuple(build_model(experiment.network).get_weights())
-    with pytest.raises(ValueError, match="snapshot is damaged") as caught:
-        next(train(experiment, resume=Resume(5, weights, os.urandom(500))))
-    assert "Its curve is kept; start it again" in _why(caught.value)
 
 
 # Schedulers, other servers, clocks

@@ -18,6 +18,7 @@ from mnist_core.sweep.runner import StudyRunner
 from mnist_core.sweep.search import Trial
 from pages.shared.explore.studies_live import seconds_left
 from tests.test_engine import wait
+from tests.test_page_train import plain_again
 from tests.test_sweep import SLOW, TRIALS, study
 
 RUNNERS: list[StudyRunner] = []
@@ -74,7 +75,7 @@ def press(app: AppTest, key: str) -> None:
 
 
 def errors(app: AppTest) -> str:
-    return "\n".join(item.value for item in app.error)
+    return plain_again("\n".join(item.value for item in app.error))
 
 
 def said(app: AppTest) -> str:

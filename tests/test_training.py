@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core import Experiment, dataset
+from mnist_core import Experiment, dataset, worker
+from mnist_core.build import build_model
 from mnist_core.control import Control
 from mnist_core.events import Event, Snapshot, from_message, to_message
 from mnist_core.script import keras_script
@@ -205,3 +206,18 @@ def test_xla_and_tensorflow_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(program, "MOST_XLA_LAYERS", -1)
     monkeypatch.setattr(program, "_IDLE", [])
     np.testing.assert_allclose(losses(list(train(chosen))), fast, rtol=1e-3)
+
+
+def test_tensorflow_without_memory_is_a_sentence() -> None:
+    import tensorflow as tf
+
+    with pytest.raises(tf.errors.ResourceExhaustedError) as caught:
+        tf.ones((1 << 22, 1 << 22))
+    assert "ran out of memory" in worker._why(caught.value)
+
+
+def test_a_damaged_checkpoint_is_a_sentence() -> None:
+    weights = tuple(build_model(experiment().network).get_weights())
+    with pytest.raises(ValueError, match="snapshot is damaged") as caught:
+        next(train(experiment(), resume=Resume(5, weights, b"damaged")))
+    assert "Its curve is kept; start it again" in worker._why(caught.value)
