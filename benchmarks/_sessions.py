@@ -29,6 +29,8 @@ from mnist_core.strokes import SIDE, Stroke
 from mnist_core.tokens import new_token
 
 TIMEOUT = 60.0
+# A part that repeats may have left the page meanwhile: its answer never comes.
+REPEAT_TIMEOUT = 10.0
 # The names by which Streamlit says that a run of a page, or of a part of it, has ended.
 WHOLE, PART, AGAIN = (
     ForwardMsg.FINISHED_SUCCESSFULLY,
@@ -55,8 +57,7 @@ class Session:
         self._run = 0
         self._values: dict[str, WidgetState] = {}
         self._repeats: dict[str, tuple[float, float]] = {}  # fragment: interval, next time
-        self._asked: float | None = None  # when a part that repeats was last asked for
-        self._ended = 0  # runs of a page or a fragment that have come to their end
+        self._asked = False  # whether an answer is on its way
         self._page, self._page_hash, self._query = "", "", ""
         self._socket = connect(
             f"{self._url.replace('http', 'ws', 1)}/_stcore/stream",
@@ -129,10 +130,11 @@ class Session:
     def _ask(self, fragment: str, trigger: WidgetState | None = None) -> float:
         began = time.perf_counter()
         with self._changed:
-            # What is under way is answered first, or given up for what is asked now.
-            wanted = self._ended + 1 + (self._asked is not None)
+            # One thing at a time, so that it is clear what the next answer answers.
+            self._changed.wait_for(lambda: not self._asked, REPEAT_TIMEOUT)
+            self._asked = True
             self._request(fragment, [trigger] if trigger else [], repeated=False)
-            if not self._changed.wait_for(lambda: self._ended >= wanted, TIMEOUT):
+            if not self._changed.wait_for(lambda: not self._asked, TIMEOUT):
                 raise SessionError(f"/{self._page} did not answer within {TIMEOUT:.0f} s.")
         for element, *_ in self._elements.copy().values():
             if element.DESCRIPTOR.name == "Exception":
@@ -188,10 +190,9 @@ class Session:
         elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
         elif kind == "script_finished":
-            # A page that asks to be run again has not answered; a part given up has ended.
-            if message.script_finished != AGAIN or self._asked is not None:
-                self._ended += 1
-                self._asked = None
+            # A page that asks to be run again has not answered yet.
+            if message.script_finished != AGAIN:
+                self._asked = False
             self._forget_old(whole=message.script_finished == WHOLE)
             self._changed.notify_all()
 
@@ -208,9 +209,9 @@ class Session:
     def _repeat(self) -> None:
         now = time.monotonic()
         for fragment, (interval, due) in self._repeats.items():
-            if due <= now and self._asked is None:
+            if due <= now and not self._asked:
                 self._repeats[fragment] = interval, now + interval
-                self._asked = now
+                self._asked = True
                 try:
                     self._request(fragment, [], repeated=True)
                 except ConnectionClosed:
