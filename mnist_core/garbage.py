@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 
 def set_aside() -> None:
@@ -11,6 +12,23 @@ def set_aside() -> None:
     TensorFlow and compiled functions are some hundred thousand objects that stay. Streamlit and
     Keras collect after every run of a page, which took 0.3 s of everybody's time each.
     """
+    forget_gradients()
     gc.unfreeze()  # what has been let go since the last time is garbage like any other
     gc.collect()
     gc.freeze()
+
+
+def forget_gradients() -> None:
+    """Let TensorFlow forget the custom gradients of functions that have been compiled.
+
+    It keeps each for ever, and with it the whole graph it was made for: about 10 MB a network
+    that is trained, as Keras's optimisers have one (tensorflow/tensorflow issue 97697). They are
+    asked for only while a function is being compiled, by the compiler of an enclosing loop.
+    """
+    ops = sys.modules.get("tensorflow.python.framework.ops")
+    if ops is None:
+        return
+    known = ops.gradient_registry._registry
+    for name in list(known):
+        if name.startswith("CustomGradient-"):
+            known.pop(name, None)

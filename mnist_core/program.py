@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from mnist_core.build import build_model, build_optimizer
 from mnist_core.dataset import ByteArray
+from mnist_core.garbage import forget_gradients
 from mnist_core.spec import Experiment
 
 EVALUATION_BATCH = 500
@@ -198,6 +199,7 @@ def borrow_program(experiment: Experiment, precision: str) -> TrainingProgram:
 def return_program(program: TrainingProgram) -> None:
     """Keep a borrowed program for the next run that computes the same."""
     program.let_go()
+    forget_gradients()
     with _LOCK:
         _IDLE.append(program)
         del _IDLE[:-MOST_IDLE]
