@@ -53,6 +53,10 @@ SWEEP_SECONDS = 2.0
 # How often limits are looked at, and how long the speeds of recent runs are kept at hand.
 LIMITS_SECONDS = 2.0
 RATES_SECONDS = 10.0
+# TensorFlow keeps the machine code of all networks it has compiled, 3 to 5 MB each: a worker
+# that holds more than this and has had nothing to do for so long gives way to a fresh one.
+MOST_WORKER_BYTES = 500_000_000
+RENEW_SECONDS = 10.0
 STORE_TRIES = 3
 STORE_AGAIN_SECONDS = 0.5
 LAST_EVENT_SECONDS = 10
@@ -130,6 +134,7 @@ class Engine:
         self._local: LocalWorker | None = None
         self._heard = False
         self._deaths = 0
+        self._busy_at = time.monotonic()
         # Commands on their way, by the worker they go to.
         self._boxes: dict[str, queue.Queue[tuple[str, dict[str, Any]]]] = {}
         self._starting: threading.Thread | None = None
@@ -588,6 +593,7 @@ class Engine:
                     servers.mark_interrupted(self.store)
                 self._watch_client()
                 self._watch_process()
+                self._renew_process()
                 self._watch_tasks()
                 self._watch_relay()
                 if time.monotonic() - last_limits > LIMITS_SECONDS:
@@ -611,6 +617,22 @@ class Engine:
             self.error = f"The training process ends as soon as it starts (exit code {code})."
             for task in self._not_started():
                 self._fail(task, self.error)
+
+    def _renew_process(self) -> None:
+        """Replace a local worker that has grown large while nobody needs it."""
+        with self._lock:
+            if self._tasks:
+                self._busy_at = time.monotonic()
+                return
+            if self._local is None or self._closed.is_set():
+                return
+            # One that has told nothing is new: to renew it again would not make it smaller.
+            if not self._heard or time.monotonic() - self._busy_at < RENEW_SECONDS:
+                return
+            if self._local.own_bytes() > MOST_WORKER_BYTES:
+                log.info("the training process has grown large and gives way to a fresh one")
+                self._local.renew()
+                self._heard = False
 
     def _watch_client(self) -> None:
         """Reach a scheduler again that had gone; what trained there is lost, the rest waits."""

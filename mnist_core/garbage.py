@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 
@@ -32,3 +33,11 @@ def forget_gradients() -> None:
     for name in list(known):
         if name.startswith("CustomGradient-"):
             known.pop(name, None)
+
+
+def give_back() -> None:
+    """Give memory that Python and TensorFlow no longer use back to the system, on Linux."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in every C library
+        if trim is not None:
+            trim(0)

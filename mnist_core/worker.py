@@ -22,6 +22,7 @@ from distributed import get_worker
 from mnist_core import data_transfer
 from mnist_core.control import Control
 from mnist_core.events import Event, Failed, Resume, to_message, unpack_arrays
+from mnist_core.garbage import give_back
 from mnist_core.spec import Experiment
 
 log = logging.getLogger(__name__)
@@ -173,6 +174,7 @@ def _release_memory() -> None:
     if "keras" in sys.modules:
         sys.modules["keras"].utils.clear_session(free_memory=False)
     gc.collect()
+    give_back()
 
 
 def dask_setup(_worker: Any) -> None:

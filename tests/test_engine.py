@@ -253,3 +253,22 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(store: Store) -> None:
         assert "tcp://127.0.0.1:9 cannot be reached" in run.message
     finally:
         engine.close()
+
+
+def test_a_worker_that_has_grown_large_is_renewed_while_idle(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_core.engine.RENEW_SECONDS", 0.0)
+    first = engine.start(LONG)
+    reach(store, first, lambda run: run.step > 3)
+    pid = engine.worker_pid()
+    monkeypatch.setattr("mnist_core.engine.MOST_WORKER_BYTES", 0)
+    reach(store, first, lambda run: run.step > 60)  # the monitor has looked twice
+    assert engine.worker_pid() == pid
+    engine.stop(first)
+    wait(lambda: engine.worker_pid() != pid, "a fresh worker")
+    fresh = engine.worker_pid()
+    time.sleep(1.5)  # one that has not trained is left alone
+    assert engine.worker_pid() == fresh
+    run = reach(store, engine.start(SHORT), is_status("finished"))
+    assert run.step == 20

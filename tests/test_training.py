@@ -221,3 +221,24 @@ def test_a_damaged_checkpoint_is_a_sentence() -> None:
     with pytest.raises(ValueError, match="snapshot is damaged") as caught:
         next(train(experiment(), resume=Resume(5, weights, b"damaged")))
     assert "Its curve is kept; start it again" in worker._why(caught.value)
+
+
+def test_a_compiled_network_can_be_let_go():
+    import gc
+    import weakref
+
+    from mnist_core import program
+
+    experiment = Experiment.from_query(
+        "layers=flatten;dense(units:7,activation:swish);dense(units:6,activation:swish);"
+        "dense(units:5);dense(units:4)&epochs=1&training_images=200"
+    )
+    for _ in train(experiment):
+        pass
+    (own,) = [kept for kept in program._IDLE if kept.compiled_for[0] == experiment.network]
+    graph = weakref.ref(own._train.get_concrete_function().graph)
+    assert graph() is not None
+    program._IDLE.remove(own)
+    del own
+    gc.collect()
+    assert graph() is None
