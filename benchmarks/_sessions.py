@@ -59,13 +59,15 @@ class Session:
         self._repeats: dict[str, tuple[float, float]] = {}  # fragment: interval, next time
         self._asked = False  # whether an answer is on its way
         self._page, self._page_hash, self._query = "", "", ""
-        self._socket = connect(
+        self._open = ExitStack()
+        connection = connect(
             f"{self._url.replace('http', 'ws', 1)}/_stcore/stream",
             subprotocols=["streamlit"],  # type: ignore[list-item]
             additional_headers={"Cookie": f"mnist_lab_visitor={self.token}"},
             max_size=None,
             proxy=None,
         )
+        self._socket = self._open.enter_context(connection)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -77,7 +79,7 @@ class Session:
 
     def close(self) -> None:
         """Disconnect, as a tab that is closed does."""
-        self._socket.close()
+        self._open.close()
         self._listener.join(timeout=10)
 
     def visit(self, page: str = "", query: str = "") -> float:

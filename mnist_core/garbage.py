@@ -17,6 +17,7 @@ def set_aside() -> None:
     gc.unfreeze()  # what has been let go since the last time is garbage like any other
     gc.collect()
     gc.freeze()
+    give_back()
 
 
 def forget_gradients() -> None:

@@ -35,3 +35,54 @@ def test_an_unknown_benchmark_is_refused(capsys):
     with pytest.raises(SystemExit):
         command.main(["nothing"])
     assert "invalid choice" in capsys.readouterr().err
+
+
+def test_each_run_of_the_memory_benchmark_is_another_network():
+    from benchmarks.memory import small_experiment
+
+    networks = [small_experiment(number).network for number in range(60)]
+    assert len(set(networks)) == 60
+    kinds = [network.layers[0].kind for network in networks[:4]]
+    assert kinds == ["flatten", "conv", "flatten", "conv"]
+
+
+@pytest.fixture
+def server(tmp_path, home):
+    from tests.e2e.server import Server
+
+    found = Server(home, tmp_path / "server.log")
+    found.start()
+    yield found
+    found.stop()
+
+
+def test_sessions_without_a_browser_see_and_press(server):
+    from benchmarks._sessions import SessionError, open_sessions
+    from benchmarks.memory import memory, train
+    from mnist_core import Experiment
+
+    with open_sessions(server.url, 2) as (one, other):
+        assert one.token != other.token
+        assert one.visit("explore") > 0 and "Explore" in one.text()
+        with pytest.raises(SessionError, match="no “start_training”"):
+            one.press("start_training")
+        query = "layers=flatten;dense(units:3)&epochs=1&training_images=200"
+        train(one, Experiment.from_query(query))
+        assert not one.has("pause_training")  # gone with the end of the run
+        other.visit("train")
+        assert "**finished**" in other.text()
+        held = memory(server)
+    assert 0 < held["worker"] < held["sum"] and held["server"] > 50
+
+
+def test_interaction_is_reported_as_a_ratio_of_medians(capsys):
+    from benchmarks import interaction
+
+    times = {
+        (page, state): seconds
+        for page in interaction.PAGES
+        for state, seconds in {"idle": [0.1, 0.1, 9.0], "busy": [0.15, 0.15, 0.2]}.items()
+    }
+    report = interaction._report(times)["pages"]
+    assert report["/train"]["ratio"] == pytest.approx(1.5)
+    assert "ratio 1.50" in capsys.readouterr().out
