@@ -53,8 +53,8 @@ SWEEP_SECONDS = 2.0
 # How often limits are looked at, and how long the speeds of recent runs are kept at hand.
 LIMITS_SECONDS = 2.0
 RATES_SECONDS = 10.0
-# TensorFlow keeps the machine code of all networks it has compiled, 3 to 5 MB each: a worker
-# that holds more than this and has had nothing to do for so long gives way to a fresh one.
+# A process that trains grows by 4 to 6 MB with each new network, whatever is let go: a worker that
+# holds more than this and has had nothing to do for so long gives way to a fresh one.
 MOST_WORKER_BYTES = 500_000_000
 RENEW_SECONDS = 10.0
 STORE_TRIES = 3

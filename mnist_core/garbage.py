@@ -23,7 +23,7 @@ def set_aside() -> None:
 def forget_gradients() -> None:
     """Let TensorFlow forget the custom gradients of functions that have been compiled.
 
-    It keeps each for ever, and with it the whole graph it was made for: about 10 MB a network
+    It keeps each for ever, and with it the whole graph it was made for: some 5 MB a network
     that is trained, as Keras's optimisers have one (tensorflow/tensorflow issue 97697). They are
     asked for only while a function is being compiled, by the compiler of an enclosing loop.
     """
