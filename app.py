@@ -2,8 +2,10 @@
 
 import streamlit as st
 
+from mnist_core import logs
 from pages.shared import guard, visitor
 
+logs.configure()
 st.session_state.inside_app = True
 st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
 
@@ -24,6 +26,7 @@ navigation = st.navigation(
         ),
         st.Page("pages/draw.py", title="Draw", icon=":material/draw:", url_path="draw"),
         st.Page("pages/explore.py", title="Explore", icon=":material/explore:", url_path="explore"),
+        st.Page("pages/status.py", title="Status", url_path="status", visibility="hidden"),
     ],
     position="top",
 )

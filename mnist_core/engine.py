@@ -186,6 +186,7 @@ class Engine:
         run_id = self.store.create_run(
             experiment, owner, preset, server=self._id, study=study, trial=trial
         )
+        self._log("the run is queued", run_id)
         self._hand_out(_Task(run_id, self._attempt(run_id), owner))
         return run_id
 
@@ -255,7 +256,7 @@ class Engine:
                         worker.receive, run_id, command, workers=[address], on_error="ignore"
                     )
             except Exception:  # the scheduler has gone; the monitor tells
-                log.info("a command to run %s was lost", run_id, exc_info=True)
+                log.info("a command was lost", exc_info=True, extra={"run": run_id})
 
     def stop(self, run_id: str, why: str = "") -> None:
         """End a run; its curve and weights stay. `why` becomes its message."""
@@ -431,7 +432,7 @@ class Engine:
             run = self.store.run(task.run_id)
             resume = self._resume_point(task)
         except Unavailable:  # the monitor submits it later
-            log.warning("run %s waits for the database", task.run_id, exc_info=True)
+            log.warning("the run waits for the database", exc_info=True, extra={"run": task.run_id})
             return
         except StoreError as error:
             self._fail(task, str(error))
@@ -493,7 +494,7 @@ class Engine:
             except Exception:  # whatever it is, it may be the moment's
                 tries += 1
                 if tries == STORE_TRIES:
-                    log.exception("an event of run %s was not stored", run_id)
+                    log.exception("an event was not stored", extra={"run": run_id})
                     break
                 self._closed.wait(STORE_AGAIN_SECONDS)
         if self.trouble is not None:
@@ -549,6 +550,7 @@ class Engine:
                 return
             self.store.record(run_id, from_message(message), address)
             if kind == "started":
+                self._log("training starts", run_id, address)
                 task.worker, task.began = address, time.monotonic()
                 commands, task.commands = task.commands, []
                 for command in commands:
@@ -558,6 +560,11 @@ class Engine:
                 task.paused = (task.paused or time.monotonic()) if paused else None
             elif kind in ("finished", "failed"):
                 self._tasks.pop(run_id)
+                why = f": {message['reason']}" if kind == "failed" else ""
+                self._log(f"training has {kind}{why}", run_id, address)
+
+    def _log(self, message: str, run_id: str, address: str | None = None) -> None:
+        log.info(message, extra={"run": run_id, "server": self._id, "worker": address})
 
     def _send_images(self, owner: str, digest: str, address: str) -> None:
         """Give a worker the data set that a run of this owner trains on there."""
@@ -687,7 +694,7 @@ class Engine:
 
     def _try_again(self, task: _Task) -> None:
         """A run that had not begun when its worker died has lost nothing: it waits again."""
-        log.info("run %s is handed out again", task.run_id)
+        self._log("the run is handed out again", task.run_id)
         with self._lock:
             task.attempt, task.future = self._attempt(task.run_id), None
             # One that only waited behind the run that killed the worker has not had its try.
@@ -704,6 +711,8 @@ class Engine:
 
     def _record_loss(self, task: _Task, what: str) -> None:
         """Say so, keep the curve, do not repeat the run silently."""
+        about = {"run": task.run_id, "worker": task.worker}
+        log.warning("the run has lost its worker", extra=about)
         run = self.store.run(task.run_id)
         if run is not None and run.active:
             self.store.set_status(

@@ -88,7 +88,25 @@ PUBLIC = Limits(
 def current() -> Limits:
     """The limits of this server, from its settings."""
     base = PUBLIC if os.environ.get(PUBLIC_SETTING, "").lower() in ("1", "true", "yes") else LOCAL
+    changes, wrong = _settings()
+    for problem in set(wrong) - _said:  # asked for all the time, said once
+        _said.add(problem)
+        log.error("%s", problem)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+_said: set[str] = set()
+
+
+def setting_problems() -> list[str]:
+    """What is wrong with the settings that change limits."""
+    return _settings()[1]
+
+
+def _settings() -> tuple[dict[str, float | None], list[str]]:
+    """The limits that are set, by field, and a sentence for each setting that is no number."""
     changes: dict[str, float | None] = {}
+    wrong = []
     for field in fields(Limits):
         name = PREFIX + field.name.upper()
         text = os.environ.get(name, "").strip()
@@ -96,8 +114,8 @@ def current() -> Limits:
             try:
                 changes[field.name] = _number(text, whole="int" in str(field.type))
             except ValueError:
-                log.error("%s=%s is no positive number; the usual limit holds", name, text)
-    return replace(base, **changes)  # type: ignore[arg-type]
+                wrong.append(f"{name}={text} is no positive number; the usual limit holds")
+    return changes, wrong
 
 
 def _number(text: str, whole: bool) -> float | None:

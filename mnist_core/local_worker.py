@@ -14,6 +14,7 @@ from mnist_core import worker
 
 log = logging.getLogger(__name__)
 
+STANDARD_ERROR = 2
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -80,7 +81,8 @@ class LocalWorker:
         return subprocess.Popen(  # noqa: S603 - every part is our own
             command,
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            # The worker's log, and nothing else, goes where ours does.
+            stdout=subprocess.DEVNULL if sys.stderr is None else STANDARD_ERROR,
             stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
             cwd=REPOSITORY,
             env=environment,

@@ -19,7 +19,7 @@ from typing import Any
 from distributed import Event as SharedFlag
 from distributed import get_worker
 
-from mnist_core import data_transfer
+from mnist_core import data_transfer, logs
 from mnist_core.control import Control
 from mnist_core.events import Event, Failed, Resume, to_message, unpack_arrays
 from mnist_core.garbage import give_back
@@ -79,13 +79,14 @@ def train_run(
             train = _function(trainer)
         dataset = data_transfer.dataset_for(experiment, tell, control)
         given = {} if dataset is None else {"dataset": dataset}
-        for event in train(experiment, **given, control=control, resume=_resume(resume)):
-            send(event)
+        with logs.about(run=run_id):
+            for event in train(experiment, **given, control=control, resume=_resume(resume)):
+                send(event)
     except data_transfer.NotWanted:
-        log.info("run %s was stopped before it began", run_id)
+        log.info("the run was stopped before it began", extra={"run": run_id})
     except Exception as error:
         # The person gets a sentence, the log the details.
-        log.exception("run %s", run_id)
+        log.exception("training could not go on", extra={"run": run_id})
         send(Failed(0, 0, _why(error)))
     finally:
         over.set()
@@ -179,7 +180,10 @@ def _release_memory() -> None:
 
 def dask_setup(_worker: Any) -> None:
     """Called by Dask when the worker process starts."""
-    if os.environ.get(EXIT_WITH_PARENT) == "1":
+    below_server = os.environ.get(EXIT_WITH_PARENT) == "1"
+    # A server's own worker has its standard output for the log; the rest is Dask's and TensorFlow's.
+    logs.configure(sys.stdout if below_server else sys.stderr)
+    if below_server:
         threading.Thread(target=_exit_with_parent, daemon=True).start()
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mnist_core import limits, servers
+from mnist_core import limits, logs, servers
 from mnist_core.engine import Engine
 from mnist_core.problems import ExperimentError
 from mnist_core.spec import Experiment
@@ -125,6 +125,11 @@ class _Driver(threading.Thread):
 
     def run(self) -> None:
         """Thread body: one look at a time; a moment without the database ends nothing."""
+        with logs.about(study=self._id):
+            log.info("the study is taken up")
+            self._drive()
+
+    def _drive(self) -> None:
         failures = 0
         while not self._closed.is_set():
             try:
@@ -133,7 +138,7 @@ class _Driver(threading.Thread):
                 failures = 0
                 self._closed.wait(LOOK_SECONDS)
             except Exception as error:  # Optuna, SQLAlchemy and Dask raise many kinds
-                log.exception("study %s", self._id)
+                log.exception("the study could not be looked after")
                 failures += not is_passing(error, self._store)
                 if failures >= TRIES:
                     self._end("failed", f"The study could not go on: {_first_line(error)}")
@@ -327,6 +332,7 @@ class _Driver(threading.Thread):
 
     def _end(self, status: str, message: str = "") -> None:
         """Say so, as soon as the database takes it."""
+        log.info("the study has ended as %s %s", status, message)
         while True:
             try:
                 records.end(self._store, self._id, self._engine.id, status, message)
@@ -335,7 +341,7 @@ class _Driver(threading.Thread):
                 if self._closed.wait(AGAIN_SECONDS):
                     return  # the next server finds it without one
             except StoreError:
-                log.exception("study %s ended as %s, which could not be kept", self._id, status)
+                log.exception("that the study ended as %s could not be kept", status)
                 return
 
 

@@ -1,0 +1,70 @@
+"""For whoever runs a server: `python -m mnist_core doctor` and `python -m mnist_core status`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from mnist_core import doctor
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; 0 when all is well, else 1."""
+    parser = argparse.ArgumentParser(prog="python -m mnist_core", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("doctor", help="check this installation and say what mends it")
+    check.add_argument("--port", type=int, default=doctor.PORT, help="the app's port")
+    look = commands.add_parser("status", help="queue, workers, memory, versions, last trouble")
+    look.add_argument("--json", action="store_true", help="for programs")
+    chosen = parser.parse_args(arguments)
+    take_secrets([Path.home(), REPOSITORY])
+    if chosen.command == "doctor":
+        return 0 if doctor.report(doctor.examine(chosen.port), _say) else 1
+    return _status(chosen.json)
+
+
+def take_secrets(folders: Sequence[Path]) -> None:
+    """Settings in Streamlit's secrets count here too; as in Streamlit, the later file wins."""
+    for folder in folders:
+        try:
+            secrets = tomllib.loads((folder / ".streamlit" / "secrets.toml").read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        for name, value in secrets.items():
+            if name.startswith("MNIST_LAB_") and isinstance(value, str | int | float):
+                os.environ[name] = str(value)
+
+
+def _status(as_json: bool) -> int:
+    from mnist_core import status
+    from mnist_core.home import home
+    from mnist_core.store import Store, StoreError
+
+    if not os.environ.get("MNIST_LAB_DATABASE") and not (home() / "lab.db").exists():
+        _say(f"There is no database in {home()} yet. Is MNIST_LAB_HOME the server’s?")
+        return 1
+    try:
+        store = Store()
+        found = status.look(store)
+        store.close()
+    except StoreError as error:
+        _say(str(error))
+        return 1
+    _say(json.dumps(asdict(found), default=str) if as_json else status.text(found))
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""What a server writes to its log: one line an event, with the run and study that it is about.
+
+`MNIST_LAB_LOG=json` makes each line a JSON object, for programs that gather logs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+SETTING = "MNIST_LAB_LOG"
+FORMS = ("text", "json")
+OURS = ("mnist_core", "pages")
+FIELDS = ("run", "study", "server", "worker")
+NAME = "mnist-lab"
+# How many warnings and errors are at hand for the status view.
+KEPT = 20
+
+_about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B039 - never changed
+
+
+@contextmanager
+def about(**fields: str) -> Iterator[None]:
+    """Lines written in this block, by this thread, carry these of `FIELDS`."""
+    token = _about.set(_about.get() | fields)
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the log that tells of trouble; `where` are its fields as text."""
+
+    when: datetime
+    level: str
+    message: str
+    where: str
+
+
+def configure(stream: TextIO | None = None) -> None:
+    """Write the log to `stream`, by default standard error; does nothing the second time.
+
+    Streamlit's and Dask's own lines keep their form: their loggers pass nothing on.
+    """
+    root = logging.getLogger()
+    if any(handler.name == NAME for handler in root.handlers):
+        return
+    handler = _Handler(stream or sys.stderr)
+    handler.name = NAME
+    handler.addFilter(_add_fields)
+    handler.setFormatter(_Json() if form() == "json" else _Text())
+    root.addHandler(handler)
+    for name in OURS:
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
+def form() -> str:
+    """How lines are written, one of `FORMS`."""
+    chosen = os.environ.get(SETTING, "").strip().lower()
+    return chosen if chosen in FORMS else FORMS[0]
+
+
+def recent_trouble() -> list[Entry]:
+    """The newest warnings and errors of this process, newest first."""
+    return list(reversed(_trouble))
+
+
+_trouble: deque[Entry] = deque(maxlen=KEPT)
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        if record.levelno >= logging.WARNING:
+            where = " ".join(f"{name} {value}" for name, value in _fields(record).items())
+            message = _one_line(record.getMessage())
+            if record.exc_info and record.exc_info[1] is not None:
+                message += f" ({_one_line(repr(record.exc_info[1]))[:300]})"
+            _trouble.append(Entry(_moment(record), record.levelname.lower(), message, where))
+
+
+def _add_fields(record: logging.LogRecord) -> bool:
+    for name, value in _about.get().items():
+        if not hasattr(record, name):
+            setattr(record, name, value)
+    return True
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in FIELDS if getattr(record, name, None)}
+
+
+def _moment(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)
+
+
+def _one_line(text: str) -> str:
+    """Whatever a message quotes, it cannot pass for another line of the log."""
+    return " ".join(text.splitlines())
+
+
+class _Text(logging.Formatter):
+    """`time level logger: message key=value`; a traceback follows, indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        when = _moment(record).isoformat(sep=" ", timespec="milliseconds")
+        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        message = _one_line(record.getMessage())
+        line = f"{when} {record.levelname:<7} {record.name}: {message}{fields}"
+        if record.exc_info:
+            line += "\n  " + self.formatException(record.exc_info).replace("\n", "\n  ")
+        return line
+
+
+class _Json(logging.Formatter):
+    """`time`, `level`, `logger`, `process` (its id), `message`, `FIELDS`, `traceback`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": _moment(record).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": record.process,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)

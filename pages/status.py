@@ -1,0 +1,74 @@
+"""Status: how this server is doing, for whoever runs it; not in the navigation."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit import runtime
+
+from mnist_core import status, status_key
+from mnist_core.store import StoreError
+from pages.shared import entry
+from pages.shared.drawing.parts import plain
+from pages.shared.state import shared_engine, shared_store
+
+REFRESH_SECONDS = 5
+
+
+def page() -> None:
+    """The view, or the question for the key."""
+    st.title("Status")
+    if _may_see():
+        _view()
+
+
+def _may_see() -> bool:
+    """True in a lab of one's own, and once this session has given the server's key."""
+    if not status_key.is_needed():
+        return True
+    if not status_key.is_set():
+        st.info(
+            f"This page is for whoever runs this server. It opens with a key: set "
+            f"{status_key.SETTING} to {status_key.SHORTEST} or more characters and restart."
+        )
+        return False
+    if st.session_state.get("status_admitted"):
+        return True
+    with st.form("status_gate", width=420):
+        given = st.text_input("The server’s key", type="password", key="status_key")
+        pressed = st.form_submit_button("Open", key="open_status")
+    if pressed and status_key.admits(given):
+        st.session_state.status_admitted = True
+        st.rerun()
+    if pressed:
+        st.error("This is not the key of this server.", icon=":material/key_off:")
+    return False
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _view() -> None:
+    try:
+        now = status.look(shared_store(), shared_engine().workers(), _sessions())
+    except StoreError as error:
+        st.error(str(error), icon=":material/database_off:")
+        return
+    with st.container(key="status"):
+        for section in status.sections(now):
+            st.subheader(section.title)
+            if section.rows:
+                st.table([[plain(cell) for cell in row] for row in section.rows], hide_index=True,
+                         hide_header=True)  # fmt: skip
+            else:
+                st.markdown(section.empty)
+    st.caption(f"At {now.when:%H:%M:%S} UTC; looks again every {REFRESH_SECONDS} seconds.")
+
+
+def _sessions() -> int | None:
+    """How many pages are connected to this server."""
+    if not runtime.exists():
+        return None
+    found = runtime.get_instance().stats_mgr.get_stats(["active_sessions"])
+    return next((stat.value for stat in found.get("active_sessions", [])), None)
+
+
+entry.through_app("status")
+page()
