@@ -11,22 +11,27 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What a person must see of an installation is its errors, not that its cache is cold.
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
 
-.PHONY: help app test lint format model lesson bench browser postgres install install-dev clean
+.PHONY: help app doctor test lint format model lesson licences bench browser postgres install install-dev clean
 .SILENT:
 
 help:
 	echo "make app     open MNIST Lab in the browser (the first time it installs what it needs)"
+	echo "make doctor  check this installation and say what mends it"
 	echo "make test    lint, then every test, the browser's included"
 	echo "make lint    ruff and mypy"
 	echo "make format  put the code in ruff's form"
 	echo "make model   train the model that ships in models/ again"
 	echo "make lesson  record the lesson's short runs again"
+	echo "make licences list the licences of the packages in README.md again"
 	echo "make bench   list the benchmarks; make bench NAME=train runs one"
 	echo "make clean   remove $(VENV) and the tools' caches"
 
 app: install
 	echo "MNIST Lab: http://localhost:$(PORT) (end it with Ctrl+C)"
 	exec $(BIN)/streamlit run app.py --server.port $(PORT)
+
+doctor: install
+	$(BIN)/python -m mnist_core doctor --port $(PORT)
 
 test: install-dev browser postgres lint
 	# Two at a time, each file in one process; what drives a browser needs the computer for itself.
@@ -48,6 +53,9 @@ model: install
 
 lesson: install
 	$(BIN)/python -m mnist_core.recorded
+
+licences: install
+	$(BIN)/python -m mnist_core.licences
 
 bench: install
 	$(BIN)/python -m benchmarks $(or $(NAME),--list) $(ARGS)

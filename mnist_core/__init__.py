@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mnist_core.presets import PRESET_NOTES, PRESETS
-from mnist_core.problems import ExperimentError, Problem
-from mnist_core.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
-
 if TYPE_CHECKING:
     from mnist_core.default_model import load_default_model
     from mnist_core.drawing import Reading, read_drawing
+    from mnist_core.presets import PRESET_NOTES, PRESETS
+    from mnist_core.problems import ExperimentError, Problem
+    from mnist_core.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
     from mnist_core.training import train
 
 __all__ = [
@@ -35,7 +34,15 @@ __all__ = [
 ]
 
 _LATER = {
+    "PRESETS": "presets",
+    "PRESET_NOTES": "presets",
+    "Augmentation": "spec",
+    "Experiment": "spec",
+    "ExperimentError": "problems",
+    "NetworkSpec": "spec",
+    "Problem": "problems",
     "Reading": "drawing",
+    "TrainingSpec": "spec",
     "load_default_model": "default_model",
     "read_drawing": "drawing",
     "train": "training",
@@ -43,7 +50,10 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what leads to TensorFlow only when it is first asked for: it takes seconds."""
+    """Import each when it is first asked for.
+
+    What leads to TensorFlow takes seconds, and `mnist_core.doctor` must start without packages.
+    """
     if name in _LATER:
         from importlib import import_module
 

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def take_secrets(folders: Sequence[Path]) -> None:
     """Settings in Streamlit's secrets count here too; as in Streamlit, the later file wins."""
+    try:
+        import tomllib
+    except ImportError:  # an old Python, as the doctor will say
+        return
     for folder in folders:
         try:
             secrets = tomllib.loads((folder / ".streamlit" / "secrets.toml").read_text("utf-8"))

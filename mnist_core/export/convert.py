@@ -106,6 +106,7 @@ def _teach_tf2onnx_erfc() -> None:
 def _read_onnx(path: Path, images: FloatArray) -> FloatArray:
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # Microsoft's build for Windows has some
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: images})[0]
 
