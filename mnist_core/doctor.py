@@ -181,7 +181,9 @@ def database() -> str:
         return _insert_and_take_back(where)
     except sa.exc.SQLAlchemyError as error:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise Wrong(f"{_shown(where)} does not work ({reason}). {_database_remedy(where)}") from None
+        raise Wrong(
+            f"{_shown(where)} does not work ({reason}). {_database_remedy(where)}"
+        ) from None
 
 
 def _insert_and_take_back(where: Any) -> str:
@@ -271,7 +273,7 @@ def free_port(port: int = PORT) -> str:
             return f"{port} is free"
     with contextlib.suppress(OSError, ValueError):
         address = f"http://127.0.0.1:{port}/_stcore/health"
-        with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:
             if answer.read(16) == b"ok":
                 return f"an app answers on {port}"
     raise Wrong(f"Another program uses port {port}. Choose another: “make app PORT={port + 1}”.")

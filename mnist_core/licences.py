@@ -43,7 +43,9 @@ WHEELS = {
 def licence(name: str) -> str:
     """The licence that an installed package names, in SPDX's words where it can be told."""
     about = metadata.metadata(name)
-    expression, text = about.get("License-Expression"), (about.get("License") or "").strip()
+    expression, text = (
+        "".join(about.get_all(key) or []).strip() for key in ("License-Expression", "License")
+    )
     if expression or (text and _EXPRESSION.fullmatch(text)):
         return expression or text
     said = [line.rpartition("::")[2] for line in about.get_all("Classifier") or []

@@ -51,12 +51,12 @@ class Entry:
 def configure(stream: TextIO | None = None) -> None:
     """Write the log to `stream`, by default standard error; does nothing the second time.
 
-    Streamlit's and Dask's own lines keep their form: their loggers pass nothing on.
+    Streamlit's own lines keep their form: its loggers pass nothing on.
     """
     root = logging.getLogger()
     if any(handler.name == NAME for handler in root.handlers):
         return
-    handler = _Handler(stream or sys.stderr)
+    handler = _Handler(stream)
     handler.name = NAME
     handler.addFilter(_add_fields)
     handler.setFormatter(_Json() if form() == "json" else _Text())
@@ -80,6 +80,16 @@ _trouble: deque[Entry] = deque(maxlen=KEPT)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
+    """Writes, and remembers trouble; standard error is whatever it is at the time."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        logging.Handler.__init__(self)
+        self._stream = stream
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return self._stream or sys.stderr
+
     def emit(self, record: logging.LogRecord) -> None:
         super().emit(record)
         if record.levelno >= logging.WARNING:

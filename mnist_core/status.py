@@ -6,8 +6,8 @@ Of the runs it tells ids and states, never whose they are or what they are calle
 from __future__ import annotations
 
 import platform
-import socket
 import shutil
+import socket
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -82,9 +82,7 @@ class Status:
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def look(
-    store: Store, workers: Sequence[WorkerInfo] = (), sessions: int | None = None
-) -> Status:
+def look(store: Store, workers: Sequence[WorkerInfo] = (), sessions: int | None = None) -> Status:
     """Gather all of it; `workers` are those that a scheduler knows, if one was asked.
 
     Raises StoreError.
@@ -226,8 +224,10 @@ def sections(status: Status) -> list[Section]:
         Section("Versions", list(status.versions.items())),
         Section(
             "Last trouble",
-            [(f"{_span((status.when - each.when).total_seconds())} ago", each.what)
-             for each in status.trouble],
+            [
+                (f"{_span((status.when - each.when).total_seconds())} ago", each.what)
+                for each in status.trouble
+            ],
             "None.",
         ),
     ]

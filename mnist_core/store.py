@@ -619,7 +619,7 @@ def _runs(rows: Iterable[Any]) -> list[Run]:
         try:
             found.append(_run(row))
         except (ValueError, TypeError):
-            log.exception("the record of run %s is damaged", row.id)
+            log.exception("the record of a run is damaged", extra={"run": row.id})
     return found
 
 

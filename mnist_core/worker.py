@@ -181,8 +181,8 @@ def _release_memory() -> None:
 def dask_setup(_worker: Any) -> None:
     """Called by Dask when the worker process starts."""
     below_server = os.environ.get(EXIT_WITH_PARENT) == "1"
-    # A server's own worker has its standard output for the log; the rest is Dask's and TensorFlow's.
-    logs.configure(sys.stdout if below_server else sys.stderr)
+    # A server's own worker has standard output for the log; Dask and TensorFlow use the other.
+    logs.configure(sys.stdout if below_server else None)
     if below_server:
         threading.Thread(target=_exit_with_parent, daemon=True).start()
     with contextlib.suppress(OSError, AttributeError):

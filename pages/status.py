@@ -67,7 +67,7 @@ def _sessions() -> int | None:
     if not runtime.exists():
         return None
     found = runtime.get_instance().stats_mgr.get_stats(["active_sessions"])
-    return next((stat.value for stat in found.get("active_sessions", [])), None)
+    return next((getattr(stat, "value", None) for stat in found.get("active_sessions", [])), None)
 
 
 entry.through_app("status")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mnist_core import doctor
 from mnist_core.engine import REPOSITORY, Engine
 from mnist_core.store import Store
 from tests.test_engine import FAKE, LONG, SHORT, is_status, reach, wait, whole
@@ -82,3 +83,19 @@ def test_two_workers_train_at_once_and_one_death_hurts_one_run(
     finally:
         engine.close()
         store.close()
+
+
+def test_the_doctor_asks_the_scheduler_and_its_workers(
+    cluster: tuple[str, list[subprocess.Popen[bytes]]],
+) -> None:
+    address, workers = cluster
+    wait(lambda: doctor.examined("worker", lambda: doctor.scheduler(address)).well, "workers")
+    for process in workers:
+        process.kill()
+        process.wait()
+
+    def lacks_workers() -> bool:
+        said = doctor.examined("worker", lambda: doctor.scheduler(address)).text
+        return f"python -m dask worker {address}" in said
+
+    wait(lacks_workers, "no workers")

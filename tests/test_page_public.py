@@ -69,6 +69,7 @@ PLACES = [
     ("learn", {}, {}),
     ("train", {}, {"run": "RUN"}),
     ("draw", {"read_with": "RUN"}, {"run": "RUN"}),
+    ("status", {"status_admitted": "yes"}, {"run": "RUN"}),
     *[("inspect", {}, {"run": "RUN", "view": view, "step": "20"}) for view in INSPECT_VIEWS],
     *[("explore", {"explore_views": view}, {"run": "RUN"}) for view in EXPLORE_VIEWS],
 ]
