@@ -58,6 +58,7 @@ def configure(stream: TextIO | None = None) -> None:
         return
     handler = _Handler(stream)
     handler.name = NAME
+    handler.addFilter(_is_of_use)
     handler.addFilter(_add_fields)
     handler.setFormatter(_Json() if form() == "json" else _Text())
     root.addHandler(handler)
@@ -98,6 +99,11 @@ class _Handler(logging.StreamHandler[TextIO]):
             if record.exc_info and record.exc_info[1] is not None:
                 message += f" ({_one_line(repr(record.exc_info[1]))[:300]})"
             _trouble.append(Entry(_moment(record), record.levelname.lower(), message, where))
+
+
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Of other people's libraries, only what warns: Dask tells of each connection."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in OURS
 
 
 def _add_fields(record: logging.LogRecord) -> bool:

@@ -47,6 +47,7 @@ def test_a_line_carries_what_it_is_about_once(written):
         log.info("within")
     log.info("named", extra={"run": "r2"})
     log.info("outside")
+    logging.getLogger("distributed.of_this_test").info("a connection")
     within, named, outside = lines(written)
     assert (within["message"], within["run"], within["study"]) == ("within", "r1", "s1")
     assert within["level"] == "info" and within["logger"] == log.name

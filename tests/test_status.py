@@ -40,14 +40,15 @@ def test_queue_servers_and_workers_of_a_server_that_trains(store):
     try:
         running, waiting = engine.start(LONG), engine.start(LONG)
         reach(store, running, lambda run: run.step > 0)
-        found = status.look(store)
+        found, pid = status.look(store), engine.worker_pid()
     finally:
         engine.close()
     assert [(run.run, run.status) for run in found.queue] == [
         (running, "running"), (waiting, "queued")
     ]  # fmt: skip
     assert found.queue[0].step > 0 and found.queue[0].worker
-    (server,), (worker,) = found.servers, found.workers
+    (server,) = found.servers
+    (worker,) = (each for each in found.workers if each.where == f"process {pid}")
     assert f"process {os.getpid()}" in server.where
     assert server.memory > 10_000_000 and worker.memory > 10_000_000
     assert rows(found, "Queue")[1][1].startswith("waits, queued ")
