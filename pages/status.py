@@ -6,8 +6,7 @@ import streamlit as st
 from streamlit import runtime
 
 from mnist_core import status, status_key
-from mnist_core.store import StoreError
-from pages.shared import entry
+from pages.shared import entry, guard
 from pages.shared.drawing.parts import plain
 from pages.shared.state import shared_engine, shared_store
 
@@ -44,13 +43,13 @@ def _may_see() -> bool:
     return False
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
 def _view() -> None:
-    try:
-        now = status.look(shared_store(), shared_engine().workers(), _sessions())
-    except StoreError as error:
-        st.error(str(error), icon=":material/database_off:")
-        return
+    """The view; it looks again by itself."""
+    guard.fragment(_look, run_every=REFRESH_SECONDS)()
+
+
+def _look() -> None:
+    now = status.look(shared_store(), shared_engine().workers(), _sessions())
     with st.container(key="status"):
         for section in status.sections(now):
             st.subheader(section.title)
