@@ -32,6 +32,7 @@ from mnist_core import (
     warden,
     worker,
 )
+from mnist_core.dask_clock import bear_clock_changes
 from mnist_core.events import Failed, from_message, pack_arrays, to_message
 from mnist_core.local_worker import REPOSITORY as REPOSITORY
 from mnist_core.local_worker import LocalWorker
@@ -368,6 +369,7 @@ class Engine:
 
     def _connect(self) -> None:
         """Reach the scheduler, with a local one and its worker when none is named."""
+        bear_clock_changes()
         try:
             settings = {
                 # What Dask keeps of past events: without a bound, every snapshot for ever.

@@ -21,6 +21,7 @@ from distributed import get_worker
 
 from mnist_core import data_transfer, logs
 from mnist_core.control import Control
+from mnist_core.dask_clock import bear_clock_changes
 from mnist_core.events import Event, Failed, Resume, to_message, unpack_arrays
 from mnist_core.garbage import give_back
 from mnist_core.spec import Experiment
@@ -180,6 +181,7 @@ def _release_memory() -> None:
 
 def dask_setup(_worker: Any) -> None:
     """Called by Dask when the worker process starts."""
+    bear_clock_changes()
     below_server = os.environ.get(EXIT_WITH_PARENT) == "1"
     # A server's own worker has standard output for the log; Dask and TensorFlow use the other.
     logs.configure(sys.stdout if below_server else None)

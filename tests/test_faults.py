@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -11,14 +12,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import psutil
 import pytest
 import sqlalchemy as sa
+from distributed.batched import BatchedSend
 
 import mnist_core.database
 from mnist_core import PRESETS, servers
+from mnist_core.dask_clock import bear_clock_changes
 from mnist_core.engine import REPOSITORY, Engine
 from mnist_core.events import Finished, Snapshot, Started, Steps
 from mnist_core.store import Store, StoreError, Unavailable
@@ -449,6 +453,38 @@ def test_two_servers_share_a_file_though_one_has_its_clock_set_back(
         other.wait()
         other.stdin.close()
         other.stdout.close()
+
+
+def test_messages_flow_on_when_the_clock_was_set_back_between_two_of_them() -> None:
+    class Comm:
+        sent: ClassVar[list[object]] = []
+
+        async def write(self, messages, **_options):
+            self.sent.extend(messages)
+            return 1
+
+        def closed(self):
+            return False
+
+    async def one_more(ahead: float) -> list[object]:
+        Comm.sent.clear()
+        sender = BatchedSend(interval="2ms")
+        sender.comm = Comm()
+        sender.next_deadline = time.time() + ahead
+        sender.send({"op": "hello"})
+        sending = asyncio.ensure_future(sender._background_send())
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if Comm.sent:
+                break
+        sender.please_stop = True
+        sender.waker.set()
+        await asyncio.wait([sending], timeout=1)
+        return list(Comm.sent)
+
+    bear_clock_changes()
+    assert asyncio.run(one_more(3600)) == [{"op": "hello"}]
+    assert asyncio.run(one_more(0.001)) == [{"op": "hello"}]
 
 
 def test_a_process_whose_start_seems_to_have_moved_lives_while_its_heart_beats(
