@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from benchmarks._digits import DIGITS
+from benchmarks._server import new_server
 
 SUMMARY = "from lifting the mouse to the digit on screen, in a real browser"
 
@@ -48,26 +47,19 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
     from tests.e2e.browser import find_browser
-    from tests.e2e.server import Server
 
     browser_file = find_browser()
     if browser_file is None:
         raise SystemExit("This measurement needs a browser: run “make browser”.")
-    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
-        home = Path(folder) / "home"
-        home.mkdir()
-        server = Server(home, Path(folder) / "server.log")
-        try:
-            server.start()
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=str(browser_file), args=["--no-sandbox", "--disable-gpu"]
-                )
-                page = browser.new_page(viewport={"width": 1280, "height": 900})
-                times = draw_and_measure(page, server.url, args.drawings)
-                browser.close()
-        finally:
-            server.stop()
+    with new_server() as server:
+        server.start()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=str(browser_file), args=["--no-sandbox", "--disable-gpu"]
+            )
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            times = draw_and_measure(page, server.url, args.drawings)
+            browser.close()
     return report(times)
 
 

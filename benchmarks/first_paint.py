@@ -12,13 +12,12 @@ import argparse
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any
 
 import mnist_core
+from benchmarks._server import new_server
 
 SUMMARY = "from starting the server to each page on the screen; import time of each module"
 # What shows that a page has come: its public container.
@@ -67,19 +66,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _cold_and_warm(browser: Any, path: str) -> tuple[float, float, float]:
-    from tests.e2e.server import Server
-
-    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
-        home = Path(folder) / "home"
-        home.mkdir()
-        server = Server(home, Path(folder) / "server.log")
+    with new_server() as server:
         began = time.perf_counter()
-        try:
-            server.start()
-            answers = time.perf_counter() - began
-            return answers, _open(browser, server.url + path), _open(browser, server.url + path)
-        finally:
-            server.stop()
+        server.start()
+        answers = time.perf_counter() - began
+        return answers, _open(browser, server.url + path), _open(browser, server.url + path)
 
 
 def _open(browser: Any, address: str) -> float:

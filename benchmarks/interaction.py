@@ -12,13 +12,12 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks._server import new_server
 from mnist_core import PRESETS
 
 if TYPE_CHECKING:
@@ -39,32 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure, print a table and return the same figures in milliseconds."""
     from benchmarks._sessions import Session
-    from tests.e2e.server import Server
 
     preset = PRESETS[args.preset]
     training = preset.training.model_copy(update={"epochs": EPOCHS})
     experiment = preset.model_copy(update={"training": training})
     times: dict[tuple[str, str], list[float]] = defaultdict(list)
-    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
-        home = Path(folder) / "home"
-        home.mkdir()
-        server = Server(home, Path(folder) / "server.log")
-        try:
-            server.start()
-            with Session(server.url) as visitor:
-                visitor.visit("train", experiment.to_query())
-                visitor.press("start_training")
-                _wait(visitor, "epoch 1 of")
-                for turn in range(args.rounds + 1):  # the first one compiles and loads
-                    for state in ("busy", "idle"):
-                        _steer(visitor, state)
-                        for page, press in PAGES.items():
-                            found = _presses(visitor, page, press, args.presses)
-                            times[page, state] += found if turn else []
-                _steer(visitor, "busy")
-                visitor.press("stop_training")
-        finally:
-            server.stop()
+    with new_server() as server:
+        server.start()
+        with Session(server.url) as visitor:
+            visitor.visit("train", experiment.to_query())
+            visitor.press("start_training")
+            _wait(visitor, "epoch 1 of")
+            for turn in range(args.rounds + 1):  # the first one compiles and loads
+                for state in ("busy", "idle"):
+                    _steer(visitor, state)
+                    for page, press in PAGES.items():
+                        found = _presses(visitor, page, press, args.presses)
+                        times[page, state] += found if turn else []
+            _steer(visitor, "busy")
+            visitor.press("stop_training")
     return _report(times)
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks._cluster import cluster
+from benchmarks._server import new_server
 from mnist_core import PRESETS
 
 if TYPE_CHECKING:
@@ -87,18 +88,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 @contextmanager
 def _public_server() -> Iterator[Server]:
-    from tests.e2e.server import Server
-
-    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder, ExitStack() as stack:
-        home = Path(folder) / "home"
-        home.mkdir()
+    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
         threads = max(1, (os.cpu_count() or 1) // TRAININGS)
-        scheduler = stack.enter_context(cluster(Path(folder), TRAININGS, threads=threads))
-        settings = {"MNIST_LAB_PUBLIC": "1", "MNIST_LAB_SCHEDULER": scheduler}
-        server = Server(home, Path(folder) / "server.log", settings)
-        stack.callback(server.stop)
-        server.start()
-        yield server
+        with cluster(Path(folder), TRAININGS, threads=threads) as scheduler:
+            settings = {"MNIST_LAB_PUBLIC": "1", "MNIST_LAB_SCHEDULER": scheduler}
+            with new_server(settings) as server:
+                server.start()
+                yield server
 
 
 def _visits(server: Server, args: argparse.Namespace) -> tuple[Times, list[dict[str, float]]]:

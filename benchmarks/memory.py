@@ -14,14 +14,13 @@ Figures are MB of proportional set size: memory shared by processes is counted o
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from benchmarks._server import new_server
 from mnist_core import PRESETS, Experiment, NetworkSpec, TrainingSpec
 from mnist_core.layers import Conv, Dense, Flatten
 from mnist_core.store import Store
@@ -52,29 +51,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure, print each step's megabytes and return them."""
     from benchmarks._sessions import Session
-    from tests.e2e.server import Server
 
     report: dict[str, Megabytes] = {}
-    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
-        home = Path(folder) / "home"
-        home.mkdir()
-        server = Server(home, Path(folder) / "server.log")
-        try:
-            server.start()
-            _say(report, "server started", server)
-            with Session(server.url) as visitor:
-                visitor.visit("")
-                _say(report, "Learn shown", server)
-                visitor.visit("train")
-                _wait(lambda: bool(server.worker_pids()), "The worker does not start")
-                _runs(report, server, visitor, args.runs)
-            for wave in range(args.waves if args.sessions else 0):
-                for count in args.sessions:
-                    _sessions(report, server, count, f"wave {wave + 1}, ", args.let_go)
-            if args.seconds:
-                _three_visitors(report, server, args.seconds)
-        finally:
-            server.stop()
+    with new_server() as server:
+        server.start()
+        _say(report, "server started", server)
+        with Session(server.url) as visitor:
+            visitor.visit("")
+            _say(report, "Learn shown", server)
+            visitor.visit("train")
+            _wait(lambda: bool(server.worker_pids()), "The worker does not start")
+            _runs(report, server, visitor, args.runs)
+        for wave in range(args.waves if args.sessions else 0):
+            for count in args.sessions:
+                _sessions(report, server, count, f"wave {wave + 1}, ", args.let_go)
+        if args.seconds:
+            _three_visitors(report, server, args.seconds)
     return {"mb": report}
 
 

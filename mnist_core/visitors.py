@@ -141,13 +141,7 @@ def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | N
 
 def _purge(store: Store, owner: str) -> None:
     kept_data.purge(store, owner, timedelta(0))
-    query = sa.select(tables.runs.c.id).where(
-        tables.runs.c.owner == owner, tables.runs.c.deleted.is_not(None)
-    )
-    with store.transaction() as connection:
-        found = list(connection.execute(query).scalars())
-    for run_id in found:
-        store.delete(run_id)
+    store.seen_by(owner).purge(timedelta(0))
 
 
 def _oldest(store: Store, owner: str) -> Run | None:
