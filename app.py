@@ -3,9 +3,10 @@
 import streamlit as st
 
 from mnist_core import logs
-from pages.shared import guard, visitor
+from pages.shared import guard, kernels, visitor
 
 logs.configure()
+kernels.keep_kernels()
 st.session_state.inside_app = True
 st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
 

@@ -14,6 +14,7 @@ def set_aside() -> None:
     Keras collect after every run of a page, which took 0.3 s of everybody's time each.
     """
     forget_gradients()
+    _forget_kernels()
     gc.unfreeze()  # what has been let go since the last time is garbage like any other
     gc.collect()
     gc.freeze()
@@ -34,6 +35,16 @@ def forget_gradients() -> None:
     for name in list(known):
         if name.startswith("CustomGradient-"):
             known.pop(name, None)
+
+
+def _forget_kernels() -> None:
+    """Let go of the kernels of compiled functions, which outlive the functions themselves.
+
+    Those of functions still in use are made again by their next call, within 30 ms.
+    """
+    context = sys.modules.get("tensorflow.python.eager.context")
+    if context is not None:
+        context.context().clear_kernel_cache()
 
 
 def give_back() -> None:
