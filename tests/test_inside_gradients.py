@@ -244,7 +244,7 @@ def test_centres_are_those_of_the_windows() -> None:
 def test_grad_cam_takes_the_last_maps_after_their_activation() -> None:
     names = {name: last_maps(probe(NETWORKS[name].model_copy()).layers) for name in PRESETS}
     assert names["cnn"] == "conv_3:relu"
-    assert names["fast-99"] == "conv_4:relu" and names["best"] == "activation_13"
+    assert names["fast-99"] == "conv_4:relu" and names["best"] == "activation_21"
     assert names["two-layer"] is None
     assert (
         grad_cam(PRESETS["two-layer"].network, random_weights(NETWORKS["deep"]), IMAGE, 0) is None
