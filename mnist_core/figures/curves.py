@@ -16,10 +16,10 @@ from mnist_core.figures.template import (
     GRID,
     GROUND,
     QUIET,
-    TEMPLATE,
     TEXT_SIZE,
     WARNING,
     colour,
+    lay_out,
     title,
 )
 
@@ -105,8 +105,8 @@ def _chart(
     heading = {"loss": "Loss", "accuracy": "Error" if log_y else "Accuracy"}[metric]
     rows = -(-(len(lines) + 2) // 2) if len(lines) > 1 else 0  # two entries a row fit a phone
     figure = go.Figure()
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=height + LEGEND_ROW * rows,
         margin={"b": 50 + LEGEND_ROW * rows},
         title=title(heading + (" · log" if log_y else "")),

@@ -15,15 +15,7 @@ import plotly.graph_objects as go
 
 from mnist_core.classes import DIGITS, every, marks, noun, one
 from mnist_core.evaluate import Calibration, Scores
-from mnist_core.figures.template import (
-    GROUND,
-    QUIET,
-    TEMPLATE,
-    TEXT_SIZE,
-    WARNING,
-    colour,
-    title,
-)
+from mnist_core.figures.template import GROUND, QUIET, TEXT_SIZE, WARNING, colour, lay_out, title
 from mnist_core.robustness import Disturbance, Fooling
 from mnist_core.shapes import MAX_CLASSES
 
@@ -107,8 +99,8 @@ def confusion_heatmap(
     # A little air, so that a frame at the edge is whole.
     bare = {"showgrid": False, "showline": False}
     ends, wide, slope = [-0.57, size - 0.43], _name_width(names), 0.7 * (_name_width(names) > 12)
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=CONFUSION_HEIGHT + MORE_HEIGHT * max(0, size - 10),
         title=title("What was read as what"),
         margin={"l": 46 + wide, "r": 6, "t": 40, "b": 48 + slope * wide},
@@ -198,8 +190,8 @@ def calibration_chart(found: Calibration) -> go.Figure:
         ]
     )  # fmt: skip
     off = found.expected_error
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=CALIBRATION_HEIGHT,
         title=title("Calibration" + ("" if np.isnan(off) else f" · {off:.2%} off")),
         margin={"t": 74, "r": 26},
@@ -268,8 +260,8 @@ def scores_chart(scores: Scores, names: Sequence[str] = DIGITS) -> go.Figure:
             marker={"symbol": [symbol if n else f"{symbol}-open" for n in whole], "size": 13,
                     "color": colour(index), "line": {"color": colour(index), "width": 2}},
         )  # fmt: skip
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=SCORES_HEIGHT + 0.7 * wide,
         title=title(f"Precision and recall of each {noun_}"),
         margin={"t": 74} | ({"b": 44 + 0.7 * wide} if wide else {}),
@@ -335,8 +327,8 @@ def embedding_scatter(
     )  # fmt: skip
     hidden = {"showticklabels": False, "showgrid": False, "showline": False}
     across, up = axes
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=EMBEDDING_HEIGHT,
         title=title(heading),
         margin={"l": 30, "r": 8, "t": 70, "b": 34},
@@ -402,8 +394,8 @@ def robustness_curve(
         side = "right" if right else "left"
         notes.append(_note(strength, max(accuracy, 0.2), words, xanchor=side, colour=colour(1)))
         lines.append(_line(x=strength, tone=colour(1)))
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=CURVE_HEIGHT,
         title=title(f"Accuracy · {disturbance.title.lower()}"),
         showlegend=False,
@@ -454,8 +446,8 @@ def fgsm_chart(
         lines.append(_line(x=fooling.epsilon, tone=WARNING))
         words = f"<b>read as {names[fooling.read]} from {fooling.epsilon:.3g}</b>"
         notes.append(_beside(fooling.epsilon, last, 0.5, words, WARNING))
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=CURVE_HEIGHT,
         title=title("Probability as the change grows"),
         margin={"t": 74},

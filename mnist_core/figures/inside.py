@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from mnist_core.figures.template import QUIET, TEMPLATE, colour, title
+from mnist_core.figures.template import QUIET, colour, lay_out, title
 from mnist_core.inside.weights import Histogram
 
 HISTOGRAM_HEIGHT, NORMS_HEIGHT = 240, 340
@@ -28,8 +28,8 @@ def weight_histogram(found: Histogram, heading: str) -> go.Figure:
                        hovertemplate="around %{x:.3g}: %{y:.1%} at first<extra></extra>"),
         ]
     )  # fmt: skip
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=HISTOGRAM_HEIGHT,
         title=title(heading),
         bargap=0,
@@ -69,8 +69,8 @@ def gradient_norms(layers: Sequence[str], series: Sequence[NormSeries]) -> go.Fi
             marker={"size": 6 if one.dashed else 8},
             hovertemplate="%{x}: %{y:.2e}<extra>" + one.name + "</extra>",
         )
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=NORMS_HEIGHT,
         title=title("How much of the gradient reaches each layer"),
         showlegend=True,

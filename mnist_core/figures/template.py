@@ -67,6 +67,15 @@ TEMPLATE = go.layout.Template(
 )
 
 
+def lay_out(figure: go.Figure, **layout: Any) -> go.Figure:
+    """The figure, which has traces at most, with this layout in the app's look.
+
+    Plotly's own `update_layout` takes three times as long.
+    """
+    figure.layout = {"template": TEMPLATE, **layout}
+    return figure
+
+
 def colour(index: int) -> str:
     """The colour of the series at `index` (from 0), again from the start after the last."""
     return LIGHT[index % len(LIGHT)]

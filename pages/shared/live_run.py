@@ -10,7 +10,7 @@ import streamlit as st
 from mnist_core import Experiment
 from mnist_core.advice import advise
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
-from mnist_core.limits import Refused
+from mnist_core.limits import Refused, current
 from mnist_core.store import Run, Store, StoreError
 from mnist_core.visitor_engine import VisitorEngine
 from pages.shared.drawing.parts import plain
@@ -19,6 +19,8 @@ from pages.shared.live_figure import live_figure
 from pages.shared.state import notice
 
 REFRESH_SECONDS = 0.25
+# On a shared server each refresh takes time from the other visitors.
+SHARED_REFRESH_SECONDS = 1.0
 MAX_OVERLAYS = 6
 ICONS = {
     "queued": ":material/hourglass_top:",
@@ -54,7 +56,8 @@ def live_run(
     """Show the run, and go on refreshing while it is active. `try_out` starts an experiment."""
     run = store.run(run_id)
     active = run is not None and run.active
-    panel = st.fragment(_panel, run_every=REFRESH_SECONDS if active else None)
+    seconds = SHARED_REFRESH_SECONDS if current().public else REFRESH_SECONDS
+    panel = st.fragment(_panel, run_every=seconds if active else None)
     panel(store, engine, run_id, others, try_out, active)
 
 
