@@ -31,6 +31,8 @@ from mnist_core.tokens import new_token
 TIMEOUT = 60.0
 # A part that repeats may have left the page meanwhile: its answer never comes.
 REPEAT_TIMEOUT = 10.0
+# How long to sleep between two messages at most; less would take time from the server.
+LISTEN_SECONDS = 0.5
 # The names by which Streamlit says that a run of a page, or of a part of it, has ended.
 WHOLE, PART, AGAIN = (
     ForwardMsg.FINISHED_SUCCESSFULLY,
@@ -158,7 +160,7 @@ class Session:
         """Take what the server sends, and ask for the parts of the page that repeat."""
         while True:
             try:
-                data = self._socket.recv(timeout=0.05)
+                data = self._socket.recv(timeout=self._until_next())
             except TimeoutError:
                 data = None
             except ConnectionClosed:
@@ -207,6 +209,11 @@ class Session:
             for place, (element, fragment, run) in self._elements.items()
             if run == self._run or not (whole or fragment in ran)
         }
+
+    def _until_next(self) -> float:
+        """Seconds until a part of the page is due again."""
+        due = min((due for _, due in self._repeats.copy().values()), default=float("inf"))
+        return min(max(due - time.monotonic(), 0.05), LISTEN_SECONDS)
 
     def _repeat(self) -> None:
         now = time.monotonic()
