@@ -58,6 +58,22 @@ def server(home, tmp_path):
         own.stop()
 
 
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    """One server for all tests of a file.
+
+    A file whose tests leave nothing behind takes it as its `server`: to start one and to load
+    TensorFlow takes seconds.
+    """
+    folder = tmp_path_factory.mktemp("shared")
+    own = Server(folder / "home", folder / "server.log")
+    try:
+        own.start()
+        yield own
+    finally:
+        own.stop()
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium, one for all tests."""

@@ -72,6 +72,11 @@ CONTROLS = {
 }
 
 
+@pytest.fixture(scope="module")
+def server(shared_server):
+    return shared_server
+
+
 @pytest.mark.timeout(420)
 def test_each_chapter_opens_and_its_control_changes_its_figure(server, page):
     open_page(page, server.url, "card_1")
