@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What a person must see of an installation is its errors, not that its cache is cold.
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
 
-.PHONY: help app doctor test lint format model lesson licences bench browser postgres install install-dev clean
+.PHONY: help app doctor test lint format model lesson licences bench browser postgres nginx install install-dev clean
 .SILENT:
 
 help:
@@ -33,7 +33,7 @@ app: install
 doctor: install
 	$(BIN)/python -m mnist_core doctor --port $(PORT)
 
-test: install-dev browser postgres lint
+test: install-dev browser postgres nginx lint
 	# Two at a time, each file in one process; what drives a browser needs the computer for itself.
 	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest tests/e2e
@@ -65,6 +65,9 @@ browser: install-dev
 
 postgres: install-dev
 	$(BIN)/python -m tests.postgres
+
+nginx: install-dev
+	$(BIN)/python -m tests.nginx
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.ports import free_port
 
 DEBIAN = Path("/usr/lib/postgresql")
 NEEDED = ("initdb", "postgres")
@@ -43,7 +44,7 @@ def postgres() -> Iterator[str]:
     command = [str(programs / "initdb"), "-D", str(data), "-U", "lab", "-A", "trust", "-E", "UTF8"]
     subprocess.run([*command, "--no-locale", "--no-sync"], check=True, capture_output=True,
                    user=user, cwd=folder)  # fmt: skip
-    port = _free_port()
+    port = free_port()
     options = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": ""}
     command = [str(programs / "postgres"), "-D", str(data), "-F"]
     for name, value in options.items():
@@ -66,12 +67,6 @@ def _unprivileged(folder: Path) -> str | None:
     account = pwd.getpwnam("postgres")
     os.chown(folder, account.pw_uid, account.pw_gid)
     return account.pw_name
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,21 +13,25 @@ from pathlib import Path
 
 import psutil
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Server:
     """`streamlit run app.py` on a free port, its state in `home`; both stay over restarts.
 
-    `settings` are environment variables besides those of this process.
+    `settings` are environment variables besides those of this process. `url` is where a browser
+    finds it; a test that puts a proxy in front writes the proxy's there.
     """
 
     def __init__(self, home: Path, log: Path, settings: dict[str, str] | None = None) -> None:
         self.home = home
         self.settings = settings or {}
         self.log = log
-        self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = free_port()
+        path = self.settings.get("STREAMLIT_SERVER_BASE_URL_PATH", "")
+        self.own_url = self.url = f"http://127.0.0.1:{self.port}{path and '/' + path}"
         self.process: subprocess.Popen[bytes] | None = None
         self._seen: set[psutil.Process] = set()
 
@@ -94,7 +97,7 @@ class Server:
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"{self.own_url}/_stcore/health", timeout=2) as answer:
                 return answer.status == 200
         except OSError:
             return False
@@ -118,9 +121,3 @@ def _trains(process: psutil.Process) -> bool:
         return False
     helper = "resource_tracker" in command or "forkserver" in command
     return "python" in command and not helper and process.status() != psutil.STATUS_ZOMBIE
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
