@@ -1,4 +1,4 @@
-"""The licences of what `requirements.txt` installs, as a list for README.md.
+"""The licences of what `requirements.txt` installs, as a list for docs/licences.md.
 
 `python -m mnist_core.licences` (or `make licences`) writes it there again, from what the
 installed packages say of themselves.
@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from mnist_core import packages
 
-README = packages.FOLDER / "README.md"
+LIST = packages.FOLDER / "docs" / "licences.md"
 BEGIN, END = "<!-- made by: make licences -->", "<!-- end of what is made -->"
 UNKNOWN = "unknown"
 
@@ -114,7 +114,7 @@ def section() -> str:
     return "\n\n".join([BEGIN, *parts, END])
 
 
-def write(file: Path = README) -> None:
+def write(file: Path = LIST) -> None:
     """Put the list in its place in `file`, between `BEGIN` and `END`."""
     before, _, rest = file.read_text("utf-8").partition(BEGIN)
     file.write_text(before + section() + rest.partition(END)[2], "utf-8")

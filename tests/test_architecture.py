@@ -7,7 +7,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from mnist_core import PRESETS
-from mnist_core.figures.architecture import architecture
+from mnist_core.figures.architecture import COLOURS, WORDS, architecture
+from mnist_core.layers import LAYER_CLASSES
 from mnist_core.shapes import LayerShape, describe_shape
 
 
@@ -80,3 +81,7 @@ def test_the_window_drawn_is_the_kernel(kernel, channels, filters):
 def test_forty_layers_stay_a_small_page_element():
     rows = stack(*(LayerShape(f"dense_{n}", "dense", (64,), 4160) for n in range(40)))
     assert len(architecture(rows)) < 200_000
+
+
+def test_every_kind_of_layer_has_its_colour_and_its_word():
+    assert COLOURS.keys() == WORDS.keys() == {*LAYER_CLASSES, "input", "output"}

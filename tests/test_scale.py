@@ -30,9 +30,9 @@ WORKERS = 3
 HELD = BASE.model_copy(update={"name": "held"})
 
 
-def readme_command(program: str, **changes: str) -> list[str]:
-    """What README.md says to run, with parts of it exchanged: {"tcp://boss:8786": …}."""
-    lines = (REPOSITORY / "README.md").read_text().splitlines()
+def documented_command(program: str, **changes: str) -> list[str]:
+    """What docs/deploy.md says to run, with parts of it exchanged: {"tcp://boss:8786": …}."""
+    lines = (REPOSITORY / "docs" / "deploy.md").read_text().splitlines()
     (line,) = [line for line in lines if f"-m dask {program}" in line]
     python, *arguments = shlex.split(line.strip().removesuffix("&"))
     assert python == ".venv/bin/python"
@@ -62,14 +62,14 @@ def hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch, hold: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """As README.md's “On a cluster” says; the address is in MNIST_LAB_SCHEDULER."""
+    """As “On a cluster” in docs/deploy.md says; the address is in MNIST_LAB_SCHEDULER."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     monkeypatch.setenv("MNIST_LAB_SCHEDULER", f"tcp://{address}")
     host, port = address.split(":")
-    scheduler = readme_command("scheduler", **{"8786": port})
-    worker = readme_command("worker", **{"tcp://boss:8786": f"tcp://{address}"})
+    scheduler = documented_command("scheduler", **{"8786": port})
+    worker = documented_command("worker", **{"tcp://boss:8786": f"tcp://{address}"})
     processes = [start([*scheduler, "--host", host])]
     processes += [start(worker) for _ in range(WORKERS)]
     yield processes[1:]

@@ -64,8 +64,8 @@ def test_what_the_code_imports_is_pinned():
     assert lacking == set()
 
 
-def test_the_readme_lists_the_licence_of_each_package():
-    text = licences.README.read_text("utf-8")
+def test_the_list_names_the_licence_of_each_package():
+    text = licences.LIST.read_text("utf-8")
     listed = text[text.index(licences.BEGIN) : text.index(licences.END)]
     for each in packages.pinned(everywhere=True):
         terms = licences.licence(licences._present(each.name))

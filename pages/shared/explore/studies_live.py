@@ -62,7 +62,7 @@ def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
     if study.status == "running" and runner.engine.lacks_workers():
         st.warning(
             f"The scheduler at {plain(runner.engine.scheduler or '')} has no worker, so trials "
-            "wait. README.md, “On a cluster”, says how to start some.",
+            "wait. “On a cluster” in docs/deploy.md says how to start some.",
             icon=":material/hourglass_empty:",
         )
     _controls(runner, study, trials)
