@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What a person must see of an installation is its errors, not that its cache is cold.
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
 
-.PHONY: help app doctor test lint format model lesson licences bench browser postgres nginx install install-dev clean
+.PHONY: help app doctor test lint format model lesson licences screenshots bench browser postgres nginx install install-dev clean
 .SILENT:
 
 help:
@@ -22,7 +22,8 @@ help:
 	echo "make format  put the code in ruff's form"
 	echo "make model   train the model that ships in models/ again"
 	echo "make lesson  record the lesson's short runs again"
-	echo "make licences list the licences of the packages in README.md again"
+	echo "make licences list the licences of the packages in docs/licences.md again"
+	echo "make screenshots take the pictures in README.md again"
 	echo "make bench   list the benchmarks; make bench NAME=train runs one"
 	echo "make clean   remove $(VENV) and the tools' caches"
 
@@ -56,6 +57,9 @@ lesson: install
 
 licences: install
 	$(BIN)/python -m mnist_core.licences
+
+screenshots: install-dev browser
+	$(BIN)/python -m tests.e2e.pictures
 
 bench: install
 	$(BIN)/python -m benchmarks $(or $(NAME),--list) $(ARGS)
