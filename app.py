@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mnist_core import logs
-from pages.shared import guard, kernels, visitor
+from pages.shared import guard, kernels, projector, topbar, visitor
 
 logs.configure()
 kernels.keep_kernels()
@@ -11,8 +11,9 @@ st.session_state.inside_app = True
 st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
 
 visitor.welcome()
+projector.load()
 # Filled after the page, which may be the first to open the database.
-notices = st.container()
+notices, tour_place = st.container(), st.container(key="tour_place")
 navigation = st.navigation(
     [
         st.Page("pages/learn.py", title="Learn", icon=":material/school:", default=True),
@@ -31,7 +32,12 @@ navigation = st.navigation(
     ],
     position="top",
 )
+with st.container(key="topbar"):
+    topbar.style()
+    topbar.tools(navigation.url_path)
 with guard.guarded():
     navigation.run()
     with notices:
         guard.show_notice()
+    with tour_place:
+        topbar.tour_strip(navigation.url_path)

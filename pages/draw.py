@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import entry
+from pages.shared import entry, tour
 from pages.shared.drawing.answer import answer
 from pages.shared.drawing.background import come_back_for
 from pages.shared.drawing.canvas import canvas
@@ -48,6 +48,8 @@ def _board() -> None:
         with paper:
             canvas()
     views(found)
+    if found is not None and found.reader.choice.run is not None and tour.has_read():
+        st.rerun()  # the tour's next step is at the head of the page
     if found is not None:
         come_back_for(novelty_measure())
 

@@ -5,19 +5,18 @@ import streamlit as st
 from mnist_core import PRESET_NOTES, PRESETS, Experiment
 from mnist_core.figures.architecture import architecture
 from mnist_core.limits import Refused
-from mnist_core.script import keras_script
-from mnist_core.shapes import LayerShape, describe_shape, total_parameters
 from mnist_core.sharing import class_query
 from mnist_core.spec import MNIST
 from mnist_core.store import StoreError
-from pages.shared import draft, entry
+from pages.shared import draft, entry, projector
 from pages.shared.data import title_of
 from pages.shared.drawing.parts import plain
 from pages.shared.guard import said_later
 from pages.shared.live_run import live_run
-from pages.shared.network_editor import network_editor
+from pages.shared.look import unseen_title
+from pages.shared.network_tabs import network_tabs
+from pages.shared.run_choice import run_choice
 from pages.shared.state import get_engine, get_store
-from pages.shared.training_editor import training_editor
 from pages.shared.visitor_limits import offer_room, rules_note
 
 OWN = "own"
@@ -92,7 +91,7 @@ def chooser(experiment: Experiment | None) -> None:
             st.caption(f":material/dataset: Trains on {plain(title_of(data))}.")
         if name:
             st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
-        if experiment and draft.shown("link"):
+        if experiment and draft.shown("link") and not projector.is_on():
             share_link(experiment)
 
 
@@ -104,82 +103,8 @@ def share_link(experiment: Experiment) -> None:
         st.code(f"{st.context.url}?{query}", language=None, wrap_lines=True)
 
 
-def summary_table(shapes: tuple[LayerShape, ...]) -> None:
-    """Keras's summary: each layer, its output shape and parameters."""
-    st.dataframe(
-        {
-            "Layer": [shape.name for shape in shapes],
-            "Output shape": [describe_shape(shape.output_shape) for shape in shapes],
-            "Parameters": [shape.parameters for shape in shapes],
-        },
-        hide_index=True,
-    )
-    st.caption(f"{total_parameters(shapes):,} parameters in all.")
-
-
-def network_tabs(experiment: Experiment | None, shapes: tuple[LayerShape, ...] | None) -> None:
-    """Everything that can be set, and what it makes."""
-    _, problems = draft.experiment()
-    names = ["Layers", "Training", "Summary"]
-    names += ["Keras script"] if draft.shown("script") else []
-    layers, training, summary, *script = st.tabs(names)
-    with layers:
-        network_editor(problems)
-    with training:
-        training_editor(problems)
-    with summary:
-        if shapes:
-            summary_table(shapes)
-        else:
-            st.info("The summary appears when the network's layers fit together.")
-    for tab in script:
-        with tab:
-            script_view(experiment)
-
-
-def script_view(experiment: Experiment | None) -> None:
-    """The Keras script of the experiment, to read and to download."""
-    if experiment:
-        text = keras_script(experiment)
-        st.download_button("Download", text, "mnist_network.py", icon=":material/download:")
-        st.code(text, language="python")
-    else:
-        st.info("The script appears when the experiment holds together.")
-
-
-def run_choice() -> tuple[str | None, list[str]]:
-    """Which run the charts show, and which other runs lie over it."""
-    runs = {run.id: run for run in store.runs(limit=200)}
-    if not runs:
-        return None, []
-    if st.session_state.get("shown_run") not in runs:
-        active = [run.id for run in runs.values() if run.active]
-        st.session_state.shown_run = (active or list(runs))[0]
-    names = list(runs)
-    columns = st.columns([3, 2], gap="small")
-    with columns[0], st.container(key="run_picker"):
-        chosen = st.selectbox(
-            "Run",
-            names,
-            index=names.index(st.session_state.shown_run),
-            format_func=lambda name: runs[name].name,
-            key=f"run-{st.session_state.shown_run}",
-        )
-    if chosen != st.session_state.shown_run:
-        st.session_state.shown_run = chosen
-        st.rerun()
-    others = columns[1].multiselect(
-        "Compare with",
-        [name for name in names if name != chosen],
-        format_func=lambda name: runs[name].name,
-        max_selections=6,
-        key="compared_runs",
-        placeholder="Lay other runs over it",
-    )
-    return chosen, others
-
-
 entry.through_app("train")
+unseen_title("Train")
 store, engine = get_store(), get_engine()
 draft.load()
 experiment, _ = draft.experiment()
@@ -195,12 +120,16 @@ if shapes:
     # Open for a newcomer; once there are runs, their curves take the place.
     with st.expander("The network as a picture", expanded=not store.runs(limit=1)):
         st.html(architecture(shapes))
-# The curves come first: on a phone they stand right under the start button.
-watch, compose = st.columns([3, 2], gap="large")
-with compose:
-    network_tabs(experiment, shapes)
+# The curves come first: on a phone they stand right under the start button. On a projector
+# they have the page to themselves.
+if projector.is_on():
+    watch = st.container()
+else:
+    watch, compose = st.columns([3, 2], gap="large")
+    with compose:
+        network_tabs(experiment, shapes)
 with watch:
-    chosen, others = run_choice()
+    chosen, others = run_choice(store)
     if chosen is None:
         st.info(
             "Press **Start training** and watch the network learn.",

@@ -22,6 +22,8 @@ from mnist_core.spec import MNIST
 FIRST_PRESET = "cnn"
 # Parameters of the page itself, which are no part of an experiment.
 PAGE_PARAMETERS = ("run", "embed", "embed_options", HIDE)
+# How many changes can be taken back.
+MOST_UNDONE = 30
 
 Draft = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -62,8 +64,15 @@ def replace(experiment: Experiment) -> None:
     renew_widgets()
 
 
+def start_over(experiment: Experiment) -> None:
+    """Replace what the person may have composed by `experiment`; `undo` brings it back."""
+    _note_for_undo()
+    replace(experiment)
+
+
 def choose_preset(name: str) -> None:
     """Start over from a preset, on the data set that is chosen already."""
+    _note_for_undo()
     data, classes = data_set()
     replace(PRESETS[name])
     use_data(data, classes)
@@ -143,10 +152,31 @@ def edit(path: Path, convert: Callable[[Any], Any] | None = None) -> None:
 
 def edit_layers(change: Callable[[list[Draft]], None]) -> None:
     """Callback: change the list of layers in place."""
+    _note_for_undo()
     layers = copy.deepcopy(st.session_state.draft["network"]["layers"])
     change(layers)
     st.session_state.draft["network"]["layers"] = layers
     renew_widgets()
+
+
+def can_undo() -> bool:
+    """Whether there is a change of the layers, or of the whole draft, to take back."""
+    return bool(st.session_state.get("draft_before"))
+
+
+def undo() -> None:
+    """Callback: the draft as it was before its layers were last changed, or it was replaced."""
+    if can_undo():
+        st.session_state.draft = st.session_state.draft_before.pop()
+        renew_widgets()
+
+
+def _note_for_undo() -> None:
+    """The draft is about to lose something: keep it as it is."""
+    if "draft" in st.session_state:
+        before: list[Draft] = st.session_state.setdefault("draft_before", [])
+        before.append(copy.deepcopy(st.session_state.draft))
+        del before[:-MOST_UNDONE]
 
 
 def new_layer(kind: str) -> Draft:

@@ -11,10 +11,13 @@ from mnist_core import Experiment
 from mnist_core.advice import advise
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.limits import Refused, current
+from mnist_core.spec import MNIST
 from mnist_core.store import Run, Store, StoreError
 from mnist_core.visitor_engine import VisitorEngine
+from pages.shared import projector
 from pages.shared.drawing.parts import plain
 from pages.shared.guard import ICON
+from pages.shared.handing_on import has_weights, let_it_read
 from pages.shared.live_figure import live_figure
 from pages.shared.state import notice
 
@@ -22,6 +25,7 @@ REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
 SHARED_REFRESH_SECONDS = 1.0
 MAX_OVERLAYS = 6
+SMOOTHING = 0.9
 ICONS = {
     "queued": ":material/hourglass_top:",
     "running": ":material/play_circle:",
@@ -192,12 +196,24 @@ def _controls(run: Run, engine: VisitorEngine) -> None:
                 args=(engine.send, run.id),
                 kwargs={"step": 1},
             )
+        _hand_on_button(run)
         _go_on_button(run, engine)
         if active and run.status != "queued":
             _while_it_runs(run, engine)
     about, said = st.session_state.get("run_refused", (None, ""))
     if about == run.id:
         st.warning(plain(said), icon=":material/block:")
+
+
+def _hand_on_button(run: Run) -> None:
+    """To the page where this run reads what a person draws, from its first kept weights on."""
+    if has_weights(run) and st.button(
+        "Let it read your digit" if run.experiment.data == MNIST else "Let it read your drawing",
+        key="let_it_read",
+        icon=":material/draw:",
+        type="secondary" if run.active else "primary",
+    ):
+        let_it_read(run.id)
 
 
 def _go_on_button(run: Run, engine: VisitorEngine) -> None:
@@ -272,9 +288,7 @@ def _numbers(run: Run) -> None:
 
 def _charts(store: Store, run: Run, others: list[str]) -> None:
     charts = st.container()
-    with st.container(horizontal=True, gap="large", vertical_alignment="center"):
-        log_y = st.toggle("Logarithmic axes", key="log_axis")
-        smoothing = st.slider("Smoothing", 0.0, 0.99, value=0.9, step=0.01, key="smoothing")
+    log_y, smoothing = (False, SMOOTHING) if projector.is_on() else _axes_controls()
     shown = [run, *(other for name in others[:MAX_OVERLAYS] if (other := store.run(name)))]
     curves = [run_curves(store, item) for item in shown]
     for draw, name in ((loss_chart, "Loss"), (accuracy_chart, "Accuracy")):
@@ -282,6 +296,14 @@ def _charts(store: Store, run: Run, others: list[str]) -> None:
         with charts:
             about = f"{name} of {run.name} over training steps"
             live_figure(figure, f"{name.lower()}_chart", about)
+
+
+def _axes_controls() -> tuple[bool, float]:
+    """Whether the axes are logarithmic, and how much the curves are smoothed."""
+    with st.container(horizontal=True, gap="large", vertical_alignment="center"):
+        log_y = st.toggle("Logarithmic axes", key="log_axis")
+        smoothing = st.slider("Smoothing", 0.0, 0.99, value=SMOOTHING, step=0.01, key="smoothing")
+    return log_y, smoothing
 
 
 def run_curves(store: Store, run: Run) -> RunCurves:

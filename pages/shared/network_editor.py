@@ -41,7 +41,11 @@ def network_editor(problems: Sequence[Problem]) -> None:
                 st.error(plain(problem.message), icon=":material/error:")
                 _offer_missing_layer(index, problem)
     if not fixed:
-        _add_layer(len(layers))
+        with st.container(horizontal=True, wrap=False, gap="small"):
+            _add_layer(len(layers))
+            if draft.can_undo():
+                st.button("Undo", key="undo_layers", icon=":material/undo:", on_click=draft.undo,
+                          help="Take back the last change of layers or network")  # fmt: skip
     for problem in problems:
         if problem.layer is None and problem.field in (None, "layers"):
             st.error(plain(problem.message), icon=":material/error:")

@@ -10,11 +10,11 @@ import streamlit as st
 
 from mnist_core.limits import current
 from mnist_core.tokens import LOCAL_OWNER, is_token, new_token, owner_of, owner_of_account
+from pages.shared.browser_memory import KEPT_DAYS, cookie_path
 
 COOKIE = "mnist_lab_visitor"
 KEY = "visitor_cookie"
 IN_SESSION = "visitor_token"
-KEPT_DAYS = 400
 
 _JS = """
 const read = (name) => document.cookie.split("; ")
@@ -71,11 +71,10 @@ def _hand_over(token: str) -> None:
     """Let the browser keep the token; takes no room on the page."""
     mount = st.components.v2.component("mnist_lab.visitor", js=_JS)
     st.html(f"<style>:has(> .st-key-{KEY}_place) {{ display: none; }}</style>")
-    path = "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
     with st.container(key=f"{KEY}_place"):
         mount(
             key=KEY,
-            data={"name": COOKIE, "token": token, "path": path, "days": KEPT_DAYS},
+            data={"name": COOKIE, "token": token, "path": cookie_path(), "days": KEPT_DAYS},
             on_token_change=_take_over,
             on_forgets_change=lambda: None,
         )

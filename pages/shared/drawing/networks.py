@@ -178,6 +178,13 @@ def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
             raise NotReadable(_why_not(error)) from error
 
 
+def prepare(key: str) -> None:
+    """Begin to load the network that will read next. Raises NotReadable."""
+    choice, kept = network_choices().get(key), moments(key)
+    if choice is not None and kept:
+        _loading(Reader(choice, kept[-1].step))
+
+
 def is_ready() -> bool:
     """False while the chosen network is being loaded, which begins with this call."""
     try:

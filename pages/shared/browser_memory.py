@@ -1,0 +1,50 @@
+"""Small words that a browser keeps for a page in a cookie: how far the tour is, and the like.
+
+Streamlit reads cookies when the page connects, so that nothing blinks at a visit: what is known
+of the browser is known before the first element is drawn.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+KEPT_DAYS = 400
+_PREFIX = "mnist_lab_"
+_SESSION = "browser_memory"
+
+_JS = """
+export default function ({ data }) {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  for (const [name, word] of Object.entries(data.words)) {
+    document.cookie = `${name}=${word}; Path=${data.path}; Max-Age=${data.days * 86400}; ` +
+      `SameSite=Lax${secure}`;
+  }
+}
+"""
+
+
+def cookie_path() -> str:
+    """Where this app's cookies hold: its own address, be it alone on the host or not."""
+    return "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
+
+
+def recall(name: str) -> str:
+    """What is remembered under this name, "" for nothing; a person may have written anything."""
+    said: dict[str, str] = st.session_state.get(_SESSION, {})
+    return said.get(name) or str(st.context.cookies.get(_PREFIX + name) or "")[:40]
+
+
+def remember(name: str, word: str) -> None:
+    """Keep a word of letters under this name; `hand_over` takes it to the browser."""
+    said: dict[str, str] = st.session_state.setdefault(_SESSION, {})
+    said[name] = word
+
+
+def hand_over() -> None:
+    """Let the browser keep what this session remembers; takes no room on the page."""
+    said: dict[str, str] = st.session_state.get(_SESSION, {})
+    if not said:
+        return
+    mount = st.components.v2.component("mnist_lab.browser_memory", js=_JS)
+    words = {_PREFIX + name: word for name, word in said.items()}
+    mount(key=_SESSION + "_cookie", data={"words": words, "path": cookie_path(), "days": KEPT_DAYS})

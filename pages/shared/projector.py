@@ -1,0 +1,57 @@
+"""Projector mode: larger type and fewer controls, for a whole class to see.
+
+A link with `projector=1` turns it on, `projector=0` off; the browser remembers it.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shared.browser_memory import recall, remember
+
+PARAMETER = "projector"
+_ON, _OFF = "on", "off"
+
+# The type follows the screen's width, so that what fits at 1280 pixels fits at 1920.
+_STYLE = """<style>
+html { font-size: clamp(22px, 1.75vw, 40px) !important; }
+[data-testid="stMainBlockContainer"] { padding: 4.2rem 2.5rem 1.5rem; }
+.diagram svg { max-width: 100% !important; }
+</style>"""
+
+
+def is_on() -> bool:
+    """Whether this visitor's pages are made for a projector."""
+    return recall(PARAMETER) == _ON
+
+
+def load() -> None:
+    """Take over what a link says; then the address is as without it, so that the button counts."""
+    wanted = st.query_params.get(PARAMETER)
+    if wanted is not None:
+        remember(PARAMETER, _OFF if wanted.strip().lower() in ("0", "off", "false") else _ON)
+        del st.query_params[PARAMETER]
+
+
+def toggle() -> None:
+    """Callback: on or off."""
+    remember(PARAMETER, _OFF if is_on() else _ON)
+
+
+def button() -> None:
+    """Turn it on or off."""
+    on = is_on()
+    st.button(
+        "Leave projector mode" if on else "Projector mode",
+        key="projector",
+        icon=":material/close_fullscreen:" if on else ":material/present_to_all:",
+        type="tertiary",
+        help="Back to all controls" if on else "Larger type and fewer controls, for a class",
+        on_click=toggle,
+    )
+
+
+def style() -> None:
+    """The larger type, where it is wanted."""
+    if is_on():
+        st.html(_STYLE)

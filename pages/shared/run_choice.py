@@ -1,0 +1,42 @@
+"""Which run the charts of Train show, and which other runs lie over it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core.store import Store
+from pages.shared import projector
+
+
+def run_choice(store: Store) -> tuple[str | None, list[str]]:
+    """The run's id, None while there is none; and the ids of those to compare it with."""
+    runs = {run.id: run for run in store.runs(limit=200)}
+    if not runs:
+        return None, []
+    if st.session_state.get("shown_run") not in runs:
+        active = [run.id for run in runs.values() if run.active]
+        st.session_state.shown_run = (active or list(runs))[0]
+    names = list(runs)
+    columns = st.columns([3, 2], gap="small")
+    with columns[0], st.container(key="run_picker"):
+        chosen = st.selectbox(
+            "Run",
+            names,
+            index=names.index(st.session_state.shown_run),
+            format_func=lambda name: runs[name].name,
+            key=f"run-{st.session_state.shown_run}",
+        )
+    if chosen != st.session_state.shown_run:
+        st.session_state.shown_run = chosen
+        st.rerun()
+    if projector.is_on():
+        return chosen, []
+    others = columns[1].multiselect(
+        "Compare with",
+        [name for name in names if name != chosen],
+        format_func=lambda name: runs[name].name,
+        max_selections=6,
+        key="compared_runs",
+        placeholder="Lay other runs over it",
+    )
+    return chosen, others
