@@ -196,7 +196,8 @@ def _controls(run: Run, engine: VisitorEngine) -> None:
                 args=(engine.send, run.id),
                 kwargs={"step": 1},
             )
-        _hand_on_button(run)
+        if not active:
+            _hand_on_button(run)
         _go_on_button(run, engine)
         if active and run.status != "queued":
             _while_it_runs(run, engine)
@@ -206,12 +207,12 @@ def _controls(run: Run, engine: VisitorEngine) -> None:
 
 
 def _hand_on_button(run: Run) -> None:
-    """To the page where this run reads what a person draws, from its first kept weights on."""
+    """To the page where this run reads what a person draws."""
     if has_weights(run) and st.button(
         "Let it read your digit" if run.experiment.data == MNIST else "Let it read your drawing",
         key="let_it_read",
         icon=":material/draw:",
-        type="secondary" if run.active else "primary",
+        type="primary",
     ):
         let_it_read(run.id)
 

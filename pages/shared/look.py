@@ -7,23 +7,21 @@ import streamlit as st
 # Streamlit's small print is just too pale to read on white, and its white label on the bright
 # blue of the dark theme: both are set to at least 4.5:1.
 _STYLE = """<style>
-.stApp [data-testid="stCaptionContainer"] { color: var(--quiet-text); }
-.stApp [data-testid="stCaptionContainer"] > p { opacity: 1; }
-.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.stApp { --quiet-text: light-dark(#56616f, #a9b4c2); --raised-ground: light-dark(#f2f5f9, #1d242e);
+  --focus-ring: light-dark(#0b6fc2, #7fbcff); }
+.stApp button[kind^="primary"], .stApp button[kind^="primary"] p {
+  color: light-dark(#ffffff, #0b1118); }
+[data-testid="stCaptionContainer"] { opacity: 0.75; }
+[data-testid="stElementContainer"]:has(.unseen), .unseen { position: absolute; width: 1px;
+  height: 1px; overflow: hidden; clip-path: inset(50%); }
 a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="range"]:focus-visible {
   outline: 2px solid var(--focus-ring) !important; outline-offset: 2px; }
 </style>"""
-_LIGHT = ":root { --quiet-text: #56616f; --raised-ground: #f2f5f9; --focus-ring: #0b6fc2; }"
-_DARK = """
-:root { --quiet-text: #a9b4c2; --raised-ground: #1d242e; --focus-ring: #7fbcff; }
-.stApp button[kind^="primary"], .stApp button[kind^="primary"] p { color: #0b1118; }
-"""
 
 
 def style() -> None:
     """Put the style sheet into the page."""
-    own = _DARK if st.context.theme.type == "dark" else _LIGHT
-    st.html(f"<style>{own}</style>{_STYLE}")
+    st.html(_STYLE)
 
 
 def unseen_title(title: str) -> None:

@@ -76,7 +76,9 @@ def _strip(page: str, trained: bool) -> None:
 
 def _steps(page: str, trained: bool) -> None:
     now, run = stage(), _run()
-    if now == TRAIN and run is not None and not run.active and has_weights(run):
+    if now == CLOSED:
+        st.rerun()  # it has been skipped
+    if now == TRAIN and run is not None and _can_read(run):
         now = READ
         remember(NAME, READ)
         prepare_reading(run.id)
@@ -121,6 +123,11 @@ def _now(words: str) -> None:
     """The step that goes on, where there is nothing to press."""
     with st.container(key="tour_now", width="content"):
         st.markdown(words)
+
+
+def _can_read(run: Run) -> bool:
+    """Whether the run is worth a try: it has been through an epoch, or has ended."""
+    return has_weights(run) and (run.val_accuracy is not None or not run.active)
 
 
 def _time_left(run: Run) -> str:

@@ -1,0 +1,94 @@
+"""Every page in light and dark: names for screen readers, contrast, and no sideways scrolling."""
+
+from __future__ import annotations
+
+import pytest
+
+from mnist_core.store import Store
+from tests.e2e.helpers import open_page, part
+from tests.e2e.server import Server
+from tests.runs_in_store import ended_run
+
+# Each page with the part that is drawn last, or nearly so.
+PAGES = {
+    "/": "card_9",
+    "/?chapter=1": "question_1",
+    "/train": "accuracy_chart",
+    "/inspect": "inspect_input",
+    "/draw": "network_menu",
+    "/explore": "runs_table",
+}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+    # A formula that is wider than its column scrolls; browsers let the keyboard reach it by
+    # themselves.
+    "rules": {"scrollable-region-focusable": {"enabled": False}},
+    "resultTypes": ["violations"],
+}
+
+SWITCHED = """async (app, theme) => {
+  while (getComputedStyle(app).colorScheme !== theme) await new Promise(requestAnimationFrame);
+}"""
+
+
+@pytest.fixture
+def server(home, tmp_path):
+    """A server with a finished run, so that there are curves to look at."""
+    ended_run(Store())
+    own = Server(home, tmp_path / "server.log")
+    try:
+        own.start()
+        yield own
+    finally:
+        own.stop()
+
+
+def faults(page) -> list[str]:
+    """What axe finds against WCAG 2.1 A and AA, a line an element."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [
+        f"{fault['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for fault in found
+        for node in fault["nodes"]
+    ]
+
+
+def settle(page, address: str, key: str) -> None:
+    open_page(page, address, key)
+    part(page, "tools").wait_for(timeout=20_000)
+    page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=60_000)
+    page.wait_for_timeout(500)  # what fades in is not pale for long
+
+
+def faults_in_both_themes(page) -> list[str]:
+    found = []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        page.locator(".stApp").evaluate(SWITCHED, theme)
+        page.wait_for_timeout(500)
+        found += [f"{theme}: {fault}" for fault in faults(page)]
+    return found
+
+
+def too_wide_for_a_phone(page) -> list[str]:
+    size = page.viewport_size
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(500)
+    beyond = page.locator('[data-testid="stMain"]').evaluate("(e) => e.scrollWidth - e.clientWidth")
+    page.set_viewport_size(size)
+    return [f"is {beyond} pixels too wide for a phone"] if beyond > 0 else []
+
+
+def test_names_contrast_and_width(server, page):
+    """One server and one visit a page for all of it."""
+    wrong = []
+    for path, key in PAGES.items():
+        settle(page, server.url + path, key)
+        wrong += [f"{path} in {fault}" for fault in faults_in_both_themes(page)]
+        wrong += [f"{path} {fault}" for fault in too_wide_for_a_phone(page)]
+    part(page, "help").locator("button").first.click()
+    page.get_by_text("How do I compare runs?").wait_for()
+    wrong += [f"Help in {fault}" for fault in faults_in_both_themes(page)]
+    assert not wrong, "\n".join(wrong)
