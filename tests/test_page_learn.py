@@ -148,6 +148,8 @@ def test_progress_is_shown_and_can_be_forgotten():
     app.button(key="forget_progress").click().run()
     assert app.session_state.lesson_progress == Progress(era=1)
     assert "Chapters seen" not in written(app)
+    app.button(key="bring_back_progress").click().run()
+    assert app.session_state.lesson_progress == Progress(era=2, visited={3})
 
 
 def test_what_the_browser_kept_joins_what_the_session_knows():

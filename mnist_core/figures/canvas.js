@@ -140,7 +140,17 @@ function move(board, from, to) {
   send(board);
 }
 
-const undo = (board) => move(board, "strokes", "undone");
+// Takes back the last stroke; on empty paper, that it was cleared.
+function undo(board) {
+  if (board.current || board.strokes.length || !board.cleared?.length) {
+    return move(board, "strokes", "undone");
+  }
+  board.strokes = board.cleared;
+  board.cleared = [];
+  paintAll(board);
+  send(board);
+}
+
 const redo = (board) => move(board, "undone", "strokes");
 
 // Ctrl+Z and Ctrl+Y (or Ctrl+Shift+Z), unless a field is being typed in.
@@ -159,7 +169,7 @@ function refresh(board) {
   const button = (name) => board.root.querySelector(`[data-tool="${name}"]`);
   button("pen").setAttribute("aria-pressed", String(!pen.erase));
   button("eraser").setAttribute("aria-pressed", String(pen.erase));
-  button("undo").disabled = !board.strokes.length;
+  button("undo").disabled = !board.strokes.length && !board.cleared?.length;
   button("redo").disabled = !board.undone.length;
   const width = board.root.querySelector("input");
   width.value = pen.width;
@@ -202,6 +212,7 @@ export default function ({ data, parentElement, setStateValue }) {
       sent = { number: 0, strokes: kept(), undone: [] };
     }
     const ours = sent?.number === data.number;
+    board.cleared = ours || data.strokes.length ? [] : board.strokes;
     Object.assign(board, ours ? sent : { ...data, undone: [] });
     board.current = undefined;
     keep(board.strokes);

@@ -5,6 +5,9 @@
 const script = document.querySelector('script[src*="static/js/"]');
 const base = script ? new URL("../../", script.src) : new URL("./", document.baseURI);
 
+const PAGE_TYPE = 17; // pixels: the page's type, as .streamlit/config.toml sets it
+const LARGE_TYPE = 21; // a projector's is at least this large
+
 const charts = new WeakMap();
 const calls = new WeakMap();
 let plotly;
@@ -59,6 +62,17 @@ function themed(data, element) {
   return { ...figure, config };
 }
 
+// On a projector the page's type is larger than the figure was made for: the whole chart follows.
+function enlarge({ element }, height) {
+  const type = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const scale = type > LARGE_TYPE ? type / PAGE_TYPE : 1;
+  const style = scale > 1
+    ? { transform: `scale(${scale})`, width: `${100 / scale}%`, height: `${height * scale}px` }
+    : { transform: "", width: "100%", height: "" };
+  Object.assign(element.style, { transformOrigin: "0 0", ...style });
+  return scale;
+}
+
 async function draw(chart, Plotly) {
   if (chart.busy || !chart.next || chart.element._dragging) return;
   const { data, host } = chart.next;
@@ -68,7 +82,8 @@ async function draw(chart, Plotly) {
   chart.next = undefined;
   try {
     const figure = themed(data, host);
-    figure.layout.width = width;
+    const scale = enlarge(chart, figure.layout.height);
+    figure.layout.width = width / scale;
     await Plotly.react(chart.element, figure.data, figure.layout, figure.config);
     chart.drawn = { data, host };
   } finally {

@@ -98,6 +98,14 @@ def _footer(seen: int, answered: int) -> None:
                 on_click=progress.forget,
                 key="forget_progress",
             )
+        elif progress.was_forgotten():
+            st.button(
+                "Undo starting over",
+                icon=":material/undo:",
+                type="tertiary",
+                on_click=progress.bring_back,
+                key="bring_back_progress",
+            )
     if seen or answered:
         count = len(CHAPTERS)
         st.caption(

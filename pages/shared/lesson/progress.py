@@ -75,8 +75,24 @@ def answer(chapter: int, chosen: int) -> None:
 
 
 def forget() -> None:
-    """Start over, here and in the browser."""
+    """Start over, here and in the browser; `bring_back` undoes it."""
+    st.session_state.lesson_forgotten = progress()
     st.session_state.lesson_progress = Progress(era=progress().era + 1)
+
+
+def was_forgotten() -> bool:
+    """Whether there is something for `bring_back`."""
+    return "lesson_forgotten" in st.session_state
+
+
+def bring_back() -> None:
+    """What was known before the person started over, beside what came since."""
+    before: Progress | None = st.session_state.pop("lesson_forgotten", None)
+    if before is not None:
+        now = progress()
+        st.session_state.lesson_progress = Progress(
+            now.era + 1, before.visited | now.visited, before.answers | now.answers
+        )
 
 
 def keep(key: str = "lesson_memory") -> None:
