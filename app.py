@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mnist_core import logs
-from pages.shared import guard, kernels, projector, topbar, visitor
+from pages.shared import browser_memory, guard, kernels, projector, topbar, tour, visitor
 
 logs.configure()
 kernels.keep_kernels()
@@ -12,6 +12,7 @@ st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png"
 
 visitor.welcome()
 projector.load()
+browser_memory.hand_over("before")
 # Filled after the page, which may be the first to open the database.
 notices, tour_place = st.container(), st.container(key="tour_place")
 navigation = st.navigation(
@@ -40,4 +41,5 @@ with guard.guarded():
     with notices:
         guard.show_notice()
     with tour_place:
-        topbar.tour_strip(navigation.url_path)
+        tour.strip(navigation.url_path)
+        browser_memory.hand_over("after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import entry
+from pages.shared import entry, projector
 from pages.shared.guard import fragment
 from pages.shared.inspect import place as places
 from pages.shared.inspect.place import VIEWS
@@ -34,7 +34,7 @@ def body(every: float | None) -> None:
     from pages.shared.inspect.views import show_view
 
     chooser.play_on()
-    left, right = st.columns([1, 3], gap="large")
+    left, right = st.columns([2, 5] if projector.is_on() else [1, 3], gap="large")
     with left:
         choice = chooser.choose_network()
         moment = chooser.choose_moment(choice)

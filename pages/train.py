@@ -84,6 +84,8 @@ def chooser(experiment: Experiment | None) -> None:
     )
     if problem is not None:
         st.caption(f":red[Training cannot start yet.] {plain(problem)}")
+    if projector.is_on():
+        return
     rules_note()
     offer_room(engine)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -91,7 +93,7 @@ def chooser(experiment: Experiment | None) -> None:
             st.caption(f":material/dataset: Trains on {plain(title_of(data))}.")
         if name:
             st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
-        if experiment and draft.shown("link") and not projector.is_on():
+        if experiment and draft.shown("link"):
             share_link(experiment)
 
 
@@ -116,9 +118,10 @@ if page_error := st.session_state.pop("page_error", None):
 shapes = experiment.network.shapes() if experiment else None
 
 chooser(experiment)
-if shapes:
+newcomer = not store.runs(limit=1)
+if shapes and (newcomer or not projector.is_on()):
     # Open for a newcomer; once there are runs, their curves take the place.
-    with st.expander("The network as a picture", expanded=not store.runs(limit=1)):
+    with st.expander("The network as a picture", expanded=newcomer):
         st.html(architecture(shapes))
 # The curves come first: on a phone they stand right under the start button. On a projector
 # they have the page to themselves.

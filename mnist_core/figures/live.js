@@ -63,27 +63,25 @@ function themed(data, element) {
 }
 
 // On a projector the page's type is larger than the figure was made for: the whole chart follows.
-function enlarge({ element }, height) {
+function enlarge(element, host, height) {
   const type = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const scale = type > LARGE_TYPE ? type / PAGE_TYPE : 1;
-  const style = scale > 1
-    ? { transform: `scale(${scale})`, width: `${100 / scale}%`, height: `${height * scale}px` }
-    : { transform: "", width: "100%", height: "" };
-  Object.assign(element.style, { transformOrigin: "0 0", ...style });
-  return scale;
+  const scale = type >= LARGE_TYPE ? type / PAGE_TYPE : 1;
+  Object.assign(element.style, {
+    transform: scale > 1 ? `scale(${scale})` : "", transformOrigin: "0 0", width: `${100 / scale}%`,
+  });
+  host.style.height = scale > 1 ? `${height * scale}px` : "";
 }
 
 async function draw(chart, Plotly) {
   if (chart.busy || !chart.next || chart.element._dragging) return;
   const { data, host } = chart.next;
-  const width = chart.element.clientWidth;
-  if (!width) return; // in a hidden tab; the observer calls again when it is shown
+  if (!chart.element.clientWidth) return; // in a hidden tab; the observer calls again when it is shown
   chart.busy = true;
   chart.next = undefined;
   try {
     const figure = themed(data, host);
-    const scale = enlarge(chart, figure.layout.height);
-    figure.layout.width = width / scale;
+    enlarge(chart.element, host, figure.layout.height);
+    figure.layout.width = chart.element.clientWidth;
     await Plotly.react(chart.element, figure.data, figure.layout, figure.config);
     chart.drawn = { data, host };
   } finally {

@@ -7,6 +7,8 @@ const CAPTION = 18; // height of the text under an image
 const SHRINK = [1, 0.85, 0.7, 0.55, 0.4]; // how much smaller a strip's images may get to fit
 const TOO_LONG = 0.7; // how much smaller they are where one row is too short all the same
 const NARROW = 600; // a page narrower than this scrolls such a strip, a wider one wraps it
+const PAGE_TYPE = 17; // pixels: the page's type; a projector's is at least LARGE_TYPE
+const LARGE_TYPE = 21;
 const views = new WeakMap();
 
 const numbers = (base64) =>
@@ -101,6 +103,12 @@ function arrange(group, width, data, shrink) {
   return layout;
 }
 
+// On a projector images grow with the page's type.
+function enlargement() {
+  const type = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return type >= LARGE_TYPE ? type / PAGE_TYPE : 1;
+}
+
 function cornerOf(layout, group, image) {
   return [
     (image % layout.columns) * (group.width * layout.scale + GAP),
@@ -118,11 +126,12 @@ function frame(paint, x, y, width, height, theme) {
 
 function drawGroup(part, theme) {
   const { group, layout, canvas } = part;
-  const ratio = window.devicePixelRatio || 1;
+  const larger = enlargement();
+  const ratio = larger * (window.devicePixelRatio || 1);
   canvas.width = Math.round(layout.width * ratio);
   canvas.height = Math.round(layout.height * ratio);
-  canvas.style.width = `${layout.width}px`;
-  canvas.style.height = `${layout.height}px`;
+  canvas.style.width = `${layout.width * larger}px`;
+  canvas.style.height = `${layout.height * larger}px`;
   const paint = canvas.getContext("2d");
   paint.scale(ratio, ratio);
   paint.imageSmoothingEnabled = false;
@@ -270,8 +279,8 @@ function show(view) {
 
 function showAll(view, shrink) {
   const { data, root } = view;
-  const width = root.clientWidth;
-  view.width = width;
+  view.width = root.clientWidth;
+  const room = view.width / enlargement();
   view.theme = themeOf(data, root);
   root.style.setProperty("--accent", view.theme.accent);
   root.classList.toggle("strip", data.strip);
@@ -293,7 +302,7 @@ function showAll(view, shrink) {
     fillCaption(view, figure, group);
     if (group.kind === "bars") return showBars(figure, group);
     const canvas = figure.querySelector("canvas") ?? make("canvas", "", figure);
-    const part = { group, canvas, cursor: group.selected, layout: arrange(group, width, data, shrink) };
+    const part = { group, canvas, cursor: group.selected, layout: arrange(group, room, data, shrink) };
     canvas.classList.toggle("opens", group.opens);
     canvas.setAttribute("aria-label", [group.title, group.note].filter(Boolean).join(", "));
     connect(view, part);

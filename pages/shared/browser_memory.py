@@ -40,11 +40,20 @@ def remember(name: str, word: str) -> None:
     said[name] = word
 
 
-def hand_over() -> None:
-    """Let the browser keep what this session remembers; takes no room on the page."""
+def hand_over(key: str) -> None:
+    """Let the browser keep what this session remembers by now; takes no room on the page.
+
+    Called before a page, which may take its time, and once more after it, each with its `key`.
+    """
     said: dict[str, str] = st.session_state.get(_SESSION, {})
+    # An empty place keeps what follows where it is.
+    place = st.container(key=f"remember_{key}")
     if not said:
         return
     mount = st.components.v2.component("mnist_lab.browser_memory", js=_JS)
     words = {_PREFIX + name: word for name, word in said.items()}
-    mount(key=_SESSION + "_cookie", data={"words": words, "path": cookie_path(), "days": KEPT_DAYS})
+    with place:
+        mount(
+            key=f"{_SESSION}_{key}",
+            data={"words": words, "path": cookie_path(), "days": KEPT_DAYS},
+        )

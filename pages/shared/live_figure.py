@@ -12,6 +12,7 @@ import streamlit as st
 import streamlit.components.v1 as components_v1
 
 from mnist_core.figures.live import LIVE_JS, ImageSheet, live_data
+from pages.shared import projector
 
 
 def live_figure(
@@ -47,7 +48,8 @@ def live_figure(
     )
     mount(
         key=key,
-        height=int(figure.layout.height),
+        # On a projector the chart grows with the page's type.
+        height="content" if projector.is_on() else int(figure.layout.height),
         data=live_data(
             figure,
             f"component/{served.name}/plotly.min.js",

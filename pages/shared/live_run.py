@@ -92,8 +92,15 @@ def _show(
     # place in the page's tree, where they would be drawn anew.
     with st.container():
         _status(run, engine)
-    _controls(run, engine)
-    _numbers(run)
+    if projector.is_on():  # side by side, so that the curves are on the first screen
+        left, right = st.columns([2, 3], vertical_alignment="center")
+        with left:
+            _controls(run, engine)
+        with right:
+            _numbers(run)
+    else:
+        _controls(run, engine)
+        _numbers(run)
     _charts(store, run, others)
     _advice(store, run, try_out)
 
@@ -186,6 +193,7 @@ def _controls(run: Run, engine: VisitorEngine) -> None:
                 on_click=_ask,
                 args=(engine.stop, run.id),
             )
+        if active and not projector.is_on():
             st.button(
                 "One step",
                 key="one_step",
@@ -198,7 +206,8 @@ def _controls(run: Run, engine: VisitorEngine) -> None:
             )
         if not active:
             _hand_on_button(run)
-        _go_on_button(run, engine)
+        if not projector.is_on():
+            _go_on_button(run, engine)
         if active and run.status != "queued":
             _while_it_runs(run, engine)
     about, said = st.session_state.get("run_refused", (None, ""))
@@ -288,13 +297,15 @@ def _numbers(run: Run) -> None:
 
 
 def _charts(store: Store, run: Run, others: list[str]) -> None:
-    charts = st.container()
+    places = st.columns(2) if projector.is_on() else [st.container()] * 2
     log_y, smoothing = (False, SMOOTHING) if projector.is_on() else _axes_controls()
     shown = [run, *(other for name in others[:MAX_OVERLAYS] if (other := store.run(name)))]
     curves = [run_curves(store, item) for item in shown]
-    for draw, name in ((loss_chart, "Loss"), (accuracy_chart, "Accuracy")):
+    for place, draw, name in zip(
+        places, (loss_chart, accuracy_chart), ("Loss", "Accuracy"), strict=True
+    ):
         figure = draw(curves, log_y=log_y, smoothing=smoothing, uirevision=run.id)
-        with charts:
+        with place:
             about = f"{name} of {run.name} over training steps"
             live_figure(figure, f"{name.lower()}_chart", about)
 

@@ -16,6 +16,8 @@ def run_choice(store: Store) -> tuple[str | None, list[str]]:
     if st.session_state.get("shown_run") not in runs:
         active = [run.id for run in runs.values() if run.active]
         st.session_state.shown_run = (active or list(runs))[0]
+    if projector.is_on():
+        return st.session_state.shown_run, []
     names = list(runs)
     columns = st.columns([3, 2], gap="small")
     with columns[0], st.container(key="run_picker"):
@@ -29,8 +31,6 @@ def run_choice(store: Store) -> tuple[str | None, list[str]]:
     if chosen != st.session_state.shown_run:
         st.session_state.shown_run = chosen
         st.rerun()
-    if projector.is_on():
-        return chosen, []
     others = columns[1].multiselect(
         "Compare with",
         [name for name in names if name != chosen],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import browser_memory, look, projector, tour
+from pages.shared import look, projector, tour
 from pages.shared.help import help_popover
 
 # In the header's free space where that is wide enough: it pushes nothing off the first screen.
 # Narrower, the tour lies at the foot of the window.
 _STYLE = """<style>
 [data-testid="stLayoutWrapper"]:has(> .st-key-topbar),
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-remember_"]),
 [data-testid="stLayoutWrapper"]:has(> .st-key-tour_place):not(:has([role="alert"])) {
   position: absolute; width: 0; height: 0; }
 .st-key-tools { position: fixed; top: 0; right: 0.6rem; height: 3.75rem; width: auto;
@@ -59,9 +60,3 @@ def tools(page: str) -> None:
     with st.container(key="tools", horizontal=True, vertical_alignment="center", gap="xsmall"):
         help_popover(page, tour.begin)
         projector.button()
-
-
-def tour_strip(page: str) -> None:
-    """The tour; after the page, since it asks the database."""
-    tour.strip(page)
-    browser_memory.hand_over()
