@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import entry, tour
+from pages.shared import entry, projector, tour
 from pages.shared.drawing.answer import answer
 from pages.shared.drawing.background import come_back_for
 from pages.shared.drawing.canvas import canvas
@@ -13,15 +13,19 @@ from pages.shared.drawing.steps import steps_off_note
 from pages.shared.drawing.style import style
 from pages.shared.drawing.views import views
 from pages.shared.guard import fragment
+from pages.shared.look import unseen_title
 
 
 def page() -> None:
     """The page from top to bottom."""
-    st.title("Draw a digit")
-    with st.container(key="draw_intro"):
-        st.markdown(
-            "One digit from 0 to 9, as you write it on paper. It is read after every stroke."
-        )
+    if projector.is_on():
+        unseen_title("Draw a digit")
+    else:
+        st.title("Draw a digit")
+        with st.container(key="draw_intro"):
+            st.markdown(
+                "One digit from 0 to 9, as you write it on paper. It is read after every stroke."
+            )
     style()
     _board()
 

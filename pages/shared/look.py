@@ -14,6 +14,7 @@ _STYLE = """<style>
 [data-testid="stCaptionContainer"] { opacity: 0.75; }
 [data-testid="stElementContainer"]:has(.unseen), .unseen { position: absolute; width: 1px;
   height: 1px; overflow: hidden; clip-path: inset(50%); }
+@media (max-width: 640px) { [data-testid="stHorizontalBlock"] { row-gap: 1rem; } }
 a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="range"]:focus-visible {
   outline: 2px solid var(--focus-ring) !important; outline-offset: 2px; }
 </style>"""

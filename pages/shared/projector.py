@@ -17,6 +17,11 @@ _STYLE = """<style>
 html { font-size: clamp(22px, 1.75vw, 40px) !important; }
 [data-testid="stMainBlockContainer"] { padding: 4.2rem 2.5rem 1.5rem; }
 .diagram svg { max-width: 100% !important; }
+.st-key-paper { width: 20rem !important; flex: none !important; }
+.paper-board { width: 100% !important; }
+/* The chapters by their numbers alone: one line. */
+.st-key-strip [data-testid="stPageLink-NavLink"] p span { position: absolute; width: 1px;
+  height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 </style>"""
 
 

@@ -170,7 +170,7 @@ def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
         loading = _loading(reader)
         try:
             while not loading.done():
-                say("_Loading the network…_")  # also lets a waiting rerun take over
+                say("_Loading the network, a few seconds…_")  # also lets a waiting rerun take over
                 time.sleep(0.05)
             loading.result()
         except (DefaultModelError, WeightsError) as error:
