@@ -14,6 +14,10 @@ _STYLE = """<style>
 [data-testid="stCaptionContainer"] { opacity: 0.75; }
 [data-testid="stElementContainer"]:has(.unseen), .unseen { position: absolute; width: 1px;
   height: 1px; overflow: hidden; clip-path: inset(50%); }
+/* Icons alone; their names are there for screen readers and as tooltips. */
+[class*="st-key-icon-"] [data-testid="stMarkdownContainer"],
+.st-key-tools [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px;
+  overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 640px) { [data-testid="stHorizontalBlock"] { row-gap: 1rem; } }
 a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="range"]:focus-visible {
   outline: 2px solid var(--focus-ring) !important; outline-offset: 2px; }

@@ -11,6 +11,7 @@ from mnist_core import Problem
 from mnist_core.layers import TITLES, ActivationName, InitializerName
 from pages.shared import draft, fields
 from pages.shared.drawing.parts import plain
+from pages.shared.icon_button import icon_button
 
 ICONS = {
     "dense": ":material/hub:",
@@ -84,29 +85,27 @@ def _layer_row(index: int, layer: dict[str, Any], count: int) -> None:
         label = f"{index + 1}. {summary(layer)}"
         with st.popover(label, icon=ICONS[layer["kind"]], width="stretch"):
             _layer_fields(index, layer)
-        _move_button(index, index - 1, "arrow_upward", "Move up", index == 0)
-        _move_button(index, index + 1, "arrow_downward", "Move down", index == count - 1)
-        st.button(
-            "",
-            key=draft.key(("remove", index)),
-            icon=":material/delete:",
-            help=f"Remove layer {index + 1}",
+        _move_button(index, index - 1, "arrow_upward", "up", index == 0)
+        _move_button(index, index + 1, "arrow_downward", "down", index == count - 1)
+        icon_button(
+            f"Remove layer {index + 1}",
+            ":material/delete:",
+            draft.key(("remove", index)),
+            draft.edit_layers,
+            (lambda layers: layers.pop(index),),
             type="tertiary",
-            on_click=draft.edit_layers,
-            args=(lambda layers: layers.pop(index),),
         )
 
 
-def _move_button(index: int, target: int, icon: str, title: str, disabled: bool) -> None:
-    st.button(
-        "",
-        key=draft.key((icon, index)),
-        icon=f":material/{icon}:",
-        help=f"{title} layer {index + 1}",
+def _move_button(index: int, target: int, icon: str, where: str, disabled: bool) -> None:
+    icon_button(
+        f"Move layer {index + 1} {where}",
+        f":material/{icon}:",
+        draft.key((icon, index)),
+        draft.edit_layers,
+        (lambda layers: layers.insert(target, layers.pop(index)),),
         type="tertiary",
         disabled=disabled,
-        on_click=draft.edit_layers,
-        args=(lambda layers: layers.insert(target, layers.pop(index)),),
     )
 
 

@@ -16,9 +16,7 @@ _STYLE = """<style>
   position: absolute; width: 0; height: 0; }
 .st-key-tools { position: fixed; top: 0; right: 0.6rem; height: 3.75rem; width: auto;
   flex-wrap: nowrap; z-index: 999991; }
-/* Icons alone; their names are there for screen readers and as tooltips. */
-.st-key-tools [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px;
-  overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+/* Icons alone, as look.py has it. */
 .st-key-tools [data-testid="stPopoverButton"] > div > [aria-hidden] { display: none; }
 .st-key-tools button { min-width: 2.5rem; min-height: 2.5rem; padding: 0; }
 .st-key-tour [data-testid="stMarkdownContainer"] { margin: 0; }

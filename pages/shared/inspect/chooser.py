@@ -14,6 +14,7 @@ from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inside.weights import diverged
 from mnist_core.store import SnapshotInfo, StoreError
 from pages.shared.data import class_names, dataset_of
+from pages.shared.icon_button import icon_button
 from pages.shared.inspect.place import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.moments import (
@@ -95,13 +96,11 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
             **steered(f"inspect-moment-{choice.key}", steps[now], moved),
         )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.button("", icon=":material/chevron_left:", key="moment_back", help="One moment back",
-                  on_click=by, args=(-1,))  # fmt: skip
+        icon_button("One moment back", ":material/chevron_left:", "moment_back", by, (-1,))
         name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
         st.button(name, icon=f":material/{icon}:", key="moment_play", on_click=toggle_play,
                   args=(steps, now), help="Step through the training")  # fmt: skip
-        st.button("", icon=":material/chevron_right:", key="moment_next", help="One moment on",
-                  on_click=by, args=(1,))  # fmt: skip
+        icon_button("One moment on", ":material/chevron_right:", "moment_next", by, (1,))
     return kept[now]
 
 

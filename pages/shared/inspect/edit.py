@@ -19,6 +19,7 @@ from mnist_core.inside.edits import (
     apply,
     describe,
 )
+from pages.shared.icon_button import icon_button
 from pages.shared.inspect.scene import FloatArray, Scene, test_images, test_labels
 from pages.shared.inspect.weight_editor import weight_editor
 from pages.shared.pixel_view import pixel_view
@@ -52,8 +53,8 @@ def _told(scene: Scene, change: Edit) -> None:
         st.caption(f":material/tune: {sentence}")
         return
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        st.button("", icon=":material/undo:", type="tertiary", key=f"take-back-{change}",
-                  help="Take this change back", on_click=_take_back, args=(change,))  # fmt: skip
+        icon_button("Take this change back", ":material/undo:", f"take-back-{change}",
+                    _take_back, (change,), type="tertiary")  # fmt: skip
         st.caption(sentence)
 
 
