@@ -112,7 +112,8 @@ def _step(number: int, name: str, now: str, page: str, run: Run | None) -> None:
         with st.container(key=f"tour_{name}_ahead", width="content"):
             st.markdown(f"{number}\u2002{STEPS[name]}")
     elif name == TRAIN and run is not None and run.active:
-        _now(f":material/hourglass_top: It trains{_time_left(run)}")
+        # The page Train says itself how long it takes.
+        _now(f":material/hourglass_top: It trains{'' if page == 'train' else _time_left(run)}")
     elif name == READ and page == "draw":
         _now(":material/draw: Draw a digit")
     elif st.button(f"{number}\u2002{STEPS[name]}", key=f"tour_{name}", type="primary"):
