@@ -14,12 +14,20 @@ from mnist_core import worker
 
 log = logging.getLogger(__name__)
 
+# A process that ends so often in a row without a word cannot train at all.
+MAX_DEATHS = 5
+# A process that trains grows by 4 to 6 MB with each new network, whatever is let go: one that holds
+# more than this gives way to a fresh one when it has nothing to do.
+MOST_BYTES = 500_000_000
 STANDARD_ERROR = 2
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class LocalWorker:
-    """One Dask worker in a process of its own, which ends with the process that made it."""
+    """One Dask worker in a process of its own, which ends with the process that made it.
+
+    One thread at a time: whoever has it holds a lock. Only `heard` may be called by any.
+    """
 
     def __init__(self, scheduler: str, warm: bool) -> None:
         """Start it for the scheduler at this address; `warm`: it loads TensorFlow ahead of runs.
@@ -28,6 +36,7 @@ class LocalWorker:
         script again in the new process.
         """
         self._scheduler, self._warm = scheduler, warm
+        self._heard, self._deaths = False, 0
         self._process = self._start()
 
     @property
@@ -35,28 +44,45 @@ class LocalWorker:
         """The process's id."""
         return self._process.pid
 
+    def heard(self) -> None:
+        """It has told something: it can train."""
+        self._heard = True
+
     def revive(self) -> int | None:
-        """Start it again when it has died; returns the dead one's exit code, else None."""
+        """Start it again when it has died.
+
+        Returns the exit code when it has died `MAX_DEATHS` times in a row without a word, else
+        None.
+        """
         code = self._process.poll()
         if code is None:
             return None
         log.warning("the training process ended with %s", code)
         self._let_go()
         self._process = self._start()
+        self._deaths = 0 if self._heard else self._deaths + 1
+        self._heard = False
+        if self._deaths < MAX_DEATHS:
+            return None
+        self._deaths = 0
         return code
 
-    def own_bytes(self) -> int:
+    def renew_if_large(self) -> None:
+        """Put a fresh process in its place when it holds more than `MOST_BYTES`."""
+        # One that has told nothing is new: to renew it again would not make it smaller.
+        if self._heard and self._own_bytes() > MOST_BYTES:
+            log.info("the training process has grown large and gives way to a fresh one")
+            self.close()
+            self._process = self._start()
+            self._heard = False
+
+    def _own_bytes(self) -> int:
         """The memory that it has asked for; the programs it runs, mapped from files, left out."""
         try:
             memory = psutil.Process(self.pid).memory_info()
         except psutil.Error:
             return 0
         return int(memory.rss - getattr(memory, "shared", 0))
-
-    def renew(self) -> None:
-        """Put a fresh process in its place."""
-        self.close()
-        self._process = self._start()
 
     def close(self) -> None:
         """End it."""

@@ -262,7 +262,7 @@ def test_a_worker_that_has_grown_large_is_renewed_while_idle(
     first = engine.start(LONG)
     reach(store, first, lambda run: run.step > 3)
     pid = engine.worker_pid()
-    monkeypatch.setattr("mnist_core.engine.MOST_WORKER_BYTES", 0)
+    monkeypatch.setattr("mnist_core.local_worker.MOST_BYTES", 0)
     reach(store, first, lambda run: run.step > 60)  # the monitor has looked twice
     assert engine.worker_pid() == pid
     engine.stop(first)
