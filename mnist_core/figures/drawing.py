@@ -30,7 +30,7 @@ def learning_chart(
     peaks = probabilities.max(0)
     loud = [int(d) for d in np.argsort(-peaks)[:5] if peaks[d] >= NOTICED]
     figure = go.Figure()
-    places, drawn = np.arange(len(labels)), marks(names)
+    places = np.arange(len(labels))
     for digit in sorted(range(len(names)), key=lambda digit: digit in loud):
         known = digit in loud
         figure.add_scatter(
@@ -47,17 +47,7 @@ def learning_chart(
             marker={"size": 6},
             opacity=1 if known else 0.5,
         )
-    for digit, height in _label_heights(probabilities[-1], loud):
-        figure.add_annotation(
-            x=1.01,
-            xref="paper",
-            y=height,
-            text=f"<b>{drawn[digit]}</b>",
-            showarrow=False,
-            xanchor="left",
-            font={"color": LIGHT[loud.index(digit)], "size": 18},
-            bgcolor=GROUND,
-        )
+    _name_lines(figure, probabilities[-1], loud, marks(names))
     shown = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), 6)).round().astype(int))
     figure.update_layout(
         template=TEMPLATE,
@@ -82,7 +72,24 @@ def _tick(label: str) -> str:
     return label.partition(" · ")[0].removeprefix("epoch ").replace("before training", "start")
 
 
-def _label_heights(last: npt.NDArray[np.float32], digits: list[int]) -> list[tuple[int, float]]:
+def _name_lines(
+    figure: go.Figure, last: npt.NDArray[np.float32], loud: Sequence[int], drawn: Sequence[str]
+) -> None:
+    """Put the mark of each coloured line at its end."""
+    for digit, height in _label_heights(last, loud):
+        figure.add_annotation(
+            x=1.01,
+            xref="paper",
+            y=height,
+            text=f"<b>{drawn[digit]}</b>",
+            showarrow=False,
+            xanchor="left",
+            font={"color": LIGHT[loud.index(digit)], "size": 18},
+            bgcolor=GROUND,
+        )
+
+
+def _label_heights(last: npt.NDArray[np.float32], digits: Sequence[int]) -> list[tuple[int, float]]:
     """Where the names of the lines stand at their ends, so that none covers another."""
     heights: list[tuple[int, float]] = []
     for digit in sorted(digits, key=lambda digit: float(last[digit])):

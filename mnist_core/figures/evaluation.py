@@ -62,40 +62,7 @@ def confusion_heatmap(
     hundreds on the diagonal they would all be pale. `selected` is (true, read), framed; `names`
     are those of the k classes.
     """
-    images = counts.sum(axis=1)
-    size, places = len(counts), range(len(counts))
-    same = np.eye(size, dtype=np.bool_)
-    share = counts / np.maximum(images, 1)[:, None]
-    wrong = np.where(same, np.nan, np.sqrt(counts))
-    right = np.where(same & (images > 0)[:, None], share, np.nan)
-    words = [
-        [_cell_words(names[t], names[r], counts[t, r], images[t]) for r in places] for t in places
-    ]
-    gap = 2 if size <= MOST_NUMBERED else 1
-    cells = {
-        "x": np.arange(size),
-        "y": np.arange(size),
-        "xgap": gap,
-        "ygap": gap,
-        "hovertext": words,
-        "hovertemplate": "%{hovertext}<extra></extra>",
-        "hoverongaps": False,
-        "showscale": False,
-    }
-    most = float(np.nanmax(wrong)) or 1.0
-    pairs = [(int(t), int(r)) for t, r in np.argwhere(counts > 0) if size <= MOST_NUMBERED]
-    figure = go.Figure(
-        [
-            go.Heatmap(**cells, uid="wrong", z=wrong, zmin=0, zmax=most, opacity=0.62,
-                       colorscale=[[0, GROUND], [0.001, GROUND], [1, WARNING]]),
-            go.Heatmap(**cells, uid="right", z=right, zmin=0, zmax=1, opacity=0.4,
-                       colorscale=[[0, GROUND], [1, colour(0)]]),
-            # A trace of its own, because text in cells would not follow the page's theme.
-            go.Scatter(uid="counts", mode="text", hoverinfo="skip", textfont={"size": 13},
-                       x=[r for _, r in pairs], y=[t for t, _ in pairs],
-                       text=[str(counts[pair]) for pair in pairs]),
-        ]
-    )  # fmt: skip
+    size, figure = len(counts), go.Figure(_confusion_cells(counts, names))
     # A little air, so that a frame at the edge is whole.
     bare = {"showgrid": False, "showline": False}
     ends, wide, slope = [-0.57, size - 0.43], _name_width(names), 0.7 * (_name_width(names) > 12)
@@ -122,6 +89,44 @@ def confusion_heatmap(
         shapes=[_frame(*selected)] if selected else [],
     )
     return figure
+
+
+def _confusion_cells(
+    counts: npt.NDArray[np.int64], names: Sequence[str]
+) -> list[go.Heatmap | go.Scatter]:
+    """The mistakes, what was read right, and the numbers of both where cells have room."""
+    images = counts.sum(axis=1)
+    size, places = len(counts), range(len(counts))
+    same = np.eye(size, dtype=np.bool_)
+    share = counts / np.maximum(images, 1)[:, None]
+    wrong = np.where(same, np.nan, np.sqrt(counts))
+    right = np.where(same & (images > 0)[:, None], share, np.nan)
+    words = [
+        [_cell_words(names[t], names[r], counts[t, r], images[t]) for r in places] for t in places
+    ]
+    gap = 2 if size <= MOST_NUMBERED else 1
+    cells = {
+        "x": np.arange(size),
+        "y": np.arange(size),
+        "xgap": gap,
+        "ygap": gap,
+        "hovertext": words,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "hoverongaps": False,
+        "showscale": False,
+    }
+    most = float(np.nanmax(wrong)) or 1.0
+    pairs = [(int(t), int(r)) for t, r in np.argwhere(counts > 0) if size <= MOST_NUMBERED]
+    return [
+        go.Heatmap(**cells, uid="wrong", z=wrong, zmin=0, zmax=most, opacity=0.62,
+                   colorscale=[[0, GROUND], [0.001, GROUND], [1, WARNING]]),
+        go.Heatmap(**cells, uid="right", z=right, zmin=0, zmax=1, opacity=0.4,
+                   colorscale=[[0, GROUND], [1, colour(0)]]),
+        # A trace of its own, because text in cells would not follow the page's theme.
+        go.Scatter(uid="counts", mode="text", hoverinfo="skip", textfont={"size": 13},
+                   x=[r for _, r in pairs], y=[t for t, _ in pairs],
+                   text=[str(counts[pair]) for pair in pairs]),
+    ]  # fmt: skip
 
 
 def _class_axis(names: Sequence[str], most: int = MAX_CLASSES) -> dict[str, Any]:
@@ -308,23 +313,11 @@ def embedding_scatter(
     points = np.asarray(points, np.float32)
     figure = go.Figure()
     wrong = labels != read
-    many = int(wrong.sum()) > MANY
     drawn = marks(names)
     for digit, name in enumerate(names):
         chosen = (labels == digit) & ~wrong
         _add_digits(figure, points[chosen], numbers[chosen], digit, drawn[digit], name)
-    words = [
-        f"{one(names[t])} read as {names[r]}"
-        for t, r in zip(labels[wrong], read[wrong], strict=True)
-    ]
-    figure.add_scatter(
-        uid="misread", mode="markers+text", name="misread", x=points[wrong, 0], y=points[wrong, 1],
-        text=[f"<b>{drawn[digit]}</b>" for digit in labels[wrong]], customdata=numbers[wrong],
-        hovertext=words, hovertemplate="<b>%{hovertext}</b><br>image %{customdata}<extra></extra>",
-        textfont={"size": 13 if many else TEXT_SIZE},
-        marker={"symbol": "circle", "size": 17 if many else 24, "color": GROUND, "opacity": 1,
-                "line": {"color": WARNING, "width": 1.5 if many else 2.5}},
-    )  # fmt: skip
+    _add_misread(figure, points[wrong], numbers[wrong], labels[wrong], read[wrong], names)
     hidden = {"showticklabels": False, "showgrid": False, "showline": False}
     across, up = axes
     lay_out(
@@ -343,6 +336,27 @@ def embedding_scatter(
                       "yref": "paper", "xshift": -16, "showarrow": False}],
     )  # fmt: skip
     return figure
+
+
+def _add_misread(
+    figure: go.Figure,
+    points: Floats,
+    numbers: Integers,
+    labels: Integers,
+    read: Integers,
+    names: Sequence[str],
+) -> None:
+    """The misread images, each drawn as the digit it is, in a ring."""
+    many, drawn = len(points) > MANY, marks(names)
+    words = [f"{one(names[t])} read as {names[r]}" for t, r in zip(labels, read, strict=True)]
+    figure.add_scatter(
+        uid="misread", mode="markers+text", name="misread", x=points[:, 0], y=points[:, 1],
+        text=[f"<b>{drawn[digit]}</b>" for digit in labels], customdata=numbers,
+        hovertext=words, hovertemplate="<b>%{hovertext}</b><br>image %{customdata}<extra></extra>",
+        textfont={"size": 13 if many else TEXT_SIZE},
+        marker={"symbol": "circle", "size": 17 if many else 24, "color": GROUND, "opacity": 1,
+                "line": {"color": WARNING, "width": 1.5 if many else 2.5}},
+    )  # fmt: skip
 
 
 def _add_digits(

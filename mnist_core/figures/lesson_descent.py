@@ -47,6 +47,28 @@ def surface(
         contours={"coloring": "none"}, line={"width": 1, "color": QUIET}, opacity=0.5,
         hoverinfo="skip",
     )  # fmt: skip
+    _add_paths(figure, paths, names)
+    figure.update_layout(
+        template=TEMPLATE,
+        height=SURFACE_HEIGHT,
+        dragmode=False,
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "itemclick": False},
+        xaxis={"range": [axes[0][0], axes[0][-1]], "fixedrange": True,
+               "title": {"text": parameters[0]}},
+        yaxis={"range": [axes[1][0], axes[1][-1]], "fixedrange": True, "showgrid": False,
+               "title": {"text": parameters[1]}},
+        margin={"l": 56, "r": 10, "t": 36, "b": 48},
+    )  # fmt: skip
+    return figure
+
+
+def _add_paths(
+    figure: go.Figure,
+    paths: Mapping[OptimizerName, Floats],
+    names: Mapping[OptimizerName, str],
+) -> None:
+    """Each optimiser's way, and the start that they share."""
     few = max((len(path) for path in paths.values()), default=0) <= FEW_STEPS
     for name, path in paths.items():
         figure.add_scatter(
@@ -65,19 +87,6 @@ def surface(
             textposition="top center", showlegend=False, hoverinfo="skip",
             marker={"size": 15, "color": GROUND, "line": {"color": QUIET, "width": 3}},
         )  # fmt: skip
-    figure.update_layout(
-        template=TEMPLATE,
-        height=SURFACE_HEIGHT,
-        dragmode=False,
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "itemclick": False},
-        xaxis={"range": [axes[0][0], axes[0][-1]], "fixedrange": True,
-               "title": {"text": parameters[0]}},
-        yaxis={"range": [axes[1][0], axes[1][-1]], "fixedrange": True, "showgrid": False,
-               "title": {"text": parameters[1]}},
-        margin={"l": 56, "r": 10, "t": 36, "b": 48},
-    )  # fmt: skip
-    return figure
 
 
 def descent_losses(

@@ -46,17 +46,7 @@ def fit_curves_figure(
             hovertemplate="epoch %{x}: " + ("%{y:.1%}" if shares else "%{y:.4f}")
             + f"<extra>{name}</extra>",
         )  # fmt: skip
-    marks = [(best, "lowest validation loss", QUIET, "dot")]
-    if stop is not None:
-        marks.append((stop, "stops here", WARNING, "solid"))
-    for place, (epoch, text, shade, dash) in enumerate(marks):
-        figure.add_vline(epoch, line={"color": shade, "width": 2, "dash": dash})
-        late = epoch > 0.6 * len(epochs)
-        figure.add_annotation(
-            x=epoch, y=1 - 0.09 * place, yref="paper", text=text, showarrow=False,
-            xanchor="right" if late else "left", font={"color": shade, "size": 14}, xshift=4,
-            bgcolor=GROUND,
-        )  # fmt: skip
+    _mark_epochs(figure, len(epochs), best, stop)
     figure.update_layout(
         template=TEMPLATE,
         height=FIT_HEIGHT,
@@ -71,3 +61,18 @@ def fit_curves_figure(
         margin={"l": 60, "r": 12, "t": 66, "b": 48},
     )
     return figure
+
+
+def _mark_epochs(figure: go.Figure, epochs: int, best: int, stop: int | None) -> None:
+    """Vertical lines, each with what it says, within so many epochs."""
+    marks = [(best, "lowest validation loss", QUIET, "dot")]
+    if stop is not None:
+        marks.append((stop, "stops here", WARNING, "solid"))
+    for place, (epoch, text, shade, dash) in enumerate(marks):
+        figure.add_vline(epoch, line={"color": shade, "width": 2, "dash": dash})
+        late = epoch > 0.6 * epochs
+        figure.add_annotation(
+            x=epoch, y=1 - 0.09 * place, yref="paper", text=text, showarrow=False,
+            xanchor="right" if late else "left", font={"color": shade, "size": 14}, xshift=4,
+            bgcolor=GROUND,
+        )  # fmt: skip

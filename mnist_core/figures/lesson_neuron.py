@@ -76,27 +76,8 @@ def plane(
             hovertemplate="x₁ %{x:.2f}, x₂ %{y:.2f}: a = %{z:.2f}<extra></extra>",
         )
     )
-    for group, name, shade, symbol in (
-        (blue, "blue", LIGHT[0], "circle"),
-        (~blue, "orange", LIGHT[1], "diamond"),
-    ):
-        figure.add_scatter(
-            x=points[group, 0], y=points[group, 1], mode="markers", name=name,
-            marker={"color": shade, "symbol": symbol, "size": 10,
-                    "line": {"color": GROUND, "width": 1.5}},
-            hoverinfo="skip", showlegend=False,
-        )  # fmt: skip
-    if line is not None:
-        figure.add_scatter(
-            x=line[0], y=line[1], mode="lines", name="z = 0",
-            line={"color": LIGHT[2], "width": 4}, hoverinfo="skip",
-        )  # fmt: skip
-    figure.add_scatter(
-        x=[here[0]], y=[here[1]], mode="markers", name="input",
-        marker={"symbol": "x", "size": 15, "color": LIGHT[2],
-                "line": {"color": GROUND, "width": 2}},
-        hovertemplate="the input: x₁ %{x:.1f}, x₂ %{y:.1f}<extra></extra>",
-    )  # fmt: skip
+    _add_points(figure, points, blue)
+    _add_line_and_input(figure, line, here)
     side = {"range": [-REACH, REACH], "dtick": 1, "showgrid": False, "fixedrange": True}
     figure.update_layout(
         template=TEMPLATE,
@@ -109,3 +90,32 @@ def plane(
         margin={"l": 46, "r": 8, "t": 34, "b": 44},
     )
     return figure
+
+
+def _add_points(figure: go.Figure, points: Floats, blue: npt.NDArray[np.bool_]) -> None:
+    for group, name, shade, symbol in (
+        (blue, "blue", LIGHT[0], "circle"),
+        (~blue, "orange", LIGHT[1], "diamond"),
+    ):
+        figure.add_scatter(
+            x=points[group, 0], y=points[group, 1], mode="markers", name=name,
+            marker={"color": shade, "symbol": symbol, "size": 10,
+                    "line": {"color": GROUND, "width": 1.5}},
+            hoverinfo="skip", showlegend=False,
+        )  # fmt: skip
+
+
+def _add_line_and_input(
+    figure: go.Figure, line: tuple[Floats, Floats] | None, here: tuple[float, float]
+) -> None:
+    if line is not None:
+        figure.add_scatter(
+            x=line[0], y=line[1], mode="lines", name="z = 0",
+            line={"color": LIGHT[2], "width": 4}, hoverinfo="skip",
+        )  # fmt: skip
+    figure.add_scatter(
+        x=[here[0]], y=[here[1]], mode="markers", name="input",
+        marker={"symbol": "x", "size": 15, "color": LIGHT[2],
+                "line": {"color": GROUND, "width": 2}},
+        hovertemplate="the input: x₁ %{x:.1f}, x₂ %{y:.1f}<extra></extra>",
+    )  # fmt: skip

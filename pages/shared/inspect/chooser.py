@@ -137,6 +137,12 @@ def play_on() -> None:
 
 def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     """A test image by index or digit, one that the network misreads, or the visitor's drawing."""
+    _choose_source()
+    if place().source != DRAWING:
+        _choose_image(choice, moment)
+
+
+def _choose_source() -> None:
     here = place()
     drawn = st.session_state.get("drawing_image28") is not None
 
@@ -158,8 +164,10 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
         st.page_link("pages/draw.py", label="Draw a digit to look at it here")
     if sentence := st.session_state.pop("inspect_note", None):
         st.info(sentence)
-    if here.source == DRAWING:
-        return
+
+
+def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+    here = place()
 
     def index_changed(index: int) -> None:
         here.index = index

@@ -65,38 +65,10 @@ def strip(scene: Scene, layer: ProbeLayer) -> None:
             "input", "input", scene.image[None], "28×28", "ink", 1.0, names=("input",), largest=4
         )
     ]
-    for row in strip_layers(scene.probe.layers):
-        values = scene.outputs[scene.probe.index(row.name)]
-        is_open = row.position == layer.position
-        note = describe_shape(row.shape)
-        if row.name == "probabilities":
-            groups.append(
-                Bars(
-                    row.name,
-                    row.name,
-                    values,
-                    scene.names,
-                    f"{'ten' if len(values) == 10 else len(values)} probabilities",
-                    opens=True,
-                    opened=is_open,
-                )
-            )
-        elif values.ndim == 1:
-            groups.append(
-                Images(
-                    row.name,
-                    row.name,
-                    as_tile(values)[None],
-                    note,
-                    noun="tile",
-                    names=(row.name,),
-                    opens=True,
-                    opened=is_open,
-                )
-            )
-        else:
-            images = as_images(values)[:STRIP_MAPS]
-            groups.append(Images(row.name, row.name, images, note, opens=True, opened=is_open))
+    groups += [
+        _step(scene, row, row.position == layer.position)
+        for row in strip_layers(scene.probe.layers)
+    ]
 
     def clicked(click: Click) -> None:
         if click.group == "input":
@@ -115,6 +87,26 @@ def strip(scene: Scene, layer: ProbeLayer) -> None:
         clicked,
         strip=True,
         height=200,
+    )
+
+
+def _step(scene: Scene, row: ProbeLayer, is_open: bool) -> Images | Bars:
+    """What one layer makes of the input: bars of probabilities, a tile of numbers, or maps."""
+    values = scene.outputs[scene.probe.index(row.name)]
+    if row.name == "probabilities":
+        many = "ten" if len(values) == 10 else len(values)
+        note = f"{many} probabilities"
+        return Bars(row.name, row.name, values, scene.names, note, opens=True, opened=is_open)
+    note, tile = describe_shape(row.shape), values.ndim == 1
+    return Images(
+        row.name,
+        row.name,
+        as_tile(values)[None] if tile else as_images(values)[:STRIP_MAPS],
+        note,
+        noun="tile" if tile else "map",
+        names=(row.name,) if tile else (),
+        opens=True,
+        opened=is_open,
     )
 
 
