@@ -45,10 +45,6 @@ STORE_AGAIN_SECONDS = 0.5
 LOST = "lost"
 
 
-class EngineError(RuntimeError):
-    """Training cannot be started; the message says why and what to do."""
-
-
 class Engine:
     """Starts runs, steers them, and keeps what they tell.
 

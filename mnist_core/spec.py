@@ -236,11 +236,6 @@ def parse_network(data: Any) -> NetworkSpec:
     return _parse(NetworkSpec, data)
 
 
-def parse_training(data: Any) -> TrainingSpec:
-    """A training specification from a plain dict. Raises ExperimentError."""
-    return _parse(TrainingSpec, data)
-
-
 Model = TypeVar("Model", bound=BaseModel)
 
 

@@ -20,8 +20,6 @@ from pages.shared.lesson.glossary import TERMS
 from pages.shared.lesson.parts import train_link
 from pages.shared.lesson.progress import Progress, merge
 
-NUMBERS = [entry.number for entry in CHAPTERS]
-
 
 def open_page(**query: str) -> AppTest:
     st.cache_resource.clear()

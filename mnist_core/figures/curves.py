@@ -30,7 +30,6 @@ HEIGHT = 340
 LEGEND_ROW = 24  # pixels
 POINTS = 600  # of one line: more than a chart has pixel columns to show apart
 ALL_POINTS = 1500  # of all lines, so that a figure with many runs stays as light
-EPOCH_MARKS = 10
 FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "pentagon", "star", "hexagon")
 
