@@ -78,6 +78,7 @@ class Engine:
         topic = f"mnist-lab-{self._id}"
         self._connection = Connection(self.scheduler, trainer, topic, listener)
         self._outbox = Outbox(self._connection, store)
+        self._absences = visitors.Absences(store)
         self._busy_at = time.monotonic()
         self._closed = threading.Event()
         self._announced = False
@@ -214,8 +215,8 @@ class Engine:
 
     def away(self, owner: str) -> bool:
         """Whether this visitor of a shared server has had no page open for too long."""
-        seen = visitors.last_seen(self.store, [owner]).get(owner)
-        return seen is not None and warden.is_away(_seconds_since(seen), limits.current())
+        absent = self._absences.seconds([owner]).get(owner, 0.0)
+        return warden.is_away(absent, limits.current())
 
     def workers(self) -> list[WorkerInfo]:
         """The processes that train now."""
@@ -525,11 +526,10 @@ class Engine:
         if bounds == limits.LOCAL or not tasks:
             return
         owners = [task.owner for task in tasks] if bounds.public else []
-        seen = visitors.last_seen(self.store, owners)
+        absent = self._absences.seconds(owners)
         for task in tasks:
-            handed_out = datetime.fromtimestamp(task.number / 1_000_000, UTC)
-            away = _seconds_since(max(handed_out, seen[task.owner])) if task.owner in seen else 0.0
-            why = warden.reason_to_end(task.times(away), bounds)
+            times = task.times(absent.get(task.owner, 0.0))
+            why = warden.reason_to_end(times, bounds)
             if why is not None:
                 self.stop(task.run_id, why)
 
@@ -537,10 +537,6 @@ class Engine:
         task.over = True
         self._tell_myself(task, to_message(Failed(0, 0, message)))
         task.cancel()
-
-
-def _seconds_since(moment: datetime) -> float:
-    return (datetime.now(UTC) - moment).total_seconds()
 
 
 _KILLED = "The training process ended at step {:,}: it was killed or ran out of memory."

@@ -297,7 +297,7 @@ def find_digits(mask: Mask) -> list[Mask]:
             rows, columns = found
             boxes[index] = Box(columns.start, rows.start, columns.stop, rows.stop)
     groups = _grouped(labels, boxes)
-    groups = [part for group in groups for part in _split(labels, group)]
+    groups = [part for group in groups for part in _split(group)]
     lines = reading_lines([_box(group) for group in groups])
     return [groups[index] for line in lines for index in line][:MAX_DIGITS]
 
@@ -348,7 +348,7 @@ def _belong(small: Box, large: Box, usual: float) -> bool:
     return over and (part or down > 0)
 
 
-def _split(labels: npt.NDArray[np.int32], group: Mask) -> list[Mask]:
+def _split(group: Mask) -> list[Mask]:
     """A group much wider than high is digits that touch: cut where there is least ink.
 
     Digits that touch hang together by one stroke; a cut through two goes through a loop.

@@ -64,8 +64,6 @@ def mark_interrupted(store: Store) -> None:
     if gone:
         with store.transaction() as connection:
             connection.execute(servers.delete().where(servers.c.id.in_(gone)))
-        for server in gone:
-            _silence.forget(server)
 
 
 def what_is_left(run: Run) -> str:

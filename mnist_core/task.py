@@ -23,10 +23,9 @@ LAST_EVENT_SECONDS = 10
 class Task:
     """A run that this server has handed out. `worker` is None until it has started.
 
-    `began` and `paused` are when this attempt started and its present pause began, in seconds of
-    the steady clock, `number` when it was handed out, in microseconds of the wall clock. `held`
-    says that it pauses because nothing can be stored, `over` that its end is known and only
-    remains to be stored.
+    `handed_out`, `began` and `paused` are when that was, when this attempt started and its present
+    pause began, in seconds of the steady clock; `number` orders runs. `held` says that it pauses
+    because nothing can be stored, `over` that its end is known and only remains to be stored.
 
     Its fields are changed under the engine's lock; `missed`, `done_at` and `over` are the
     monitor's alone, which needs none.
@@ -40,6 +39,7 @@ class Task:
     future: Any = None
     worker: str | None = None
     number: int = 0
+    handed_out: float = field(default_factory=time.monotonic)
     taken: bool = False
     tries: int = 1
     done_at: float | None = None
@@ -88,13 +88,13 @@ class Task:
         self.done_at = self.done_at or time.monotonic()
         return time.monotonic() - self.done_at > LAST_EVENT_SECONDS
 
-    def times(self, away: float) -> Times:
-        """How long it has trained and paused, for one whose visitor is `away` for so long."""
+    def times(self, absent: float) -> Times:
+        """How long it has trained and paused, when its visitor was last seen so long ago."""
         now = time.monotonic()
         return Times(
             training=None if self.began is None else now - self.began,
             pause=None if self.paused is None else now - self.paused,
-            away=away,
+            away=min(absent, now - self.handed_out),  # whoever starts a run is there
         )
 
     def cancel(self) -> None:

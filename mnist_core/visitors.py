@@ -12,10 +12,13 @@ import sqlalchemy as sa
 
 from mnist_core import kept_data, tables
 from mnist_core.limits import Limits
+from mnist_core.silence import Silence
 from mnist_core.store import ACTIVE, Run, Store
 
 # How often a visitor's presence is written down.
 NOTICE_SECONDS = 10.0
+# Of a visitor not asked about for longer it is not known how long they have been away.
+FORGOTTEN_SECONDS = 60.0
 
 
 class Presence:
@@ -52,6 +55,22 @@ def last_seen(store: Store, owners: Iterable[str]) -> dict[str, datetime]:
     query = sa.select(table.c.owner, table.c.seen).where(table.c.owner.in_(sorted(set(owners))))
     with store.transaction() as connection:
         return {row.owner: row.seen for row in connection.execute(query)}
+
+
+class Absences:
+    """For how long visitors have had no page open on any server, whatever the wall clock says."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._silence = Silence(FORGOTTEN_SECONDS)
+
+    def seconds(self, owners: Iterable[str]) -> dict[str, float]:
+        """Since these visitors were last noticed, 0 when first asked; others are left out.
+
+        To be asked at least every `FORGOTTEN_SECONDS`, else it begins anew. Raises StoreError.
+        """
+        seen = last_seen(self._store, owners)
+        return {owner: self._silence.seconds(owner, moment) for owner, moment in seen.items()}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mnist_core import relay, tables, visitors
-from mnist_core.engine import Engine
+from mnist_core.engine import REPOSITORY, Engine
 from mnist_core.limits import PUBLIC, Refused
 from mnist_core.store import Store
 from mnist_core.tokens import is_token, new_token, owner_of, owner_of_account
@@ -199,6 +202,46 @@ def test_an_abandoned_run_stops_and_keeps_its_curve(store: Store, tight, monkeyp
         assert len(store.steps(run).step) == gone.step
     finally:
         engine.close()
+
+
+SERVER = """
+import tests.fake_clock
+import os, sys
+from mnist_core import Experiment, engine, visitors
+from mnist_core.store import Store
+engine.LIMITS_SECONDS = 0.1
+store = Store()
+visitors.Presence(store).notice("hers")
+server = engine.Engine(store, trainer="tests.fake_training:train")
+print(server.start(Experiment.from_query("preset=two-layer&epochs=200"), "hers"), flush=True)
+os.environ["MNIST_LAB_MAX_AWAY_MINUTES"] = sys.stdin.readline().strip()
+sys.stdin.read()
+"""
+
+
+def test_absence_is_measured_though_the_clock_is_set(store: Store, public, tmp_path):
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        cwd=REPOSITORY,
+        env=os.environ | {"FAKE_CLOCK": str(clock), "MNIST_LAB_MAX_AWAY_MINUTES": "10"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        run = server.stdout.readline().strip()
+        reached = reach(store, run, lambda run: run.step > 2).step
+        clock.write_text("3600")  # she is here all the same
+        reach(store, run, lambda run: run.step > reached + 60)
+        assert store.run(run).status == "running"
+        clock.write_text("-3600")
+        print("0.02", file=server.stdin, flush=True)
+        assert "you had no page open" in reach(store, run, is_status("stopped")).message
+    finally:
+        server.kill()
+        server.communicate()
 
 
 @pytest.mark.parametrize(
