@@ -13,6 +13,7 @@ import argparse
 import statistics
 from typing import Any
 
+from benchmarks._browser import new_browser
 from benchmarks._digits import DIGITS
 from benchmarks._server import new_server
 
@@ -44,22 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Draw, print the percentiles and return them in milliseconds."""
-    from playwright.sync_api import sync_playwright
-
-    from tests.e2e.browser import find_browser
-
-    browser_file = find_browser()
-    if browser_file is None:
-        raise SystemExit("This measurement needs a browser: run “make browser”.")
-    with new_server() as server:
+    with new_browser() as browser, new_server() as server:
         server.start()
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=str(browser_file), args=["--no-sandbox", "--disable-gpu"]
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            times = draw_and_measure(page, server.url, args.drawings)
-            browser.close()
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        times = draw_and_measure(page, server.url, args.drawings)
     return report(times)
 
 

@@ -17,6 +17,7 @@ from pkgutil import walk_packages
 from typing import Any
 
 import mnist_core
+from benchmarks._browser import new_browser
 from benchmarks._server import new_server
 
 SUMMARY = "from starting the server to each page on the screen; import time of each module"
@@ -40,18 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure, print a table and return the same figures in seconds."""
-    from playwright.sync_api import sync_playwright
-
-    from tests.e2e.browser import find_browser
-
-    browser_file = find_browser()
-    if browser_file is None:
-        raise SystemExit("This measurement needs a browser: run “make browser”.")
     pages: dict[str, Any] = {}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(browser_file), args=["--no-sandbox", "--disable-gpu"]
-        )
+    with new_browser() as browser:
         for path in args.page or CONTENT:
             found = [_cold_and_warm(browser, path) for _ in range(args.repeats)]
             names = ("answers", "cold", "warm")
@@ -61,7 +52,6 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             }
             words = "   ".join(f"{name} {value:5.2f} s" for name, value in pages[path].items())
             print(f"  {path:<9} {words}", flush=True)
-        browser.close()
     return {"pages": pages, "imports": {} if args.no_imports else _import_times()}
 
 

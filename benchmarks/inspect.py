@@ -14,6 +14,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from benchmarks._browser import new_browser
 from benchmarks._server import new_server
 
 SUMMARY = "server time, payload and time to the new picture of each view of Look inside"
@@ -46,29 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure each view and print a table; returns the same figures."""
-    from playwright.sync_api import sync_playwright
-
-    from tests.e2e.browser import find_browser
-
-    browser_file = find_browser()
-    if browser_file is None:
-        raise SystemExit("This measurement needs a browser: run “make browser”.")
     report: dict[str, Any] = {}
-    with new_server() as server:
+    with new_browser() as browser, new_server() as server:
         run_id = _small_run(server.home)
         server.start()
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=str(browser_file), args=["--no-sandbox", "--disable-gpu"]
-            )
-            page = browser.new_page(viewport={"width": 1440, "height": 1000})
-            page.add_init_script(WATCH)
-            for view in VIEWS:
-                address = f"{server.url}/inspect?run={run_id}&view={view}"
-                report[view] = _presses(page, address, args.repeats, pixel=False)
-            address = f"{server.url}/inspect?run={run_id}&view=network"
-            report["pixel"] = _presses(page, address, args.repeats, pixel=True)
-            browser.close()
+        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page.add_init_script(WATCH)
+        for view in VIEWS:
+            address = f"{server.url}/inspect?run={run_id}&view={view}"
+            report[view] = _presses(page, address, args.repeats, pixel=False)
+        address = f"{server.url}/inspect?run={run_id}&view=network"
+        report["pixel"] = _presses(page, address, args.repeats, pixel=True)
     for view, found in report.items():
         print(
             f"  {view:<11} server {found['server_ms']:5.0f} ms   payload "

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.shared import entry
 from pages.shared.explore import data, files, runs, studies, tabs
+from pages.shared.view_tabs import view_tabs
 
 VIEWS: dict[str, Callable[[], None]] = {
     tabs.RUNS: runs.view,
@@ -16,20 +17,6 @@ VIEWS: dict[str, Callable[[], None]] = {
     tabs.DATA: data.view,
 }
 
-
-def page() -> None:
-    """The views as tabs; only the one that is open is worked out."""
-    st.session_state.setdefault(
-        "explore_views", st.session_state.get("explore_view", next(iter(VIEWS)))
-    )
-    places = st.tabs(list(VIEWS), key="explore_views", on_change="rerun")
-    for tab, (name, view) in zip(places, VIEWS.items(), strict=True):
-        if tab.open:
-            st.session_state.explore_view = name
-            with tab:
-                view()
-
-
 entry.through_app("explore")
 st.title("Explore")
-page()
+view_tabs(VIEWS, tabs.EXPLORE_VIEW)

@@ -25,6 +25,16 @@ def home(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture
+def store(home):
+    """A new store in the test's home."""
+    from mnist_core.store import Store
+
+    opened = Store()
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """Reaching beyond this machine is a failure: MNIST Lab runs without a network."""

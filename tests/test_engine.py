@@ -46,13 +46,6 @@ def whole(store: Store, run_id: str) -> bool:
 
 
 @pytest.fixture
-def store(home):
-    opened = Store()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def engine(store: Store) -> Iterator[Engine]:
     opened = Engine(store, trainer=FAKE)
     yield opened

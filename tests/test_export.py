@@ -26,13 +26,6 @@ from tests.test_build import EVERY_LAYER
 from tests.test_import_keras import here
 
 
-@pytest.fixture
-def store(home):
-    opened = Store()
-    yield opened
-    opened.close()
-
-
 def test_every_kind_of_layer_converts_to_every_format() -> None:
     images = dataset.load().x_test[:IMAGES]
     experiment = PRESETS["cnn"].model_copy(update={"network": EVERY_LAYER})

@@ -92,13 +92,6 @@ def test_the_rules_are_said_where_there_are_any():
         assert part in said
 
 
-@pytest.fixture
-def store(home):
-    opened = Store()
-    yield opened
-    opened.close()
-
-
 def waiting(store: Store, *states: str) -> list[Run]:
     """Runs in these states, in this order."""
     for state in states:

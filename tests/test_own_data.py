@@ -34,7 +34,6 @@ from mnist_core.own_data import (
 )
 from mnist_core.script import keras_script
 from mnist_core.spec import MNIST
-from mnist_core.store import Store
 from mnist_core.untrusted import FileRefused
 from mnist_core.visitors import data_problem, usage
 from tests.data_sets import NAMES, bars, idx, idx_files, npz, parts
@@ -271,13 +270,6 @@ def test_the_keras_script_reads_the_saved_set() -> None:
 
 
 # --- keeping ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(home):
-    found = Store(home=home)
-    yield found
-    found.close()
 
 
 def test_a_set_is_kept_for_its_owner(store) -> None:

@@ -20,13 +20,6 @@ from mnist_core.untrusted import FileRefused, array_bytes, checksum
 from tests.runs_in_store import SMALL, ended_run, some_weights
 
 
-@pytest.fixture
-def store(home):
-    opened = Store()
-    yield opened
-    opened.close()
-
-
 @pytest.fixture(scope="module")
 def good(tmp_path_factory) -> bytes:
     store = Store(home=tmp_path_factory.mktemp("store"))

@@ -24,13 +24,6 @@ from tests.test_engine import FAKE, LONG, reach
 KEY = "a key that nobody guesses"
 
 
-@pytest.fixture
-def store(home):
-    opened = Store()
-    yield opened
-    opened.close()
-
-
 def rows(found: status.Status, title: str) -> list[tuple[str, str]]:
     return next(section.rows for section in status.sections(found) if section.title == title)
 

@@ -18,13 +18,6 @@ from mnist_core.store import Store, StoreError
 CNN = PRESETS["cnn"]
 
 
-@pytest.fixture
-def store(home: Path):
-    opened = Store()
-    yield opened
-    opened.close()
-
-
 def steps_event(first: int, values: list[float], total: int = 1000, **more) -> Steps:
     loss = np.array(values, np.float32)
     return Steps(first, loss, loss / 10, 0.01, 1, 0.5, total, **more)

@@ -24,13 +24,6 @@ HERS, HIS = owner_of("a" * 43), owner_of("b" * 43)
 
 
 @pytest.fixture
-def store(home):
-    opened = Store()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def public(monkeypatch):
     monkeypatch.setenv("MNIST_LAB_PUBLIC", "1")
 

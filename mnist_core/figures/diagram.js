@@ -1,14 +1,6 @@
 // Shows one SVG drawing in place, in the page's own font and colours. What carries `data-press`
 // can be pressed with mouse, finger or keyboard and is reported by that name.
 
-function isDark(colour) {
-  const paint = document.createElement("canvas").getContext("2d");
-  paint.fillStyle = colour;
-  paint.fillRect(0, 0, 1, 1);
-  const [red, green, blue] = paint.getImageData(0, 0, 1, 1).data;
-  return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
-}
-
 export default function ({ data, parentElement, setTriggerValue }) {
   const host = parentElement.querySelector(".diagram");
   const ground = getComputedStyle(host).getPropertyValue("--st-background-color").trim();

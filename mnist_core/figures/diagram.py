@@ -11,9 +11,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from mnist_core.figures.template import FOR_DARK, GROUND, LIGHT, QUIET
+from mnist_core.figures.template import FOR_DARK, GROUND, LIGHT, QUIET, THEME_JS
 
-DIAGRAM_JS: str = Path(__file__).with_name("diagram.js").read_text(encoding="utf-8")
+DIAGRAM_JS: str = THEME_JS + Path(__file__).with_name("diagram.js").read_text(encoding="utf-8")
 DIAGRAM_CSS = """
 .diagram svg { display: block; width: 100%; height: auto; margin: 0 auto; overflow: visible;
   font-family: var(--st-font); }

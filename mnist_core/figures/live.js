@@ -28,14 +28,6 @@ function loadPlotly(path) {
   return plotly;
 }
 
-function isDark(colour) {
-  const paint = document.createElement("canvas").getContext("2d");
-  paint.fillStyle = colour;
-  paint.fillRect(0, 0, 1, 1);
-  const [red, green, blue] = paint.getImageData(0, 0, 1, 1).data;
-  return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
-}
-
 // Series colours come for a light page and have twins for a dark one; text and ground are
 // those of the page's theme.
 function themed(data, element) {

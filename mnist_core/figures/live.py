@@ -13,9 +13,9 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from PIL import Image
 
-from mnist_core.figures.template import FOR_DARK
+from mnist_core.figures.template import FOR_DARK, THEME_JS
 
-LIVE_JS: str = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
+LIVE_JS: str = THEME_JS + Path(__file__).with_name("live.js").read_text(encoding="utf-8")
 """An ES module for `st.components.v2.component`; `live_data` makes the data it takes."""
 
 CONFIG: dict[str, Any] = {

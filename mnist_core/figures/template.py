@@ -7,6 +7,7 @@ of theme needs nothing from the server.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 # First, and alone: Plotly fails when another thread is in the middle of importing pandas.
@@ -32,6 +33,9 @@ FOR_DARK: dict[str, str] = dict(
     )
 )
 """Each colour of a figure and its twin on a dark page."""
+
+THEME_JS: str = Path(__file__).with_name("theme.js").read_text(encoding="utf-8")
+"""Goes before a script that exchanges them: it tells it whether the page is dark."""
 
 GRID = "rgba(128,140,155,0.22)"
 LINE = "rgba(128,140,155,0.55)"

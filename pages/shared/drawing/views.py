@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import streamlit as st
+from functools import partial
 
 from pages.shared.drawing.answer import Answer
 from pages.shared.drawing.compare import compare_view
@@ -13,6 +12,7 @@ from pages.shared.drawing.reasons import reasons_view
 from pages.shared.drawing.snapshot import photo_view
 from pages.shared.drawing.steps import steps_view
 from pages.shared.drawing.teach import teach_view
+from pages.shared.view_tabs import view_tabs
 
 VIEWS: dict[str, Callable[[Answer | None], None]] = {
     ":material/content_cut: Step by step": steps_view,
@@ -26,13 +26,4 @@ VIEWS: dict[str, Callable[[Answer | None], None]] = {
 
 def views(found: Answer | None) -> None:
     """The views as tabs."""
-    # Set here and not as the tabs' default: a default that changes would open that tab again.
-    st.session_state.setdefault(
-        "drawing_views", st.session_state.get("drawing_view", next(iter(VIEWS)))
-    )
-    tabs = st.tabs(list(VIEWS), key="drawing_views", on_change="rerun")
-    for tab, (name, view) in zip(tabs, VIEWS.items(), strict=True):
-        if tab.open:
-            st.session_state.drawing_view = name
-            with tab:
-                view(found)
+    view_tabs({name: partial(view, found) for name, view in VIEWS.items()}, "drawing_view")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import streamlit as st
-
 from pages.shared.explore import tabs
 from pages.shared.explore.files_link import link_view
 from pages.shared.explore.files_open import open_view
 from pages.shared.explore.files_save import save_view
+from pages.shared.view_tabs import view_tabs
 
 VIEWS: dict[str, Callable[[], None]] = {
     tabs.SAVE: save_view,
@@ -19,13 +18,5 @@ VIEWS: dict[str, Callable[[], None]] = {
 
 
 def view() -> None:
-    """The three views; only the one that is open is worked out."""
-    st.session_state.setdefault(
-        "files_views", st.session_state.get("files_view", next(iter(VIEWS)))
-    )
-    places = st.tabs(list(VIEWS), key="files_views", on_change="rerun")
-    for tab, (name, show) in zip(places, VIEWS.items(), strict=True):
-        if tab.open:
-            st.session_state.files_view = name
-            with tab:
-                show()
+    """The three views."""
+    view_tabs(VIEWS, tabs.FILES_VIEW)
