@@ -11,10 +11,23 @@ const PAGE_TYPE = 17; // pixels: the page's type; a projector's is at least LARG
 const LARGE_TYPE = 21;
 const views = new WeakMap();
 
-const numbers = (base64) =>
-  new Float32Array(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer);
+// A plain loop: with Uint8Array.from the maps of one layer take ten times as long.
+function numbers(base64) {
+  const letters = atob(base64);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return new Float32Array(bytes.buffer);
+}
+
+// Colours that were asked for before: to read one from a canvas takes milliseconds.
+const known = new Map();
 
 function rgb(colour) {
+  if (!known.has(colour)) known.set(colour, readColour(colour));
+  return known.get(colour);
+}
+
+function readColour(colour) {
   const paint = document.createElement("canvas").getContext("2d");
   paint.fillStyle = colour;
   paint.fillRect(0, 0, 1, 1);
@@ -268,13 +281,25 @@ function showBars(figure, group) {
 function show(view) {
   const { data, root } = view;
   if (!root.clientWidth) return; // in a hidden tab; the observer calls again when it is shown
+  // Images of the same sizes on a page as wide fit as they did before.
+  const sizes = data.groups.map((group) => [group.kind, group.count, group.height, group.width]);
+  const form = JSON.stringify([root.clientWidth, enlargement(), data.strip, data.height, sizes]);
+  if (view.form === form) return showAll(view, view.shrink);
+  view.shrink = fitting(view);
+  view.form = form;
+}
+
+// Show all groups, in a strip as large as one row has room for; returns how much smaller that is.
+function fitting(view) {
+  const { data, root } = view;
   root.classList.remove("wrapped");
   for (const shrink of data.strip ? SHRINK : [1]) {
     showAll(view, shrink);
-    if (!data.strip || root.scrollWidth <= root.clientWidth) return;
+    if (!data.strip || root.scrollWidth <= root.clientWidth) return shrink;
   }
   showAll(view, TOO_LONG);
   root.classList.toggle("wrapped", root.clientWidth > NARROW);
+  return TOO_LONG;
 }
 
 function showAll(view, shrink) {
