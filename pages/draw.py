@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared import entry, projector, tour
+from pages.shared.background import come_back_for
 from pages.shared.drawing.answer import answer
-from pages.shared.drawing.background import come_back_for
 from pages.shared.drawing.canvas import canvas
 from pages.shared.drawing.networks import choose_network, is_ready, novelty_measure
 from pages.shared.drawing.steps import steps_off_note

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.shared import entry
-from pages.shared.explore import data, files, runs, studies, tabs
+from pages.shared import explore_tabs as tabs
+from pages.shared.explore import data, files, runs, studies
 from pages.shared.view_tabs import view_tabs
 
 VIEWS: dict[str, Callable[[], None]] = {

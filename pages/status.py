@@ -7,7 +7,7 @@ from streamlit import runtime
 
 from mnist_core import status, status_key
 from pages.shared import entry, guard
-from pages.shared.drawing.parts import plain
+from pages.shared.plain import plain
 from pages.shared.state import shared_engine, shared_store
 
 REFRESH_SECONDS = 5

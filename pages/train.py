@@ -10,11 +10,11 @@ from mnist_core.spec import MNIST
 from mnist_core.store import StoreError
 from pages.shared import draft, entry, projector
 from pages.shared.data import title_of
-from pages.shared.drawing.parts import plain
 from pages.shared.guard import said_later
 from pages.shared.live_run import live_run
 from pages.shared.look import unseen_title
 from pages.shared.network_tabs import network_tabs
+from pages.shared.plain import plain
 from pages.shared.run_choice import run_choice
 from pages.shared.state import get_engine, get_store
 from pages.shared.visitor_limits import offer_room, rules_note

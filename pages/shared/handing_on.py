@@ -25,7 +25,7 @@ def let_it_read(run_id: str) -> NoReturn:
 
 def prepare_reading(run_id: str) -> None:
     """Load the run's network in the background, seconds before it is asked to read."""
-    from pages.shared.drawing.networks import NotReadable, prepare
+    from pages.shared.reader import NotReadable, prepare
 
     _renew()
     with suppress(NotReadable):  # then Draw says why

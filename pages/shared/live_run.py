@@ -15,10 +15,10 @@ from mnist_core.spec import MNIST
 from mnist_core.store import Run, Store, StoreError
 from mnist_core.visitor_engine import VisitorEngine
 from pages.shared import projector
-from pages.shared.drawing.parts import plain
 from pages.shared.guard import ICON
 from pages.shared.handing_on import has_weights, let_it_read
 from pages.shared.live_figure import live_figure
+from pages.shared.plain import plain
 from pages.shared.state import notice
 
 REFRESH_SECONDS = 0.25

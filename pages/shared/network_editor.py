@@ -10,8 +10,8 @@ import streamlit as st
 from mnist_core import Problem
 from mnist_core.layers import TITLES, ActivationName, InitializerName
 from pages.shared import draft, fields
-from pages.shared.drawing.parts import plain
 from pages.shared.icon_button import icon_button
+from pages.shared.plain import plain
 
 ICONS = {
     "dense": ":material/hub:",

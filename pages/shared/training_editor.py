@@ -11,9 +11,9 @@ from mnist_core import Problem
 from mnist_core.shapes import CLASSES
 from mnist_core.spec import MNIST, OptimizerName, PrecisionName, ScheduleName
 from pages.shared import draft, fields
+from pages.shared import explore_tabs as tabs
 from pages.shared.data import own_sets, title_of
-from pages.shared.drawing.parts import plain
-from pages.shared.explore import tabs
+from pages.shared.plain import plain
 
 LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
 BATCH_SIZES = [2**power for power in range(13)]

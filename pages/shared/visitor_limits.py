@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core.limits import current, rules
 from mnist_core.store import StoreError
 from mnist_core.visitor_engine import VisitorEngine
-from pages.shared.drawing.parts import plain
+from pages.shared.plain import plain
 from pages.shared.state import get_engine, get_store
 
 

@@ -12,15 +12,10 @@ from mnist_core.drawing import Preprocessing, Reading, Steps, prepare
 from mnist_core.neighbours import DOUBTFUL, STRANGE
 from mnist_core.strokes import picture
 from pages.shared.drawing.canvas import drawing
-from pages.shared.drawing.networks import (
-    NotReadable,
-    Reader,
-    current_reader,
-    novelty_measure,
-    training_images,
-    wait_for,
-)
-from pages.shared.drawing.parts import bars, confidence, image_address, percent, plain
+from pages.shared.drawing.networks import current_reader, novelty_measure, training_images
+from pages.shared.drawing.parts import bars, confidence, image_address, percent
+from pages.shared.plain import plain
+from pages.shared.reader import NotReadable, Reader, wait_for
 
 # Below this probability a network may just as well be looking at something else.
 GUESS = 0.4

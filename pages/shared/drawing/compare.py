@@ -11,12 +11,13 @@ import streamlit as st
 
 from mnist_core.classes import one
 from mnist_core.dataset import ByteArray, DatasetError
+from pages.shared.background import come_back_for, newest
 from pages.shared.data import dataset_of
 from pages.shared.drawing.answer import Answer
-from pages.shared.drawing.background import come_back_for, newest
-from pages.shared.drawing.networks import FloatArray, NotReadable, Reader, wait_for
-from pages.shared.drawing.parts import bars, confidence, gallery, percent, plain, small_image
+from pages.shared.drawing.parts import bars, confidence, gallery, percent, small_image
 from pages.shared.moments import NetworkChoice, moment_label, moments, network_choices
+from pages.shared.plain import plain
+from pages.shared.reader import FloatArray, NotReadable, Reader, wait_for
 
 MOST = 4
 SHOWN = 24

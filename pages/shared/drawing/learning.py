@@ -10,10 +10,10 @@ from mnist_core.figures.drawing import learning_chart
 from mnist_core.store import StoreError
 from pages.shared.data import class_names
 from pages.shared.drawing.answer import Answer
-from pages.shared.drawing.networks import NotReadable, Reader, wait_for
-from pages.shared.drawing.parts import plain
 from pages.shared.live_figure import live_figure
 from pages.shared.moments import NetworkChoice, moment_label, moments, network_choices
+from pages.shared.plain import plain
+from pages.shared.reader import NotReadable, Reader, wait_for
 from pages.shared.state import get_store
 
 

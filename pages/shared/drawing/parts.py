@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -63,20 +62,3 @@ def bars(probabilities: FloatArray, names: Sequence[str] = DIGITS) -> str:
     )
     named = "ten named" if any(len(name) > 2 for name in names) else "ten"
     return f'<table class="{named}" aria-label="Probability of each {noun(names)}">{rows}</table>'
-
-
-def plain(text: str) -> str:
-    """A person's own words as they are in Markdown, without markup."""
-    # Streamlit looks for addresses and arrows once backslashes are gone: an invisible character
-    # in the middle keeps them apart.
-    apart = _FOUND_LATER.sub("\u2060", " ".join(text.splitlines()))
-    return "".join(f"\\{letter}" if letter in _MARKS else letter for letter in apart)
-
-
-_MARKS = frozenset(r"\`*_{}[]()<>#+-.!|~$:^&=")
-_FOUND_LATER = re.compile(
-    r"""(?<=[-<>~=])(?=[-<>=])                      # arrows and the like
-    | (?<=:)(?=//|material|streamlit|[-+\w]+:)  # addresses, icons, emoji
-    | (?<=w)(?=ww\.) | (?=@)""",
-    re.IGNORECASE | re.VERBOSE,
-)

@@ -11,11 +11,12 @@ from mnist_core.classes import DIGITS, one
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inside.probe import probe
 from mnist_core.why import Flip, FloatArray, evidence, smallest_flip
+from pages.shared.background import come_back_for, newest
 from pages.shared.drawing.answer import Answer
-from pages.shared.drawing.background import come_back_for, newest
-from pages.shared.drawing.networks import NotReadable
-from pages.shared.drawing.parts import percent, plain
+from pages.shared.drawing.parts import percent
 from pages.shared.pixel_view import pixel_view
+from pages.shared.plain import plain
+from pages.shared.reader import NotReadable
 
 LARGEST = 9  # screen pixels for one of the 28
 

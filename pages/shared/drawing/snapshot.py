@@ -12,17 +12,12 @@ from PIL import Image, ImageDraw
 
 from mnist_core.neighbours import STRANGE
 from mnist_core.photo import MAX_BYTES, Box, Photo, PhotoError, read_photo, reading_lines
+from pages.shared.background import come_back_for, newest
 from pages.shared.drawing.answer import Answer
-from pages.shared.drawing.background import come_back_for, newest
-from pages.shared.drawing.networks import (
-    FloatArray,
-    NotReadable,
-    Reader,
-    current_reader,
-    novelty_measure,
-    wait_for,
-)
-from pages.shared.drawing.parts import gallery, percent, plain, small_image
+from pages.shared.drawing.networks import current_reader, novelty_measure
+from pages.shared.drawing.parts import gallery, percent, small_image
+from pages.shared.plain import plain
+from pages.shared.reader import FloatArray, NotReadable, Reader, wait_for
 
 KINDS = ["png", "jpg", "jpeg", "heic", "heif"]
 FRAME = (217, 96, 10)

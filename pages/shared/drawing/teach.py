@@ -12,12 +12,14 @@ from mnist_core.corrections import Corrections, CorrectionsError
 from mnist_core.figures.drawing import forgetting_chart, per_digit_chart
 from mnist_core.finetune import FineTuned, fine_tune, keep_as_run
 from mnist_core.store import StoreError
+from pages.shared.background import come_back_for, newest, teacher
 from pages.shared.drawing.answer import Answer
-from pages.shared.drawing.background import come_back_for, newest, teacher
-from pages.shared.drawing.networks import NotReadable, Reader, current_reader
-from pages.shared.drawing.parts import gallery, plain, small_image
+from pages.shared.drawing.networks import current_reader
+from pages.shared.drawing.parts import gallery, small_image
 from pages.shared.live_figure import live_figure
 from pages.shared.moments import forget_choices
+from pages.shared.plain import plain
+from pages.shared.reader import NotReadable, Reader
 from pages.shared.state import get_engine, get_store, owner
 
 SHOWN = 24

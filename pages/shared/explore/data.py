@@ -14,10 +14,10 @@ from mnist_core.store import StoreError
 from mnist_core.untrusted import FileRefused
 from pages.shared import draft
 from pages.shared.data import forget_sets, own_dataset, own_sets, title_of
-from pages.shared.drawing.parts import plain
 from pages.shared.explore.data_add import add_view
 from pages.shared.explore.data_images import show_images
 from pages.shared.explore.files_parts import distinct, size_words
+from pages.shared.plain import plain
 from pages.shared.state import get_store, owner
 
 

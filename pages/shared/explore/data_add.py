@@ -25,10 +25,10 @@ from mnist_core.own_data import (
 )
 from mnist_core.store import StoreError
 from mnist_core.untrusted import MEGABYTE, FileRefused
+from pages.shared.background import come_back_for
 from pages.shared.data import forget_sets
-from pages.shared.drawing.background import come_back_for
-from pages.shared.drawing.parts import plain
 from pages.shared.explore.data_images import show_images
+from pages.shared.plain import plain
 from pages.shared.state import owner, shared_store
 
 MAX_MEGABYTES = LIMITS.file_bytes // MEGABYTE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pages.shared.explore import tabs
+from pages.shared import explore_tabs as tabs
 from pages.shared.explore.files_link import link_view
 from pages.shared.explore.files_open import open_view
 from pages.shared.explore.files_save import save_view

@@ -10,8 +10,8 @@ from mnist_core.dataset import DatasetError
 from mnist_core.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
 from mnist_core.isolated import WorkFailed
 from mnist_core.store import Run, SnapshotInfo
+from pages.shared.background import come_back_for
 from pages.shared.data import dataset_of
-from pages.shared.drawing.background import come_back_for
 from pages.shared.explore.files_parts import file_name, size_words
 from pages.shared.moments import moment_label
 from pages.shared.state import get_store

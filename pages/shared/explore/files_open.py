@@ -14,11 +14,11 @@ from mnist_core.runfile import RunFile, keep, with_author_in_note
 from mnist_core.spec import MNIST
 from mnist_core.store import LONGEST_TAG, StoreError
 from mnist_core.untrusted import MEGABYTE, FileRefused
+from pages.shared.background import come_back_for
 from pages.shared.data import own_dataset, own_sets, title_of
-from pages.shared.drawing.background import come_back_for
-from pages.shared.drawing.parts import plain
 from pages.shared.explore.files_compare import comparison
 from pages.shared.explore.files_models import converter
+from pages.shared.plain import plain
 from pages.shared.state import get_store, owner
 from pages.shared.visitor_limits import no_room_for
 

@@ -10,7 +10,7 @@ import streamlit as st
 from mnist_core.comparison import differences
 from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.store import LONGEST_NOTE, LONGEST_TAG, Run, StoreError
-from pages.shared.explore.tabs import save_as_file, study_of
+from pages.shared.explore_tabs import save_as_file, study_of
 from pages.shared.live_figure import live_figure
 from pages.shared.live_run import MAX_OVERLAYS, run_curves
 from pages.shared.state import get_store

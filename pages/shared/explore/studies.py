@@ -10,8 +10,8 @@ from mnist_core.limits import current
 from mnist_core.store import StoreError
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.spec import StudySpec
-from pages.shared.drawing.parts import plain
 from pages.shared.explore.studies_form import compose
+from pages.shared.plain import plain
 from pages.shared.state import get_engine, notice, owner, shared_engine
 from pages.shared.visitor_limits import offer_room, rules_note
 

@@ -19,8 +19,8 @@ from mnist_core.sweep.spec import (
     StudySpec,
     default_study,
 )
-from pages.shared.drawing.parts import plain
 from pages.shared.explore.experiments import known_experiments
+from pages.shared.plain import plain
 from pages.shared.training_editor import OPTIMIZER_TITLES
 
 FIRST = "preset two-layer"

@@ -15,11 +15,11 @@ from mnist_core.sweep.objectives import best_trial, front
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.runner import StudyRunner
 from mnist_core.sweep.search import Search, Trial
-from pages.shared.drawing.parts import plain
 from pages.shared.explore.studies_charts import charts
 from pages.shared.explore.studies_trials import open_trial, trial_table
 from pages.shared.guard import fragment, said_later
 from pages.shared.live_run import clock
+from pages.shared.plain import plain
 from pages.shared.state import get_engine, notice, owner
 
 REFRESH_SECONDS = 1.5

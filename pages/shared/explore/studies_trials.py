@@ -11,7 +11,7 @@ from mnist_core.sweep.objectives import best_trial
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.search import Trial
 from pages.shared import draft
-from pages.shared.drawing.parts import plain
+from pages.shared.plain import plain
 
 ROWS_HIGH = 320
 

@@ -21,11 +21,11 @@ from mnist_core.inside.gradients import (
     saliency,
 )
 from mnist_core.inside.gradients import backward as gradients_of
-from pages.shared.drawing.parts import plain
 from pages.shared.inspect.network import STRIP_MAPS, as_images, strip_layers
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import pixel_view
+from pages.shared.plain import plain
 
 START_IMAGES = 16
 # The same layers with these, untrained, to compare with: activation, initialiser.

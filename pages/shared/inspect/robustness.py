@@ -24,10 +24,10 @@ from mnist_core.robustness import (
     fooling_grid,
     smallest_fooling_epsilon,
 )
-from pages.shared.drawing.parts import plain
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import pixel_view
+from pages.shared.plain import plain
 
 # Test images behind each point of a curve.
 IMAGES = 500
