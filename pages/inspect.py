@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared import entry, projector
+from pages.shared import inspect_place as places
 from pages.shared.guard import fragment
-from pages.shared.inspect import place as places
-from pages.shared.inspect.place import VIEWS
+from pages.shared.inspect_place import VIEWS
 from pages.shared.moments import NetworkChoice, choice_of, forget_moments
 
 # How often the page looks for a newer moment while a run trains.

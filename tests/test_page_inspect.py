@@ -13,7 +13,7 @@ from mnist_core.engine import REPOSITORY
 from mnist_core.events import Failed, Snapshot, Started, Steps
 from mnist_core.inside.probe import probe
 from mnist_core.store import Store
-from pages.shared.inspect.place import PLAY_SECONDS, VIEWS
+from pages.shared.inspect_place import PLAY_SECONDS, VIEWS
 from tests.test_build import EVERY_LAYER
 
 SMALL = Experiment.from_query(

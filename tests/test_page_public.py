@@ -12,7 +12,7 @@ from mnist_core.store import Store
 from mnist_core.sweep import records, space
 from mnist_core.sweep.spec import StudySpec
 from mnist_core.tokens import owner_of
-from pages.shared.inspect.place import VIEWS as INSPECT_VIEWS
+from pages.shared.inspect_place import VIEWS as INSPECT_VIEWS
 from tests.runs_in_store import SMALL, ended_run
 from tests.test_visitors import everything
 

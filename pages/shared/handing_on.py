@@ -34,7 +34,7 @@ def prepare_reading(run_id: str) -> None:
 
 def look_inside(run_id: str) -> NoReturn:
     """Go to Look inside with this run, and with the visitor's drawing where there is one."""
-    from pages.shared.inspect.place import DRAWING, place
+    from pages.shared.inspect_place import DRAWING, place
 
     here = place()
     here.run, here.step, here.missing, here.layer, here.unit = run_id, None, False, None, None

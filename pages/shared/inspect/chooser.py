@@ -15,8 +15,8 @@ from mnist_core.inside.weights import diverged
 from mnist_core.store import SnapshotInfo, StoreError
 from pages.shared.data import class_names, dataset_of
 from pages.shared.icon_button import icon_button
-from pages.shared.inspect.place import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.shared.inspect.scene import Scene, test_images, test_labels
+from pages.shared.inspect_place import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.shared.moments import (
     NetworkChoice,
     Weights,

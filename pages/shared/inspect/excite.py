@@ -9,8 +9,8 @@ from mnist_core.classes import one
 from mnist_core.figures.pixels import Images, shown
 from mnist_core.inside.excite import channel_peaks, dream, most_exciting
 from mnist_core.inside.probe import FloatArray, ProbeLayer
-from pages.shared.inspect.place import TEST, place
 from pages.shared.inspect.scene import Scene, test_images, test_labels
+from pages.shared.inspect_place import TEST, place
 from pages.shared.pixel_view import Click, pixel_view
 
 COUNT = 12

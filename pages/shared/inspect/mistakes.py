@@ -22,8 +22,8 @@ from mnist_core.figures.evaluation import (
 from mnist_core.figures.live import ImageSheet, image_sheet
 from mnist_core.figures.pixels import Images
 from mnist_core.inside.probe import FloatArray
-from pages.shared.inspect.place import TEST, place
 from pages.shared.inspect.scene import Scene, shown_data, test_images, test_labels
+from pages.shared.inspect_place import TEST, place
 from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import Click, pixel_view
 from pages.shared.plain import plain

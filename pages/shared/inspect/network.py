@@ -11,8 +11,8 @@ from mnist_core.layers import TITLES
 from mnist_core.shapes import describe_shape
 from pages.shared.inspect.arithmetic import arithmetic
 from pages.shared.inspect.excite import what_excites
-from pages.shared.inspect.place import place
 from pages.shared.inspect.scene import Scene
+from pages.shared.inspect_place import place
 from pages.shared.pixel_view import Click, pixel_view
 
 # Feature maps of a layer that the strip shows; the opened layer shows all.

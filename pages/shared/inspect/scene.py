@@ -14,7 +14,7 @@ from mnist_core import dataset
 from mnist_core.spec import MNIST, NetworkSpec
 from mnist_core.store import SnapshotInfo
 from pages.shared.data import class_names, dataset_of
-from pages.shared.inspect.place import place
+from pages.shared.inspect_place import place
 from pages.shared.moments import NetworkChoice, Weights, choice_of, weights_at
 
 if TYPE_CHECKING:
