@@ -4,8 +4,8 @@ A server with `MNIST_LAB_PUBLIC=1` and two workers on this machine; two visitors
 `--sessions` others arrive within `--arrive` seconds. Each has a websocket and a cookie of its own
 and does, again and again until the time is up, what people do: open a page, look at it for
 `--think` seconds or so, go on to the next image in Look inside, draw a digit. Before they come,
-one visitor has opened each page, so that TensorFlow is loaded. A time is from the request until
-the server has answered in full. Memory is measured in four parts of that time: what
+one visitor has opened each page and view, as on a server that has been used. A time is from the
+request until the server has answered in full. Memory is measured in four parts of that time: what
 comes and goes with visitors must level off.
 """
 
@@ -68,15 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Let them all come, print times, errors and memory, and return the same figures."""
     from benchmarks._sessions import open_sessions
-    from benchmarks.memory import draw, look_inside, train
+    from benchmarks.memory import train
 
     long = PRESETS["cnn"].model_copy(
         update={"training": PRESETS["cnn"].training.model_copy(update={"epochs": 50})}
     )
     with _public_server() as server, ExitStack() as stack:
         (first,) = stack.enter_context(open_sessions(server.url, 1))
-        look_inside(first, "network")
-        draw(first, 5)
+        _use_everything(first)
         learners = stack.enter_context(open_sessions(server.url, TRAININGS))
         for learner in learners:
             train(learner, long, until="running")
@@ -84,6 +83,17 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         if still := sum("**running**" not in learner.text() for learner in learners):
             raise RuntimeError(f"{still} of the trainings ended before the visitors left.")
     return {"memory": memory, "errors": times.errors} | _table(times)
+
+
+def _use_everything(first: Session) -> None:
+    """Open each page and view once, so that what serves all visitors is there."""
+    from benchmarks.memory import VIEWS, draw, look_inside
+
+    for page in ("", *(f"?chapter={number}" for number in range(1, 10)), "train", "explore"):
+        first.visit(*page.split("?"))
+    for view in VIEWS:
+        look_inside(first, view)
+    draw(first, 5)
 
 
 @contextmanager

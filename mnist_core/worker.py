@@ -36,7 +36,7 @@ THREADS = "MNIST_LAB_THREADS"
 # "0": do not load TensorFlow ahead of the first run.
 WARM = "MNIST_LAB_WARM"
 # Below the app's own process, so that pages stay quick while a network trains.
-NICENESS = 5
+NICENESS = 10
 # How soon a run ends that nobody waits for any more.
 WATCH_SECONDS = 1.0
 
