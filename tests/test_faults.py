@@ -193,7 +193,8 @@ def test_a_study_outlasts_a_time_without_the_database(home: Path, monkeypatch) -
     studies = runner.StudyRunner(engine)
     try:
         study_id = studies.start(study(trials=5, base=SLOW))
-        wait(lambda: trials(store, study_id), "a first trial")
+        # One that tells something, so that there is something to store.
+        wait(lambda: any(run.step for run in store.active_runs()), "a trial that trains")
         with locked_by_another(store):
             wait(lambda: engine.trouble, "trouble")
             time.sleep(2)  # many more tries than a study has for other errors
