@@ -9,7 +9,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from mnist_core.classes import DIGITS, marks
-from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, title
+from mnist_core.figures.template import GROUND, LIGHT, QUIET, lay_out, title
 
 HEIGHT = 400
 # A digit whose probability gets this high at some moment has a colour of its own.
@@ -49,8 +49,8 @@ def learning_chart(
         )
     _name_lines(figure, probabilities[-1], loud, marks(names))
     shown = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), 6)).round().astype(int))
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         title=title(heading),
         height=HEIGHT,
         showlegend=False,
@@ -117,8 +117,8 @@ def forgetting_chart(
             marker={"size": 6},
             hovertemplate=f"{name}: %{{y:.1%}}<br>step %{{x}}<extra></extra>",
         )
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         title=title("Read right while it was taught"),
         height=HEIGHT - 60,
         margin={"l": 62, "r": 14, "t": 84, "b": 50},
@@ -140,8 +140,8 @@ def per_digit_chart(before: npt.NDArray[np.float64], after: npt.NDArray[np.float
             marker={"color": colour},
             hovertemplate=f"%{{x}} {name}: %{{y:.1%}}<extra></extra>",
         )
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         title=title("Test images read right, digit by digit"),
         height=HEIGHT - 60,
         margin={"l": 62, "r": 14, "t": 84, "b": 36},

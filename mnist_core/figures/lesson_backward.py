@@ -10,7 +10,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from mnist_core.figures.diagram import between, edge, node, number, plate, svg, words
-from mnist_core.figures.template import LIGHT, QUIET, TEMPLATE
+from mnist_core.figures.template import LIGHT, QUIET, lay_out
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,8 +47,8 @@ def share_bars(shares: Floats, label: int) -> go.Figure:
             hovertemplate="%{y}: %{x:.2%}<extra></extra>",
         )
     )
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=SHARES_HEIGHT,
         dragmode=False,
         xaxis={"range": [0, 1.12], "tickformat": ".0%", "fixedrange": True,

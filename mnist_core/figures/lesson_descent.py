@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, title
+from mnist_core.figures.template import GROUND, LIGHT, QUIET, lay_out, title
 from mnist_core.smallnet import OptimizerName
 
 Floats = npt.NDArray[np.float64]
@@ -48,8 +48,8 @@ def surface(
         hoverinfo="skip",
     )  # fmt: skip
     _add_paths(figure, paths, names)
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=SURFACE_HEIGHT,
         dragmode=False,
         showlegend=True,
@@ -105,8 +105,8 @@ def descent_losses(
     if len(ends) <= 40 and steps_per_epoch > 1:
         for end in ends:
             figure.add_vline(end, line={"color": QUIET, "width": 1, "dash": "dot"})
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=LOSS_HEIGHT,
         dragmode=False,
         title=title("Loss on all examples · log"),

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, WARNING, title
+from mnist_core.figures.template import GROUND, LIGHT, QUIET, WARNING, lay_out, title
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,8 +47,8 @@ def fit_curves_figure(
             + f"<extra>{name}</extra>",
         )  # fmt: skip
     _mark_epochs(figure, len(epochs), best, stop)
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=FIT_HEIGHT,
         dragmode=False,
         title=title(heading),

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from mnist_core.figures.template import LIGHT, QUIET, TEMPLATE, title
+from mnist_core.figures.template import LIGHT, QUIET, lay_out, title
 
 RESPONSE_HEIGHT = 250
 
@@ -25,8 +25,8 @@ def response_bars(means: npt.NDArray[np.float64], votes: npt.NDArray[np.float64]
             "its weight to output %{x}: %{customdata:+.2f}<extra></extra>",
         )
     )
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=RESPONSE_HEIGHT,
         dragmode=False,
         title=title("Its output, on average, for each digit"),

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from mnist_core.figures.diagram import between, edge, node, number, plate, svg, words
-from mnist_core.figures.template import GROUND, LIGHT, TEMPLATE
+from mnist_core.figures.template import GROUND, LIGHT, lay_out
 
 REACH = 3.0  # the plane goes from −REACH to REACH
 PLANE_HEIGHT = 380
@@ -79,8 +79,8 @@ def plane(
     _add_points(figure, points, blue)
     _add_line_and_input(figure, line, here)
     side = {"range": [-REACH, REACH], "dtick": 1, "showgrid": False, "fixedrange": True}
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=PLANE_HEIGHT,
         dragmode=False,
         showlegend=True,

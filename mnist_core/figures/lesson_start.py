@@ -9,7 +9,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from mnist_core.figures.diagram import number
-from mnist_core.figures.template import LIGHT, QUIET, TEMPLATE, title
+from mnist_core.figures.template import LIGHT, QUIET, lay_out, title
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,8 +59,8 @@ def signal_ridges(
         {"x": 1.01, "xref": "paper", "xanchor": "left", "y": rows + 0.25, "showarrow": False,
          "text": "spread", "font": {"size": 14, "color": QUIET}}
     )  # fmt: skip
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=RIDGE_HEIGHT,
         dragmode=False,
         title=title(heading),
@@ -118,8 +118,8 @@ def start_curves(
     )  # fmt: skip
     log = {"type": "log", "exponentformat": "power", "dtick": 2}
     linear = {"range": [0, 1.2 * chance], "dtick": 0.5}
-    figure.update_layout(
-        template=TEMPLATE,
+    lay_out(
+        figure,
         height=CURVES_HEIGHT,
         dragmode=False,
         title=title("Recorded: training loss" + (" · log" if far else "")),
