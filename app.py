@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mnist_core import logs
-from pages.shared import browser_memory, guard, kernels, projector, topbar, tour, visitor
+from pages.shared import browser_memory, guard, kernels, projector, topbar, visitor
 
 logs.configure()
 kernels.keep_kernels()
@@ -41,5 +41,8 @@ with guard.guarded():
     with notices:
         guard.show_notice()
     with tour_place:
+        # The engine and the store come with it: not before the page stands.
+        from pages.shared import tour
+
         tour.strip(navigation.url_path)
         browser_memory.hand_over("after")

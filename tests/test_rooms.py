@@ -120,6 +120,18 @@ def test_the_light_modules_do_not_load_tensorflow() -> None:
     assert not {"tensorflow", "keras"} & imported_by(*LIGHT)
 
 
+def test_the_first_screen_waits_for_neither_engine_nor_store() -> None:
+    source = ast.parse((REPOSITORY / "app.py").read_text())
+    names = [
+        f"{found.module}.{name.name}"
+        for found in source.body
+        if isinstance(found, ast.ImportFrom)
+        for name in found.names
+    ]
+    assert "pages.shared.topbar" in names
+    assert not {"distributed", "sqlalchemy"} & imported_by(*names)
+
+
 def test_imports_go_only_along_the_arrows_of_the_diagram() -> None:
     drawn = arrows()
     wrong = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import look, projector, tour
+from pages.shared import look, projector
 from pages.shared.help import help_popover
 
 # In the header's free space where that is wide enough: it pushes nothing off the first screen.
@@ -56,5 +56,11 @@ def style() -> None:
 def tools(page: str) -> None:
     """Help and projector mode, for the page at this path."""
     with st.container(key="tools", horizontal=True, vertical_alignment="center", gap="xsmall"):
-        help_popover(page, tour.begin)
+        help_popover(page, _tour_again)
         projector.button()
+
+
+def _tour_again() -> None:
+    from pages.shared import tour  # with the engine and the store, which the bar can do without
+
+    tour.begin()
