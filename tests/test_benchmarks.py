@@ -48,12 +48,10 @@ def test_each_run_of_the_memory_benchmark_is_another_network():
 
 @pytest.fixture
 def server(tmp_path, home):
-    from tests.e2e.server import Server
+    from tests.e2e.server import running
 
-    found = Server(home, tmp_path / "server.log")
-    found.start()
-    yield found
-    found.stop()
+    with running(home, tmp_path / "server.log") as found:
+        yield found
 
 
 def test_sessions_without_a_browser_see_and_press(server):

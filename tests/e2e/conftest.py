@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browser import find_browser
-from tests.e2e.server import Server
+from tests.e2e.server import running
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -50,12 +50,8 @@ def artifacts():
 @pytest.fixture
 def server(home, tmp_path):
     """A running server with a home of its own; see `Server` for stop, kill and start."""
-    own = Server(home, tmp_path / "server.log")
-    try:
-        own.start()
+    with running(home, tmp_path / "server.log") as own:
         yield own
-    finally:
-        own.stop()
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +62,8 @@ def shared_server(tmp_path_factory):
     TensorFlow takes seconds.
     """
     folder = tmp_path_factory.mktemp("shared")
-    own = Server(folder / "home", folder / "server.log")
-    try:
-        own.start()
+    with running(folder / "home", folder / "server.log") as own:
         yield own
-    finally:
-        own.stop()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -112,6 +113,17 @@ class Server:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(left, timeout=5)
+
+
+@contextlib.contextmanager
+def running(home: Path, log: Path, settings: dict[str, str] | None = None) -> Iterator[Server]:
+    """A `Server` that has been started, and is stopped at the end."""
+    own = Server(home, log, settings)
+    try:
+        own.start()
+        yield own
+    finally:
+        own.stop()
 
 
 def _trains(process: psutil.Process) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from mnist_core.store import Store
 from tests.e2e.helpers import open_page, part
-from tests.e2e.server import Server
+from tests.e2e.server import running
 from tests.runs_in_store import ended_run
 
 # Each page with the part that is drawn last, or nearly so.
@@ -35,12 +35,8 @@ SWITCHED = """async (app, theme) => {
 def server(home, tmp_path):
     """A server with a finished run, so that there are curves to look at."""
     ended_run(Store())
-    own = Server(home, tmp_path / "server.log")
-    try:
-        own.start()
+    with running(home, tmp_path / "server.log") as own:
         yield own
-    finally:
-        own.stop()
 
 
 def faults(page) -> list[str]:

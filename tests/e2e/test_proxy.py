@@ -18,7 +18,7 @@ from tests.e2e.helpers import (
     wait_for_status,
     wait_until,
 )
-from tests.e2e.server import Server
+from tests.e2e.server import running
 from tests.nginx import nginx
 
 PATH = "lab"
@@ -37,18 +37,13 @@ LOOKED_FOR = [
 def server(home, tmp_path):
     """The app, told of its path; a browser reaches it through nginx alone."""
     settings = {"STREAMLIT_SERVER_BASE_URL_PATH": PATH, "MNIST_LAB_PUBLIC": "1"}
-    own = Server(home, tmp_path / "server.log", settings)
-    try:
-        own.start()
-        with nginx(own.port) as proxy:
-            own.url = f"http://{HOST}:{proxy.port}/{PATH}"
-            own.proxy = proxy
-            yield own
-            refused = [what for status, what in proxy.asked() if status >= 400]
-            refused = [what for what in refused if what not in LOOKED_FOR]
-            assert refused == [] and proxy.complaints() == ""
-    finally:
-        own.stop()
+    with running(home, tmp_path / "server.log", settings) as own, nginx(own.port) as proxy:
+        own.url = f"http://{HOST}:{proxy.port}/{PATH}"
+        own.proxy = proxy
+        yield own
+        refused = [what for status, what in proxy.asked() if status >= 400]
+        refused = [what for what in refused if what not in LOOKED_FOR]
+        assert refused == [] and proxy.complaints() == ""
 
 
 def go_to(page, name: str, path: str) -> None:

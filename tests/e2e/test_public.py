@@ -15,19 +15,15 @@ from tests.e2e.helpers import (
     wait_for_status,
     wait_until,
 )
-from tests.e2e.server import Server
+from tests.e2e.server import running
 
 QUERY = "preset=two-layer&epochs=40&batch_size=8&name="
 
 
 @pytest.fixture
 def server(home, tmp_path):
-    own = Server(home, tmp_path / "server.log", {"MNIST_LAB_PUBLIC": "1"})
-    try:
-        own.start()
+    with running(home, tmp_path / "server.log", {"MNIST_LAB_PUBLIC": "1"}) as own:
         yield own
-    finally:
-        own.stop()
 
 
 @pytest.fixture
