@@ -52,9 +52,9 @@ def _board() -> None:
         with paper:
             canvas()
     views(found)
-    if found is not None and found.reader.choice.run is not None and tour.has_read():
-        st.rerun()  # the tour's next step is at the head of the page
     if found is not None:
+        if found.reader.choice.run is not None:
+            tour.has_read()
         come_back_for(novelty_measure())
 
 

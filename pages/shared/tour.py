@@ -42,12 +42,13 @@ def begin() -> None:
     st.session_state.tour_from = _newest_id()
 
 
-def has_read() -> bool:
-    """Note that the visitor's own network has read a drawing; True when that was the next step."""
-    if recall(NAME) != READ:
-        return False
-    remember(NAME, INSIDE)
-    return True
+def has_read() -> None:
+    """Note that the visitor's own network has read a drawing: the strip on Draw goes on by itself.
+
+    Not by running the page again: that would swallow a press on the navigation just then.
+    """
+    if recall(NAME) == READ:
+        remember(NAME, INSIDE)
 
 
 def strip(page: str) -> None:
@@ -66,7 +67,8 @@ def _on(page: str) -> None:
         remember(NAME, CLOSED)
     if now != CLOSED and page != "status" and not projector.is_on():
         trains = now == TRAIN and (run := _run()) is not None and run.active
-        st.fragment(_strip, run_every=LOOK_AGAIN_SECONDS if trains else None)(page, trains)
+        changes = trains or (now == READ and page == "draw")
+        st.fragment(_strip, run_every=LOOK_AGAIN_SECONDS if changes else None)(page, trains)
 
 
 def _strip(page: str, trained: bool) -> None:
