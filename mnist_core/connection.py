@@ -62,6 +62,7 @@ class Connection:
         self._listener = listener
         self._lock = threading.Lock()
         self._client: Client | None = None
+        self._scheduler_id: str | None = None
         self._cluster: LocalCluster | None = None
         self._local: LocalWorker | None = None
         self._starting: threading.Thread | None = None
@@ -84,11 +85,25 @@ class Connection:
     def drop_lost(self) -> None:
         """Let go of a scheduler that has gone, so that `open` reaches for it again."""
         client = self._client
-        if client is not None and client.status not in ("running", "newly-created"):
+        if client is not None and self._lost(client):
             log.warning("the scheduler does not answer any more")
             with self._lock:
                 self._client = None
             client.close(timeout=1)
+
+    def _lost(self, client: Client) -> bool:
+        """True when its scheduler has gone, also when another one has taken the address since.
+
+        Dask's client goes over to such a one by itself, but without what it had subscribed to.
+        """
+        if client.status not in ("running", "newly-created"):
+            return True
+        if self._scheduler is None:  # it lives in this process
+            return False
+        try:
+            return bool(client.scheduler_info(n_workers=0)["id"] != self._scheduler_id)
+        except Exception:  # Dask raises many kinds; a busy scheduler is not a lost one
+            return False
 
     def close(self) -> None:
         """End the connection, and the local scheduler and worker."""
@@ -111,8 +126,9 @@ class Connection:
             client = self._reach_scheduler()
             client.subscribe_topic(self._topic, lambda event: self._listener.message(event[1]))
             _forget_events(client, self._topic)
+            identity = client.scheduler_info(n_workers=0)["id"]
             with self._lock:
-                self._client = client
+                self._client, self._scheduler_id = client, identity
             self._listener.connected()
         except Exception as error:  # Dask raises many kinds; whichever, nothing can train
             log.warning("no scheduler", exc_info=True)

@@ -484,9 +484,9 @@ class Engine:
         self._submit(task)
 
     def _lost(self, task: Task) -> None:
-        """The worker died in mid-run: to be told after all that it had sent."""
+        """The worker died in mid-run, or its scheduler: to be told after all that it had sent."""
         task.over = True
-        what = _KILLED if self._connection.there else _CUT_OFF
+        what = _CUT_OFF if task.cut_off() or not self._connection.there else _KILLED
         self._tell_myself(task, {"kind": LOST, "what": what})
         task.cancel()
 

@@ -65,7 +65,11 @@ class Task:
 
     def failed(self) -> bool:
         """True when Dask has given it up: its worker has died, or the scheduler."""
-        return self._status() in ("error", "lost", "cancelled")
+        return self._status() == "error" or self.cut_off()
+
+    def cut_off(self) -> bool:
+        """True when it was the scheduler that has gone, not the worker: Dask then lets all go."""
+        return self._status() in ("lost", "cancelled")
 
     def may_try_again(self) -> bool:
         """True while it has not begun, so that nothing is lost, and not killed too many workers."""

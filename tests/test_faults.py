@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -28,6 +29,7 @@ from mnist_core.events import Finished, Snapshot, Started, Steps
 from mnist_core.store import Store, StoreError, Unavailable
 from mnist_core.sweep import runner, search
 from mnist_core.tables import snapshots
+from mnist_core.task import Task
 from tests.test_cluster import start as start_process
 from tests.test_engine import FAKE, LONG, SHORT, is_status, reach, wait, whole
 from tests.test_page_train import ENGINES, button, errors, open_page, press
@@ -357,20 +359,33 @@ def test_a_run_that_takes_too_much_memory_fails_alone(home: Path) -> None:
 # Schedulers, other servers, clocks
 
 
-def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(home: Path) -> None:
+@pytest.fixture
+def start_cluster() -> Iterator[tuple[str, Callable[[], subprocess.Popen[bytes]]]]:
+    """An address, and what starts a scheduler there with a worker; it gives the scheduler."""
     port = 20_000 + os.getpid() % 20_000
     address = f"tcp://127.0.0.1:{port}"
+    processes: list[subprocess.Popen[bytes]] = []
 
-    def cluster() -> list[subprocess.Popen[bytes]]:
+    def start() -> subprocess.Popen[bytes]:
         quiet = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
         where = ("--host", "127.0.0.1", "--port", str(port))
-        return [
-            start_process("distributed.cli.dask_scheduler", *where, *quiet),
-            start_process("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny",
-                          *quiet, "--preload", "mnist_core.worker"),
-        ]  # fmt: skip
+        scheduler = start_process("distributed.cli.dask_scheduler", *where, *quiet)
+        worker = start_process("distributed.cli.dask_worker", address, "--nthreads", "1",
+                               "--no-nanny", *quiet, "--preload", "mnist_core.worker")  # fmt: skip
+        processes.extend((scheduler, worker))
+        return scheduler
 
-    processes = cluster()
+    yield address, start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(
+    home: Path, start_cluster: tuple[str, Callable[[], subprocess.Popen[bytes]]]
+) -> None:
+    address, start = start_cluster
+    scheduler = start()
     store = Store()
     engine = Engine(store, scheduler=address, trainer=FAKE)
     try:
@@ -379,8 +394,8 @@ def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(home: Path
         first, second = engine.start(LONG), engine.start(SHORT)
         reach(store, first, lambda run: run.step > 12)
         reached = store.run(first).step
-        processes[0].kill()
-        processes += cluster()
+        scheduler.kill()
+        start()
         wait(lambda: not store.run(first).active, "the truth about the run", SOON)
         run = store.run(first)
         assert run.status == "failed" and "connection to the scheduler was lost" in run.message
@@ -389,9 +404,42 @@ def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(home: Path
         assert whole(store, second)
     finally:
         engine.close()
-        for process in processes:
-            process.kill()
-            process.wait()
+
+
+def test_a_scheduler_that_another_has_replaced_unnoticed_is_no_longer_trusted(
+    home: Path, start_cluster: tuple[str, Callable[[], subprocess.Popen[bytes]]]
+) -> None:
+    """Dask's client goes over to the new one, which knows nothing of what it listens to."""
+    address, start = start_cluster
+    scheduler = start()
+    store = Store()
+    engine = Engine(store, scheduler=address, trainer=FAKE)
+    try:
+        engine.warm()
+        wait(engine.ready, "a worker")
+        drop_lost, engine._connection.drop_lost = engine._connection.drop_lost, lambda: None
+        scheduler.kill()
+        scheduler.wait()
+        start()
+        wait(
+            lambda: engine.workers() and engine._connection._client.status == "running", "a worker"
+        )
+        engine._connection.drop_lost = drop_lost
+        run = engine.start(SHORT)
+        reach(store, run, is_status("finished"))
+        assert whole(store, run)
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "cut_off"), [("error", False), ("lost", True), ("cancelled", True)]
+)
+def test_a_worker_that_was_killed_is_told_from_a_scheduler_that_has_gone(
+    status: str, cut_off: bool
+) -> None:
+    task = Task("a", future=SimpleNamespace(status=status))
+    assert task.failed() and task.cut_off() is cut_off
 
 
 OTHER_SERVER = """
