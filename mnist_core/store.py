@@ -22,28 +22,23 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from mnist_core import tables
+from mnist_core import recording, tables
 from mnist_core.database import BUSY_SECONDS as BUSY_SECONDS
 from mnist_core.database import explain, open_database
 from mnist_core.events import (
     Epoch,
     Event,
-    Failed,
-    Finished,
     Resume,
-    Snapshot,
-    Started,
-    Steps,
-    pack_arrays,
     unpack_arrays,
 )
 from mnist_core.home import home as default_home
 from mnist_core.spec import Experiment
+from mnist_core.step_curve import Curve
+from mnist_core.step_curve import StepMetrics as StepMetrics
 from mnist_core.trouble import StoreError as StoreError
 from mnist_core.trouble import Unavailable as Unavailable
 
@@ -116,15 +111,6 @@ class Run:
         return max(planned, -(-self.total_steps // self.steps_per_epoch)) if self.step else planned
 
 
-@dataclass(frozen=True, eq=False)
-class StepMetrics:
-    """One value a step: `step` int64 [n] from 1, `loss` and `accuracy` float32 [n]."""
-
-    step: npt.NDArray[np.int64]
-    loss: npt.NDArray[np.float32]
-    accuracy: npt.NDArray[np.float32]
-
-
 @dataclass(frozen=True)
 class SnapshotInfo:
     """A kept set of weights, without the weights. `epoch` is a share: 1.5 is mid-second epoch."""
@@ -152,7 +138,7 @@ class Store:
         """
         chosen = url or os.environ.get("MNIST_LAB_DATABASE") or None
         self.engine, self.notice = open_database(chosen, home or default_home())
-        self._curves: OrderedDict[str, _Curve] = OrderedDict()
+        self._curves: OrderedDict[str, Curve] = OrderedDict()
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -334,116 +320,11 @@ class Store:
         Events of a run that has been deleted are dropped.
         """
         with self.transaction() as connection:
-            if isinstance(event, Started):
-                self._record_started(connection, run_id, event, worker)
-            elif isinstance(event, Steps):
-                self._record_steps(connection, run_id, event)
-            elif isinstance(event, Epoch):
-                self._record_epoch(connection, run_id, event)
-            elif isinstance(event, Snapshot):
-                self._record_snapshot(connection, run_id, event)
-            else:
-                self._record_end(connection, run_id, event)
-
-    def _record_started(
-        self, connection: sa.Connection, run_id: str, event: Started, worker: str | None
-    ) -> None:
-        latest: dict[str, Any] = {"step": event.step} if event.step else {"step": 0, "epoch": 0}
-        known = self._update(
-            connection,
-            run_id,
-            status="running",
-            worker=worker,
-            message="",
-            interrupted=False,
-            attempt=tables.runs.c.attempt + 1,
-            started=sa.func.coalesce(tables.runs.c.started, sa.literal(_now(), tables.Moment)),
-            ended=None,
-            total_steps=event.total_steps,
-            steps_per_epoch=event.steps_per_epoch,
-            parameters=event.parameters,
-            precision=event.precision,
-            test_loss=None,
-            test_accuracy=None,
-            **latest,
-        )
-        # A run that goes on starts again from its snapshot: what came after it will be repeated.
-        if known:
-            _forget_after(connection, run_id, event.step)
-
-    def _record_steps(self, connection: sa.Connection, run_id: str, event: Steps) -> None:
-        changes: dict[str, Any] = {
-            "status": "paused" if event.paused else "running",
-            "seconds": event.seconds,
-            "seconds_left": event.seconds_left,
-            # It lives, whatever another server took its silence for.
-            "interrupted": False,
-            "ended": None,
-        }
-        if len(event.loss):
-            changes |= {
-                "step": event.last_step,
-                "epoch": event.epoch,
-                "loss": float(event.loss[-1]),
-                "accuracy": float(event.accuracy[-1]),
-                "learning_rate": event.learning_rate,
-                "images_per_second": event.images_per_second,
-                "total_steps": event.total_steps,
-            }
-        if self._update(connection, run_id, **changes) and len(event.loss):
-            connection.execute(
-                tables.steps.insert().values(
-                    run=run_id,
-                    first_step=event.first_step,
-                    count=len(event.loss),
-                    loss=event.loss.astype("<f4").tobytes(),
-                    accuracy=event.accuracy.astype("<f4").tobytes(),
-                )
-            )
-
-    def _record_epoch(self, connection: sa.Connection, run_id: str, event: Epoch) -> None:
-        changes = {"val_loss": event.val_loss, "val_accuracy": event.val_accuracy}
-        if self._update(connection, run_id, epoch=event.epoch, **changes):
-            values = {field.name: getattr(event, field.name) for field in fields(event)}
-            connection.execute(tables.epochs.insert().values(run=run_id, **values))
-
-    def _record_snapshot(self, connection: sa.Connection, run_id: str, event: Snapshot) -> None:
-        changes: dict[str, Any] = {"dead_units": event.dead_units}
-        if event.checkpoint is not None:
-            changes |= {"checkpoint": event.checkpoint, "checkpoint_step": event.step}
-        if self._update(connection, run_id, **changes):
-            weights = pack_arrays(event.weights)
-            connection.execute(
-                tables.snapshots.insert().values(
-                    run=run_id,
-                    step=event.step,
-                    epoch=event.epoch,
-                    val_accuracy=event.val_accuracy,
-                    bytes=len(weights),
-                    weights=weights,
-                )
-            )
-
-    def _record_end(self, connection: sa.Connection, run_id: str, event: Finished | Failed) -> None:
-        changes: dict[str, Any] = {"ended": _now(), "seconds_left": None}
-        if isinstance(event, Failed):
-            changes |= {"status": "failed", "message": event.reason}
-        else:
-            changes |= {
-                "status": "stopped" if event.reason == "stopped" else "finished",
-                "test_loss": event.test_loss,
-                "test_accuracy": event.test_accuracy,
-                "seconds": event.seconds,
-            }
-            # Whoever stopped it may have said why beforehand.
-            if event.reason != "stopped":
-                changes["message"] = _ENDINGS.get(event.reason, "")
-        self._update(connection, run_id, **changes)
+            recording.record(connection, self._is(run_id), run_id, event, worker)
 
     def _update(self, connection: sa.Connection, run_id: str, **changes: Any) -> bool:
         """Change a run's row; False when the run no longer exists."""
-        query = tables.runs.update().where(self._is(run_id)).values(**changes)
-        return connection.execute(query).rowcount > 0
+        return recording.update(connection, self._is(run_id), **changes)
 
     def _is(self, run_id: str) -> sa.ColumnElement[bool]:
         """Condition on the runs table: this run, unless it is another owner's."""
@@ -464,9 +345,9 @@ class Store:
         with self.transaction() as connection:
             query = sa.select(tables.runs.c.attempt).where(self._is(run_id))
             if connection.execute(query).scalar() is None:
-                return _Curve().metrics()
+                return Curve().metrics()
         with self._lock:
-            curve = self._curves.setdefault(run_id, _Curve())
+            curve = self._curves.setdefault(run_id, Curve())
             self._curves.move_to_end(run_id)
             while len(self._curves) > CACHED_CURVES:
                 self._curves.popitem(last=False)
@@ -540,39 +421,6 @@ class Store:
         return Resume(row.checkpoint_step, tuple(weights), row.checkpoint)
 
 
-class _Curve:
-    """The step metrics of one run, gathered piece by piece into growing arrays."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.attempt: int | None = None
-        self.forget_unless(-1)
-
-    def forget_unless(self, attempt: int | None) -> None:
-        if attempt != self.attempt:
-            self.attempt = attempt
-            self.last_row = 0
-            self._size = 0
-            self._step = np.zeros(1024, np.int64)
-            self._values = np.zeros((2, 1024), np.float32)
-
-    def append(self, number: int, first_step: int, loss: bytes, accuracy: bytes) -> None:
-        values = np.frombuffer(loss, "<f4"), np.frombuffer(accuracy, "<f4")
-        end = self._size + len(values[0])
-        if end > len(self._step):
-            room = max(end, 2 * len(self._step)) - len(self._step)
-            self._step = np.pad(self._step, (0, room))
-            self._values = np.pad(self._values, ((0, 0), (0, room)))
-        self._step[self._size : end] = np.arange(first_step, first_step + len(values[0]))
-        self._values[:, self._size : end] = values
-        self._size, self.last_row = end, number
-
-    def metrics(self) -> StepMetrics:
-        part = slice(0, self._size)
-        # Copies: the arrays grow in place while the caller still draws.
-        return StepMetrics(*(a[part].copy() for a in (self._step, *self._values)))
-
-
 def is_passing(error: BaseException | None, store: Store) -> bool:
     """Whether the database was unavailable, whoever met it: an error that has that for its cause.
 
@@ -585,31 +433,6 @@ def is_passing(error: BaseException | None, store: Store) -> bool:
             return True
         error = error.__cause__
     return False
-
-
-_ENDINGS = {
-    "minutes": "It ended because its minutes were up.",
-    "target": "It ended because it reached the target accuracy.",
-    "no improvement": "It ended because the validation loss no longer improved.",
-}
-
-
-def _forget_after(connection: sa.Connection, run_id: str, step: int) -> None:
-    """Drop what a run recorded after `step`; a row of steps that straddles it is cut."""
-    table = tables.steps
-    of_run = table.c.run == run_id
-    straddling = connection.execute(
-        sa.select(table).where(of_run, table.c.first_step + table.c.count - 1 > step)
-    ).all()
-    for row in straddling:
-        keep = step - row.first_step + 1
-        if keep > 0:
-            values = {"loss": row.loss[: 4 * keep], "accuracy": row.accuracy[: 4 * keep]}
-            change = table.update().where(table.c.number == row.number)
-            connection.execute(change.values(count=keep, **values))
-    connection.execute(table.delete().where(of_run, table.c.first_step > step))
-    for other in (tables.epochs, tables.snapshots):
-        connection.execute(other.delete().where(other.c.run == run_id, other.c.step > step))
 
 
 def _runs(rows: Iterable[Any]) -> list[Run]:

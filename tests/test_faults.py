@@ -407,7 +407,9 @@ def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(
 
 
 def test_a_scheduler_that_another_has_replaced_unnoticed_is_no_longer_trusted(
-    home: Path, start_cluster: tuple[str, Callable[[], subprocess.Popen[bytes]]]
+    home: Path,
+    start_cluster: tuple[str, Callable[[], subprocess.Popen[bytes]]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Dask's client goes over to the new one, which knows nothing of what it listens to."""
     address, start = start_cluster
@@ -417,14 +419,12 @@ def test_a_scheduler_that_another_has_replaced_unnoticed_is_no_longer_trusted(
     try:
         engine.warm()
         wait(engine.ready, "a worker")
-        drop_lost, engine._connection.drop_lost = engine._connection.drop_lost, lambda: None
-        scheduler.kill()
-        scheduler.wait()
-        start()
-        wait(
-            lambda: engine.workers() and engine._connection._client.status == "running", "a worker"
-        )
-        engine._connection.drop_lost = drop_lost
+        with monkeypatch.context() as blind:
+            blind.setattr(engine._connection, "drop_lost", lambda: None)
+            scheduler.kill()
+            scheduler.wait()
+            start()
+            wait(engine.workers, "a worker of the new one")
         run = engine.start(SHORT)
         reach(store, run, is_status("finished"))
         assert whole(store, run)

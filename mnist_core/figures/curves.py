@@ -50,7 +50,6 @@ class RunCurves:
     epoch_steps: Sequence[int] = ()
     val_loss: Sequence[float | None] = ()
     val_accuracy: Sequence[float | None] = ()
-    running: bool = False
 
 
 def loss_chart(

@@ -29,7 +29,6 @@ class Flow:
     """Everything a forward pass computed for one image: pixels [7, 7], hidden and output values."""
 
     pixels: Floats
-    hidden_weights: Floats
     hidden: Floats
     output_weights: Floats
     logits: Floats

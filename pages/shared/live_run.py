@@ -329,7 +329,6 @@ def run_curves(store: Store, run: Run) -> RunCurves:
         epoch_steps=[epoch.step for epoch in epochs],
         val_loss=[epoch.val_loss for epoch in epochs],
         val_accuracy=[epoch.val_accuracy for epoch in epochs],
-        running=run.active,
     )
 
 

@@ -129,7 +129,6 @@ def compute(sample: Sample) -> Flow:
     passed = forward([hidden, output], pixels.reshape(1, -1))
     return Flow(
         pixels,
-        hidden.weights,
         passed.outputs[1][0],
         output.weights,
         passed.sums[1][0],
