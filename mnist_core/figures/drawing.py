@@ -60,7 +60,7 @@ def learning_chart(
             "tickvals": shown.tolist(),
             "ticktext": [_tick(labels[index]) for index in shown],
             "tickangle": 0,
-            "title": {"text": "epoch"},
+            "title": {"text": "training step"},
             "range": [-0.3, len(labels) - 0.7],
         },
     )
@@ -68,8 +68,9 @@ def learning_chart(
 
 
 def _tick(label: str) -> str:
-    """A moment's name as short as a phone needs it: "epoch 1.5 · step 640" as "1.5"."""
-    return label.partition(" · ")[0].removeprefix("epoch ").replace("before training", "start")
+    """A moment's name as short as a phone needs it: "epoch 1.5 · step 640" as "640"."""
+    steps = [part for part in label.split(" · ") if part.startswith("step ")]
+    return steps[0].removeprefix("step ") if steps else "start"
 
 
 def _name_lines(

@@ -68,6 +68,7 @@ def _kept(choices: dict[str, NetworkChoice], found: Answer | None) -> list[str]:
 def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
     """One network: its name, its moment, its answer."""
     st.markdown(f"**{plain(choice.label)}**")
+    answer = st.container()  # above the moment, which not every network has: answers stand level
     kept = {moment.step: moment for moment in moments(choice.key)}
     steps = list(kept)
     step = steps[-1]
@@ -81,16 +82,23 @@ def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
             label_visibility="collapsed",
         )
     reader = Reader(choice, step)
+    with answer:
+        _answer(reader, found)
+    return reader
+
+
+def _answer(reader: Reader, found: Answer | None) -> None:
+    """What the network reads in the drawing."""
     if found is None:
         st.caption("Draw a digit to see its answer.")
-        return reader
+        return
     place = st.empty()
     try:
         wait_for(reader, say=place.markdown)
         shares = reader.probabilities(found.reading.image28[None])[0]
     except NotReadable as error:
         place.error(str(error), icon=":material/error:")
-        return reader
+        return
     sure = float(shares.max())
     read = html.escape(reader.names[int(shares.argmax())])
     large = "" if len(read) < 3 else ' class="long"'
@@ -98,7 +106,6 @@ def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
         f'<p class="compared"><strong{large}>{read}</strong> '
         f"{confidence(sure)} · {percent(sure)}</p>{bars(shares, reader.names)}"
     )
-    return reader
 
 
 def _disagreements(readers: list[Reader]) -> None:

@@ -103,6 +103,7 @@ def _in_words(shares: npt.NDArray[np.float32], labels: list[str], name: str) -> 
     changes = np.flatnonzero(answers != answers[-1])
     if not len(changes):
         return f"It has read {name} from the beginning."
-    since = labels[int(changes[-1]) + 1].partition(" · ")[0]
+    since = " · ".join(labels[int(changes[-1]) + 1].split(" · ")[:2])
     turns = int((np.diff(answers) != 0).sum())
-    return f"It has read {name} since {since}. In all its answer changed {turns} times."
+    often = "once" if turns == 1 else f"{turns} times"
+    return f"It has read {name} since {since}. In all, its answer changed {often}."

@@ -48,9 +48,11 @@ def steps_view(found: Answer | None) -> None:
         "A network knows only images like those it was trained on. These steps make a drawing "
         "look as MNIST’s images do; turn one off and see what the network makes of it."
     )
-    _pictures(found.steps if found else prepared())
+    steps = found.steps if found else prepared()
+    if steps is None:
+        st.markdown(":material/draw: **Draw a digit** to see what each step does to it.")
+    _pictures(steps)
     if found is None:
-        st.caption("Draw a digit to see what each step does to it.")
         return
     st.markdown("##### If a step were left out")
     st.html(_left_out(found))
@@ -77,18 +79,20 @@ def _pictures(steps: Steps | None) -> None:
             shown = (steps.cropped, steps.thickened, steps.scaled, steps.image28)
             images = [pad_square(steps.ink), *shown]
         with st.container(width=SIDE, gap="small"):
-            _picture(images[0], "The ink")
+            if images[0] is not None:
+                _picture(images[0], "The ink")
             st.markdown("**Ink**")
             st.caption("What differs from the paper.")
         for (name, (label, does)), image in zip(STEPS.items(), images[1:], strict=True):
             with st.container(width=SIDE, gap="small"):
-                _picture(image, f"After the step {label.lower()}")
+                if image is not None:
+                    _picture(image, f"After the step {label.lower()}")
                 st.toggle(label, value=True, key=switch_key(name), persist_state="session")
                 st.caption(does)
 
 
-def _picture(image: FloatArray | None, alt: str) -> None:
-    st.html(small_image(np.zeros((28, 28), np.float32) if image is None else image, alt, side=SIDE))
+def _picture(image: FloatArray, alt: str) -> None:
+    st.html(small_image(image, alt, side=SIDE))
 
 
 def _all_on() -> None:

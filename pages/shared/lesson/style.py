@@ -13,8 +13,10 @@ _STYLE = """<style>
   [class*="st-key-layout_"] { display: grid; grid-template-columns: 5fr 7fr;
     grid-template-rows: auto 1fr; column-gap: 3rem; align-items: start; }
   [class*="st-key-layout_"] > :nth-child(2) { grid-column: 2; grid-row: 1 / span 2; }
-  /* A chapter fits a screen: narrow margins, close lines. */
+  /* A chapter fits a screen, and so do the contents: narrow margins, close lines. */
   [data-testid="stMainBlockContainer"]:has(.st-key-neighbours) { padding: 4rem 2.8rem 0.5rem; }
+  [data-testid="stMainBlockContainer"]:has(.st-key-begin) { padding-top: 4.5rem;
+    padding-bottom: 1rem; }
   [class*="st-key-chapter_"] [class*="st-key-words_"] h2 { padding-top: 0; }
   [class*="st-key-layout_"] { row-gap: 0.8rem; }
   [class*="st-key-words_"], [class*="st-key-figure_"] { gap: 0.6rem; }
