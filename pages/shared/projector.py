@@ -14,8 +14,13 @@ _ON, _OFF = "on", "off"
 
 # The type follows the screen's width, so that what fits at 1280 pixels fits at 1920.
 _STYLE = """<style>
-html { font-size: clamp(22px, 1.75vw, 40px) !important; }
+html { font-size: clamp(19px, 1.5vw, 40px) !important; }
 [data-testid="stMainBlockContainer"] { padding: 4.2rem 2.5rem 1.5rem; }
+/* What a class looks at is the figure: it gets the room. */
+@media (min-width: 900px) {
+  [class*="st-key-layout_"] { grid-template-columns: 1fr 2fr !important;
+    column-gap: 2rem !important; }
+}
 .diagram svg { max-width: 100% !important; }
 .st-key-paper { width: 20rem !important; flex: none !important; }
 .paper-board { width: 100% !important; }
