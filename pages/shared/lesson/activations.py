@@ -88,6 +88,29 @@ BENT_STACK = Experiment(
 )
 
 
+QUESTION = Question(
+    "Five layers with linear activations, or one: which can learn more?",
+    (
+        Option(
+            "Five: they have more weights",
+            "They have more weights, but the product of five matrices is again one "
+            "matrix. Whatever the five compute, one layer computes as well.",
+        ),
+        Option(
+            "Neither: they compute the same kind of function",
+            "Five matrices multiplied are one matrix. Without a bend in between, depth "
+            "adds weights and arithmetic, but no new shapes.",
+            right=True,
+        ),
+        Option(
+            "One: a stack of five is always worse",
+            "It is not worse at what it can express: exactly the same functions. It is "
+            "only slower to compute.",
+        ),
+    ),
+)
+
+
 def chapter() -> Chapter:
     """The chapter's content."""
     steepest = float(ACTIVATIONS["sigmoid"].derivative(np.zeros(1))[0])
@@ -112,27 +135,7 @@ at most ${tex(steepest**DEEP, 3)}$. That is the **vanishing gradient**.
         figure=figure,
         try_this="Choose **linear** and add layers: the line turns, but stays a line. Then choose "
         "ReLU. Which activations still have a slope at $z = -3$?",
-        question=Question(
-            "Five layers with linear activations, or one: which can learn more?",
-            (
-                Option(
-                    "Five: they have more weights",
-                    "They have more weights, but the product of five matrices is again one "
-                    "matrix. Whatever the five compute, one layer computes as well.",
-                ),
-                Option(
-                    "Neither: they compute the same kind of function",
-                    "Five matrices multiplied are one matrix. Without a bend in between, depth "
-                    "adds weights and arithmetic, but no new shapes.",
-                    right=True,
-                ),
-                Option(
-                    "One: a stack of five is always worse",
-                    "It is not worse at what it can express: exactly the same functions. It is "
-                    "only slower to compute.",
-                ),
-            ),
-        ),
+        question=QUESTION,
         links=(
             train_link("Train four linear layers", LINEAR_STACK),
             train_link("The same layers with ReLU", BENT_STACK),

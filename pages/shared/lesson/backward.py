@@ -19,6 +19,28 @@ LOGITS = (1.0, 0.5, -1.0)
 RATE = 0.5
 
 
+QUESTION = Question(
+    "A weight has gradient 0.3. What lowers the loss?",
+    (
+        Option(
+            "Making the weight a little larger",
+            "A positive gradient says that the loss rises with the weight.",
+        ),
+        Option(
+            "Making the weight a little smaller",
+            "The loss rises with this weight, so going the other way lowers it: that is "
+            "why a step subtracts the gradient.",
+            right=True,
+        ),
+        Option(
+            "Setting the weight to 0.3",
+            "The gradient is no goal for the weight, but a slope: how fast the loss "
+            "changes when the weight does.",
+        ),
+    ),
+)
+
+
 def chapter() -> Chapter:
     """The chapter's content."""
     chance = float(np.log(CLASSES))
@@ -50,26 +72,7 @@ $\\delta_k = p_k - y_k$, where $y_k$ is 1 for the right class and 0 for all othe
         figure={"The loss": loss_figure, "The chain rule, step by step": chain_figure},
         try_this="What does it cost to be almost sure of a wrong class? Then step through the "
         "chain rule, and before each step predict the number and check it.",
-        question=Question(
-            "A weight has gradient 0.3. What lowers the loss?",
-            (
-                Option(
-                    "Making the weight a little larger",
-                    "A positive gradient says that the loss rises with the weight.",
-                ),
-                Option(
-                    "Making the weight a little smaller",
-                    "The loss rises with this weight, so going the other way lowers it: that is "
-                    "why a step subtracts the gradient.",
-                    right=True,
-                ),
-                Option(
-                    "Setting the weight to 0.3",
-                    "The gradient is no goal for the weight, but a slope: how fast the loss "
-                    "changes when the weight does.",
-                ),
-            ),
-        ),
+        question=QUESTION,
         links=(
             Link(
                 "pages/inspect.py",

@@ -77,26 +77,7 @@ two-layer network **{dense.parameters:,}**. Training finds the kernels by itself
         figure=figure,
         try_this="Slide the kernel, or press a pixel of the feature map, and follow its sum. Then "
         "take **Your own** and find a kernel that answers only to strokes like /.",
-        question=Question(
-            "Why does a convolution need so few weights?",
-            (
-                Option(
-                    "The same few weights are used at every place of the image",
-                    f"All {side * side} pixels of a map share one kernel and one bias.",
-                    right=True,
-                ),
-                Option(
-                    "It only looks at a part of the image",
-                    "The kernel visits every place. What is small is the number of weights that "
-                    "it takes along.",
-                ),
-                Option(
-                    "Pooling removes most of the weights",
-                    "Pooling has no weights at all; it makes the maps smaller, which spares "
-                    "weights in a dense layer that follows.",
-                ),
-            ),
-        ),
+        question=_question(side),
         links=(
             train_link(f"Train the cnn, {cnn.parameters:,} parameters", PRESETS["cnn"]),
             train_link(f"Train the dense one, {dense.parameters:,}", PRESETS["two-layer"]),
@@ -104,6 +85,30 @@ two-layer network **{dense.parameters:,}**. Training finds the kernels by itself
                 "pages/inspect.py",
                 "See a trained network’s feature maps",
                 {"run": "default", "view": "network", "image": str(_shown_first().index)},
+            ),
+        ),
+    )
+
+
+def _question(side: int) -> Question:
+    """The question, with feature maps of `side`×`side` pixels."""
+    return Question(
+        "Why does a convolution need so few weights?",
+        (
+            Option(
+                "The same few weights are used at every place of the image",
+                f"All {side * side} pixels of a map share one kernel and one bias.",
+                right=True,
+            ),
+            Option(
+                "It only looks at a part of the image",
+                "The kernel visits every place. What is small is the number of weights that "
+                "it takes along.",
+            ),
+            Option(
+                "Pooling removes most of the weights",
+                "Pooling has no weights at all; it makes the maps smaller, which spares "
+                "weights in a dense layer that follows.",
             ),
         ),
     )

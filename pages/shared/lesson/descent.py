@@ -63,6 +63,28 @@ def scenes() -> dict[str, Scene]:
     }  # fmt: skip
 
 
+QUESTION = Question(
+    "There are 1,000 examples, in batches of 100. What is an epoch?",
+    (
+        Option(
+            "One step",
+            "One step uses one batch of 100. An epoch is over when all 1,000 have had their turn.",
+        ),
+        Option(
+            f"{1000 // 100} steps",
+            f"1,000 / 100 = {1000 // 100} batches, a step each, and every example has "
+            "been met once.",
+            right=True,
+        ),
+        Option(
+            "Training until the loss stands still",
+            "That may take many epochs, or a part of one. An epoch is one round through "
+            "the examples.",
+        ),
+    ),
+)
+
+
 def chapter() -> Chapter:
     """The chapter's content."""
     training = PRESETS["two-layer"].training
@@ -95,27 +117,7 @@ usual gradient, so that steep and flat directions advance alike.
         figure=figure,
         try_this="Full batch, SGD alone: find the largest learning rate that still arrives. Then "
         "take batches of 1. Press anywhere on the surface to start from there.",
-        question=Question(
-            "There are 1,000 examples, in batches of 100. What is an epoch?",
-            (
-                Option(
-                    "One step",
-                    "One step uses one batch of 100. An epoch is over when all 1,000 have had "
-                    "their turn.",
-                ),
-                Option(
-                    f"{1000 // 100} steps",
-                    f"1,000 / 100 = {1000 // 100} batches, a step each, and every example has "
-                    "been met once.",
-                    right=True,
-                ),
-                Option(
-                    "Training until the loss stands still",
-                    "That may take many epochs, or a part of one. An epoch is one round through "
-                    "the examples.",
-                ),
-            ),
-        ),
+        question=QUESTION,
         links=(
             train_link("Train with a learning rate far too high", PRESETS["too-fast"]),
             train_link("The same network with SGD at a good rate", slow),

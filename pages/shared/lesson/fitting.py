@@ -54,6 +54,28 @@ NOTES = {
 }
 
 
+QUESTION = Question(
+    "Training loss 0.001, validation loss 0.5 and rising. What is it?",
+    (
+        Option(
+            "Underfitting: train longer",
+            "An underfitted network is bad on its training images as well. This one "
+            "knows them by heart; training longer makes it worse.",
+        ),
+        Option(
+            "Overfitting: regularise, or get more images",
+            "It does almost perfectly on what it has met, and ever worse on what it has not.",
+            right=True,
+        ),
+        Option(
+            "All is well: the training loss is what counts",
+            "A list of all training images with their answers would have a training loss "
+            "of 0, and could not read a single new digit.",
+        ),
+    ),
+)
+
+
 def chapter() -> Chapter:
     """The chapter's content."""
     curves = fit_curves()
@@ -81,27 +103,7 @@ Test images come last, and once: whoever chooses by them learns them, too.
         figure=figure,
         try_this="Compare the gap between the curves in all five runs. Then give early stopping a "
         "patience of 1, and of 6: what does waiting cost or gain?",
-        question=Question(
-            "Training loss 0.001, validation loss 0.5 and rising. What is it?",
-            (
-                Option(
-                    "Underfitting: train longer",
-                    "An underfitted network is bad on its training images as well. This one "
-                    "knows them by heart; training longer makes it worse.",
-                ),
-                Option(
-                    "Overfitting: regularise, or get more images",
-                    "It does almost perfectly on what it has met, and ever worse on what it has "
-                    "not.",
-                    right=True,
-                ),
-                Option(
-                    "All is well: the training loss is what counts",
-                    "A list of all training images with their answers would have a training loss "
-                    "of 0, and could not read a single new digit.",
-                ),
-            ),
-        ),
+        question=QUESTION,
         links=(
             train_link("Overfit 1,000 images yourself", FITS["plain"]),
             train_link("The same with augmentation", FITS["augmented"]),

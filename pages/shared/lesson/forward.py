@@ -18,6 +18,29 @@ SHOWN_FIRST = 3
 FIRST = "o"  # at first the output for the digit itself is chosen
 
 
+QUESTION = Question(
+    "Nothing changes in the network and you show it the same image again. The answer …",
+    (
+        Option(
+            "… is the same",
+            "A forward pass is plain arithmetic: the same image and the same weights "
+            "give the same numbers. Only training changes weights.",
+            right=True,
+        ),
+        Option(
+            "… is a little better: it has seen the image before",
+            "Looking is not learning. A forward pass changes no weight; that takes a "
+            "backward pass and a step, the next two chapters.",
+        ),
+        Option(
+            "… differs a little, by chance",
+            "There is no chance in a forward pass. Chance chooses the first weights and "
+            "the order of training images.",
+        ),
+    ),
+)
+
+
 def chapter() -> Chapter:
     """The chapter's content."""
     net = small_net()
@@ -48,27 +71,7 @@ $$
         figure=figure,
         try_this="Press any neuron to see its sum written out. Which hidden neuron does most for "
         "the right digit? Which speaks against it?",
-        question=Question(
-            "Nothing changes in the network and you show it the same image again. The answer …",
-            (
-                Option(
-                    "… is the same",
-                    "A forward pass is plain arithmetic: the same image and the same weights "
-                    "give the same numbers. Only training changes weights.",
-                    right=True,
-                ),
-                Option(
-                    "… is a little better: it has seen the image before",
-                    "Looking is not learning. A forward pass changes no weight; that takes a "
-                    "backward pass and a step, the next two chapters.",
-                ),
-                Option(
-                    "… differs a little, by chance",
-                    "There is no chance in a forward pass. Chance chooses the first weights and "
-                    "the order of training images.",
-                ),
-            ),
-        ),
+        question=QUESTION,
         links=(
             train_link("Train this small network", net.experiment),
             Link(

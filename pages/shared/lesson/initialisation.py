@@ -90,30 +90,35 @@ Guessing among {CLASSES} digits has a loss of $\\ln {CLASSES} = {chance:.2f}$.
         figure=figure,
         try_this="Go through the five starts with ReLU, then with tanh. Which one keeps the "
         "spread alive down to layer 10? Does its recorded run learn fastest?",
-        question=Question(
-            "Why not start with all weights at zero?",
-            (
-                Option(
-                    "All neurons of a layer would stay the same for ever",
-                    "Equal weights get equal gradients, so that a layer of many neurons can do "
-                    "no more than a single one. With ReLU even that one never wakes up.",
-                    right=True,
-                ),
-                Option(
-                    "The loss would be infinite",
-                    f"It is not: all ten outputs get the same share, and the loss is that of "
-                    f"guessing, {chance:.2f}. It just stays there.",
-                ),
-                Option(
-                    "It takes longer, but it works in the end",
-                    "Look at the recorded run: the loss does not move. More time does not help, "
-                    "because the neurons never become different from each other.",
-                ),
-            ),
-        ),
+        question=_question(chance),
         links=(
             train_link("Train a network that starts from zeros", PRESETS["zeros"]),
             train_link("Ten sigmoid layers with Glorot’s start", PRESETS["ten-sigmoids"]),
+        ),
+    )
+
+
+def _question(chance: float) -> Question:
+    """The question, with a loss of `chance` for guessing."""
+    return Question(
+        "Why not start with all weights at zero?",
+        (
+            Option(
+                "All neurons of a layer would stay the same for ever",
+                "Equal weights get equal gradients, so that a layer of many neurons can do "
+                "no more than a single one. With ReLU even that one never wakes up.",
+                right=True,
+            ),
+            Option(
+                "The loss would be infinite",
+                f"It is not: all ten outputs get the same share, and the loss is that of "
+                f"guessing, {chance:.2f}. It just stays there.",
+            ),
+            Option(
+                "It takes longer, but it works in the end",
+                "Look at the recorded run: the loss does not move. More time does not help, "
+                "because the neurons never become different from each other.",
+            ),
         ),
     )
 

@@ -21,6 +21,25 @@ PIXELS = 28 * 28
 UNITS = (8, 16, 32, 64, 128, 256)
 
 
+QUESTION = Question(
+    f"A dense layer of 10 neurons sees a {PIXELS}-pixel image. How many parameters?",
+    (
+        Option(
+            f"{PIXELS + 10:,}",
+            "That would be one weight a pixel, shared by all. Each neuron has its own "
+            f"{PIXELS} weights.",
+        ),
+        Option(f"{PIXELS * 10:,}", "Those are the weights. Each neuron also has a bias."),
+        Option(
+            f"{(PIXELS + 1) * 10:,}",
+            f"{PIXELS} weights and a bias for each of ten neurons: "
+            f"({PIXELS} + 1) · 10 = {(PIXELS + 1) * 10:,}.",
+            right=True,
+        ),
+    ),
+)
+
+
 def chapter() -> Chapter:
     """The chapter's content."""
     found = neurons()
@@ -51,23 +70,7 @@ network reads {found.net.test_accuracy:.1%} of the **test** images, which it nev
         figure={"Count its parameters": diagram, "What hidden neurons look for": responses},
         try_this="Double the neurons and watch the count. Then press neurons: find one that wants "
         "a stroke in a certain place, and see which digits excite it.",
-        question=Question(
-            f"A dense layer of 10 neurons sees a {PIXELS}-pixel image. How many parameters?",
-            (
-                Option(
-                    f"{PIXELS + 10:,}",
-                    "That would be one weight a pixel, shared by all. Each neuron has its own "
-                    f"{PIXELS} weights.",
-                ),
-                Option(f"{PIXELS * 10:,}", "Those are the weights. Each neuron also has a bias."),
-                Option(
-                    f"{(PIXELS + 1) * 10:,}",
-                    f"{PIXELS} weights and a bias for each of ten neurons: "
-                    f"({PIXELS} + 1) · 10 = {(PIXELS + 1) * 10:,}.",
-                    right=True,
-                ),
-            ),
-        ),
+        question=QUESTION,
         links=(
             train_link(f"Train these {units} hidden neurons", found.net.experiment),
             Link(

@@ -22,6 +22,28 @@ ACTIVATIONS = {"sigmoid": "sigmoid", "relu": "ReLU", "tanh": "tanh", "linear": "
 TEN_NEURONS = Experiment(network=NetworkSpec(layers=(Flatten(),)), name="Ten neurons, no more")
 
 
+QUESTION = Question(
+    "Both inputs are 0. What decides the neuron’s sum?",
+    (
+        Option(
+            "The weights",
+            "Each weight is multiplied by an input of 0, so that it adds nothing, "
+            "however large it is.",
+        ),
+        Option(
+            "The bias alone",
+            "All products are 0, and z = b is left. Without a bias, a black image would "
+            "always give 0, and each decision line would have to pass through the origin.",
+            right=True,
+        ),
+        Option(
+            "Nothing: the sum is always 0",
+            "It would be, without a bias. The bias is added whatever the inputs are.",
+        ),
+    ),
+)
+
+
 def chapter() -> Chapter:
     """The chapter's content."""
     parameters = TEN_NEURONS.network.parameters
@@ -48,26 +70,7 @@ neurons, one a digit, are a small **network** already. It has {parameters:,} wei
         figure=figure,
         try_this="Find weights and a bias so that every blue point lies on the blue side. Then set "
         "both inputs to zero: which control still changes $z$?",
-        question=Question(
-            "Both inputs are 0. What decides the neuron’s sum?",
-            (
-                Option(
-                    "The weights",
-                    "Each weight is multiplied by an input of 0, so that it adds nothing, "
-                    "however large it is.",
-                ),
-                Option(
-                    "The bias alone",
-                    "All products are 0, and z = b is left. Without a bias, a black image would "
-                    "always give 0, and each decision line would have to pass through the origin.",
-                    right=True,
-                ),
-                Option(
-                    "Nothing: the sum is always 0",
-                    "It would be, without a bias. The bias is added whatever the inputs are.",
-                ),
-            ),
-        ),
+        question=QUESTION,
         links=(
             train_link("Train ten neurons on digits", TEN_NEURONS),
             Link(
