@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from pages.shared.waits import measured
+
 Result = TypeVar("Result")
 LOOK_AGAIN_SECONDS = 0.4
 
@@ -38,6 +40,7 @@ def newest(
 ) -> Future[Result]:
     """The future of `work`, which is submitted once for each new `what` (to `helper`).
 
+    How long it takes is `measured` under this name.
     What was asked for under this name before, and has not begun, is not wanted any more.
     """
     before: tuple[Any, Future[Result]] | None = st.session_state.get(f"work_{name}")
@@ -45,7 +48,12 @@ def newest(
         if before[0] == what:
             return before[1]
         before[1].cancel()
-    future = (pool or helper()).submit(work)
+
+    def timed() -> Result:
+        with measured(name):
+            return work()
+
+    future = (pool or helper()).submit(timed)
     st.session_state[f"work_{name}"] = (what, future)
     return future
 

@@ -26,6 +26,7 @@ from pages.shared.moments import (
     network_choices,
     weights_at,
 )
+from pages.shared.waits import measured, time_left
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -92,7 +93,8 @@ def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
         underway = loading(reader)
         try:
             while not underway.done():
-                say("_Loading the network, a few seconds…_")  # also lets a waiting rerun take over
+                # To say it also lets a waiting rerun take over.
+                say(f"_Loading the network{time_left('network', underway)}_")
                 time.sleep(0.05)
             underway.result()
         except (DefaultModelError, WeightsError) as error:
@@ -127,6 +129,7 @@ def _compiling(
     return loader().submit(_compile, _network, _weights)
 
 
+@measured("network")
 def _compile(network: NetworkSpec, weights: Weights | None) -> None:
     """The first pass compiles; the default model (`weights` None) is loaded for it."""
     if weights is None:

@@ -18,6 +18,7 @@ from pages.shared.drawing.parts import bars, confidence, gallery, percent, small
 from pages.shared.moments import NetworkChoice, moment_label, moments, network_choices
 from pages.shared.plain import plain
 from pages.shared.reader import FloatArray, NotReadable, Reader, wait_for
+from pages.shared.waits import time_left
 
 MOST = 4
 SHOWN = 24
@@ -128,8 +129,8 @@ def _disagreements(readers: list[Reader]) -> None:
             lambda: np.stack([_test_answers(read, data.x_test) for read in functions]),
         )
         if not work.done():
-            st.caption("Each network reads all test images…")
-            come_back_for(work)
+            words = "Each network reads all test images"
+            come_back_for(work, lambda: st.caption(words + time_left("disagreement", work)))
             return
         answers = work.result()
     except (NotReadable, DatasetError) as error:

@@ -17,6 +17,7 @@ from pages.shared.drawing.parts import percent
 from pages.shared.pixel_view import pixel_view
 from pages.shared.plain import plain
 from pages.shared.reader import NotReadable
+from pages.shared.waits import time_left
 
 LARGEST = 9  # screen pixels for one of the 28
 
@@ -56,8 +57,8 @@ def reasons_view(found: Answer | None) -> None:
     if search.done():
         st.markdown(_words(name, flip, names))
     else:
-        st.caption("Thousands of small changes are being tried…")
-        come_back_for(search)
+        words = "Thousands of small changes are being tried"
+        come_back_for(search, lambda: st.caption(words + time_left("flip", search)))
 
 
 def _flip_images(image: FloatArray, flip: Flip, name: str) -> list[Images]:

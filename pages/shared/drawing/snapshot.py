@@ -18,6 +18,7 @@ from pages.shared.drawing.networks import current_reader, novelty_measure
 from pages.shared.drawing.parts import gallery, percent, small_image
 from pages.shared.plain import plain
 from pages.shared.reader import FloatArray, NotReadable, Reader, wait_for
+from pages.shared.waits import time_left
 
 KINDS = ["png", "jpg", "jpeg", "heic", "heif"]
 FRAME = (217, 96, 10)
@@ -45,8 +46,7 @@ def photo_view(found: Answer | None) -> None:
     data = file.getvalue()
     work = newest("photo", hashlib.sha256(data).digest(), lambda: read_photo(data))
     if not work.done():
-        st.caption("Looking for digits…")
-        come_back_for(work)
+        come_back_for(work, lambda: st.caption("Looking for digits" + time_left("photo", work)))
         return
     _show(work)
 

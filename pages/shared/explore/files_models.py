@@ -15,6 +15,7 @@ from pages.shared.data import dataset_of
 from pages.shared.explore.files_parts import file_name, size_words
 from pages.shared.moments import moment_label
 from pages.shared.state import get_store
+from pages.shared.waits import measured, time_left
 
 KEPT_CONVERSIONS = 4
 
@@ -62,7 +63,11 @@ def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> No
     if not work.done():
         names = ", ".join(kind.title for kind in FORMATS.values())
         come_back_for(
-            work, lambda: st.info(f"Making {names}, and comparing…", icon=":material/sync:")
+            work,
+            lambda: st.info(
+                f"Making {names}, and comparing{time_left('conversion', work)}",
+                icon=":material/sync:",
+            ),
         )
         return
     try:
@@ -114,6 +119,7 @@ def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
         if run is None or weights is None:
             raise WorkFailed("These weights are not kept any more; choose another moment.")
         shown = dataset.load().x_test if images is None else images
-        return convert(run.experiment.network, weights, shown[:IMAGES])
+        with measured("conversion"):
+            return convert(run.experiment.network, weights, shown[:IMAGES])
 
     return converter().submit(work)

@@ -21,6 +21,7 @@ from pages.shared.explore.files_models import converter
 from pages.shared.plain import plain
 from pages.shared.state import get_store, owner
 from pages.shared.visitor_limits import no_room_for
+from pages.shared.waits import measured, time_left
 
 MAX_FILES = 60
 MAX_MEGABYTES = runfile.LIMITS.file_bytes // MEGABYTE
@@ -91,9 +92,11 @@ def open_view() -> None:
 
 
 def _waiting_words(waiting: list[Opened]) -> str:
+    work = waiting[0].work
+    assert work is not None
     return (
         f"Loading {plain(waiting[0].name)} in a process of its own, and comparing it with the "
-        "network rebuilt here…"
+        f"network rebuilt here{time_left('Keras file', work)}"
     )
 
 
@@ -144,6 +147,7 @@ def _opened(upload: Any) -> Opened:
     return known[place]
 
 
+@measured("Keras file")
 def _read_keras(data: bytes, name: str, images: dataset.Dataset, data_name: str) -> RunFile:
     return keras_file.read_keras(data, name, images, data_name=data_name)
 

@@ -26,6 +26,7 @@ from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import pixel_view
 from pages.shared.plain import plain
+from pages.shared.waits import told
 
 START_IMAGES = 16
 # The same layers with these, untrained, to compare with: activation, initialiser.
@@ -84,7 +85,8 @@ def _relative(norms: Sequence[float], places: Sequence[int]) -> tuple[float, ...
     return tuple(norms[at] / last if last > 0 else float("nan") for at in places)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Making an untrained network to compare with…")
+@told("first gradients", "Making an untrained network to compare with")
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _start_norms(
     network: str, data: str, activation: str, initializer: str, _scene: Scene
 ) -> list[float]:

@@ -28,6 +28,7 @@ from pages.shared.moments import (
 )
 from pages.shared.pixel_view import pixel_view
 from pages.shared.state import get_store
+from pages.shared.waits import spinner
 
 ANY = "any"
 # Weights beyond this size are looked at twice.
@@ -255,7 +256,7 @@ def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:
         image = test_images()[here.index]
         scene = Scene(choice, moment, weights, image, int(test_labels()[here.index]), here.index)
     # Weights that are still numbers, but so large that what comes out of them is none.
-    with st.spinner("The network is being prepared. The first time this takes some seconds."):
+    with spinner("network", "The network is being prepared"):
         finite = np.isfinite(scene.probabilities).all()
     if not finite or (_too_large(weights) and not np.isfinite(scene.test_probabilities).all()):
         _say_diverged(choice)

@@ -23,6 +23,7 @@ from pages.shared.icon_button import icon_button
 from pages.shared.inspect.scene import FloatArray, Scene, test_images, test_labels
 from pages.shared.inspect.weight_editor import weight_editor
 from pages.shared.pixel_view import pixel_view
+from pages.shared.waits import told
 
 
 def edit(scene: Scene) -> None:
@@ -161,7 +162,8 @@ def _consequences(scene: Scene, edits: tuple[Edit, ...]) -> None:
         )
 
 
-@st.cache_resource(max_entries=32, show_spinner="Reading the test images…")
+@told("test images", "Reading the test images")
+@st.cache_resource(max_entries=32, show_spinner=False)
 def _edited_probabilities(
     key: str, step: int, edits: tuple[Edit, ...], _scene: Scene
 ) -> FloatArray:

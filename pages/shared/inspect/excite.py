@@ -12,6 +12,7 @@ from mnist_core.inside.probe import FloatArray, ProbeLayer
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.inspect_place import TEST, place
 from pages.shared.pixel_view import Click, pixel_view
+from pages.shared.waits import told
 
 COUNT = 12
 DREAM_STEPS = 128
@@ -54,12 +55,14 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
     pixel_view([found, made], "inspect_excites", found.title, clicked, height=240)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Showing it the test images…")
+@told("feature maps", "Showing it the test images")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _peaks(key: str, step: int, layer: str, _scene: Scene) -> FloatArray:
     return channel_peaks(_scene.network, _scene.weights, test_images(), layer)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Climbing the gradient…")
+@told("gradient ascent", "Climbing the gradient")
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _dream(
     key: str, step: int, layer: str, channel: int, _scene: Scene
 ) -> tuple[FloatArray, FloatArray]:

@@ -27,6 +27,7 @@ from pages.shared.inspect_place import TEST, place
 from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import Click, pixel_view
 from pages.shared.plain import plain
+from pages.shared.waits import told
 
 MOST_SHOWN, EMBEDDED = 30, 2000
 PCA, TSNE = "PCA", "t-SNE"
@@ -198,7 +199,8 @@ def _flat(values: FloatArray) -> FloatArray:
     return values.reshape(len(values), -1)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Finding the principal components…")
+@told("components", "Finding the principal components")
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _principal_figure(key: str, step: int, names: tuple[str, ...], _scene: Scene) -> go.Figure:
     principal = pca(_features(key, step, _scene))
     across, up = (f"{share:.0%} of the variance" for share in principal.shares[:2])

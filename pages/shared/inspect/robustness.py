@@ -28,6 +28,7 @@ from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.live_figure import live_figure
 from pages.shared.pixel_view import pixel_view
 from pages.shared.plain import plain
+from pages.shared.waits import told
 
 # Test images behind each point of a curve.
 IMAGES = 500
@@ -81,7 +82,8 @@ def _disturbed(scene: Scene) -> None:
         st.caption(f"The accuracy is that on the first {shown:,} test images.")
 
 
-@st.cache_resource(max_entries=64, show_spinner="Changing the test images…")
+@told("robustness", "Changing the test images")
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _curve(key: str, step: int, name: str, _scene: Scene) -> npt.NDArray[np.float64]:
     return accuracy_curve(_predict(_scene), test_images()[:IMAGES], test_labels()[:IMAGES], name)
 

@@ -16,6 +16,7 @@ from mnist_core.store import SnapshotInfo
 from pages.shared.data import class_names, dataset_of
 from pages.shared.inspect_place import place
 from pages.shared.moments import NetworkChoice, Weights, choice_of, weights_at
+from pages.shared.waits import told
 
 if TYPE_CHECKING:
     from mnist_core.inside.probe import Probe
@@ -83,7 +84,8 @@ def _outputs(key: str, step: int, picture: str, _scene: Scene) -> list[FloatArra
     return [values[0] for values in found]
 
 
-@st.cache_resource(max_entries=24, show_spinner="Reading the test images…")
+@told("test images", "Reading the test images")
+@st.cache_resource(max_entries=24, show_spinner=False)
 def test_probabilities(key: str, step: int) -> FloatArray:
     """What a network at a kept moment makes of its test images, float32 [n, classes].
 

@@ -18,6 +18,7 @@ from pages.shared.inspect.scene import Scene, test_images
 from pages.shared.live_figure import live_figure
 from pages.shared.moments import DEFAULT_MODEL, Weights, moments, weights_at
 from pages.shared.pixel_view import pixel_view
+from pages.shared.waits import told
 
 # Dense neurons shown at once as 28×28 images.
 NEURONS = 128
@@ -190,6 +191,7 @@ def _dead(scene: Scene) -> None:
     )
 
 
-@st.cache_resource(max_entries=32, show_spinner="Looking for dead units…")
+@told("dead units", "Looking for dead units")
+@st.cache_resource(max_entries=32, show_spinner=False)
 def _dead_units(key: str, step: int, _scene: Scene) -> dict[str, np.ndarray]:
     return dead_units(_scene.network, _scene.weights, test_images())

@@ -1,0 +1,77 @@
+"""How long a wait takes: measured each time here, and said the next time."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import streamlit as st
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+# Seconds on two cores, until the same has been measured here.
+_seconds = {
+    "network": 5.0,
+    "test images": 3.0,
+    "feature maps": 3.0,
+    "training images": 3.0,
+    "disagreement": 4.0,
+    "conversion": 15.0,
+    "Keras file": 8.0,
+}
+# What is quicker was kept from an earlier time, and says nothing about the next.
+_KEPT_SECONDS = 0.3
+# What takes no longer needs no figure.
+_SHORT_SECONDS = 2.0
+_began: WeakKeyDictionary[Future[Any], float] = WeakKeyDictionary()
+
+
+@contextmanager
+def measured(name: str) -> Iterator[None]:
+    """Remember how long this takes, for all visitors; of two times the mean."""
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    if took > _KEPT_SECONDS:
+        _seconds[name] = (took + _seconds.get(name, took)) / 2
+
+
+@contextmanager
+def spinner(name: str, words: str) -> Iterator[None]:
+    """Streamlit's spinner with `words`, how long it will be, and how long it has been."""
+    seconds = _seconds.get(name, 0.0)
+    long = seconds > _SHORT_SECONDS
+    said = f"{words}, about {seconds:.0f} seconds" if long else f"{words}…"
+    with st.spinner(said, show_time=long), measured(name):
+        yield
+
+
+def told(
+    name: str, words: str
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Decorate a cached function, which shows no spinner itself, so that each call shows one."""
+
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        @functools.wraps(function)
+        def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            with spinner(name, words):
+                return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def time_left(name: str, work: Future[Any]) -> str:
+    """The end of a sentence about `work`, which is under way and `measured` under this name."""
+    seconds = _seconds.get(name, 0.0)
+    if seconds <= _SHORT_SECONDS:
+        return "…"
+    left = _began.setdefault(work, time.monotonic()) + seconds - time.monotonic()
+    return f", about {left:.0f} seconds left" if left >= 1.5 else ", nearly done"
