@@ -11,6 +11,7 @@ import pytest
 
 from mnist_core import evaluate
 from mnist_core.figures import evaluation
+from mnist_core.figures.drawing import learning_chart
 from mnist_core.figures.evaluation import (
     DIGIT_COLOURS,
     MANY,
@@ -21,7 +22,7 @@ from mnist_core.figures.evaluation import (
     robustness_curve,
     scores_chart,
 )
-from mnist_core.figures.template import DARK_GROUND, LIGHT_GROUND, TEMPLATE
+from mnist_core.figures.template import DARK_GROUND, FOR_DARK, LIGHT_GROUND, TEMPLATE
 from mnist_core.robustness import DISTURBANCES, Fooling
 from tests.test_evaluate import answers
 from tests.test_figures import contrast, linear, oklab
@@ -48,6 +49,7 @@ def all_figures():
         "scores": scores_chart(evaluate.scores(counts)),
         "embedding": embedding_scatter(points[:2000], labels[:2000], labels[:2000]),
         "robustness": robustness_curve(noise, noise.steps, np.linspace(1, 0.1, 13), (0.3, 0.6)),
+        "learning": learning_chart(["before training", "step 9"], path[:2], "A 3"),
         "fgsm": fgsm_chart(np.linspace(0, 0.5, 50), path, 3, None, 0.2),
     }
 
@@ -63,6 +65,19 @@ def test_every_figure(name):
     assert len(json) < 60_000
     for word in ("NaN", "nan%", "Infinity", "None"):
         assert word not in json
+
+
+@pytest.mark.parametrize("name", all_figures())
+def test_words_stand_out_from_the_page_as_wcag_asks(name):
+    """4.5:1, or 3:1 for bold words of 18.66 pixels and more (WCAG 2.1, 1.4.3)."""
+    for note in all_figures()[name].layout.annotations:
+        if note.font.color:
+            large = "<b>" in note.text and (note.font.size or 0) >= 18.66
+            for shade, ground in (
+                (note.font.color, LIGHT_GROUND),
+                (FOR_DARK[note.font.color], DARK_GROUND),
+            ):
+                assert contrast(shade, ground) >= (3 if large else 4.5), note.text
 
 
 # --- confusion -----------------------------------------------------------------------------

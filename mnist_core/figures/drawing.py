@@ -85,7 +85,7 @@ def _name_lines(
             text=f"<b>{drawn[digit]}</b>",
             showarrow=False,
             xanchor="left",
-            font={"color": LIGHT[loud.index(digit)], "size": 18},
+            font={"color": LIGHT[loud.index(digit)], "size": 19},
             bgcolor=GROUND,
         )
 

@@ -406,7 +406,7 @@ def robustness_curve(
         )  # fmt: skip
         words = f"<b>{disturbance.told(strength)}: {accuracy:.1%}</b>"
         side = "right" if right else "left"
-        notes.append(_note(strength, max(accuracy, 0.2), words, xanchor=side, colour=colour(1)))
+        notes.append(_note(strength, max(accuracy, 0.2), words, xanchor=side))
         lines.append(_line(x=strength, tone=colour(1)))
     lay_out(
         figure,
@@ -498,8 +498,10 @@ def _line(tone: str, x: float | None = None, y: float | None = None) -> dict[str
     }
 
 
-def _note(x: float, y: float, text: str, *, xanchor: str, colour: str, xref: str = "x") -> Any:
-    """Words beside a line."""
+def _note(
+    x: float, y: float, text: str, *, xanchor: str, colour: str | None = None, xref: str = "x"
+) -> Any:
+    """Words beside a line, in the page's own colour unless another one is named."""
     return {
         "x": x,
         "y": y,
@@ -509,7 +511,7 @@ def _note(x: float, y: float, text: str, *, xanchor: str, colour: str, xref: str
         "xshift": 12 if xanchor == "left" else -12,
         "yanchor": "bottom",
         "showarrow": False,
-        "font": {"color": colour},
+        "font": {"color": colour} if colour else {},
         "bgcolor": GROUND,
         "borderpad": 2,
     }
