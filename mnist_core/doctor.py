@@ -230,11 +230,31 @@ def _database_remedy(where: Any) -> str:
     return "Start the database, or put MNIST_LAB_DATABASE right (unset: SQLite in the home folder)."
 
 
+# Also those that one part of MNIST Lab sets for another.
+_SETTINGS = {
+    "MNIST_LAB_HOME",
+    "MNIST_LAB_DATABASE",
+    "MNIST_LAB_SCHEDULER",
+    "MNIST_LAB_PUBLIC",
+    "MNIST_LAB_THREADS",
+    "MNIST_LAB_LOG",
+    "MNIST_LAB_STATUS_KEY",
+    "MNIST_LAB_ARTIFACTS",
+    "MNIST_LAB_WARM",
+    "MNIST_LAB_EXIT_WITH_PARENT",
+}
+
+
+def _ours() -> set[str]:
+    return {name for name in os.environ if name.startswith("MNIST_LAB_")} - _SETTINGS
+
+
 def settings() -> str:
     """Environment variables of ours: each is known, and a number where it must be one."""
     from mnist_core import limits, logs, status_key, worker
 
     wrong = limits.setting_problems()
+    wrong += [f"{name} is no setting of MNIST Lab" for name in sorted(_ours() - limits.names())]
     if (threads := os.environ.get(worker.THREADS, "").strip()) and (
         not threads.isdecimal() or not 1 <= int(threads) <= 4 * (os.cpu_count() or 1)
     ):

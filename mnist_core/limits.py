@@ -87,7 +87,8 @@ PUBLIC = Limits(
 
 def current() -> Limits:
     """The limits of this server, from its settings."""
-    base = PUBLIC if os.environ.get(PUBLIC_SETTING, "").lower() in ("1", "true", "yes") else LOCAL
+    # Whoever sets it to something odd means a shared server: that is the safe reading.
+    base = LOCAL if _public_setting() in _NO else PUBLIC
     changes, wrong = _settings()
     for problem in set(wrong) - _said:  # asked for all the time, said once
         _said.add(problem)
@@ -95,7 +96,19 @@ def current() -> Limits:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+_NO, _YES = ("", "0", "false", "no", "off"), ("1", "true", "yes", "on")
+
+
+def _public_setting() -> str:
+    return os.environ.get(PUBLIC_SETTING, "").strip().lower()
+
+
 _said: set[str] = set()
+
+
+def names() -> set[str]:
+    """The environment variables that change a limit."""
+    return {PREFIX + field.name.upper() for field in fields(Limits) if field.name != "public"}
 
 
 def setting_problems() -> list[str]:
@@ -107,6 +120,8 @@ def _settings() -> tuple[dict[str, float | None], list[str]]:
     """The limits that are set, by field, and a sentence for each setting that is no number."""
     changes: dict[str, float | None] = {}
     wrong = []
+    if (public := _public_setting()) not in (*_NO, *_YES):
+        wrong.append(f"{PUBLIC_SETTING}={public} is taken for 1; write 1 or 0")
     for field in fields(Limits):
         name = PREFIX + field.name.upper()
         text = os.environ.get(name, "").strip()

@@ -176,6 +176,13 @@ class RunFile:
     state: tuple[npt.NDArray[Any], ...] = ()
 
     @property
+    def bytes(self) -> int:
+        """How much memory its arrays take, and roughly what keeping them takes."""
+        arrays = [self.loss, self.accuracy, *self.state]
+        arrays += [array for moment in self.weights for array in moment]
+        return sum(array.nbytes for array in arrays)
+
+    @property
     def steps(self) -> npt.NDArray[np.int64]:
         """The numbers of the steps, int64 [n]."""
         parts = [np.arange(first, first + size) for first, size in self.facts.segments]

@@ -88,9 +88,9 @@ class VisitorEngine:
         refused = refused or self.busy()
         return refused or self._full(max(0, spec.most_trials - done))
 
-    def room(self, more: int = 1) -> Full | None:
+    def room(self, more: int = 1, size: int = 0) -> Full | None:
         """None when the visitor may keep `more` runs, else what is full."""
-        return visitors.room(self._engine.store, self._owner, limits.current(), more)
+        return visitors.room(self._engine.store, self._owner, limits.current(), more, size)
 
     def _full(self, more: int = 1) -> str | None:
         full = self.room(more)

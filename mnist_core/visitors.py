@@ -115,8 +115,8 @@ class Full:
     oldest: Run | None
 
 
-def room(store: Store, owner: str, limits: Limits, more: int = 1) -> Full | None:
-    """None when the visitor may keep `more` runs, else what is full.
+def room(store: Store, owner: str, limits: Limits, more: int = 1, size: int = 0) -> Full | None:
+    """None when the visitor may keep `more` runs of `size` bytes together, else what is full.
 
     Runs that they have deleted and could still bring back make room before anything else does.
     """
@@ -124,15 +124,20 @@ def room(store: Store, owner: str, limits: Limits, more: int = 1) -> Full | None
         return None
     used = usage(store, owner)
     most_bytes = None if limits.kept_megabytes is None else 1_000_000 * limits.kept_megabytes
-    if most_bytes is not None and used.bytes >= most_bytes:
+    # Of a run that is to be trained the size is not known: it may begin below the limit.
+    size = max(size, 1)
+    if most_bytes is not None and used.bytes + size > most_bytes:
         _purge(store, owner)
         used = usage(store, owner)
     if limits.kept_runs is not None and used.runs + more > limits.kept_runs:
         kept = f"{used.runs} runs, and this server keeps {limits.kept_runs} for each visitor"
-    elif most_bytes is not None and used.bytes >= most_bytes:
-        size = f"{used.bytes / 1_000_000:,.0f} MB"
+    elif most_bytes is not None and used.bytes + size > most_bytes:
         most = f"{limits.kept_megabytes} MB for each visitor"
-        kept = f"{size} of runs and data sets, and this server keeps {most}"
+        kept = (
+            f"{used.bytes / 1_000_000:,.0f} MB of runs and data sets, and this server keeps {most}"
+        )
+        if size > 1:
+            kept += f"; these are {size / 1_000_000:,.0f} MB more"
     else:
         return None
     return Full(f"You have {kept}. Remove some to go on.", _oldest(store, owner))

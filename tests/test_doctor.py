@@ -192,6 +192,8 @@ def test_an_address_that_is_none(monkeypatch):
         ("MNIST_LAB_THREADS", "0"),
         ("MNIST_LAB_THREADS", "many"),
         ("MNIST_LAB_MAX_EPOCHS", "-1"),
+        ("MNIST_LAB_MAX_EPOCH", "20"),
+        ("MNIST_LAB_PUBLIC", "perhaps"),
         ("MNIST_LAB_LOG", "xml"),
         ("MNIST_LAB_STATUS_KEY", "short"),
     ],

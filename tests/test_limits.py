@@ -25,11 +25,17 @@ from mnist_core.warden import Times, is_away, reason_to_end
 SMALL = Experiment.from_query("layers=flatten;dense(units:4)&epochs=2")
 
 
-@pytest.mark.parametrize("value", ["1", "true", "YES"])
+@pytest.mark.parametrize("value", ["1", "true", "YES", " on ", "public"])
 def test_a_shared_server_has_limits_and_a_lab_has_none(monkeypatch, value):
     assert current() == LOCAL
     monkeypatch.setenv("MNIST_LAB_PUBLIC", value)
     assert current() == PUBLIC
+
+
+@pytest.mark.parametrize("value", ["", "0", "False", " no"])
+def test_a_lab_of_ones_own_has_none_when_it_says_so(monkeypatch, value):
+    monkeypatch.setenv("MNIST_LAB_PUBLIC", value)
+    assert current() == LOCAL
 
 
 def test_settings_change_and_lift_limits(monkeypatch, caplog):

@@ -16,7 +16,7 @@ from mnist_core.runfile import from_store, pack
 from mnist_core.sharing import GROUPS
 from mnist_core.store import Store
 from pages.shared import state
-from pages.shared.explore import files_models
+from pages.shared.explore import files_models, files_open
 from pages.shared.explore.files_link import train_address
 from pages.shared.explore.files_parts import distinct
 from tests.runs_in_store import SMALL, ended_run
@@ -148,6 +148,19 @@ def test_refused_files_are_named_with_the_reason_and_the_others_are_taken(store)
     assert len(said) == 3 and all("was not taken" in sentence for sentence in said)
     assert "\\<b\\>" in said[1]
     assert app.dataframe[0].value["File"].tolist() == ["good.mnistlab"] and store.runs() == []
+
+
+def test_files_are_held_only_while_they_are_there_and_not_too_many(store, monkeypatch) -> None:
+    one = file_of(store)
+    app = drop(files(OPEN), ("a.mnistlab", one))
+    (held,) = app.session_state["opened_files"].values()
+    monkeypatch.setattr(files_open, "MAX_OPEN_BYTES", 3 * held.run.bytes // 2)
+    drop(app, ("a.mnistlab", one), ("b.mnistlab", one))
+    assert "b.mnistlab** was not taken. These files together hold more" in app.error[0].value
+    assert app.dataframe[0].value["File"].tolist() == ["a.mnistlab"]
+    app.file_uploader(key="open_files").set_value([])
+    app.run()
+    assert not app.exception and not app.session_state["opened_files"]
 
 
 def test_the_class_link_hides_all_but_what_is_chosen(store) -> None:

@@ -292,6 +292,13 @@ def test_a_full_shelf_offers_the_oldest_run(store: Store):
     assert visitors.room(store, HERS, PUBLIC.__class__()) is None
 
 
+def test_what_comes_counts_before_it_is_kept(store: Store):
+    limits = PUBLIC.__class__(kept_megabytes=10)
+    assert visitors.room(store, HERS, limits, more=2, size=10_000_000) is None
+    full = visitors.room(store, HERS, limits, more=2, size=10_000_001)
+    assert "keeps 10 MB for each visitor; these are 10 MB more" in full.message
+
+
 def test_deleted_runs_make_room_first(store: Store):
     kept, deleted = ended_run(store, owner=HERS), ended_run(store, owner=HERS)
     limits = PUBLIC.__class__(kept_megabytes=1)

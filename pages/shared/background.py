@@ -58,6 +58,11 @@ def newest(
     return future
 
 
+def forget(name: str) -> None:
+    """Have the work of this name done anew when it is next asked for."""
+    st.session_state.pop(f"work_{name}", None)
+
+
 def come_back_for(future: Future[Any], show: Callable[[], Any] = lambda: None) -> None:
     """Run the page again when the work is done; until then `show` is called again and again."""
     if not future.done():

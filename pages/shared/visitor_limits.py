@@ -48,7 +48,13 @@ def _remove(run_id: str) -> None:
         st.session_state.page_error = str(error)
 
 
-def no_room_for(more: int) -> str | None:
-    """Why the visitor cannot keep `more` runs, or None."""
-    full = get_engine().room(more)
+def upload_megabytes(most: int) -> int:
+    """How large an uploaded file may be, of `most` megabytes that its kind may have."""
+    allowed = current().upload_megabytes or most
+    return min(most, allowed, int(st.get_option("server.maxUploadSize")))
+
+
+def no_room_for(more: int, size: int = 0) -> str | None:
+    """Why the visitor cannot keep `more` runs of `size` bytes together, or None."""
+    full = get_engine().room(more, size)
     return None if full is None else full.message

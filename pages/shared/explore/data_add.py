@@ -30,6 +30,7 @@ from pages.shared.data import forget_sets
 from pages.shared.explore.data_images import show_images
 from pages.shared.plain import plain
 from pages.shared.state import owner, shared_store
+from pages.shared.visitor_limits import upload_megabytes
 
 MAX_MEGABYTES = LIMITS.file_bytes // MEGABYTE
 AS_THEY_ARE = "as in the file"
@@ -47,7 +48,7 @@ def add_view() -> None:
         "Files",
         accept_multiple_files=True,
         key=f"data_files-{st.session_state.get('data_files_version', 0)}",
-        max_upload_size=min(MAX_MEGABYTES, current().upload_megabytes or MAX_MEGABYTES),
+        max_upload_size=upload_megabytes(MAX_MEGABYTES),
         label_visibility="collapsed",
     )
     if uploads:

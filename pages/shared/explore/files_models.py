@@ -9,15 +9,13 @@ import streamlit as st
 from mnist_core.dataset import DatasetError
 from mnist_core.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
 from mnist_core.isolated import WorkFailed
-from mnist_core.store import Run, SnapshotInfo
-from pages.shared.background import come_back_for
+from mnist_core.store import Run, SnapshotInfo, StoreError
+from pages.shared.background import come_back_for, forget, newest
 from pages.shared.data import dataset_of
 from pages.shared.explore.files_parts import file_name, size_words
 from pages.shared.moments import moment_label
 from pages.shared.state import get_store
-from pages.shared.waits import measured, time_left
-
-KEPT_CONVERSIONS = 4
+from pages.shared.waits import time_left
 
 
 def models(run: Run, moments: list[SnapshotInfo]) -> None:
@@ -72,10 +70,9 @@ def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> No
         return
     try:
         files = work.result()
-    except WorkFailed as error:
+    except (WorkFailed, StoreError) as error:
         st.error(str(error), icon=":material/error:")
-        st.button("Try again", key="prepare_again", on_click=_conversion.clear,
-                  args=(run.id, step))  # fmt: skip
+        st.button("Try again", key="prepare_again", on_click=forget, args=("conversion",))
         return
     for file in files:
         kind = FORMATS[file.format]
@@ -104,8 +101,8 @@ def converter() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "converter")
 
 
-@st.cache_resource(max_entries=KEPT_CONVERSIONS, show_spinner=False)
 def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
+    """The visitor's own: with those of others it could be pushed out before it is fetched."""
     store, run = get_store(), get_store().run(run_id)
     try:
         images = dataset_of(run.experiment).x_test if run else None
@@ -119,7 +116,6 @@ def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
         if run is None or weights is None:
             raise WorkFailed("These weights are not kept any more; choose another moment.")
         shown = dataset.load().x_test if images is None else images
-        with measured("conversion"):
-            return convert(run.experiment.network, weights, shown[:IMAGES])
+        return convert(run.experiment.network, weights, shown[:IMAGES])
 
-    return converter().submit(work)
+    return newest("conversion", (run_id, step), work, converter())

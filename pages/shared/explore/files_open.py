@@ -20,10 +20,12 @@ from pages.shared.explore.files_compare import comparison
 from pages.shared.explore.files_models import converter
 from pages.shared.plain import plain
 from pages.shared.state import get_store, owner
-from pages.shared.visitor_limits import no_room_for
+from pages.shared.visitor_limits import no_room_for, upload_megabytes
 from pages.shared.waits import measured, time_left
 
 MAX_FILES = 60
+# So much may be held unpacked for a visitor at a time.
+MAX_OPEN_BYTES = 500 * MEGABYTE
 MAX_MEGABYTES = runfile.LIMITS.file_bytes // MEGABYTE
 
 
@@ -60,9 +62,10 @@ def open_view() -> None:
         ["mnistlab", "keras"],
         accept_multiple_files=True,
         key="open_files",
-        max_upload_size=min(MAX_MEGABYTES, current().upload_megabytes or MAX_MEGABYTES),
+        max_upload_size=upload_megabytes(MAX_MEGABYTES),
         label_visibility="collapsed",
     )
+    _let_go({upload.file_id for upload in uploads})
     if not uploads:
         st.caption("Several at once, as a class hands them in, are laid over each other here.")
         return
@@ -74,6 +77,7 @@ def open_view() -> None:
     opened = [_opened(upload) for upload in uploads[:MAX_FILES]]
     for item in opened:
         item.look()
+        _hold_or_refuse(item, opened[: opened.index(item)])
         if item.problem:
             st.error(
                 f"**{plain(item.name)}** was not taken. {plain(item.problem)}",
@@ -127,9 +131,29 @@ def _say_where_data_is_missing(item: Opened) -> None:
         )
 
 
-def _opened(upload: Any) -> Opened:
-    """What is known of an uploaded file; it is read once a session."""
+def _let_go(uploaded: set[str]) -> None:
+    """Forget the files that the visitor has taken away."""
     known: dict[str, Opened] = st.session_state.setdefault("opened_files", {})
+    for place in [place for place in known if place.split()[0] not in uploaded]:
+        del known[place]
+
+
+def _hold_or_refuse(item: Opened, before: list[Opened]) -> None:
+    """Beside those before it: a few small files can unpack to more than there is memory for."""
+    if item.run is None or item.kept_as is not None:
+        return
+    held = sum(other.run.bytes for other in before if other.run is not None)
+    if held + item.run.bytes > MAX_OPEN_BYTES:
+        item.run = None
+        item.problem = (
+            f"These files together hold more than {MAX_OPEN_BYTES // MEGABYTE} MB. Add them to "
+            "your runs a few at a time."
+        )
+
+
+def _opened(upload: Any) -> Opened:
+    """What is known of an uploaded file; it is read once, as long as it is there."""
+    known: dict[str, Opened] = st.session_state.opened_files
     is_model = upload.name.lower().endswith(keras_file.SUFFIX)
     data_name = st.session_state.get("open_data", MNIST) if is_model else MNIST
     place = f"{upload.file_id} {data_name}"
@@ -185,7 +209,8 @@ def _keep_label(count: int, everything: bool) -> str:
 
 def _keep_now(items: list[Opened], tag: str) -> None:
     """Callback: each file becomes a run, as a whole or not at all."""
-    if said := no_room_for(len(items)):
+    size = sum(item.run.bytes for item in items if item.run is not None)
+    if said := no_room_for(len(items), size):
         st.session_state.keep_problem = said
         return
     try:
