@@ -33,12 +33,8 @@ TIMEOUT = 60.0
 REPEAT_TIMEOUT = 10.0
 # How long to sleep between two messages at most; less would take time from the server.
 LISTEN_SECONDS = 0.5
-# The names by which Streamlit says that a run of a page, or of a part of it, has ended.
-WHOLE, PART, AGAIN = (
-    ForwardMsg.FINISHED_SUCCESSFULLY,
-    ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
-    ForwardMsg.FINISHED_EARLY_FOR_RERUN,
-)
+# The names by which Streamlit says that a run of a page has ended.
+WHOLE, AGAIN = ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_EARLY_FOR_RERUN
 
 
 class SessionError(RuntimeError):

@@ -39,7 +39,29 @@ def _header(experiment: Experiment, augmented: bool) -> str:
     if augmented:
         imports = ["import math", "", *imports, "import tensorflow as tf"]
     data = "MNIST" if experiment.data == MNIST else "images of your own"
-    return f'"""Train {title} on {data} with plain Keras."""\n\n' + "\n".join(imports)
+    first = f'"""Train {title} on {data} with plain Keras.'
+    notes = _left_out(experiment)
+    opening = "\n".join([first, "", *notes, '"""']) if notes else first + '"""'
+    return opening + "\n\n" + "\n".join(imports)
+
+
+def _left_out(experiment: Experiment) -> list[str]:
+    """A sentence for each thing that the app does otherwise."""
+    training = experiment.training
+    ends = {
+        "the validation loss no longer falls": training.patience,
+        "a validation accuracy is reached": training.target_accuracy,
+        "some minutes are over": training.max_minutes,
+    }
+    said = [
+        f"The app ends the training when {words}; this script takes all epochs."
+        for words, value in ends.items()
+        if value is not None
+    ]
+    convolutional = any(layer.kind == "conv" for layer in experiment.network.layers)
+    if training.precision == "bfloat16" or (training.precision == "auto" and convolutional):
+        said.append("The app computes in bfloat16 where the CPU has it; this script in float32.")
+    return said
 
 
 def _data(experiment: Experiment) -> str:

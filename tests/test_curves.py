@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -94,13 +92,3 @@ def test_smoothing_leaves_its_input_and_a_constant_alone():
 def test_smoothing_refuses_a_weight_that_never_forgets(weight):
     with pytest.raises(ValueError, match="weight"):
         smooth([1.0], weight)
-
-
-def test_long_curves_take_milliseconds():
-    step, value = noisy(100_000)
-    best = np.inf
-    for _ in range(5):
-        start = time.perf_counter()
-        decimate(step, smooth(value, 0.9), 600)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.05

@@ -85,7 +85,6 @@ def _load(folder: Path, request: dict[str, Any], arrays: dict[str, Any]) -> dict
     return {
         "refused": "",
         "range": name,
-        "difference": difference,
         "test_accuracy": float((found.argmax(1) == labels).mean()),
         "test_loss": float(-np.log(np.maximum(right, 1e-12)).mean()),
     }

@@ -42,12 +42,6 @@ COLOURS = {
     "stopped": "gray",
     "failed": "red",
 }
-ENDED = {
-    "epochs": "",
-    "minutes": "its minutes were up",
-    "target": "it reached the target accuracy",
-    "no improvement": "the validation loss no longer improved",
-}
 
 
 def live_run(
