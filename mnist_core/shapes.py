@@ -53,8 +53,9 @@ def layer_shapes(layers: Sequence[Any], classes: int = CLASSES) -> tuple[LayerSh
         rows.append(_row(index, layer, rows[-1].output_shape))
     last = rows[-1].output_shape
     if len(last) != 1:
+        before = "The last hidden layer" if layers else "Without hidden layers the input"
         raise _error(
-            f"The last hidden layer gives a {describe_shape(last)} image, but the output layer "
+            f"{before} gives a {describe_shape(last)} image, but the output layer "
             "needs a row of numbers. Add a flatten or global average pooling layer at the end.",
             missing_layer="flatten",
         )

@@ -153,8 +153,11 @@ def read_array(
     except Exception:  # the header is a Python literal: parsing it may fail in many ways
         raise FileRefused(f"{_big(what)} is damaged: an array in it cannot be read.") from None
     allowed = [np.dtype(name) for name in dtypes]
-    if dtype not in allowed or fortran:
-        raise FileRefused(f"{_big(what)} holds an array of a kind that is not taken.")
+    if dtype not in allowed:
+        taken = ", ".join(dict.fromkeys(str(kind) for kind in allowed))
+        raise FileRefused(f"{_big(what)} holds an array of {dtype}. Taken are: {taken}.")
+    if fortran:
+        raise FileRefused(f"{_big(what)} holds an array in Fortran's order; save it in C's.")
     if any(size < 0 for size in found) or len(data) - stream.tell() != (
         math.prod(found) * dtype.itemsize
     ):
@@ -194,4 +197,5 @@ def _size(count: int) -> str:
 
 
 def _big(what: str) -> str:
-    return what[:1].upper() + what[1:]
+    # The name of an array stays as it is written.
+    return what if what.partition(" ")[0].count("_") else what[:1].upper() + what[1:]

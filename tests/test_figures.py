@@ -256,3 +256,14 @@ def test_figures_need_neither_streamlit_nor_keras():
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "set()"
+
+
+def test_a_leap_of_the_loss_does_not_flatten_the_rest():
+    step = np.arange(1, 401)
+    loss = np.where(step < 10, 2.3, 2.9)
+    calm = loss_chart([RunCurves("calm", step, loss, loss * 0)])
+    assert calm.layout.yaxis.autorangeoptions.maxallowed == pytest.approx(1.04 * 2.9)
+    leaping = loss_chart([RunCurves("wild", step, np.where(step == 12, 120_000, loss), loss * 0)])
+    assert leaping.layout.yaxis.autorangeoptions.maxallowed < 10
+    assert "leaps to 1.2e+05" in leaping.layout.title.text
+    assert "leaps" not in calm.layout.title.text

@@ -21,13 +21,13 @@ TRIALS = (
 )
 
 
-def study(*directions: str) -> Any:
+def study(*directions: str, times: int = 1) -> Any:
     made = optuna.create_study(directions=directions)
     distributions = {
         "learning rate": optuna.distributions.FloatDistribution(1e-4, 0.1, log=True),
         "units": optuna.distributions.IntDistribution(8, 256, log=True),
     }
-    for rate, units, *results in TRIALS:
+    for rate, units, *results in times * TRIALS:
         made.add_trial(
             optuna.trial.create_trial(
                 params={"learning rate": rate, "units": units},
@@ -97,7 +97,7 @@ def test_no_figure_brings_a_ground_of_its_own() -> None:
         figures.parallel_coordinates(made, 0, "accuracy", ".2%"),
         figures.contour(made, 0, "accuracy", ".2%", ["learning rate", "units"]),
         figures.slices(made, 0, "accuracy", ".2%"),
-        figures.importance(made, 0, "accuracy"),
+        figures.importance(study("maximize", times=2), 0, "accuracy"),
         figures.pareto_front(study("maximize", "minimize"), ["a", "b"], [".2%", ",.0f"]),
     ):
         assert figure.layout.plot_bgcolor is None and figure.layout.paper_bgcolor is None

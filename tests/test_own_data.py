@@ -97,7 +97,7 @@ REFUSED = {
     "single training image": {"y_train": np.r_[np.uint8(9), DATA.y_train[1:]]},
     "Class 9 is among the test images": {"y_test": np.full(30, 9, np.uint8)},
     "There are 120 training and 5 test": {"x_test": DATA.x_test[:5], "y_test": DATA.y_test[:5]},
-    "a kind that is not taken": {"x_train": np.array([{"a": 1}], dtype=object)},
+    "holds an array of object. Taken are: uint8": {"x_train": np.array([{"a": 1}], dtype=object)},
     "There are 2 names, but 3 classes": {"class_names": np.array(["a", "b"])},
     "no name for a class": {"class_names": np.array(["a", "b", "<b>c</b>"])},
     "holds “extra”": {"extra": np.zeros(3)},

@@ -30,6 +30,9 @@ HEIGHT = 340
 LEGEND_ROW = 24  # pixels
 POINTS = 600  # of one line: more than a chart has pixel columns to show apart
 ALL_POINTS = 1500  # of all lines, so that a figure with many runs stays as light
+SHORTEST = 20  # steps on the axis, at least
+# The axis of the loss leaves out what is so many times as high as nearly all the rest.
+LEAP = 20
 FLOORS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "pentagon", "star", "hexagon")
 
@@ -107,7 +110,7 @@ def _chart(
         figure,
         height=height + LEGEND_ROW * rows,
         margin={"b": 50 + LEGEND_ROW * rows},
-        title=title(heading + (" · log" if log_y else "")),
+        title=title(heading + _about_axis(lines, metric, log_y)),
         uirevision=f"{uirevision}-{metric}-{log_y}",
         legend=_legend(rows, height),
         shapes=_epoch_marks(runs) + [line.divergence_mark() for line in lines if line.broken],
@@ -116,6 +119,15 @@ def _chart(
         yaxis=_y_axis(lines, metric, log_y),
     )
     return figure.add_traces(traces + _key(lines, smoothing))
+
+
+def _about_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> str:
+    """What the heading has to say about the axis."""
+    if log_y:
+        return " · log"
+    if metric == "loss" and _loss_ceiling(lines):
+        return f" · leaps to {max(line.highest() for line in lines):,.3g}"
+    return ""
 
 
 class _Line:
@@ -154,6 +166,11 @@ class _Line:
         """The largest finite value, 0 when there is none."""
         values = np.concatenate([self.told, self.val_told])
         return float(values[np.isfinite(values)].max(initial=0.0))
+
+    def usual(self) -> float:
+        """What nearly all finite values of the training stay below, 0 when there are few."""
+        values = self.told[np.isfinite(self.told)]
+        return float(np.quantile(values, 0.9)) if len(values) >= 20 else 0.0
 
     def epochs(self, step: npt.NDArray[np.int64]) -> Floats:
         """The epoch (from 1) each step belongs to: 1 during the first."""
@@ -346,7 +363,7 @@ def _epoch_marks(runs: Sequence[RunCurves]) -> list[dict[str, Any]]:
 def _x_axis(lines: Sequence[_Line]) -> dict[str, Any]:
     last = max((int(line.step[-1]) for line in lines if len(line.step)), default=0)
     # A little air at the right, so that a validation mark at the very end is whole.
-    scale = _scale(0, max(100, last) * 1.015, bool(last))
+    scale = _scale(0, max(SHORTEST, last) * 1.015, bool(last))
     return {"title": {"text": "training step"}, "tickformat": ",d", "nticks": 8, **scale}
 
 
@@ -358,12 +375,19 @@ def _y_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> dict[str, An
             axis["dtick"] = "D2"  # ticks at 1, 2 and 5; Plotly's own choice crowds two decades
         return axis if seen else {**axis, "range": [-2, 0.5 if metric == "loss" else 0]}
     if metric == "loss":
-        highest = max((line.highest() for line in lines), default=0.0) or 2.5
+        highest = _loss_ceiling(lines) or max((line.highest() for line in lines), default=0) or 2.5
         # A little below zero, so that a mark at zero is whole.
         return {**_scale(-0.03 * highest, 1.04 * highest, seen), "tickformat": "~g"}
     floor = _accuracy_floor(lines)
     scale = _scale(floor, 1 + 0.015 * (1 - floor), seen)
     return {**scale, "tickformat": ".0%" if floor < 0.95 else ".1%"}
+
+
+def _loss_ceiling(lines: Sequence[_Line]) -> float | None:
+    """Where the axis of the loss ends when a few leaps would flatten all the rest, else None."""
+    usual = max((line.usual() for line in lines), default=0.0)
+    highest = max((line.highest() for line in lines), default=0.0)
+    return 3 * usual if usual and highest > LEAP * usual else None
 
 
 def _decades(lines: Sequence[_Line]) -> float:

@@ -95,8 +95,9 @@ def _show(
     else:
         _controls(run, engine)
         _numbers(run)
+    with st.container():  # above the charts: what went wrong is not to be scrolled for
+        _advice(store, run, try_out)
     _charts(store, run, others)
-    _advice(store, run, try_out)
 
 
 def _status(run: Run, engine: VisitorEngine) -> None:
@@ -104,6 +105,8 @@ def _status(run: Run, engine: VisitorEngine) -> None:
     # What cannot be stored cannot be read back either: the engine knows that it pauses.
     waits = engine.trouble if run.status in ("running", "paused") else None
     status = "paused" if waits else run.status
+    if projector.is_on():  # where there is no menu of runs
+        words = f"{plain(run.name)} · {words}"
     with st.container(key="training_status"):
         st.markdown(f":{COLOURS[status]}[{ICONS[status]} **{status}**] {words}")
     if waits:

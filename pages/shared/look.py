@@ -9,8 +9,10 @@ import streamlit as st
 _STYLE = """<style>
 .stApp { --quiet-text: light-dark(#56616f, #a9b4c2); --raised-ground: light-dark(#f2f5f9, #1d242e);
   --focus-ring: light-dark(#0b6fc2, #7fbcff); }
-.stApp button[kind^="primary"], .stApp button[kind^="primary"] p {
+.stApp button[kind^="primary"]:enabled, .stApp button[kind^="primary"]:enabled p {
   color: light-dark(#ffffff, #0b1118); }
+.stApp button[kind^="primary"]:disabled, .stApp button[kind^="primary"]:disabled p {
+  color: var(--quiet-text); }
 [data-testid="stCaptionContainer"] { opacity: 0.75; }
 [data-testid="stElementContainer"]:has(.unseen), .unseen { position: absolute; width: 1px;
   height: 1px; overflow: hidden; clip-path: inset(50%); }

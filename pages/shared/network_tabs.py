@@ -17,7 +17,9 @@ def network_tabs(experiment: Experiment | None, shapes: tuple[LayerShape, ...] |
     _, problems = draft.experiment()
     names = ["Layers", "Training", "Summary"]
     names += ["Keras script"] if draft.shown("script") else []
-    layers, training, summary, *script = st.tabs(names)
+    # A link for a class may leave nothing to change in the first tab.
+    first = "Layers" if draft.shown("layers") or draft.shown("output") else "Training"
+    layers, training, summary, *script = st.tabs(names, default=first)
     with layers:
         network_editor(problems)
     with training:

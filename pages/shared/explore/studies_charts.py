@@ -24,7 +24,8 @@ HELP = {
     "good trials agree.",
     CONTOUR: "Dots are trials; between them the colour is interpolated: the stronger, the better.",
     SLICE: "One setting against the objective. A clear shape means that the setting matters.",
-    IMPORTANCE: "Estimated from the trials so far; settings that hardly varied look unimportant.",
+    IMPORTANCE: "Estimated from the trials so far, roughly while they are few; settings that "
+    "hardly varied look unimportant.",
 }
 
 
