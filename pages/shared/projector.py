@@ -22,6 +22,7 @@ html { font-size: clamp(19px, 1.5vw, 40px) !important; }
     column-gap: 2rem !important; }
 }
 .diagram svg { max-width: 100% !important; }
+[class*="st-key-figure_"] .katex { font-size: 1em; }
 .st-key-paper { width: 20rem !important; flex: none !important; }
 .paper-board { width: 100% !important; }
 /* The chapters by their numbers alone: one line. */
