@@ -25,8 +25,9 @@ class Task:
 
     `handed_out`, `began` and `paused` are when that was, when this attempt started and its present
     pause began, in seconds of the steady clock; `number` orders runs. `commands` wait for it to be
-    handed out or to start, `given` went along with it and are kept until it has started. `held` says that it pauses
-    because nothing can be stored, `over` that its end is known and only remains to be stored.
+    handed out or to start, `given` went along with it and are kept until it has started. `held`
+    says that it pauses because nothing can be stored, `over` that its end is known and only
+    remains to be stored.
 
     Its fields are changed under the engine's lock; `missed`, `done_at` and `over` are the
     monitor's alone, which needs none.
