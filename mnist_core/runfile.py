@@ -147,6 +147,8 @@ class RunFacts(Value):
         for name, right in facts.items():
             if not right:
                 raise ValueError(f"the {name} are not in order")
+        if self.step and not self.steps_per_epoch:
+            raise ValueError("steps were taken, but an epoch has none")
         return self
 
 

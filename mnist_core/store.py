@@ -108,7 +108,9 @@ class Run:
     def epochs(self) -> int:
         """How many epochs the run is to take, those asked for later included."""
         planned = self.experiment.training.epochs
-        return max(planned, -(-self.total_steps // self.steps_per_epoch)) if self.step else planned
+        if not self.step or not self.steps_per_epoch:
+            return planned
+        return max(planned, -(-self.total_steps // self.steps_per_epoch))
 
 
 @dataclass(frozen=True)

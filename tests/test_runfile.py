@@ -208,6 +208,7 @@ MALFORMED: dict[str, Callable[[bytes], bytes]] = {
     "test accuracy 3": lambda good: with_facts(good, test_accuracy=3),
     "still running": lambda good: with_facts(good, status="running"),
     "negative step": lambda good: with_facts(good, step=-1),
+    "steps in epochs of none": lambda good: with_facts(good, steps_per_epoch=0),
     "huge step": lambda good: with_facts(good, total_steps=10**30),
     "overlapping steps": lambda good: with_facts(good, segments=[[1, 10], [5, 10]]),
     "too few steps": lambda good: with_facts(good, segments=[[1, 19]]),

@@ -50,6 +50,12 @@ def test_a_run_from_queued_to_finished(store: Store) -> None:
     assert store.epochs(run_id) == [Epoch(1, 100, 0.5, 0.8, 0.4, 0.9, 3.0)]
 
 
+def test_a_run_whose_record_lacks_the_length_of_an_epoch_has_those_planned(store: Store) -> None:
+    run_id = started_run(store)
+    store.set_status(run_id, "finished", step=5, steps_per_epoch=0)
+    assert store.run(run_id).epochs == store.run(run_id).experiment.training.epochs
+
+
 def test_pauses_stops_and_failures_show(store: Store) -> None:
     run_id = started_run(store)
     store.record(run_id, steps_event(1, [], paused=True))
