@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from mnist_core import PRESETS
+from mnist_core import PRESETS, servers
 from mnist_core.events import Epoch, Failed, Finished, Snapshot, Started, Steps
 from mnist_core.store import Store, StoreError
 
@@ -65,6 +65,39 @@ def test_pauses_stops_and_failures_show(store: Store) -> None:
     other = started_run(store)
     store.record(other, Failed(3, 1, "The loss was no longer a number."))
     assert (store.run(other).status, store.run(other).message[:8]) == ("failed", "The loss")
+
+
+def test_a_run_taken_for_dead_that_lives_says_nothing_of_it(store: Store) -> None:
+    steps, finished = steps_event(1, [2.0]), Finished(1, 1, None, None, "stopped", 1.0)
+    for event in (steps, finished):
+        run_id = started_run(store)
+        servers.mark_interrupted(store)
+        taken = store.run(run_id)
+        assert taken.interrupted and "server went down" in taken.message
+        store.record(run_id, event)
+        lives = store.run(run_id)
+        assert (lives.interrupted, lives.message) == (False, "")
+    store.say(run_id, "Its minutes were up.")
+    store.record(run_id, steps)
+    store.record(run_id, finished)
+    assert store.run(run_id).message == "Its minutes were up."
+
+
+def test_a_run_that_ends_while_its_server_is_looked_for_keeps_its_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, taken_over, lost = (started_run(store) for _ in range(3))
+
+    def meanwhile(_store: Store) -> list[object]:
+        store.record(ended, Finished(1, 1, 0.3, 0.9, "target", 1.0))
+        store.queue_again(taken_over, "another server")
+        return []
+
+    monkeypatch.setattr(servers, "_rows", meanwhile)
+    servers.mark_interrupted(store)
+    found = [store.run(run_id) for run_id in (ended, taken_over, lost)]
+    assert [run.status for run in found] == ["finished", "queued", "stopped"]
+    assert [run.interrupted for run in found] == [False, False, True]
 
 
 def test_steps_are_exact_and_read_piece_by_piece(store: Store) -> None:
