@@ -305,8 +305,13 @@ class Engine:
         point = self.store.resume_point(task.run_id) if task.resume else None
         if point is None:
             return None
-        weights = pack_arrays(point.weights)
-        return {"step": point.step, "weights": weights, "checkpoint": point.checkpoint}
+        return {
+            "step": point.step,
+            "weights": pack_arrays(point.weights),
+            "checkpoint": point.checkpoint,
+            "seconds": point.seconds,
+            "val_losses": point.val_losses,
+        }
 
     # Receiving
 

@@ -124,11 +124,17 @@ class Failed:
 
 @dataclass(frozen=True, eq=False)
 class Resume:
-    """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself."""
+    """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself.
+
+    `seconds` is how long the run has trained so far, `val_losses` what it came to at the end of
+    each epoch up to that step.
+    """
 
     step: int
     weights: tuple[npt.NDArray[Any], ...]
     checkpoint: bytes | None = None
+    seconds: float = 0.0
+    val_losses: tuple[float, ...] = ()
 
 
 Event = Started | Steps | Epoch | Snapshot | Finished | Failed

@@ -404,7 +404,8 @@ class Store:
 
         Raises StoreError when that is damaged.
         """
-        query = sa.select(tables.runs.c.checkpoint, tables.runs.c.checkpoint_step)
+        runs = tables.runs.c
+        query = sa.select(runs.checkpoint, runs.checkpoint_step, runs.seconds)
         with self.transaction() as connection:
             row = connection.execute(query.where(self._is(run_id))).one_or_none()
         if row is None or row.checkpoint is None:
@@ -420,7 +421,9 @@ class Store:
             ) from None
         if weights is None:
             return None
-        return Resume(row.checkpoint_step, tuple(weights), row.checkpoint)
+        before = [epoch for epoch in self.epochs(run_id) if epoch.step <= row.checkpoint_step]
+        losses = tuple(epoch.val_loss for epoch in before if epoch.val_loss is not None)
+        return Resume(row.checkpoint_step, tuple(weights), row.checkpoint, row.seconds, losses)
 
 
 def is_passing(error: BaseException | None, store: Store) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -84,10 +84,7 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
     )
     if resume is None:
         yield _snapshot(run)
-    reason = None
-    while reason is None:
-        if (reason := _reason_to_end(run)) is not None:
-            break
+    while (reason := _reason_to_end(run)) is None:
         if _held(run):
             if not run.paused_told:
                 run.paused_told = True
@@ -130,6 +127,8 @@ class _Run:
     extra_epochs: int = 0
     paused_told: bool = False
     seconds: float = 0.0
+    most_seconds: float = math.inf
+    compiled: bool = False
     epoch_seconds: float = 0.0
     step_seconds: float | None = None
     snapshots_taken: set[int] = field(default_factory=set)
@@ -173,7 +172,7 @@ def _prepare(
     planned = steps_per_epoch * training.epochs
     size = sum(weight.nbytes for weight in model.get_weights())
     step = resume.step if resume else 0
-    return _Run(
+    run = _Run(
         model=model,
         program=program,
         training=training,
@@ -186,7 +185,32 @@ def _prepare(
         planned_steps=planned,
         snapshot_steps=frozenset(snapshot_steps(planned, size)),
         extra_epochs=control.read().extra_epochs,
+        seconds=resume.seconds if resume else 0.0,
     )
+    if training.max_minutes is not None:
+        run.most_seconds = _most_seconds(60 * training.max_minutes, run.seconds)
+    if resume is not None:
+        _remember(run, resume.val_losses)
+    return run
+
+
+def _most_seconds(limit: float, before: float) -> float:
+    """All the training that a run may have, which has trained for `before` seconds already.
+
+    `limit` in all; the same again for whoever lets it go on after that was used up.
+    """
+    return limit * (1 + before // limit)
+
+
+def _remember(run: _Run, val_losses: Sequence[float]) -> None:
+    """Judge the validation loss as if training had never been interrupted.
+
+    Only patience that had come to its end begins anew: the person wants more epochs all the same.
+    """
+    for val_loss in val_losses:
+        _count_gain(run, val_loss)
+    if _out_of_patience(run):
+        run.epochs_without_gain = 0
 
 
 def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
@@ -210,8 +234,7 @@ def _reason_to_end(run: _Run) -> str | None:
     run.extra_epochs = wishes.extra_epochs
     if wishes.stop:
         return "stopped"
-    limit = run.training.max_minutes
-    if limit is not None and run.seconds >= limit * 60:
+    if run.seconds >= run.most_seconds:
         return "minutes"
     if run.ended is not None:
         return run.ended
@@ -283,7 +306,6 @@ def _note(
     seconds: float,
     count: int,
 ) -> None:
-    first_ever = run.step_seconds is None and run.seconds == 0.0
     run.step += count
     run.seconds += seconds
     run.epoch_seconds += seconds
@@ -292,8 +314,9 @@ def _note(
     run.hits_sum += float(accuracy.sum()) * share
     run.images_met += images
     # The very first call also compiles: no measure of a step's time.
-    if not first_ever:
+    if run.compiled:
         run.step_seconds = seconds / count
+    run.compiled = True
 
 
 def _steps(
@@ -342,15 +365,24 @@ def _epoch(run: _Run) -> Epoch:
 
 
 def _judge(run: _Run, val_loss: float, val_accuracy: float) -> None:
-    target, patience = run.training.target_accuracy, run.training.patience
+    target = run.training.target_accuracy
+    _count_gain(run, val_loss)
+    if target is not None and val_accuracy >= target:
+        run.ended = "target"
+    elif _out_of_patience(run):
+        run.ended = "no improvement"
+
+
+def _count_gain(run: _Run, val_loss: float) -> None:
     if val_loss < run.best_val_loss:
         run.best_val_loss, run.epochs_without_gain = val_loss, 0
     else:
         run.epochs_without_gain += 1
-    if target is not None and val_accuracy >= target:
-        run.ended = "target"
-    elif patience is not None and run.epochs_without_gain >= patience:
-        run.ended = "no improvement"
+
+
+def _out_of_patience(run: _Run) -> bool:
+    patience = run.training.patience
+    return patience is not None and run.epochs_without_gain >= patience
 
 
 def _snapshot(run: _Run) -> Snapshot:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from mnist_core import PRESETS, Experiment
+from mnist_core import PRESETS, Experiment, worker
 from mnist_core.connection import Connection
 from mnist_core.engine import REPOSITORY, Engine
-from mnist_core.events import Finished, Snapshot, Started, to_message
+from mnist_core.events import Epoch, Finished, Snapshot, Started, to_message
 from mnist_core.store import Run, Store, StoreError
+from mnist_core.task import Task
 
 FAKE = "tests.fake_training:train"
 LONG = Experiment.from_query("preset=two-layer&epochs=200")
@@ -96,6 +97,18 @@ def test_commands_before_the_start_are_kept(engine: Engine, store: Store) -> Non
     run_id = engine.start(LONG)
     engine.send(run_id, step=2)
     assert reach(store, run_id, is_status("paused")).step == 2
+
+
+def test_where_a_run_goes_on_reaches_the_worker_whole(engine: Engine, store: Store) -> None:
+    run_id = store.create_run(SHORT)
+    store.record(run_id, Started(20, 20, 7))
+    store.record(run_id, Snapshot(20, 1.0, (np.arange(3, dtype=np.float32),), 0.5, b"state"))
+    store.record(run_id, Epoch(1, 20, 0.5, 0.5, 0.4, 0.6, 1.0))
+    store.record(run_id, Finished(20, 1, 0.3, 0.9, "epochs", 7.5))
+    packed = engine._resume_point(Task(run_id, resume=True))
+    np.testing.assert_equal(vars(worker._resume(packed)), vars(store.resume_point(run_id)))
+    older = {name: packed[name] for name in ("step", "weights", "checkpoint")}
+    assert worker._resume(older).seconds == 0.0 and worker._resume(older).val_losses == ()
 
 
 class Handed:

@@ -139,6 +139,7 @@ def test_going_on_drops_what_will_be_repeated(store: Store) -> None:
     point = store.resume_point(run_id)
     assert (point.step, point.checkpoint) == (3, b"state")
     np.testing.assert_array_equal(point.weights[0], np.full((2, 3), 3, np.float32))
+    assert (point.seconds, point.val_losses) == (0.5, ())
     reader = Store()
     reader.steps(run_id)
     store.record(run_id, Started(1000, 100, 34_826, step=3))
@@ -154,6 +155,19 @@ def test_going_on_drops_what_will_be_repeated(store: Store) -> None:
         ]
     assert [s.step for s in store.snapshots(run_id)] == [3] and store.epochs(run_id) == []
     reader.close()
+
+
+def test_where_a_run_goes_on_tells_how_it_went_up_to_there(store: Store) -> None:
+    run_id = started_run(store)
+    store.record(run_id, steps_event(1, [2.0] * 30))
+    for epoch, val_loss in enumerate((0.5, None, float("nan"), 0.75), 1):
+        accuracy = None if val_loss is None else 0.8
+        store.record(run_id, Epoch(epoch, 10 * epoch, 0.5, 0.8, val_loss, accuracy, 3.0))
+    store.record(run_id, snapshot(30))
+    store.record(run_id, Finished(40, 4, None, None, "stopped", 12.5))
+    point = store.resume_point(run_id)
+    assert point.seconds == 12.5
+    np.testing.assert_equal(point.val_losses, (0.5, np.nan))
 
 
 def test_snapshots_come_back_exactly(store: Store) -> None:

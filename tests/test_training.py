@@ -20,6 +20,7 @@ from mnist_core.training import (
     MAX_SNAPSHOT_BYTES,
     MAX_SNAPSHOTS,
     Resume,
+    _most_seconds,
     snapshot_steps,
     train,
 )
@@ -129,6 +130,37 @@ def test_the_learning_rate_changes_while_it_runs_and_epochs_can_be_added() -> No
 def test_stop_conditions(more: str, reason: str) -> None:
     last = list(train(experiment(more)))[-1]
     assert last.kind == "finished" and last.reason == reason
+
+
+def test_a_run_that_goes_on_counts_all_its_seconds() -> None:
+    weights = tuple(build_model(experiment().network).get_weights())
+    before = Resume(11, weights, None, seconds=100.0)
+    for more, reason in [("", "epochs"), ("&max_minutes=10", "epochs")]:
+        events = list(train(experiment(more), resume=before))
+        times = [event.seconds for event in events if event.kind in ("steps", "finished")]
+        assert times == sorted(times) and times[0] > 100 and events[-1].reason == reason
+        # The first call of the program compiles it: how long a step takes is not known yet.
+        assert next(e for e in events if e.kind == "steps").seconds_left is None
+    almost = Resume(11, weights, None, seconds=60 - 1e-9)
+    last = list(train(experiment("&max_minutes=1&epochs=200"), resume=almost))[-1]
+    assert (last.reason, last.step) == ("minutes", 12)
+
+
+def test_minutes_that_are_used_up_are_given_again_to_a_run_that_goes_on() -> None:
+    assert [_most_seconds(60.0, before) for before in (0.0, 59.0, 60.5, 119.0, 121.0)] == [
+        60.0, 60.0, 120.0, 120.0, 180.0,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("val_losses", "epochs"),
+    [((), 4), ((1e-9,), 2), ((1e-9, 1.0), 1), ((1e-9, 1.0, 1.0), 2)],
+)
+def test_patience_goes_on_where_it_stood(val_losses: tuple[float, ...], epochs: int) -> None:
+    spec = experiment("&patience=2&epochs=4&learning_rate=0.0005")
+    weights = tuple(build_model(spec.network).get_weights())
+    events = list(train(spec, resume=Resume(0, weights, None, 0.0, val_losses)))
+    assert sum(event.kind == "epoch" for event in events) == epochs
 
 
 def test_divergence_is_told_with_its_step() -> None:
