@@ -311,6 +311,7 @@ class Engine:
             "checkpoint": point.checkpoint,
             "seconds": point.seconds,
             "val_losses": point.val_losses,
+            "kept": point.kept,
         }
 
     # Receiving

@@ -128,6 +128,9 @@ def _record_snapshot(
     if event.checkpoint is not None:
         changes |= {"checkpoint": event.checkpoint, "checkpoint_step": event.step}
     if update(connection, this, **changes):
+        if event.replaces is not None:
+            old = (tables.snapshots.c.run == run_id) & (tables.snapshots.c.step == event.replaces)
+            connection.execute(tables.snapshots.delete().where(old))
         weights = pack_arrays(event.weights)
         connection.execute(
             tables.snapshots.insert().values(

@@ -421,9 +421,11 @@ class Store:
             ) from None
         if weights is None:
             return None
-        before = [epoch for epoch in self.epochs(run_id) if epoch.step <= row.checkpoint_step]
-        losses = tuple(epoch.val_loss for epoch in before if epoch.val_loss is not None)
-        return Resume(row.checkpoint_step, tuple(weights), row.checkpoint, row.seconds, losses)
+        last = row.checkpoint_step
+        before = [epoch.val_loss for epoch in self.epochs(run_id) if epoch.step <= last]
+        losses = tuple(val_loss for val_loss in before if val_loss is not None)
+        kept = tuple(moment.step for moment in self.snapshots(run_id) if moment.step <= last)
+        return Resume(last, tuple(weights), row.checkpoint, row.seconds, losses, kept)
 
 
 def is_passing(error: BaseException | None, store: Store) -> bool:

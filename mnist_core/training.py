@@ -43,6 +43,8 @@ MAX_STEPS_A_TURN = 1000
 MAX_SNAPSHOTS, MIN_SNAPSHOTS, STEPS_A_SNAPSHOT = 40, 20, 40
 # All of a run's weight snapshots together.
 MAX_SNAPSHOT_BYTES = 64_000_000
+# Beside those planned: after a pause, a single step, an added epoch.
+MAX_UNPLANNED = 10
 # Validation images behind the quick reading that labels each snapshot.
 QUICK_IMAGES = 500
 # A stopped run gets its test accuracy if that takes no longer than this.
@@ -132,6 +134,8 @@ class _Run:
     epoch_seconds: float = 0.0
     step_seconds: float | None = None
     snapshots_taken: set[int] = field(default_factory=set)
+    most_unplanned: int = 1
+    unplanned: list[int] = field(default_factory=list)
     loss_sum: float = 0.0
     hits_sum: float = 0.0
     images_met: int = 0
@@ -172,6 +176,8 @@ def _prepare(
     planned = steps_per_epoch * training.epochs
     size = sum(weight.nbytes for weight in model.get_weights())
     step = resume.step if resume else 0
+    moments = snapshot_steps(planned, size)
+    kept = resume.kept if resume else ()
     run = _Run(
         model=model,
         program=program,
@@ -183,7 +189,10 @@ def _prepare(
         step=step,
         steps_per_epoch=steps_per_epoch,
         planned_steps=planned,
-        snapshot_steps=frozenset(snapshot_steps(planned, size)),
+        snapshot_steps=frozenset(moments),
+        snapshots_taken=set(kept),
+        most_unplanned=most_unplanned(len(moments), size),
+        unplanned=sorted(set(kept).difference(moments)),
         extra_epochs=control.read().extra_epochs,
         seconds=resume.seconds if resume else 0.0,
     )
@@ -227,6 +236,15 @@ def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
     steps |= {round(step) for step in np.geomspace(1, max(1, total // 4), early - 1)}
     steps |= {round(step) for step in np.linspace(total / 4, total, count - early)}
     return sorted(step for step in steps if step <= total)
+
+
+def most_unplanned(planned: int, weight_bytes: int) -> int:
+    """How many snapshots may be kept beside the `planned` ones, the oldest making way for more.
+
+    At most `MAX_UNPLANNED`, within `MAX_SNAPSHOT_BYTES`; one always, to look at and go on from.
+    """
+    room = MAX_SNAPSHOT_BYTES // max(1, weight_bytes) - planned
+    return max(1, min(MAX_UNPLANNED, room))
 
 
 def _reason_to_end(run: _Run) -> str | None:
@@ -385,8 +403,17 @@ def _out_of_patience(run: _Run) -> bool:
     return patience is not None and run.epochs_without_gain >= patience
 
 
-def _snapshot(run: _Run) -> Snapshot:
+def _make_room(run: _Run) -> int | None:
+    """The step of the snapshot that makes way for the present one, if any has to."""
     run.snapshots_taken.add(run.step)
+    if run.step in run.snapshot_steps:
+        return None
+    run.unplanned.append(run.step)
+    return run.unplanned.pop(0) if len(run.unplanned) > run.most_unplanned else None
+
+
+def _snapshot(run: _Run) -> Snapshot:
+    replaced = _make_room(run)
     validates = len(run.split.x_val) > 0
     images = run.split.x_val if validates else run.split.x_train
     labels = run.split.y_val if validates else run.split.y_train
@@ -398,6 +425,7 @@ def _snapshot(run: _Run) -> Snapshot:
         val_accuracy=accuracy if validates else None,
         checkpoint=pack_arrays([variable.numpy() for variable in _hidden_state(run.program)]),
         dead_units=dead_units,
+        replaces=replaced,
     )
 
 

@@ -156,6 +156,7 @@ def _resume(packed: dict[str, Any] | None) -> Resume | None:
         # A server of an earlier version does not say these.
         packed.get("seconds", 0.0),
         tuple(packed.get("val_losses", ())),
+        tuple(packed.get("kept", ())),
     )
 
 

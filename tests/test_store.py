@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -180,6 +181,17 @@ def test_snapshots_come_back_exactly(store: Store) -> None:
     assert store.weights(run_id)[0][0, 0] == 5
     assert store.weights(run_id, 4) is None and store.weights("nothing") is None
     assert [(s.step, s.val_accuracy) for s in store.snapshots(run_id)] == [(0, None), (5, 0.9)]
+
+
+def test_a_snapshot_takes_the_place_of_another(store: Store) -> None:
+    run_id, other = started_run(store), started_run(store)
+    for step in (1, 2, 3):
+        store.record(run_id, snapshot(step))
+        store.record(other, snapshot(step))
+    store.record(run_id, replace(snapshot(4), replaces=2))
+    assert [s.step for s in store.snapshots(run_id)] == [1, 3, 4]
+    assert store.resume_point(run_id).kept == (1, 3, 4)
+    assert [s.step for s in store.snapshots(other)] == [1, 2, 3]
 
 
 def test_deleting_takes_everything_and_later_events_are_dropped(store: Store) -> None:

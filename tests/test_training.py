@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ from mnist_core.script import keras_script
 from mnist_core.training import (
     MAX_SNAPSHOT_BYTES,
     MAX_SNAPSHOTS,
+    MAX_UNPLANNED,
     Resume,
     _most_seconds,
+    most_unplanned,
     snapshot_steps,
     train,
 )
@@ -180,6 +183,62 @@ def test_snapshots_are_few_bounded_and_denser_at_the_start(total: int, size: int
     assert len(steps) * size <= MAX_SNAPSHOT_BYTES + 4 * size
     if len(steps) > 10:
         assert steps[1] - steps[0] < steps[-1] - steps[-2]
+
+
+def kept_moments(events: Iterable[Event], kept: Iterable[int] = ()) -> list[int]:
+    """The steps of the snapshots that a store holds after these events."""
+    steps = list(kept)
+    for event in events:
+        if isinstance(event, Snapshot):
+            if event.replaces is not None:
+                steps.remove(event.replaces)
+            steps.append(event.step)
+    return steps
+
+
+def with_pauses(events: Iterable[Event], control: Control, presses: int) -> Iterator[Event]:
+    """Pause after the first epoch, press “One step” so often, then let it go on."""
+    for event in events:
+        yield event
+        if event.kind == "epoch" and event.epoch == 1:
+            control.send(pause=True)
+        elif event.kind == "steps" and event.paused:
+            presses -= 1
+            control.send(**({"pause": False} if presses < 0 else {"step": 1}))
+
+
+def test_pauses_and_added_epochs_keep_no_more_moments_than_a_run_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mnist_core.training.MAX_UNPLANNED", 3)
+    monkeypatch.setattr(Control, "wait", lambda *_: None)
+    control, spec = Control(), experiment("&epochs=1", DENSE)
+    planned = snapshot_steps(11, 4 * spec.network.parameters)
+    control.send(epochs=2)
+    events = list(with_pauses(train(spec, control=control), control, presses=4))
+    kept = kept_moments(events)
+    # Of 12, 13, 14, 15 and the ends of the added epochs the last three.
+    assert sorted(kept) == [*planned, 15, 22, 33]
+    # A run that goes on counts those it had; the one it goes on from is not kept twice.
+    newest = [event for event in events if isinstance(event, Snapshot)][-1]
+    resume = Resume(newest.step, newest.weights, newest.checkpoint, kept=tuple(kept))
+    control = Control()
+    control.send(stop=True)
+    assert kept_moments(train(spec, control=control, resume=resume), kept) == kept
+    control = Control()
+    control.send(step=1, epochs=3)
+    more = []
+    for event in train(spec, control=control, resume=resume):
+        more.append(event)
+        if event.kind == "steps" and event.paused:
+            control.send(stop=True)
+    assert sorted(kept_moments(more, kept)) == [*planned, 22, 33, 34]
+
+
+def test_a_pause_keeps_the_moment_it_came_at_however_large_the_network() -> None:
+    assert most_unplanned(40, 1_000) == MAX_UNPLANNED
+    assert most_unplanned(20, MAX_SNAPSHOT_BYTES // 24) == 4
+    assert most_unplanned(4, 40_000_000) == most_unplanned(40, MAX_SNAPSHOT_BYTES // 40) == 1
 
 
 @pytest.mark.parametrize(
