@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.layers import Dropout
+from mnist_core.problems import ExperimentError
 from mnist_core.spec import Augmentation, Experiment
 
 # Judge only after this many steps, over this many of the latest ones.
@@ -56,19 +57,23 @@ def advise(
                 f"{dead_units:.0%} of the ReLU units are dead: no image switches them on, so "
                 "they no longer learn. Large steps push units there."
             )
-            return _slower(experiment, finding)
+            if (slower := _slower(experiment, finding)) is not None:
+                return slower
     return _overfitting(experiment, loss, val_loss)
 
 
-def _slower(experiment: Experiment, finding: str) -> Advice:
+def _slower(experiment: Experiment, finding: str) -> Advice | None:
+    """None for a learning rate that cannot be much lower."""
     rate = experiment.training.learning_rate
     usual = 0.1 if experiment.training.optimizer in ("sgd", "momentum", "nesterov") else 0.001
     better = min(rate / 10, usual)
-    changed = _with_training(experiment, learning_rate=better)
+    changed = _if_valid(lambda: _with_training(experiment, learning_rate=better))
+    if changed is None:
+        return None
     return Advice(finding, f"Lower the learning rate to {better:g}", changed)
 
 
-def _stuck(experiment: Experiment) -> Advice:
+def _stuck(experiment: Experiment) -> Advice | None:
     layers = experiment.network.layers
     constant = ("zeros", "ones")
     starts = {getattr(layer, "initializer", None) for layer in layers}
@@ -127,9 +132,19 @@ def _overfitting(
     if not any(isinstance(layer, Dropout) for layer in experiment.network.layers):
         data = experiment.model_dump()
         data["network"]["layers"] = [*data["network"]["layers"], {"kind": "dropout"}]
-        return Advice(finding, "Add dropout before the output", Experiment.parse(data))
+        with_dropout = _if_valid(lambda: Experiment.parse(data))
+        if with_dropout is not None:
+            return Advice(finding, "Add dropout before the output", with_dropout)
     changed = _with_training(experiment, patience=2)
     return Advice(finding, "Stop after two epochs without improvement", changed)
+
+
+def _if_valid(change: Callable[[], Experiment]) -> Experiment | None:
+    """What the change comes to; None where it goes beyond what an experiment may be."""
+    try:
+        return change()
+    except ExperimentError:
+        return None
 
 
 def _with_training(experiment: Experiment, **changes: Any) -> Experiment:

@@ -19,6 +19,7 @@ from mnist_core.local_worker import LocalWorker
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10
+CLOSE_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ class Connection:
     def open(self) -> None:
         """Connect in the background, if that has not happened; returns at once."""
         with self._lock:
-            if self._client is None and (self._starting is None or not self._starting.is_alive()):
+            starting = self._starting is not None and self._starting.is_alive()
+            if self._client is None and not starting and not self._closed:
                 self._starting = threading.Thread(target=self._connect, daemon=True)
                 self._starting.start()
 
@@ -87,9 +89,7 @@ class Connection:
         client = self._client
         if client is not None and self._lost(client):
             log.warning("the scheduler does not answer any more")
-            with self._lock:
-                self._client = None
-            client.close(timeout=1)
+            self._release(client)
 
     def _lost(self, client: Client) -> bool:
         """True when its scheduler has gone, also when another one has taken the address since.
@@ -112,16 +112,24 @@ class Connection:
             starting = self._starting
         if starting is not None:
             starting.join(timeout=2 * CONNECT_SECONDS)
-        if self._client is not None:
-            self._client.close(timeout=2)
-        with self._lock:  # the monitor may be about to start it again
-            if self._local is not None:
-                self._local.close()
-        if self._cluster is not None:
-            self._cluster.close(timeout=2)
+        self._release(self._client)
+
+    def _release(self, client: Client | None) -> None:
+        """Close this client, and the local worker and scheduler: none of them outlives another."""
+        with self._lock:  # whoever opens anew, or starts the worker again, does so before or after
+            parts = [client, self._local, self._cluster]
+            self._client = self._local = self._cluster = None
+        for part in parts:
+            # A scheduler that has gone takes no farewell; the others are to be closed all the same.
+            with contextlib.suppress(Exception):
+                if isinstance(part, LocalWorker):
+                    part.close()
+                elif part is not None:
+                    part.close(timeout=CLOSE_SECONDS)
 
     def _connect(self) -> None:
         bear_clock_changes()
+        client: Client | None = None
         try:
             client = self._reach_scheduler()
             client.subscribe_topic(self._topic, lambda event: self._listener.message(event[1]))
@@ -132,6 +140,8 @@ class Connection:
             self._listener.connected()
         except Exception as error:  # Dask raises many kinds; whichever, nothing can train
             log.warning("no scheduler", exc_info=True)
+            if self._client is None:
+                self._release(client)
             self._listener.failed(self._no_scheduler(error))
 
     def _reach_scheduler(self) -> Client:
@@ -228,12 +238,14 @@ class Connection:
     @property
     def worker_pid(self) -> int | None:
         """The process id of the local worker, if there is one."""
-        return self._local.pid if self._local is not None else None
+        local = self._local
+        return local.pid if local is not None else None
 
     def heard(self) -> None:
         """A worker has told something."""
-        if self._local is not None:
-            self._local.heard()
+        local = self._local
+        if local is not None:
+            local.heard()
 
     def revive_worker(self) -> int | None:
         """Start a local worker again that has died; its exit code when it does so each time."""

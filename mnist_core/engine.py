@@ -299,14 +299,20 @@ class Engine:
                 task.run_id, task.attempt, experiment, resume, task.commands, task.number
             )
             if task.future is not None:
-                task.commands = []
+                task.given, task.commands = task.commands, []
 
     def _resume_point(self, task: Task) -> dict[str, Any] | None:
         point = self.store.resume_point(task.run_id) if task.resume else None
         if point is None:
             return None
-        weights = pack_arrays(point.weights)
-        return {"step": point.step, "weights": weights, "checkpoint": point.checkpoint}
+        return {
+            "step": point.step,
+            "weights": pack_arrays(point.weights),
+            "checkpoint": point.checkpoint,
+            "seconds": point.seconds,
+            "val_losses": point.val_losses,
+            "kept": point.kept,
+        }
 
     # Receiving
 
@@ -389,7 +395,7 @@ class Engine:
             self.store.record(run_id, from_message(message), address)
             if kind == "started":
                 self._log("training starts", run_id, address)
-                task.worker, task.began = address, time.monotonic()
+                task.worker, task.began, task.given = address, time.monotonic(), []
                 commands, task.commands = task.commands, []
                 for command in commands:
                     self.send(run_id, **command)

@@ -82,7 +82,8 @@ class Snapshot:
 
     `val_accuracy` is a quick reading on a fixed part of the validation images; `dead_units` the
     share of ReLU units that none of those images switches on (None without ReLU units).
-    `checkpoint` holds the optimiser's state, so that training can go on from here.
+    `checkpoint` holds the optimiser's state, so that training can go on from here. `replaces` is
+    the step of an earlier snapshot that is not to be kept beside this one.
     """
 
     kind: ClassVar[str] = "snapshot"
@@ -92,6 +93,7 @@ class Snapshot:
     val_accuracy: float | None = None
     checkpoint: bytes | None = None
     dead_units: float | None = None
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +126,18 @@ class Failed:
 
 @dataclass(frozen=True, eq=False)
 class Resume:
-    """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself."""
+    """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself.
+
+    `seconds` is how long the run has trained so far, `val_losses` what it came to at the end of
+    each epoch up to that step, `kept` the steps of all snapshots up to there.
+    """
 
     step: int
     weights: tuple[npt.NDArray[Any], ...]
     checkpoint: bytes | None = None
+    seconds: float = 0.0
+    val_losses: tuple[float, ...] = ()
+    kept: tuple[int, ...] = ()
 
 
 Event = Started | Steps | Epoch | Snapshot | Finished | Failed

@@ -19,6 +19,13 @@ _ENDINGS = {
     "no improvement": "It ended because the validation loss no longer improved.",
 }
 
+# Of a run that lives, whatever another server took its silence for: its sentence goes with it, that
+# of whoever stopped it stays. An UPDATE reads the values from before it.
+_NOT_INTERRUPTED = {
+    "message": sa.case((tables.runs.c.interrupted, ""), else_=tables.runs.c.message),
+    "interrupted": False,
+}
+
 
 def record(
     connection: sa.Connection,
@@ -82,9 +89,8 @@ def _record_steps(connection: sa.Connection, this: _Condition, run_id: str, even
         "status": "paused" if event.paused else "running",
         "seconds": event.seconds,
         "seconds_left": event.seconds_left,
-        # It lives, whatever another server took its silence for.
-        "interrupted": False,
         "ended": None,
+        **_NOT_INTERRUPTED,
     }
     if len(event.loss):
         changes |= {
@@ -122,6 +128,9 @@ def _record_snapshot(
     if event.checkpoint is not None:
         changes |= {"checkpoint": event.checkpoint, "checkpoint_step": event.step}
     if update(connection, this, **changes):
+        if event.replaces is not None:
+            old = (tables.snapshots.c.run == run_id) & (tables.snapshots.c.step == event.replaces)
+            connection.execute(tables.snapshots.delete().where(old))
         weights = pack_arrays(event.weights)
         connection.execute(
             tables.snapshots.insert().values(
@@ -145,6 +154,7 @@ def _record_end(connection: sa.Connection, this: _Condition, event: Finished | F
             "test_loss": event.test_loss,
             "test_accuracy": event.test_accuracy,
             "seconds": event.seconds,
+            **_NOT_INTERRUPTED,
         }
         # Whoever stopped it may have said why beforehand.
         if event.reason != "stopped":

@@ -41,6 +41,7 @@ from mnist_core.store import (
     LONGEST_TAG,
     MOST_TAGS,
     Run,
+    SnapshotInfo,
     Store,
     StoreError,
     Unavailable,
@@ -147,6 +148,8 @@ class RunFacts(Value):
         for name, right in facts.items():
             if not right:
                 raise ValueError(f"the {name} are not in order")
+        if self.step and not self.steps_per_epoch:
+            raise ValueError("steps were taken, but an epoch has none")
         return self
 
 
@@ -227,7 +230,7 @@ def from_store(store: Store, run: Run, *, moments: Moments = "all", author: str 
     metrics, kept = store.steps(run.id), store.snapshots(run.id)
     if moments == "ends" and len(kept) > 2:
         kept = [kept[0], kept[-1]]
-    found = [(moment, _weights(store, run.id, moment.step)) for moment in kept[:MAX_MOMENTS]]
+    found = [(moment, _weights(store, run.id, moment.step)) for moment in _thinned(kept)]
     weights = [(moment, tuple(arrays)) for moment, arrays in found if arrays is not None]
     state, arrays = _state(store, run.id, [moment.step for moment, _ in weights])
     plain = {name: getattr(run, name) for name in _FROM_RUN}
@@ -252,6 +255,12 @@ def from_store(store: Store, run: Run, *, moments: Moments = "all", author: str 
         tuple(kept_weights for _, kept_weights in weights),
         arrays,
     )
+
+
+def _thinned(kept: Sequence[SnapshotInfo]) -> list[SnapshotInfo]:
+    """As many as a file takes, spread evenly, the first and the last among them."""
+    places = np.linspace(0, len(kept) - 1, min(MAX_MOMENTS, len(kept)))
+    return [kept[round(place)] for place in places]
 
 
 _FROM_RUN = (

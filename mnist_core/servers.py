@@ -10,9 +10,10 @@ from typing import Any
 import psutil
 import sqlalchemy as sa
 
+from mnist_core import recording
 from mnist_core.silence import Silence
-from mnist_core.store import Run, Store
-from mnist_core.tables import servers
+from mnist_core.store import ACTIVE, Run, Store
+from mnist_core.tables import runs, servers
 
 # A server that can only be judged by its heartbeat is gone after so many seconds without one.
 SILENCE_SECONDS = 7.0
@@ -57,13 +58,25 @@ def mark_interrupted(store: Store) -> None:
     alive = {row.id for row in rows if _is_alive(row)}
     for run in active:
         if run.server not in alive:
-            now = datetime.now(UTC)
-            message = _interrupted_message(run)
-            store.set_status(run.id, "stopped", message, interrupted=True, ended=now)
+            _mark(store, run)
     gone = [row.id for row in rows if row.id not in alive]
     if gone:
         with store.transaction() as connection:
             connection.execute(servers.delete().where(servers.c.id.in_(gone)))
+
+
+def _mark(store: Store, run: Run) -> None:
+    """Unless it has ended, or another server has taken it up, since it was looked at."""
+    still = (runs.c.id == run.id) & (runs.c.server == run.server) & runs.c.status.in_(ACTIVE)
+    with store.transaction() as connection:
+        recording.update(
+            connection,
+            still,
+            status="stopped",
+            message=_interrupted_message(run),
+            interrupted=True,
+            ended=datetime.now(UTC),
+        )
 
 
 def what_is_left(run: Run) -> str:

@@ -108,7 +108,9 @@ class Run:
     def epochs(self) -> int:
         """How many epochs the run is to take, those asked for later included."""
         planned = self.experiment.training.epochs
-        return max(planned, -(-self.total_steps // self.steps_per_epoch)) if self.step else planned
+        if not self.step or not self.steps_per_epoch:
+            return planned
+        return max(planned, -(-self.total_steps // self.steps_per_epoch))
 
 
 @dataclass(frozen=True)
@@ -402,7 +404,8 @@ class Store:
 
         Raises StoreError when that is damaged.
         """
-        query = sa.select(tables.runs.c.checkpoint, tables.runs.c.checkpoint_step)
+        runs = tables.runs.c
+        query = sa.select(runs.checkpoint, runs.checkpoint_step, runs.seconds)
         with self.transaction() as connection:
             row = connection.execute(query.where(self._is(run_id))).one_or_none()
         if row is None or row.checkpoint is None:
@@ -418,7 +421,11 @@ class Store:
             ) from None
         if weights is None:
             return None
-        return Resume(row.checkpoint_step, tuple(weights), row.checkpoint)
+        last = row.checkpoint_step
+        before = [epoch.val_loss for epoch in self.epochs(run_id) if epoch.step <= last]
+        losses = tuple(val_loss for val_loss in before if val_loss is not None)
+        kept = tuple(moment.step for moment in self.snapshots(run_id) if moment.step <= last)
+        return Resume(last, tuple(weights), row.checkpoint, row.seconds, losses, kept)
 
 
 def is_passing(error: BaseException | None, store: Store) -> bool:

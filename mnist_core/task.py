@@ -24,8 +24,10 @@ class Task:
     """A run that this server has handed out. `worker` is None until it has started.
 
     `handed_out`, `began` and `paused` are when that was, when this attempt started and its present
-    pause began, in seconds of the steady clock; `number` orders runs. `held` says that it pauses
-    because nothing can be stored, `over` that its end is known and only remains to be stored.
+    pause began, in seconds of the steady clock; `number` orders runs. `commands` wait for it to be
+    handed out or to start, `given` went along with it and are kept until it has started. `held`
+    says that it pauses because nothing can be stored, `over` that its end is known and only
+    remains to be stored.
 
     Its fields are changed under the engine's lock; `missed`, `done_at` and `over` are the
     monitor's alone, which needs none.
@@ -35,6 +37,7 @@ class Task:
     owner: str = "local"
     resume: bool = False
     commands: list[dict[str, Any]] = field(default_factory=list)
+    given: list[dict[str, Any]] = field(default_factory=list)
     attempt: str = field(init=False)
     future: Any = None
     worker: str | None = None
@@ -59,6 +62,8 @@ class Task:
     def try_again(self) -> None:
         """Make it wait once more, as another attempt."""
         self.attempt, self.future = self._new_attempt(), None
+        # Whatever was asked of it has gone with its worker.
+        self.commands, self.given = self.given + self.commands, []
         # One that only waited behind the run that killed the worker has not had its try.
         self.tries += self.taken
         self.taken = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,8 @@ MAX_STEPS_A_TURN = 1000
 MAX_SNAPSHOTS, MIN_SNAPSHOTS, STEPS_A_SNAPSHOT = 40, 20, 40
 # All of a run's weight snapshots together.
 MAX_SNAPSHOT_BYTES = 64_000_000
+# Beside those planned: after a pause, a single step, an added epoch.
+MAX_UNPLANNED = 10
 # Validation images behind the quick reading that labels each snapshot.
 QUICK_IMAGES = 500
 # A stopped run gets its test accuracy if that takes no longer than this.
@@ -84,10 +86,7 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
     )
     if resume is None:
         yield _snapshot(run)
-    reason = None
-    while reason is None:
-        if (reason := _reason_to_end(run)) is not None:
-            break
+    while (reason := _reason_to_end(run)) is None:
         if _held(run):
             if not run.paused_told:
                 run.paused_told = True
@@ -130,9 +129,13 @@ class _Run:
     extra_epochs: int = 0
     paused_told: bool = False
     seconds: float = 0.0
+    most_seconds: float = math.inf
+    compiled: bool = False
     epoch_seconds: float = 0.0
     step_seconds: float | None = None
     snapshots_taken: set[int] = field(default_factory=set)
+    most_unplanned: int = 1
+    unplanned: list[int] = field(default_factory=list)
     loss_sum: float = 0.0
     hits_sum: float = 0.0
     images_met: int = 0
@@ -173,7 +176,9 @@ def _prepare(
     planned = steps_per_epoch * training.epochs
     size = sum(weight.nbytes for weight in model.get_weights())
     step = resume.step if resume else 0
-    return _Run(
+    moments = snapshot_steps(planned, size)
+    kept = resume.kept if resume else ()
+    run = _Run(
         model=model,
         program=program,
         training=training,
@@ -184,9 +189,37 @@ def _prepare(
         step=step,
         steps_per_epoch=steps_per_epoch,
         planned_steps=planned,
-        snapshot_steps=frozenset(snapshot_steps(planned, size)),
+        snapshot_steps=frozenset(moments),
+        snapshots_taken=set(kept),
+        most_unplanned=most_unplanned(len(moments), size),
+        unplanned=sorted(set(kept).difference(moments)),
         extra_epochs=control.read().extra_epochs,
+        seconds=resume.seconds if resume else 0.0,
     )
+    if training.max_minutes is not None:
+        run.most_seconds = _most_seconds(60 * training.max_minutes, run.seconds)
+    if resume is not None:
+        _remember(run, resume.val_losses)
+    return run
+
+
+def _most_seconds(limit: float, before: float) -> float:
+    """All the training that a run may have, which has trained for `before` seconds already.
+
+    `limit` in all; the same again for whoever lets it go on after that was used up.
+    """
+    return limit * (1 + before // limit)
+
+
+def _remember(run: _Run, val_losses: Sequence[float]) -> None:
+    """Judge the validation loss as if training had never been interrupted.
+
+    Only patience that had come to its end begins anew: the person wants more epochs all the same.
+    """
+    for val_loss in val_losses:
+        _count_gain(run, val_loss)
+    if _out_of_patience(run):
+        run.epochs_without_gain = 0
 
 
 def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
@@ -205,13 +238,21 @@ def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
     return sorted(step for step in steps if step <= total)
 
 
+def most_unplanned(planned: int, weight_bytes: int) -> int:
+    """How many snapshots may be kept beside the `planned` ones, the oldest making way for more.
+
+    At most `MAX_UNPLANNED`, within `MAX_SNAPSHOT_BYTES`; one always, to look at and go on from.
+    """
+    room = MAX_SNAPSHOT_BYTES // max(1, weight_bytes) - planned
+    return max(1, min(MAX_UNPLANNED, room))
+
+
 def _reason_to_end(run: _Run) -> str | None:
     wishes = run.control.read()
     run.extra_epochs = wishes.extra_epochs
     if wishes.stop:
         return "stopped"
-    limit = run.training.max_minutes
-    if limit is not None and run.seconds >= limit * 60:
+    if run.seconds >= run.most_seconds:
         return "minutes"
     if run.ended is not None:
         return run.ended
@@ -283,7 +324,6 @@ def _note(
     seconds: float,
     count: int,
 ) -> None:
-    first_ever = run.step_seconds is None and run.seconds == 0.0
     run.step += count
     run.seconds += seconds
     run.epoch_seconds += seconds
@@ -292,8 +332,9 @@ def _note(
     run.hits_sum += float(accuracy.sum()) * share
     run.images_met += images
     # The very first call also compiles: no measure of a step's time.
-    if not first_ever:
+    if run.compiled:
         run.step_seconds = seconds / count
+    run.compiled = True
 
 
 def _steps(
@@ -342,19 +383,37 @@ def _epoch(run: _Run) -> Epoch:
 
 
 def _judge(run: _Run, val_loss: float, val_accuracy: float) -> None:
-    target, patience = run.training.target_accuracy, run.training.patience
+    target = run.training.target_accuracy
+    _count_gain(run, val_loss)
+    if target is not None and val_accuracy >= target:
+        run.ended = "target"
+    elif _out_of_patience(run):
+        run.ended = "no improvement"
+
+
+def _count_gain(run: _Run, val_loss: float) -> None:
     if val_loss < run.best_val_loss:
         run.best_val_loss, run.epochs_without_gain = val_loss, 0
     else:
         run.epochs_without_gain += 1
-    if target is not None and val_accuracy >= target:
-        run.ended = "target"
-    elif patience is not None and run.epochs_without_gain >= patience:
-        run.ended = "no improvement"
+
+
+def _out_of_patience(run: _Run) -> bool:
+    patience = run.training.patience
+    return patience is not None and run.epochs_without_gain >= patience
+
+
+def _make_room(run: _Run) -> int | None:
+    """The step of the snapshot that makes way for the present one, if any has to."""
+    run.snapshots_taken.add(run.step)
+    if run.step in run.snapshot_steps:
+        return None
+    run.unplanned.append(run.step)
+    return run.unplanned.pop(0) if len(run.unplanned) > run.most_unplanned else None
 
 
 def _snapshot(run: _Run) -> Snapshot:
-    run.snapshots_taken.add(run.step)
+    replaced = _make_room(run)
     validates = len(run.split.x_val) > 0
     images = run.split.x_val if validates else run.split.x_train
     labels = run.split.y_val if validates else run.split.y_train
@@ -366,6 +425,7 @@ def _snapshot(run: _Run) -> Snapshot:
         val_accuracy=accuracy if validates else None,
         checkpoint=pack_arrays([variable.numpy() for variable in _hidden_state(run.program)]),
         dead_units=dead_units,
+        replaces=replaced,
     )
 
 

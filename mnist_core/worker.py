@@ -60,8 +60,8 @@ def train_run(
 ) -> None:
     """Train one run and send each event to `topic`. Runs in a worker's thread.
 
-    `resume` holds "step", "weights" (packed) and "checkpoint"; `commands` were given before the
-    start. `trainer` names a function with the signature of `mnist_core.training.train`.
+    `resume` holds what `Resume` does, its weights packed; `commands` were given before the start.
+    `trainer` names a function with the signature of `mnist_core.training.train`.
     """
     _claim(attempt)
     control = _controls[run_id] = Control()
@@ -149,7 +149,15 @@ def _stop_when_cancelled(attempt: str, control: Control) -> threading.Event:
 def _resume(packed: dict[str, Any] | None) -> Resume | None:
     if packed is None:
         return None
-    return Resume(packed["step"], unpack_arrays(packed["weights"]), packed["checkpoint"])
+    return Resume(
+        packed["step"],
+        unpack_arrays(packed["weights"]),
+        packed["checkpoint"],
+        # A server of an earlier version does not say these.
+        packed.get("seconds", 0.0),
+        tuple(packed.get("val_losses", ())),
+        tuple(packed.get("kept", ())),
+    )
 
 
 def _function(path: str) -> Callable[..., Iterator[Event]]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from mnist_core import PRESETS, Experiment
 from mnist_core.advice import advise
+from mnist_core.shapes import MAX_LAYERS
 
 
 def flat(value: float, count: int = 200) -> np.ndarray:
@@ -51,3 +52,21 @@ def test_overfitting_offers_one_remedy_after_another() -> None:
         experiment = advice.experiment
         remedies.append(advice.remedy)
     assert len(set(remedies)) == 4
+
+
+def test_what_an_experiment_may_not_be_is_not_advised() -> None:
+    slow = Experiment.from_query("preset=two-layer&learning_rate=0.000005")
+    for loss in (flat(np.nan), flat(50.0)):
+        assert advise(slow, loss, flat(0.1), []) is None
+    assert advise(slow, flat(0.5), flat(0.8), [], dead_units=0.7) is None
+    rising = [0.3, 0.2, 0.25, 0.3, 0.35]
+    advice = advise(slow, flat(0.01), flat(1.0), rising, dead_units=0.7)
+    assert advice is not None and "overfits" in advice.finding
+
+
+def test_a_network_with_no_room_for_dropout_gets_the_next_remedy() -> None:
+    layers = ";".join(["flatten", *["dense(units:8)"] * (MAX_LAYERS - 1)])
+    full = Experiment.from_query(f"layers={layers}&augment_shift=2")
+    advice = advise(full, flat(0.01), flat(1.0), [0.3, 0.2, 0.25, 0.3, 0.35])
+    assert advice is not None and advice.remedy == "Stop after two epochs without improvement"
+    assert advice.experiment.training.patience == 2

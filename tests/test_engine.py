@@ -9,11 +9,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 
-from mnist_core import PRESETS, Experiment
+from mnist_core import PRESETS, Experiment, worker
+from mnist_core.connection import Connection
 from mnist_core.engine import REPOSITORY, Engine
+from mnist_core.events import Epoch, Finished, Snapshot, Started, to_message
 from mnist_core.store import Run, Store, StoreError
+from mnist_core.task import Task
 
 FAKE = "tests.fake_training:train"
 LONG = Experiment.from_query("preset=two-layer&epochs=200")
@@ -93,6 +97,62 @@ def test_commands_before_the_start_are_kept(engine: Engine, store: Store) -> Non
     run_id = engine.start(LONG)
     engine.send(run_id, step=2)
     assert reach(store, run_id, is_status("paused")).step == 2
+
+
+def test_where_a_run_goes_on_reaches_the_worker_whole(engine: Engine, store: Store) -> None:
+    run_id = store.create_run(SHORT)
+    store.record(run_id, Started(20, 20, 7))
+    store.record(run_id, Snapshot(20, 1.0, (np.arange(3, dtype=np.float32),), 0.5, b"state"))
+    store.record(run_id, Epoch(1, 20, 0.5, 0.5, 0.4, 0.6, 1.0))
+    store.record(run_id, Finished(20, 1, 0.3, 0.9, "epochs", 7.5))
+    packed = engine._resume_point(Task(run_id, resume=True))
+    np.testing.assert_equal(vars(worker._resume(packed)), vars(store.resume_point(run_id)))
+    older = {name: packed[name] for name in ("step", "weights", "checkpoint")}
+    assert worker._resume(older).seconds == 0.0 and worker._resume(older).val_losses == ()
+
+
+class Handed:
+    """What stands for Dask's future of a run, with the commands that went along."""
+
+    def __init__(self, commands: list[dict[str, object]]) -> None:
+        self.commands, self.status = list(commands), "pending"
+
+    def cancel(self) -> None:
+        self.status = "cancelled"
+
+
+def test_commands_before_the_start_outlive_the_worker_that_had_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[Handed] = []
+
+    def submit(_self, _run, _attempt, _experiment, _resume, commands, _number) -> Handed:
+        handed.append(Handed(commands))
+        return handed[-1]
+
+    monkeypatch.setattr(Connection, "there", True)
+    monkeypatch.setattr(Connection, "submit", submit)
+    engine = Engine(store, trainer=FAKE)
+    try:
+        run_id = store.create_run(SHORT)
+        store.record(run_id, Started(20, 20, 7))
+        store.record(run_id, Snapshot(20, 1.0, (np.zeros(3, np.float32),), 0.5, b"state"))
+        store.record(run_id, Finished(20, 1, 0.3, 0.9, "epochs", 1.0))
+        engine.continue_run(run_id, epochs=2)
+        engine.send(run_id, pause=True)
+        handed[0].status = "error"
+        wait(lambda: len(handed) == 2, "another attempt")
+        assert [kept.commands for kept in handed] == [
+            [{"epochs": 2}],
+            [{"epochs": 2}, {"pause": True}],
+        ]
+        task = engine._tasks[run_id]
+        started = {"run": run_id, "attempt": task.attempt, "worker": "tcp://127.0.0.1:1"}
+        engine._messages.put(to_message(Started(60, 20, 7, step=20)) | started)
+        wait(lambda: task.worker is not None, "the start")
+        assert task.given == []
+    finally:
+        engine.close()
 
 
 def test_a_killed_worker_is_told_and_the_next_run_starts(engine: Engine, store: Store) -> None:

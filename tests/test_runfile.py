@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mnist_core import runfile
+from mnist_core.events import Snapshot
 from mnist_core.runfile import SUFFIX, from_store, keep, pack, read, with_author_in_note
 from mnist_core.spec import Experiment
 from mnist_core.store import Store, StoreError
@@ -92,6 +94,20 @@ def test_only_the_ends_make_a_smaller_file(store: Store) -> None:
     small = read(pack(from_store(store, run, moments="ends")))
     assert [moment.step for moment in small.facts.moments] == [0, 20]
     assert store.resume_point(keep(store, small, "local")) is not None
+
+
+def test_a_run_with_more_moments_than_a_file_takes_keeps_its_last(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.run(ended_run(store))
+    for step in range(1, 9):
+        store.record(run.id, Snapshot(step, step / 10, some_weights(SMALL, step)))
+    monkeypatch.setattr(runfile, "MAX_MOMENTS", 5)
+    taken = from_store(store, run)
+    # Kept are 0 to 8, 10 and 20.
+    assert [moment.step for moment in taken.facts.moments] == [0, 2, 5, 8, 20]
+    assert taken.facts.state_step == 20
+    np.testing.assert_equal(taken.weights[-1], tuple(store.weights(run.id)))
 
 
 def test_a_gap_in_the_steps_stays_a_gap(store: Store) -> None:
@@ -208,6 +224,7 @@ MALFORMED: dict[str, Callable[[bytes], bytes]] = {
     "test accuracy 3": lambda good: with_facts(good, test_accuracy=3),
     "still running": lambda good: with_facts(good, status="running"),
     "negative step": lambda good: with_facts(good, step=-1),
+    "steps in epochs of none": lambda good: with_facts(good, steps_per_epoch=0),
     "huge step": lambda good: with_facts(good, total_steps=10**30),
     "overlapping steps": lambda good: with_facts(good, segments=[[1, 10], [5, 10]]),
     "too few steps": lambda good: with_facts(good, segments=[[1, 19]]),

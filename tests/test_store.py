@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from mnist_core import PRESETS
+from mnist_core import PRESETS, servers
 from mnist_core.events import Epoch, Failed, Finished, Snapshot, Started, Steps
 from mnist_core.store import Store, StoreError
 
@@ -50,6 +51,12 @@ def test_a_run_from_queued_to_finished(store: Store) -> None:
     assert store.epochs(run_id) == [Epoch(1, 100, 0.5, 0.8, 0.4, 0.9, 3.0)]
 
 
+def test_a_run_whose_record_lacks_the_length_of_an_epoch_has_those_planned(store: Store) -> None:
+    run_id = started_run(store)
+    store.set_status(run_id, "finished", step=5, steps_per_epoch=0)
+    assert store.run(run_id).epochs == store.run(run_id).experiment.training.epochs
+
+
 def test_pauses_stops_and_failures_show(store: Store) -> None:
     run_id = started_run(store)
     store.record(run_id, steps_event(1, [], paused=True))
@@ -59,6 +66,39 @@ def test_pauses_stops_and_failures_show(store: Store) -> None:
     other = started_run(store)
     store.record(other, Failed(3, 1, "The loss was no longer a number."))
     assert (store.run(other).status, store.run(other).message[:8]) == ("failed", "The loss")
+
+
+def test_a_run_taken_for_dead_that_lives_says_nothing_of_it(store: Store) -> None:
+    steps, finished = steps_event(1, [2.0]), Finished(1, 1, None, None, "stopped", 1.0)
+    for event in (steps, finished):
+        run_id = started_run(store)
+        servers.mark_interrupted(store)
+        taken = store.run(run_id)
+        assert taken.interrupted and "server went down" in taken.message
+        store.record(run_id, event)
+        lives = store.run(run_id)
+        assert (lives.interrupted, lives.message) == (False, "")
+    store.say(run_id, "Its minutes were up.")
+    store.record(run_id, steps)
+    store.record(run_id, finished)
+    assert store.run(run_id).message == "Its minutes were up."
+
+
+def test_a_run_that_ends_while_its_server_is_looked_for_keeps_its_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, taken_over, lost = (started_run(store) for _ in range(3))
+
+    def meanwhile(_store: Store) -> list[object]:
+        store.record(ended, Finished(1, 1, 0.3, 0.9, "target", 1.0))
+        store.queue_again(taken_over, "another server")
+        return []
+
+    monkeypatch.setattr(servers, "_rows", meanwhile)
+    servers.mark_interrupted(store)
+    found = [store.run(run_id) for run_id in (ended, taken_over, lost)]
+    assert [run.status for run in found] == ["finished", "queued", "stopped"]
+    assert [run.interrupted for run in found] == [False, False, True]
 
 
 def test_steps_are_exact_and_read_piece_by_piece(store: Store) -> None:
@@ -100,6 +140,7 @@ def test_going_on_drops_what_will_be_repeated(store: Store) -> None:
     point = store.resume_point(run_id)
     assert (point.step, point.checkpoint) == (3, b"state")
     np.testing.assert_array_equal(point.weights[0], np.full((2, 3), 3, np.float32))
+    assert (point.seconds, point.val_losses) == (0.5, ())
     reader = Store()
     reader.steps(run_id)
     store.record(run_id, Started(1000, 100, 34_826, step=3))
@@ -117,6 +158,19 @@ def test_going_on_drops_what_will_be_repeated(store: Store) -> None:
     reader.close()
 
 
+def test_where_a_run_goes_on_tells_how_it_went_up_to_there(store: Store) -> None:
+    run_id = started_run(store)
+    store.record(run_id, steps_event(1, [2.0] * 30))
+    for epoch, val_loss in enumerate((0.5, None, float("nan"), 0.75), 1):
+        accuracy = None if val_loss is None else 0.8
+        store.record(run_id, Epoch(epoch, 10 * epoch, 0.5, 0.8, val_loss, accuracy, 3.0))
+    store.record(run_id, snapshot(30))
+    store.record(run_id, Finished(40, 4, None, None, "stopped", 12.5))
+    point = store.resume_point(run_id)
+    assert point.seconds == 12.5
+    np.testing.assert_equal(point.val_losses, (0.5, np.nan))
+
+
 def test_snapshots_come_back_exactly(store: Store) -> None:
     run_id = started_run(store)
     weights = (np.random.default_rng(0).random((3, 3), np.float32), np.float32([np.nan, 1]))
@@ -127,6 +181,17 @@ def test_snapshots_come_back_exactly(store: Store) -> None:
     assert store.weights(run_id)[0][0, 0] == 5
     assert store.weights(run_id, 4) is None and store.weights("nothing") is None
     assert [(s.step, s.val_accuracy) for s in store.snapshots(run_id)] == [(0, None), (5, 0.9)]
+
+
+def test_a_snapshot_takes_the_place_of_another(store: Store) -> None:
+    run_id, other = started_run(store), started_run(store)
+    for step in (1, 2, 3):
+        store.record(run_id, snapshot(step))
+        store.record(other, snapshot(step))
+    store.record(run_id, replace(snapshot(4), replaces=2))
+    assert [s.step for s in store.snapshots(run_id)] == [1, 3, 4]
+    assert store.resume_point(run_id).kept == (1, 3, 4)
+    assert [s.step for s in store.snapshots(other)] == [1, 2, 3]
 
 
 def test_deleting_takes_everything_and_later_events_are_dropped(store: Store) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from mnist_core import PRESETS, Experiment, ExperimentError
 from mnist_core.engine import Engine
@@ -110,7 +111,9 @@ def test_a_seed_repeats_a_study_also_over_a_stop(runner: StudyRunner, store: Sto
     assert store.run(left[1].run).status == "stopped"
     # As after a restart of the server: a new runner goes on, also with what was under way.
     quick = spec.model_copy(update={"base": BASE})
-    records.change_spec(store, slow, quick)
+    with store.transaction() as connection:
+        of_slow = records.sweeps.update().where(records.sweeps.c.id == slow)
+        connection.execute(of_slow.values(spec=quick.model_dump_json()))
     assert StudyRunner(runner.engine).resume(slow)
     ended(store, slow)
     first, second, third = (trials(store, name) for name in (once, slow, other))
@@ -243,6 +246,53 @@ def test_only_one_server_drives_a_study(runner: StudyRunner, store: Store) -> No
         other.close()
         neighbour.close()
     assert records.get(store, study_id).status == "interrupted"
+
+
+class EndedDriver:
+    """A driver of a study that has ended already."""
+
+    def __init__(self, _engine: Engine, _study: str) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def is_alive(self) -> bool:
+        return False
+
+
+def test_a_study_grows_in_the_same_moment_as_a_server_takes_it(
+    runner: StudyRunner, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it may come to be running with nobody who drives it."""
+    monkeypatch.setattr("mnist_core.sweep.runner._Driver", EndedDriver)
+    study_id, changes = records.create(store, study(trials=2), "local"), []
+
+    def note(_connection, _cursor, statement, *_more) -> None:
+        changes.extend([statement] if statement.startswith("UPDATE sweeps") else [])
+
+    sa.event.listen(store.engine, "before_cursor_execute", note)
+    try:
+        assert runner.resume(study_id, trials=3)
+    finally:
+        sa.event.remove(store.engine, "before_cursor_execute", note)
+    taken = records.get(store, study_id)
+    assert (taken.status, taken.spec.trials, len(changes)) == ("running", 5, 1)
+    assert not runner.resume(study_id, trials=3) and records.get(store, study_id) == taken
+    records.end(store, study_id, runner.engine.id, "stopped")
+
+
+def test_studies_that_have_ended_are_let_go(
+    runner: StudyRunner, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_core.sweep.runner._Driver", EndedDriver)
+    started = [runner.start(study(trials=2)) for _ in range(3)]
+    assert list(runner._drivers) == started[-1:]
+    for study_id in started:
+        records.end(store, study_id, runner.engine.id, "stopped")
 
 
 def test_a_study_of_a_dead_server_is_interrupted_and_can_go_on(

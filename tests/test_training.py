@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,10 @@ from mnist_core.script import keras_script
 from mnist_core.training import (
     MAX_SNAPSHOT_BYTES,
     MAX_SNAPSHOTS,
+    MAX_UNPLANNED,
     Resume,
+    _most_seconds,
+    most_unplanned,
     snapshot_steps,
     train,
 )
@@ -131,6 +135,37 @@ def test_stop_conditions(more: str, reason: str) -> None:
     assert last.kind == "finished" and last.reason == reason
 
 
+def test_a_run_that_goes_on_counts_all_its_seconds() -> None:
+    weights = tuple(build_model(experiment().network).get_weights())
+    before = Resume(11, weights, None, seconds=100.0)
+    for more, reason in [("", "epochs"), ("&max_minutes=10", "epochs")]:
+        events = list(train(experiment(more), resume=before))
+        times = [event.seconds for event in events if event.kind in ("steps", "finished")]
+        assert times == sorted(times) and times[0] > 100 and events[-1].reason == reason
+        # The first call of the program compiles it: how long a step takes is not known yet.
+        assert next(e for e in events if e.kind == "steps").seconds_left is None
+    almost = Resume(11, weights, None, seconds=60 - 1e-9)
+    last = list(train(experiment("&max_minutes=1&epochs=200"), resume=almost))[-1]
+    assert (last.reason, last.step) == ("minutes", 12)
+
+
+def test_minutes_that_are_used_up_are_given_again_to_a_run_that_goes_on() -> None:
+    assert [_most_seconds(60.0, before) for before in (0.0, 59.0, 60.5, 119.0, 121.0)] == [
+        60.0, 60.0, 120.0, 120.0, 180.0,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("val_losses", "epochs"),
+    [((), 4), ((1e-9,), 2), ((1e-9, 1.0), 1), ((1e-9, 1.0, 1.0), 2)],
+)
+def test_patience_goes_on_where_it_stood(val_losses: tuple[float, ...], epochs: int) -> None:
+    spec = experiment("&patience=2&epochs=4&learning_rate=0.0005")
+    weights = tuple(build_model(spec.network).get_weights())
+    events = list(train(spec, resume=Resume(0, weights, None, 0.0, val_losses)))
+    assert sum(event.kind == "epoch" for event in events) == epochs
+
+
 def test_divergence_is_told_with_its_step() -> None:
     base = "layers=flatten;dense(units:32,activation:linear)&training_images=1000&optimizer=sgd"
     events = list(train(experiment("&learning_rate=1000&epochs=20", base)))
@@ -148,6 +183,62 @@ def test_snapshots_are_few_bounded_and_denser_at_the_start(total: int, size: int
     assert len(steps) * size <= MAX_SNAPSHOT_BYTES + 4 * size
     if len(steps) > 10:
         assert steps[1] - steps[0] < steps[-1] - steps[-2]
+
+
+def kept_moments(events: Iterable[Event], kept: Iterable[int] = ()) -> list[int]:
+    """The steps of the snapshots that a store holds after these events."""
+    steps = list(kept)
+    for event in events:
+        if isinstance(event, Snapshot):
+            if event.replaces is not None:
+                steps.remove(event.replaces)
+            steps.append(event.step)
+    return steps
+
+
+def with_pauses(events: Iterable[Event], control: Control, presses: int) -> Iterator[Event]:
+    """Pause after the first epoch, press “One step” so often, then let it go on."""
+    for event in events:
+        yield event
+        if event.kind == "epoch" and event.epoch == 1:
+            control.send(pause=True)
+        elif event.kind == "steps" and event.paused:
+            presses -= 1
+            control.send(**({"pause": False} if presses < 0 else {"step": 1}))
+
+
+def test_pauses_and_added_epochs_keep_no_more_moments_than_a_run_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mnist_core.training.MAX_UNPLANNED", 3)
+    monkeypatch.setattr(Control, "wait", lambda *_: None)
+    control, spec = Control(), experiment("&epochs=1", DENSE)
+    planned = snapshot_steps(11, 4 * spec.network.parameters)
+    control.send(epochs=2)
+    events = list(with_pauses(train(spec, control=control), control, presses=4))
+    kept = kept_moments(events)
+    # Of 12, 13, 14, 15 and the ends of the added epochs the last three.
+    assert sorted(kept) == [*planned, 15, 22, 33]
+    # A run that goes on counts those it had; the one it goes on from is not kept twice.
+    newest = [event for event in events if isinstance(event, Snapshot)][-1]
+    resume = Resume(newest.step, newest.weights, newest.checkpoint, kept=tuple(kept))
+    control = Control()
+    control.send(stop=True)
+    assert kept_moments(train(spec, control=control, resume=resume), kept) == kept
+    control = Control()
+    control.send(step=1, epochs=3)
+    more = []
+    for event in train(spec, control=control, resume=resume):
+        more.append(event)
+        if event.kind == "steps" and event.paused:
+            control.send(stop=True)
+    assert sorted(kept_moments(more, kept)) == [*planned, 22, 33, 34]
+
+
+def test_a_pause_keeps_the_moment_it_came_at_however_large_the_network() -> None:
+    assert most_unplanned(40, 1_000) == MAX_UNPLANNED
+    assert most_unplanned(20, MAX_SNAPSHOT_BYTES // 24) == 4
+    assert most_unplanned(4, 40_000_000) == most_unplanned(40, MAX_SNAPSHOT_BYTES // 40) == 1
 
 
 @pytest.mark.parametrize(

@@ -131,13 +131,18 @@ def studies(store: Store, owner: str | None) -> list[Study]:
         return [_study(row) for row in connection.execute(query)]
 
 
-def claim(store: Store, study_id: str, server: str) -> bool:
-    """Make the study `server`'s own and running; False when a living server drives it."""
+def claim(store: Store, study_id: str, server: str, spec: StudySpec | None = None) -> bool:
+    """Make the study `server`'s own and running; False when a living server drives it.
+
+    With `spec` it goes on under that one: its budget may have grown.
+    """
     free = sweeps.c.status.not_in(ACTIVE) | sweeps.c.server.not_in(servers.living(store))
     with store.transaction() as connection:
         query = sweeps.update().where(sweeps.c.id == study_id, free)
         now = datetime.now(UTC)
         values = {"server": server, "status": "running", "message": "", "began": now}
+        if spec is not None:
+            values["spec"] = spec.model_dump_json()
         return connection.execute(query.values(**values, ended=None)).rowcount > 0
 
 
@@ -152,12 +157,6 @@ def end(store: Store, study_id: str, server: str, status: str, message: str = ""
     values = {"status": status, "message": message, "server": "", "ended": datetime.now(UTC)}
     with store.transaction() as connection:
         _update(connection, study_id, sweeps.c.server == server, **values)
-
-
-def change_spec(store: Store, study_id: str, spec: StudySpec) -> None:
-    """Keep the study under a changed specification (its budget may grow)."""
-    with store.transaction() as connection:
-        _update(connection, study_id, spec=spec.model_dump_json())
 
 
 def delete(store: Store, study_id: str) -> None:

@@ -54,14 +54,17 @@ class StudyRunner:
         False when a server drives it already. Raises StoreError.
         """
         study = records.get(self.store, study_id)
-        if study is None or not records.claim(self.store, study_id, self.engine.id):
+        if study is None:
             return False
-        if trials:
-            more = study.spec.model_copy(update={"trials": study.spec.trials + trials})
-            records.change_spec(self.store, study_id, more)
+        more = study.spec.model_copy(update={"trials": study.spec.trials + trials})
+        if not records.claim(self.store, study_id, self.engine.id, more if trials else None):
+            return False
         with self._lock:
+            ended = [key for key, driver in self._drivers.items() if not driver.is_alive()]
+            for key in ended:
+                del self._drivers[key]
             driver = self._drivers[study_id] = _Driver(self.engine, study_id)
-        driver.start()
+            driver.start()
         return True
 
     def stop(self, study_id: str) -> None:
