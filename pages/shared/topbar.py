@@ -46,6 +46,20 @@ _STYLE = """<style>
 </style>"""
 
 
+# On a phone Streamlit's navigation lies over the page, and stays there after a choice.
+_FOLD_JS = """
+let shown;
+export default function ({ data }) {
+  if (data.page === shown) return;
+  shown = data.page;
+  const open = '[data-testid="stSidebar"][data-collapsed="false"]';
+  if (matchMedia("(max-width: 768px)").matches) {
+    document.querySelector(`${open} [data-testid="stSidebarCollapseButton"] button`)?.click();
+  }
+}
+"""
+
+
 def style() -> None:
     """The style sheet of what is fixed in the window."""
     look.style()
@@ -58,6 +72,8 @@ def tools(page: str) -> None:
     with st.container(key="tools", horizontal=True, vertical_alignment="center", gap="xsmall"):
         help_popover(page, _tour_again)
         projector.button()
+    fold = st.components.v2.component("mnist_lab.fold_menu", js=_FOLD_JS)
+    fold(key="fold_menu", data={"page": page})
 
 
 def _tour_again() -> None:

@@ -201,5 +201,10 @@ def test_a_finger_draws_at_phone_width(server, browser):
         assert page.evaluate("window.scrollY") == 0, "The finger scrolled the page"
         wide = "document.documentElement.scrollWidth"
         assert page.evaluate(wide) <= 390, "The page is wider than the phone"
+        # The menu lies over the page, and goes once a page is chosen.
+        page.get_by_test_id("stExpandSidebarButton").tap()
+        page.get_by_test_id("stSidebarNavLink").filter(has_text="Explore").tap()
+        part(page, "explore_views").wait_for(timeout=30_000)
+        page.get_by_test_id("stExpandSidebarButton").wait_for(timeout=20_000)
     finally:
         phone.close()
