@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from benchmarks._sessions import Session
 
 SUMMARY = "what a press costs on each page, idle and while a network trains at full speed"
-EPOCHS = 500  # more than a measurement takes
+EPOCHS = 200  # as many as an experiment may have; more than a measurement takes
 PAUSE_SECONDS = 0.15  # between presses, so that they fall on different moments of the refreshing
 
 
