@@ -1,8 +1,8 @@
 """Where training runs: one local worker process by default, a Dask cluster when one is named.
 
-The app's process trains nothing. It hands each run to Dask as one task, receives the run's
-events through a Dask topic, and writes each into the store. A monitor thread watches over runs
-and worker: what has died is said within seconds.
+The app's process trains no run (only a copy that a drawing corrects, some steps: `finetune`). It
+hands each run to Dask as one task, receives the run's events through a Dask topic, and writes each
+into the store. A monitor thread watches over runs and worker: what has died is said within seconds.
 
 The engine knows the runs; `connection` reaches the scheduler and its workers, `outbox` takes
 commands to them, `task` is a run that has been handed out.
@@ -65,7 +65,6 @@ class Engine:
         """
         self.store = store
         self.scheduler = scheduler or os.environ.get("MNIST_LAB_SCHEDULER") or None
-        self.error: str | None = None
         # Why nothing that training tells can be stored just now; training waits meanwhile.
         self.trouble: str | None = None
         self._id = secrets.token_hex(8)
@@ -197,11 +196,6 @@ class Engine:
         """Let a paused run go on."""
         self.send(run_id, pause=False)
 
-    def position(self, run_id: str) -> int | None:
-        """How many runs are before this one, None when it does not wait."""
-        place = self.place(run_id)
-        return None if place is None else place.ahead
-
     def place(self, run_id: str) -> waiting.Place | None:
         """How many runs are before this one and for how long, None when it does not wait."""
         active = self.store.active_runs()
@@ -253,13 +247,11 @@ class Engine:
 
     def _connected(self) -> None:
         with self._lock:
-            self.error = None
             waiting = [task for task in self._tasks.values() if task.future is None]
         for task in waiting:
             self._submit(task)
 
     def _not_connected(self, why: str) -> None:
-        self.error = why
         with self._lock:
             waiting = [t for t in self._tasks.values() if t.future is None and not t.over]
         for task in waiting:
@@ -442,9 +434,9 @@ class Engine:
         """Start the local worker again when it has died."""
         code = self._connection.revive_worker()
         if code is not None:
-            self.error = f"The training process ends as soon as it starts (exit code {code})."
+            why = f"The training process ends as soon as it starts (exit code {code})."
             for task in self._not_started():
-                self._fail(task, self.error)
+                self._fail(task, why)
 
     def _renew_process(self) -> None:
         """Replace a local worker that has grown large while nobody needs it."""

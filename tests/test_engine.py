@@ -85,9 +85,10 @@ def test_runs_wait_their_turn_and_can_be_stopped_while_they_wait(
 ) -> None:
     first, second, third = engine.start(LONG), engine.start(LONG), engine.start(SHORT)
     reach(store, first, is_status("running"))
-    assert [engine.position(run) for run in (first, second, third)] == [None, 1, 2]
+    assert engine.place(first) is None
+    assert [engine.place(run).ahead for run in (second, third)] == [1, 2]
     engine.stop(second)
-    assert store.run(second).status == "stopped" and engine.position(third) == 1
+    assert store.run(second).status == "stopped" and engine.place(third).ahead == 1
     engine.stop(first)
     reach(store, third, is_status("finished"))
     assert store.run(second).step == 0
