@@ -90,13 +90,13 @@ def finish(app: AppTest) -> None:
 
 def test_the_first_study_needs_one_press_and_shows_every_figure() -> None:
     app = open_tab()
-    of(app.number_input, "study_trials").set_value(6)
+    of(app.number_input, "study_trials").set_value(8)
     press(app, "start_study")
     finish(app)
-    assert "**finished**" in said(app) and "6 of 6 trials" in said(app)
+    assert "**finished**" in said(app) and "8 of 8 trials" in said(app)
     assert "Best so far: validation accuracy" in said(app)
     table = app.dataframe[0].value
-    assert list(table["Trial"]) == [5, 4, 3, 2, 1, 0]
+    assert list(table["Trial"]) == [7, 6, 5, 4, 3, 2, 1, 0]
     assert {"learning rate", "layer 2 units", "validation accuracy"} <= set(table)
     assert any("**Trial" in item.value and "finished" in item.value for item in app.markdown)
     for name in ("Curves", "Parallel", "Contour", "Slices", "Importance"):
