@@ -126,7 +126,8 @@ def _about_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> str:
     if log_y:
         return " · log"
     if metric == "loss" and _loss_ceiling(lines):
-        return f" · leaps to {max(line.highest() for line in lines):,.3g}"
+        highest = float(f"{max(line.highest() for line in lines):.2g}")
+        return f" · leaps to {highest:,.0f}" if highest >= 10 else f" · leaps to {highest:g}"
     return ""
 
 
