@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from dataclasses import Field, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from mnist_core.spec import Experiment
 
@@ -108,7 +108,13 @@ _said: set[str] = set()
 
 def names() -> set[str]:
     """The environment variables that change a limit."""
-    return {PREFIX + field.name.upper() for field in fields(Limits) if field.name != "public"}
+    return set(_fields())
+
+
+def _fields() -> dict[str, Field[Any]]:
+    """The limits that can be set, by the names of their environment variables."""
+    return {PREFIX + field.name.upper(): field for field in fields(Limits)
+            if field.name != "public"}  # fmt: skip
 
 
 def setting_problems() -> list[str]:
@@ -122,10 +128,8 @@ def _settings() -> tuple[dict[str, float | None], list[str]]:
     wrong = []
     if (public := _public_setting()) not in (*_NO, *_YES):
         wrong.append(f"{PUBLIC_SETTING}={public} is taken for 1; write 1 or 0")
-    for field in fields(Limits):
-        name = PREFIX + field.name.upper()
-        text = os.environ.get(name, "").strip()
-        if text and field.name != "public":
+    for name, field in _fields().items():
+        if text := os.environ.get(name, "").strip():
             try:
                 changes[field.name] = _number(text, whole="int" in str(field.type))
             except ValueError:

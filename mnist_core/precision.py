@@ -17,7 +17,7 @@ def choose_precision(experiment: Experiment) -> str:
     wanted = experiment.training.precision
     if wanted != "auto":
         return wanted
-    convolutional = any(layer.kind == "conv" for layer in experiment.network.layers)
+    convolutional = experiment.network.convolutional
     return "bfloat16" if convolutional and cpu_has_bfloat16() else "float32"
 
 

@@ -58,8 +58,8 @@ def _left_out(experiment: Experiment) -> list[str]:
         for words, value in ends.items()
         if value is not None
     ]
-    convolutional = any(layer.kind == "conv" for layer in experiment.network.layers)
-    if training.precision == "bfloat16" or (training.precision == "auto" and convolutional):
+    wanted, convolutional = training.precision, experiment.network.convolutional
+    if wanted == "bfloat16" or (wanted == "auto" and convolutional):
         said.append("The app computes in bfloat16 where the CPU has it; this script in float32.")
     return said
 

@@ -62,6 +62,11 @@ class NetworkSpec(Value):
         """All weights and biases, batch normalisation's statistics included (Keras's total)."""
         return total_parameters(self.shapes())
 
+    @property
+    def convolutional(self) -> bool:
+        """Whether it has a convolution."""
+        return any(layer.kind == "conv" for layer in self.layers)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         inside_pydantic(self.shapes)

@@ -11,7 +11,7 @@ from mnist_core.store import StoreError
 from pages.shared import draft, entry, projector
 from pages.shared.data import title_of
 from pages.shared.guard import said_later
-from pages.shared.links import only_here_note
+from pages.shared.links import address_to_copy
 from pages.shared.live_run import live_run
 from pages.shared.look import unseen_title
 from pages.shared.network_tabs import network_tabs
@@ -103,8 +103,7 @@ def share_link(experiment: Experiment) -> None:
     with st.popover("Link", icon=":material/link:", help="A link to this experiment"):
         st.caption("Whoever opens this link gets the same network and the same settings.")
         query = class_query(experiment, draft.hidden_controls())
-        st.code(f"{st.context.url}?{query}", language=None, wrap_lines=True)
-        only_here_note(st.context.url or "")
+        address_to_copy(f"{st.context.url}?{query}")
 
 
 entry.through_app("train")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
@@ -359,9 +360,19 @@ def test_a_run_that_takes_too_much_memory_fails_alone(home: Path) -> None:
 # Schedulers, other servers, clocks
 
 
+@dataclass(frozen=True)
+class Lab:
+    """An engine on a cluster; `start_cluster` starts one more at the same address."""
+
+    store: Store
+    engine: Engine
+    scheduler: subprocess.Popen[bytes]
+    start_cluster: Callable[[], subprocess.Popen[bytes]]
+
+
 @pytest.fixture
-def start_cluster() -> Iterator[tuple[str, Callable[[], subprocess.Popen[bytes]]]]:
-    """An address, and what starts a scheduler there with a worker; it gives the scheduler."""
+def lab(home: Path) -> Iterator[Lab]:
+    """With a scheduler, and a worker that is ready."""
     port = 20_000 + os.getpid() % 20_000
     address = f"tcp://127.0.0.1:{port}"
     processes: list[subprocess.Popen[bytes]] = []
@@ -375,61 +386,47 @@ def start_cluster() -> Iterator[tuple[str, Callable[[], subprocess.Popen[bytes]]
         processes.extend((scheduler, worker))
         return scheduler
 
-    yield address, start
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(
-    home: Path, start_cluster: tuple[str, Callable[[], subprocess.Popen[bytes]]]
-) -> None:
-    address, start = start_cluster
-    scheduler = start()
-    store = Store()
+    scheduler, store = start(), Store()
     engine = Engine(store, scheduler=address, trainer=FAKE)
     try:
         engine.warm()
         wait(engine.ready, "a worker")
-        first, second = engine.start(LONG), engine.start(SHORT)
-        reach(store, first, lambda run: run.step > 12)
-        reached = store.run(first).step
-        scheduler.kill()
-        start()
-        wait(lambda: not store.run(first).active, "the truth about the run", SOON)
-        run = store.run(first)
-        assert run.status == "failed" and "connection to the scheduler was lost" in run.message
-        assert run.step >= reached and whole(store, first)
-        reach(store, second, is_status("finished"))
-        assert whole(store, second)
+        yield Lab(store, engine, scheduler, start)
     finally:
         engine.close()
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(lab: Lab) -> None:
+    store, engine = lab.store, lab.engine
+    first, second = engine.start(LONG), engine.start(SHORT)
+    reach(store, first, lambda run: run.step > 12)
+    reached = store.run(first).step
+    lab.scheduler.kill()
+    lab.start_cluster()
+    wait(lambda: not store.run(first).active, "the truth about the run", SOON)
+    run = store.run(first)
+    assert run.status == "failed" and "connection to the scheduler was lost" in run.message
+    assert run.step >= reached and whole(store, first)
+    reach(store, second, is_status("finished"))
+    assert whole(store, second)
 
 
 def test_a_scheduler_that_another_has_replaced_unnoticed_is_no_longer_trusted(
-    home: Path,
-    start_cluster: tuple[str, Callable[[], subprocess.Popen[bytes]]],
-    monkeypatch: pytest.MonkeyPatch,
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dask's client goes over to the new one, which knows nothing of what it listens to."""
-    address, start = start_cluster
-    scheduler = start()
-    store = Store()
-    engine = Engine(store, scheduler=address, trainer=FAKE)
-    try:
-        engine.warm()
-        wait(engine.ready, "a worker")
-        with monkeypatch.context() as blind:
-            blind.setattr(engine._connection, "drop_lost", lambda: None)
-            scheduler.kill()
-            scheduler.wait()
-            start()
-            wait(engine.workers, "a worker of the new one")
-        run = engine.start(SHORT)
-        reach(store, run, is_status("finished"))
-        assert whole(store, run)
-    finally:
-        engine.close()
+    with monkeypatch.context() as blind:
+        blind.setattr(lab.engine._connection, "drop_lost", lambda: None)
+        lab.scheduler.kill()
+        lab.scheduler.wait()
+        lab.start_cluster()
+        wait(lab.engine.workers, "a worker of the new one")
+    run = lab.engine.start(SHORT)
+    reach(lab.store, run, is_status("finished"))
+    assert whole(lab.store, run)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -126,7 +127,7 @@ def _about_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> str:
     if log_y:
         return " · log"
     if metric == "loss" and _loss_ceiling(lines):
-        highest = float(f"{max(line.highest() for line in lines):.2g}")
+        highest = float(f"{max(line.highest for line in lines):.2g}")
         return f" · leaps to {highest:,.0f}" if highest >= 10 else f" · leaps to {highest:g}"
     return ""
 
@@ -163,11 +164,13 @@ class _Line:
         shown = np.isfinite(told) & ((told > 0) | (not self.log_y))
         return np.where(shown, told, np.nan)
 
+    @cached_property
     def highest(self) -> float:
         """The largest finite value, 0 when there is none."""
         values = np.concatenate([self.told, self.val_told])
         return float(values[np.isfinite(values)].max(initial=0.0))
 
+    @cached_property
     def usual(self) -> float:
         """What nearly all finite values of the training stay below, 0 when there are few."""
         values = self.told[np.isfinite(self.told)]
@@ -376,7 +379,7 @@ def _y_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> dict[str, An
             axis["dtick"] = "D2"  # ticks at 1, 2 and 5; Plotly's own choice crowds two decades
         return axis if seen else {**axis, "range": [-2, 0.5 if metric == "loss" else 0]}
     if metric == "loss":
-        highest = _loss_ceiling(lines) or max((line.highest() for line in lines), default=0) or 2.5
+        highest = _loss_ceiling(lines) or max((line.highest for line in lines), default=0) or 2.5
         # A little below zero, so that a mark at zero is whole.
         return {**_scale(-0.03 * highest, 1.04 * highest, seen), "tickformat": "~g"}
     floor = _accuracy_floor(lines)
@@ -386,8 +389,8 @@ def _y_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> dict[str, An
 
 def _loss_ceiling(lines: Sequence[_Line]) -> float | None:
     """Where the axis of the loss ends when a few leaps would flatten all the rest, else None."""
-    usual = max((line.usual() for line in lines), default=0.0)
-    highest = max((line.highest() for line in lines), default=0.0)
+    usual = max((line.usual for line in lines), default=0.0)
+    highest = max((line.highest for line in lines), default=0.0)
     return 3 * usual if usual and highest > LEAP * usual else None
 
 

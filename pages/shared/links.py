@@ -1,4 +1,4 @@
-"""What is said beside an address that is there to be handed on."""
+"""An address that is there to be handed on, and what is said beside it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import streamlit as st
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
-def only_here_note(address: str) -> None:
-    """Say so when the address opens on this computer alone."""
+def address_to_copy(address: str) -> None:
+    """Show the address; say so when it opens on this computer alone."""
+    st.code(address, language=None, wrap_lines=True)
     if urlsplit(address).hostname in _HERE:
         st.caption(
             ":material/computer: This address opens on this computer only. For others in the same "

@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_core.query import MAX_QUERY_LENGTH
 from mnist_core.sharing import GROUPS, class_query
 from pages.shared.explore.experiments import known_experiments
-from pages.shared.links import only_here_note
+from pages.shared.links import address_to_copy
 
 FIRST_CHOICE = ["learning_rate", "epochs"]
 
@@ -41,8 +41,7 @@ def link_view() -> None:
     )
     query = class_query(experiments[chosen][1], set(GROUPS) - set(free))
     with st.container(key="class_link"):
-        st.code(f"{train_address(st.context.url or '')}?{query}", language=None, wrap_lines=True)
-    only_here_note(st.context.url or "")
+        address_to_copy(f"{train_address(st.context.url or '')}?{query}")
     if len(query) > MAX_QUERY_LENGTH:
         st.error("This experiment is too large for a link; send its run file instead.")
     hidden = [title for name, title in GROUPS.items() if name not in free]

@@ -75,9 +75,9 @@ def open_view() -> None:
     if len(uploads) > MAX_FILES:
         st.warning(f"These are the first {MAX_FILES} of {len(uploads)} files.")
     opened = [_opened(upload) for upload in uploads[:MAX_FILES]]
-    for item in opened:
+    for place, item in enumerate(opened):
         item.look()
-        _hold_or_refuse(item, opened[: opened.index(item)])
+        _hold_or_refuse(item, opened[:place])
         if item.problem:
             st.error(
                 f"**{plain(item.name)}** was not taken. {plain(item.problem)}",
