@@ -239,7 +239,7 @@ def test_look_inside_shows_its_images_and_names(own_run, view) -> None:
     assert not app.error and not app.warning
     classes = next(item for item in app.selectbox if item.label == "Class")
     assert classes.options == ["any", *NAMES]
-    assert next(item for item in app.number_input if item.label == "Index").max == 29
+    assert next(item for item in app.number_input if item.label == "Index (0 to 29)").max == 29
     if view == "mistakes":
         assert "of the 30 test images" in texts(app)
 
@@ -249,7 +249,7 @@ def test_look_inside_leaves_a_larger_set_for_a_smaller_one(store, own_run) -> No
     app.session_state["inspect_cell"] = (9, 4)
     app.selectbox(key="inspect-run").set_value(own_run).run()
     assert not app.exception, app.exception
-    assert next(item for item in app.number_input if item.label == "Index").value == 29
+    assert next(item for item in app.number_input if item.label == "Index (0 to 29)").value == 29
 
 
 def test_look_inside_says_when_the_images_are_not_here(store) -> None:

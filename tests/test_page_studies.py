@@ -104,6 +104,25 @@ def test_the_first_study_needs_one_press_and_shows_every_figure() -> None:
         assert not app.exception and not app.error and not app.info, name
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("study_trials", 0, "Trials is 0; choose a whole number from 1 to"),
+        ("study_epochs", 9999, "Epochs is 9999; choose a whole number from 1 to 200."),
+        ("study_images", 7, "Training images is 7; choose a whole number from 100 to 60,000"),
+        ("study_minutes", 0.0, "Minutes is 0.0; choose a number from 0.1 to 10,000"),
+        ("study_high-training.learning_rate", 5000.0, "choose a range within"),
+    ],
+)
+def test_a_number_out_of_its_range_is_a_sentence(key: str, value: float, sentence: str) -> None:
+    app = open_tab()
+    first = of(app.number_input, key).value
+    of(app.number_input, key).set_value(value).run()
+    assert sentence in errors(app) and of(app.button, "start_study").disabled
+    of(app.number_input, key).set_value(first).run()
+    assert not errors(app) and not of(app.button, "start_study").disabled
+
+
 def test_two_objectives_show_a_front_and_no_pruner() -> None:
     app = open_tab()
     of(app.multiselect, "study_objectives").set_value(["accuracy", "parameters"])

@@ -116,6 +116,21 @@ def test_a_mistake_is_shown_beside_its_layer_before_training_can_start() -> None
     assert not errors(app) and not button(app, "Start training").disabled
 
 
+@pytest.mark.parametrize(
+    ("label", "value", "said"),
+    [
+        ("Epochs", 9999, "Epochs is 9999; choose a whole number from 1 to 200."),
+        ("Seed", -1, "Seed is -1; choose a whole number from 0 to 999,999."),
+        ("Units", 0, "Layer 2 (dense): units is 0; choose a whole number from 1 to 4,096."),
+        ("After minutes", 0.0, "Max minutes is 0.0; choose a number from 0.05 to 600"),
+    ],
+)
+def test_a_number_out_of_its_range_is_a_sentence(label: str, value: float, said: str) -> None:
+    app = open_page(layers="flatten;dense(units:5)")
+    next(item for item in app.number_input if item.label == label).set_value(value).run()
+    assert said in errors(app) and button(app, "Start training").disabled
+
+
 def test_a_missing_flatten_is_one_click_away() -> None:
     app = open_page(layers="conv(filters:4);flatten;dense(units:5)")
     remove = [item for item in app.button if "remove-1" in str(item.key)]

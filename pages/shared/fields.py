@@ -1,4 +1,8 @@
-"""Widgets that edit one value of the draft each."""
+"""Widgets that edit one value of the draft each.
+
+The numbers have no limits of their own: Streamlit would refuse one beyond them without a word and
+train with the one before. The draft takes it, and the page says what is wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,10 @@ import streamlit as st
 from pages.shared import draft
 
 
-def whole(label: str, path: draft.Path, low: int, high: int, tip: str | None = None) -> None:
+def whole(label: str, path: draft.Path, tip: str | None = None) -> None:
     """A whole number; empty when the draft's value is None."""
     st.number_input(
         label,
-        low,
-        high,
         value=draft.value(path),
         step=1,
         help=tip,
@@ -23,15 +25,11 @@ def whole(label: str, path: draft.Path, low: int, high: int, tip: str | None = N
     )
 
 
-def real(
-    label: str, path: draft.Path, low: float, high: float, step: float, tip: str | None = None
-) -> None:
+def real(label: str, path: draft.Path, step: float, tip: str | None = None) -> None:
     """A number; empty when the draft's value is None."""
     current = draft.value(path)
     st.number_input(
         label,
-        low,
-        high,
         value=None if current is None else float(current),
         step=step,
         format="%g",

@@ -113,14 +113,14 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
     at: draft.Path = ("network", "layers", index)
     kind = layer["kind"]
     if kind == "dense":
-        fields.whole("Units", (*at, "units"), 1, 4096)
+        fields.whole("Units", (*at, "units"))
     elif kind == "conv":
-        fields.whole("Filters", (*at, "filters"), 1, 512)
-        fields.whole("Kernel size", (*at, "kernel_size"), 1, 28)
-        fields.whole("Stride", (*at, "stride"), 1, 28)
+        fields.whole("Filters", (*at, "filters"))
+        fields.whole("Kernel size", (*at, "kernel_size"))
+        fields.whole("Stride", (*at, "stride"))
     elif kind in ("max_pool", "average_pool"):
-        fields.whole("Window size", (*at, "pool_size"), 1, 28)
-        fields.whole("Stride (empty: the window's size)", (*at, "stride"), 1, 28)
+        fields.whole("Window size", (*at, "pool_size"))
+        fields.whole("Stride (empty: the window's size)", (*at, "stride"))
     elif kind == "dropout":
         fields.slide("Share of values set to zero", (*at, "rate"), 0.0, 0.95, 0.05)
     if "padding" in layer:
@@ -130,7 +130,7 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
     if "initializer" in layer:
         fields.choose("Weights start from", (*at, "initializer"), INITIALIZERS)
         for name in ("l1", "l2"):
-            fields.real(f"{name.upper()} penalty", (*at, name), 0.0, 1.0, 0.0001)
+            fields.real(f"{name.upper()} penalty", (*at, name), 0.0001)
     if kind in ("flatten", "global_average_pool", "batch_norm"):
         st.caption("This layer has nothing to set.")
 

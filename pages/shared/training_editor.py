@@ -38,9 +38,12 @@ def training_editor(problems: Sequence[Problem]) -> None:
         "epochs": _epochs,
         "seed": _seed,
     }
+    mistakes = [item for item in problems if item.layer is None and item.field != "layers"]
+    below = {item.field for item in mistakes if item.field in controls and draft.shown(item.field)}
     for group, control in controls.items():
         if draft.shown(group):
             control()
+            _tell([item for item in mistakes if item.field == group])
     folded = {
         "data": ("Data and regularisation", "dataset", _data),
         "augmentation": ("Augmentation", "auto_fix_high", _augmentation),
@@ -52,9 +55,12 @@ def training_editor(problems: Sequence[Problem]) -> None:
                 control()
     if not any(map(draft.shown, (*controls, *folded))):
         st.caption("The link that you opened keeps all of these settings.")
+    _tell([item for item in mistakes if item.field is not None and item.field not in below])
+
+
+def _tell(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        if problem.layer is None and problem.field not in (None, "layers"):
-            st.error(plain(problem.message), icon=":material/error:")
+        st.error(plain(problem.message), icon=":material/error:")
 
 
 def _dataset() -> None:
@@ -119,17 +125,13 @@ def _batch_size() -> None:
 
 
 def _epochs() -> None:
-    fields.whole(
-        "Epochs", ("training", "epochs"), 1, 200, tip="How often each training image is met."
-    )
+    fields.whole("Epochs", ("training", "epochs"), tip="How often each training image is met.")
 
 
 def _seed() -> None:
     fields.whole(
         "Seed",
         ("training", "seed"),
-        0,
-        999_999,
         tip="Decides the first weights and the order of the images. Runs with the same seed "
         "start from the same weights, so their difference comes from the settings.",
     )
@@ -144,21 +146,19 @@ def _data() -> None:
         ("training", "validation_share"),
         0.0,
         0.5,
-        0.05,
+        0.01,
         tip="The share of the training images that is held back to check on.",
     )
     fields.whole(
         "Training images (empty: all)",
         ("training", "training_images"),
-        100,
-        60_000,
         tip="Fewer images make overfitting easy to see.",
     )
     fields.slide("Label smoothing", ("training", "label_smoothing"), 0.0, 0.5, 0.05)
     if draft.value(("training", "optimizer")) == "adamw" or draft.value(
         ("training", "weight_decay")
     ):
-        fields.real("Weight decay", ("training", "weight_decay"), 0.0, 1.0, 0.001)
+        fields.real("Weight decay", ("training", "weight_decay"), 0.001)
     fields.choose(
         "Number format",
         ("training", "precision"),
@@ -170,17 +170,15 @@ def _data() -> None:
 def _augmentation() -> None:
     st.caption("Every image is changed a little at random, each time it is met.")
     at = ("training", "augmentation")
-    fields.slide("Shift (pixels)", (*at, "shift"), 0.0, 6.0, 0.5)
+    fields.slide("Shift (pixels)", (*at, "shift"), 0.0, 6.0, 0.1)
     fields.slide("Rotate (degrees)", (*at, "rotate"), 0.0, 45.0, 1.0)
     fields.slide("Scale (share)", (*at, "scale"), 0.0, 0.5, 0.01)
     fields.slide("Shear (degrees)", (*at, "shear"), 0.0, 45.0, 1.0)
-    fields.slide("Bend, elastic (pixels)", (*at, "elastic"), 0.0, 3.0, 0.1)
+    fields.slide("Bend, elastic (pixels)", (*at, "elastic"), 0.0, 3.0, 0.05)
     fields.slide("Stroke thickness (share)", (*at, "thickness"), 0.0, 1.0, 0.05)
 
 
 def _stop_conditions() -> None:
-    fields.real("After minutes", ("training", "max_minutes"), 0.05, 600.0, 1.0)
-    fields.real(
-        "At validation accuracy (0.99 is 99 %)", ("training", "target_accuracy"), 0.1, 1.0, 0.01
-    )
-    fields.whole("After epochs without improvement", ("training", "patience"), 1, 100)
+    fields.real("After minutes", ("training", "max_minutes"), 1.0)
+    fields.real("At validation accuracy (0.99 is 99 %)", ("training", "target_accuracy"), 0.01)
+    fields.whole("After epochs without improvement", ("training", "patience"))

@@ -11,7 +11,6 @@ from mnist_core.problems import Problem
 from mnist_core.sweep import space
 from mnist_core.sweep.space import Knob, Setting, Vary
 from mnist_core.sweep.spec import (
-    MAX_TRIALS,
     MAX_VARIED,
     OBJECTIVES,
     PRUNERS,
@@ -35,13 +34,15 @@ def compose() -> StudySpec | None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**What is trained, and what varies**")
-        base = _base()
-        varied, problems = _vary(base)
+        base, problems = _base()
+        varied: list[Vary] = []
+        if base is not None:
+            varied, problems = _vary(base)
     with right:
         st.markdown("**What counts, and how long**")
         settings = _settings()
     spec = None
-    if not problems:
+    if base is not None and not problems:
         try:
             spec = StudySpec.parse(base=base, vary=varied, **settings)
         except ExperimentError as error:
@@ -59,8 +60,8 @@ def _kept(name: str, first: Any = None) -> dict[str, Any]:
     return {"key": key, "persist_state": "session"}
 
 
-def _base() -> Experiment:
-    """The experiment that is varied, shortened for a study."""
+def _base() -> tuple[Experiment | None, tuple[Problem, ...]]:
+    """The experiment that is varied, shortened for a study, or what is wrong with it."""
     known = known_experiments()
     first = default_study().base.training
     if st.session_state.get("study_base") not in known:  # none yet, or its run is deleted
@@ -76,14 +77,17 @@ def _base() -> Experiment:
     ][1]
     columns = st.columns(2)
     images = columns[0].number_input(
-        "Training images", 100, 60_000, step=1_000,
+        "Training images", step=1_000,
         help="Fewer images make short trials. What helps on few usually helps on many.",
         **_kept("images", first.training_images),
     )  # fmt: skip
-    epochs = columns[1].number_input("Epochs of a trial", 1, 200, **_kept("epochs", first.epochs))
-    changes = {"training_images": int(images), "epochs": int(epochs), "seed": chosen.training.seed}
-    training = chosen.training.model_copy(update=changes)
-    return chosen.model_copy(update={"training": training, "name": ""})
+    epochs = columns[1].number_input("Epochs of a trial", step=1, **_kept("epochs", first.epochs))
+    draft = chosen.model_dump(mode="json") | {"name": ""}
+    draft["training"] |= {"training_images": images, "epochs": epochs}
+    try:
+        return Experiment.parse(draft), ()
+    except ExperimentError as error:
+        return None, error.problems
 
 
 def _vary(base: Experiment) -> tuple[list[Vary], tuple[Problem, ...]]:
@@ -130,9 +134,9 @@ def _range(base: Experiment, knob: Knob) -> Vary:
         )
         return _checked(path=knob.path, kind="choice", options=tuple(options))
     convert = int if knob.kind == "int" else float
-    number: dict[str, Any] = {"min_value": convert(knob.low), "max_value": convert(knob.high)}
-    number["format"] = "%d" if knob.kind == "int" else "%g"
-    number["step"] = 1 if knob.kind == "int" else max(knob.first_low, (knob.high - knob.low) / 100)
+    number: dict[str, Any] = {"format": "%d", "step": 1}
+    if knob.kind != "int":
+        number = {"format": "%g", "step": max(knob.first_low, (knob.high - knob.low) / 100)}
     grid = st.session_state.get("study_sampler") == "grid"
     columns = st.columns([3, 3, 2, 2] if grid else [3, 3, 2], vertical_alignment="bottom")
     low = columns[0].number_input(
@@ -148,7 +152,7 @@ def _range(base: Experiment, knob: Knob) -> Vary:
     )  # fmt: skip
     points = 4
     if grid:
-        points = columns[3].number_input("points", 2, 50, **_kept(f"points-{knob.path}", points))
+        points = columns[3].number_input("points", step=1, **_kept(f"points-{knob.path}", points))
     return _checked(
         path=knob.path, kind=knob.kind, low=float(low), high=float(high), log=log, points=points
     )
@@ -177,7 +181,7 @@ def _settings() -> dict[str, Any]:
     )
     target = 98.0
     if "time" in objectives:
-        target = st.number_input("Target accuracy, %", 50.0, 99.9, **_kept("target", target))
+        target = st.number_input("Target accuracy, %", step=0.1, **_kept("target", target))
     sampler = st.selectbox(
         "Sampler: how settings are chosen", list(SAMPLERS), format_func=SAMPLERS.__getitem__,
         **_kept("sampler", "tpe"),
@@ -191,16 +195,16 @@ def _settings() -> dict[str, Any]:
         st.caption("Pruning needs a single objective: with two, no trial is worse in every way.")
     columns = st.columns(3)
     trials = columns[0].number_input(
-        "Trials", 1, MAX_TRIALS, help="All that are tried, those that do not fit included.",
+        "Trials", step=1, help="All that are tried, those that do not fit included.",
         **_kept("trials", 12),
     )  # fmt: skip
     minutes = columns[1].number_input(
-        "Minutes", 0.5, 10_000.0, value=None, placeholder="no limit", step=1.0, format="%g",
+        "Minutes", value=None, placeholder="no limit", step=1.0, format="%g",
         help="After them no new trial starts; those under way end by themselves.",
         **_kept("minutes"),
     )  # fmt: skip
     seed = columns[2].number_input(
-        "Seed", 0, 999_999, help="With one worker, the same seed tries the same settings again.",
+        "Seed", step=1, help="With one worker, the same seed tries the same settings again.",
         **_kept("seed", 0),
     )  # fmt: skip
     name = st.text_input("Name", placeholder="optional", max_chars=80, **_kept("name", ""))

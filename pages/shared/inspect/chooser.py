@@ -12,6 +12,7 @@ from mnist_core.dataset import DatasetError
 from mnist_core.default_model import DefaultModelError
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inside.weights import diverged
+from mnist_core.shapes import numbered
 from mnist_core.store import SnapshotInfo, StoreError
 from pages.shared.data import class_names, dataset_of
 from pages.shared.icon_button import icon_button
@@ -187,7 +188,7 @@ def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
 
     # Side by side on a phone too, where columns would stack.
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        st.number_input("Index", 0, len(labels) - 1, width=132,
+        st.number_input(numbered("Index", len(labels)), 0, len(labels) - 1, width=150,
                         **steered("inspect-index", here.index, index_changed))  # fmt: skip
         digit = st.selectbox(
             noun(names).capitalize(),
