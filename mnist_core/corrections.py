@@ -6,6 +6,7 @@ or not at all. The same form as a data set: uint8 images, uint8 labels.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -13,14 +14,17 @@ import tempfile
 import threading
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.drawing import FloatArray
 from mnist_core.home import home as default_home
+
+FloatArray = npt.NDArray[np.float32]
 
 MOST = 2000
 _WRITING = threading.Lock()
@@ -101,6 +105,17 @@ def remove(index: int, owner: str = "local", home: Path | None = None) -> Correc
             raise IndexError(f"There is no correction {index}; there are {len(kept)}.")
         rest = np.arange(len(kept)) != index
         return _write(Corrections(kept.images[rest], kept.labels[rest]), owner, home)
+
+
+def forget_others(owners: Iterable[str], older_than: datetime, home: Path | None = None) -> None:
+    """Remove what belongs to none of `owners` and was last written before `older_than`."""
+    theirs = {_path(owner, home) for owner in ("local", *owners)}
+    folder = _path("local", home).parent
+    with _WRITING:
+        for path in folder.glob("*.npz"):
+            with contextlib.suppress(OSError):  # another server's hand, or no right to it
+                if path not in theirs and path.stat().st_mtime < older_than.timestamp():
+                    path.unlink()
 
 
 def _write(corrections: Corrections, owner: str, home: Path | None) -> Corrections:

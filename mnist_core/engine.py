@@ -16,7 +16,7 @@ import queue
 import secrets
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mnist_core import data_transfer, limits, relay, servers, visitors, waiting, warden, worker
@@ -41,6 +41,8 @@ RATES_SECONDS = 10.0
 RENEW_SECONDS = 10.0
 STORE_TRIES = 3
 STORE_AGAIN_SECONDS = 0.5
+# How often what absent visitors keep is looked for.
+UPKEEP_SECONDS = 3600.0
 # The kind of the message, not an event, that says that a run's worker is gone.
 LOST = "lost"
 
@@ -413,7 +415,7 @@ class Engine:
                 log.warning("no heartbeat could be noted: %s", error)
 
     def _monitor(self) -> None:
-        last_sweep = last_limits = time.monotonic()
+        last_sweep = last_limits = last_upkeep = time.monotonic()
         while not self._closed.wait(MONITOR_SECONDS):
             try:
                 if time.monotonic() - last_sweep > SWEEP_SECONDS:
@@ -427,6 +429,9 @@ class Engine:
                 if time.monotonic() - last_limits > LIMITS_SECONDS:
                     last_limits = time.monotonic()
                     self._watch_limits()
+                if time.monotonic() - last_upkeep > UPKEEP_SECONDS:
+                    last_upkeep = time.monotonic()
+                    self._forget_absent()
             except Exception:
                 log.exception("the monitor goes on")
 
@@ -530,6 +535,14 @@ class Engine:
             why = warden.reason_to_end(times, bounds)
             if why is not None:
                 self.stop(task.run_id, why)
+
+    def _forget_absent(self) -> None:
+        """Remove what visitors keep who have not come back for long."""
+        bounds = limits.current()
+        if bounds.public and bounds.kept_days is not None:
+            gone = visitors.forget_absent(self.store, timedelta(days=bounds.kept_days))
+            if gone:
+                log.info("what %s absent visitors kept is removed", gone)
 
     def _fail(self, task: Task, message: str) -> None:
         task.over = True

@@ -33,13 +33,13 @@ class Limits:
     """None means: no limit.
 
     `runs_at_once` is a visitor's, queued ones included, `waiting` everyone's in the queue;
-    `kept_runs` and `kept_megabytes` a visitor's; `parameters`, `epochs` and
-    `step_multiplications` (of all images in a batch) belong to one experiment. A run ends after
-    `minutes` of training, `pause_minutes` in one pause, or when its visitor has had no page open
-    for `away_minutes`. `upload_megabytes` is for each of `upload_files`. A
-    visitor keeps `kept_data` data sets of their own, each of at most `data_images`. A study may
-    have `study_trials`, of which `trials_at_once` train, and asks for no more after
-    `study_minutes`.
+    `kept_runs` and `kept_megabytes` a visitor's, for `kept_days` after they last had a page open;
+    `parameters`, `epochs` and `step_multiplications` (of all images in a batch) belong to one
+    experiment. A run ends after `minutes` of training, `pause_minutes` in one pause, or when its
+    visitor has had no page open for `away_minutes`. `upload_megabytes` is for each of
+    `upload_files`. A visitor keeps `kept_data` data sets of their own, each of at most
+    `data_images`. A study may have `study_trials`, of which `trials_at_once` train, and asks for
+    no more after `study_minutes`.
     """
 
     public: bool = False
@@ -47,6 +47,7 @@ class Limits:
     waiting: int | None = None
     kept_runs: int | None = None
     kept_megabytes: int | None = None
+    kept_days: float | None = None
     parameters: int | None = None
     epochs: int | None = None
     step_multiplications: int | None = None
@@ -69,6 +70,7 @@ PUBLIC = Limits(
     waiting=200,
     kept_runs=50,
     kept_megabytes=400,
+    kept_days=90,
     parameters=1_000_000,
     epochs=50,
     step_multiplications=50_000_000_000,
@@ -203,7 +205,9 @@ def rules(limits: Limits) -> str:
         return ""
     away = limits.away_minutes
     close = f" A run stops when you have had no page open for {away:g} minutes." if away else ""
-    return f"On this shared server: {said}.{close} What a run has reached is always kept."
+    days = limits.kept_days
+    kept = f"for {days:g} days after you were last here" if days else "always"
+    return f"On this shared server: {said}.{close} What a run has reached is kept {kept}."
 
 
 def _counted(count: int, noun: str, rest: str) -> str:

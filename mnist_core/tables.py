@@ -1,4 +1,4 @@
-"""The database's tables: runs, curves, weights, data sets, servers that train, and visitors."""
+"""The database's tables: runs, curves, weights, studies, data sets, servers and visitors."""
 
 from __future__ import annotations
 
@@ -163,6 +163,24 @@ servers = Table(
     Column("pid", Integer, nullable=False),
     Column("process_started", Float, nullable=False),
     Column("heartbeat", Moment, nullable=False),
+)
+
+# Hyperparameter studies. Not `studies`: Optuna has tables of that name in the same database.
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(24), unique=True, nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("owner", String(80), nullable=False, index=True),
+    Column("spec", Text, nullable=False),
+    Column("status", String(12), nullable=False, index=True),
+    Column("message", Text, nullable=False, default=""),
+    Column("server", String(40), nullable=False, default=""),
+    Column("created", Moment, nullable=False),
+    # When it was last started or resumed: from then its minutes count.
+    Column("began", Moment),
+    Column("ended", Moment),
 )
 
 # When each visitor of a shared server last had a page open.

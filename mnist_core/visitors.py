@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from mnist_core import kept_data, tables
+from mnist_core import corrections, kept_data, tables
 from mnist_core.limits import Limits
 from mnist_core.silence import Silence
 from mnist_core.store import ACTIVE, Run, Store
@@ -71,6 +71,30 @@ class Absences:
         """
         seen = last_seen(self._store, owners)
         return {owner: self._silence.seconds(owner, moment) for owner, moment in seen.items()}
+
+
+def forget_absent(store: Store, older_than: timedelta) -> int:
+    """Remove for good what visitors keep who have had no page open for so long; how many they are.
+
+    Optuna's own tables keep which settings their studies tried: they say of nobody who it was.
+    Raises StoreError.
+    """
+    last, table = datetime.now(UTC) - older_than, tables.visitors
+    with store.transaction() as connection:
+        seen = {row.owner: row.seen for row in connection.execute(sa.select(table))}
+    absent = [owner for owner, moment in seen.items() if moment < last]
+    for owner in absent:
+        runs = tables.runs
+        with store.transaction() as connection:
+            ids = sa.select(runs.c.id).where(runs.c.owner == owner, runs.c.status.not_in(ACTIVE))
+            found = list(connection.execute(ids).scalars())
+        for run_id in found:
+            store.delete(run_id)
+        with store.transaction() as connection:
+            for kept in (tables.sweeps, tables.datasets, table):
+                connection.execute(kept.delete().where(kept.c.owner == owner))
+    corrections.forget_others(seen.keys() - set(absent), last)
+    return len(absent)
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,10 @@ def test_uploads_are_bounded():
 def test_the_rules_are_said_where_there_are_any():
     assert rules(LOCAL) == ""
     said = rules(PUBLIC)
-    for part in ("one training at a time", "50 epochs", "1,000,000 parameters", "15 minutes"):
+    for part in ("one training at a time", "50 epochs", "1,000,000 parameters", "15 minutes",
+                 "kept for 90 days after you were last here"):  # fmt: skip
         assert part in said
+    assert "What a run has reached is kept always." in rules(replace(PUBLIC, kept_days=None))
 
 
 def waiting(store: Store, *states: str) -> list[Run]:

@@ -35,7 +35,6 @@ def her_run() -> str:
     named = Experiment.from_json(SMALL.to_json()).model_copy(update={"name": SECRET})
     run = ended_run(store, named, owner=owner_of(HERS))
     store.annotate(run, [f"{SECRET} tag"], f"{SECRET} note")
-    records.prepare(store)
     spec = StudySpec(base=SMALL, vary=(space.vary(space.knobs(SMALL)[0]),), name=f"{SECRET} study")
     records.create(store, spec, owner_of(HERS))
     store.close()

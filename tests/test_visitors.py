@@ -9,14 +9,20 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
-from mnist_core import relay, tables, visitors
+from mnist_core import corrections, kept_data, relay, tables, visitors
 from mnist_core.engine import REPOSITORY, Engine
+from mnist_core.home import home as home_folder
 from mnist_core.limits import PUBLIC, Refused
+from mnist_core.own_data import from_arrays
 from mnist_core.store import Store
+from mnist_core.sweep import records
+from mnist_core.sweep.spec import default_study
 from mnist_core.tokens import is_token, new_token, owner_of, owner_of_account
 from mnist_core.visitor_engine import VisitorEngine
+from tests.data_sets import bars
 from tests.runs_in_store import SMALL, ended_run
 from tests.test_engine import FAKE, LONG, SHORT, is_status, reach, wait
 
@@ -266,6 +272,64 @@ def test_presence_is_noted_for_each_visitor(store: Store):
     visitors.Presence(store).notice(HERS)
     seen = visitors.last_seen(store, [HERS, HIS])
     assert list(seen) == [HERS] and before <= seen[HERS] <= datetime.now(UTC)
+
+
+def keep_all_kinds(store: Store, owner: str) -> None:
+    """A run, a study, a data set and a correction of this visitor's, who is here."""
+    ended_run(store, owner=owner)
+    records.create(store, default_study(), owner)
+    kept_data.keep(store, owner, from_arrays(bars()))
+    corrections.add(np.eye(28, dtype=np.float32), 1, owner)
+    visitors.Presence(store).notice(owner)
+
+
+def was_last_here(store: Store, owner: str, days: float) -> None:
+    then, table = datetime.now(UTC) - timedelta(days=days), tables.visitors
+    with store.transaction() as connection:
+        connection.execute(table.update().where(table.c.owner == owner).values(seen=then))
+    for path in (home_folder() / "corrections").glob("*.npz"):
+        os.utime(path, (then.timestamp(),) * 2)
+
+
+def test_what_a_visitor_keeps_goes_when_they_have_been_away_for_long(store: Store, engine):
+    keep_all_kinds(store, HERS)
+    corrections.add(np.eye(28, dtype=np.float32), 1)
+    hers = everything(store)
+    keep_all_kinds(store, HIS)
+    was_last_here(store, HIS, PUBLIC.kept_days - 1)
+    engine._forget_absent()
+    assert len(everything(store)) == 2 * len(hers) and len(corrections.load(HIS)) == 1
+    was_last_here(store, HIS, PUBLIC.kept_days + 1)
+    engine._forget_absent()
+    assert everything(store) == hers and visitors.usage(store, HIS) == visitors.Usage(0, 0)
+    assert not records.studies(store, HIS) and not len(corrections.load(HIS))
+    assert len(corrections.load(HERS)) == len(corrections.load()) == 1
+    assert visitors.last_seen(store, [HERS, HIS]).keys() == {HERS}
+
+
+def test_nothing_goes_where_that_limit_is_lifted_or_the_lab_is_one_persons(
+    store: Store, engine, monkeypatch
+):
+    keep_all_kinds(store, HIS)
+    was_last_here(store, HIS, 5000)
+    before = everything(store)
+    monkeypatch.setenv("MNIST_LAB_MAX_KEPT_DAYS", "none")
+    engine._forget_absent()
+    monkeypatch.delenv("MNIST_LAB_MAX_KEPT_DAYS")
+    monkeypatch.delenv("MNIST_LAB_PUBLIC")
+    engine._forget_absent()
+    assert everything(store) == before and len(corrections.load(HIS)) == 1
+
+
+def test_the_engine_looks_for_absent_visitors_by_itself(store: Store, monkeypatch, public):
+    keep_all_kinds(store, HIS)
+    was_last_here(store, HIS, 5000)
+    monkeypatch.setattr("mnist_core.engine.UPKEEP_SECONDS", 0.1)
+    opened = Engine(store, trainer=FAKE)
+    try:
+        wait(lambda: not visitors.last_seen(store, [HIS]), "the visitor's end")
+    finally:
+        opened.close()
 
 
 def test_what_a_visitor_keeps_is_counted_alone(store: Store):

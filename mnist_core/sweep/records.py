@@ -7,7 +7,6 @@ the study is still its own; a server that is gone loses it (`mark_interrupted`).
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -19,31 +18,12 @@ import sqlalchemy as sa
 from mnist_core import servers, tables
 from mnist_core.store import Store
 from mnist_core.sweep.spec import StudySpec
-from mnist_core.tables import Moment
+from mnist_core.tables import sweeps
 
 ACTIVE = ("running", "stopping")
 INTERRUPTED = (
     "Interrupted: the server went down while this study ran. What its trials had reached is "
     "kept; resume it to go on."
-)
-
-_metadata = sa.MetaData()
-# Not `studies`: Optuna has tables of that name in the same database.
-sweeps = sa.Table(
-    "sweeps",
-    _metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.String(24), unique=True, nullable=False),
-    sa.Column("name", sa.String(120), nullable=False),
-    sa.Column("owner", sa.String(80), nullable=False, index=True),
-    sa.Column("spec", sa.Text, nullable=False),
-    sa.Column("status", sa.String(12), nullable=False, index=True),
-    sa.Column("message", sa.Text, nullable=False, default=""),
-    sa.Column("server", sa.String(40), nullable=False, default=""),
-    sa.Column("created", Moment, nullable=False),
-    # When it was last started or resumed: from then its minutes count.
-    sa.Column("began", Moment),
-    sa.Column("ended", Moment),
 )
 
 
@@ -83,16 +63,6 @@ class RunState:
 
 _COLUMNS = [sweeps.c[field.name] for field in fields(Study)]
 _STATE = [tables.runs.c[field.name] for field in fields(RunState)]
-
-
-def prepare(store: Store) -> None:
-    """Create the table where it is missing. Raises StoreError."""
-    with contextlib.suppress(sa.exc.SQLAlchemyError):
-        _metadata.create_all(store.engine)
-        return
-    # Another server may have made it in the same moment.
-    with store.transaction() as connection:
-        _metadata.create_all(connection)
 
 
 def create(store: Store, spec: StudySpec, owner: str) -> str:

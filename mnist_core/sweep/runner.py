@@ -39,7 +39,6 @@ class StudyRunner:
         self.store = engine.store
         self._drivers: dict[str, _Driver] = {}
         self._lock = threading.Lock()
-        records.prepare(self.store)
         records.mark_interrupted(self.store)
 
     def start(self, spec: StudySpec, owner: str = "local") -> str:
