@@ -1,4 +1,4 @@
-"""What a run's curves say when training goes wrong, and the change that mends it."""
+"""What a run's curves say: when training goes wrong, the change that mends it; how to read them."""
 
 from __future__ import annotations
 
@@ -137,6 +137,37 @@ def _overfitting(
             return Advice(finding, "Add dropout before the output", with_dropout)
     changed = _with_training(experiment, patience=2)
     return Advice(finding, "Stop after two epochs without improvement", changed)
+
+
+def how_to_read(experiment: Experiment) -> str:
+    """Why the curves of training and validation differ by design; empty when they do not."""
+    training, classes = experiment.training, experiment.network.classes
+    sentences = []
+    if training.label_smoothing:
+        sentences.append(
+            f"Label smoothing keeps the loss of training above "
+            f"{smoothing_floor(training.label_smoothing, classes):.2f}; validation is without it."
+        )
+    harder = []
+    if training.augmentation.active:
+        harder.append("images are changed at random")
+    if any(isinstance(layer, Dropout) for layer in experiment.network.layers):
+        harder.append("values are dropped")
+    if harder:
+        sentences.append(
+            f"In training {' and '.join(harder)}, in validation not: so validation may look better."
+        )
+    return " ".join(sentences)
+
+
+def smoothing_floor(smoothing: float, classes: int) -> float:
+    """The least cross-entropy (nats) with smoothed labels: that of the labels themselves.
+
+    Label smoothing is that of Szegedy et al. (2016), "Rethinking the Inception Architecture".
+    """
+    others = smoothing / classes
+    wanted = np.array([1 - smoothing + others, *[others] * (classes - 1)])
+    return float(-np.sum(wanted * np.log(wanted)))
 
 
 def _if_valid(change: Callable[[], Experiment]) -> Experiment | None:

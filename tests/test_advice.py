@@ -3,7 +3,7 @@
 import numpy as np
 
 from mnist_core import PRESETS, Experiment
-from mnist_core.advice import advise
+from mnist_core.advice import advise, how_to_read, smoothing_floor
 from mnist_core.shapes import MAX_LAYERS
 
 
@@ -15,6 +15,21 @@ def test_a_good_run_gets_no_advice() -> None:
     falling = np.linspace(2.3, 0.1, 300, dtype=np.float32)
     assert advise(PRESETS["cnn"], falling, 1 - falling / 2.4, [0.3, 0.2, 0.1]) is None
     assert advise(PRESETS["cnn"], flat(2.3, 20), flat(0.1, 20), []) is None
+
+
+def test_curves_that_differ_by_design_are_explained() -> None:
+    assert how_to_read(PRESETS["two-layer"]) == ""
+    assert "values are dropped" in how_to_read(PRESETS["cnn"])
+    assert "above 0.50; validation is without it." in how_to_read(PRESETS["fast-99"])
+    assert "images are changed at random, in validation not" in how_to_read(PRESETS["best"])
+
+
+def test_the_floor_of_the_smoothed_loss_is_what_a_perfect_network_reaches() -> None:
+    wanted = np.full(10, 0.01)
+    wanted[3] += 0.9
+    assert np.isclose(smoothing_floor(0.1, 10), -np.sum(wanted * np.log(wanted)))
+    nearby = np.random.default_rng(0).dirichlet(50 * wanted, 100)
+    assert (-np.log(nearby) @ wanted > smoothing_floor(0.1, 10)).all()
 
 
 def test_divergence_lowers_the_learning_rate() -> None:

@@ -33,6 +33,7 @@ STYLE = """
 .sum td.padding { opacity: 0.55; font-style: italic; }
 .sum td.chosen { outline: 2px solid currentColor; }
 .sum .sign { font-size: 1.5rem; }
+.sum .next { display: inline-flex; gap: 0.6rem; align-items: center; }
 .sum .name { text-align: left; opacity: 0.8; }
 .sum figure { margin: 0; } .sum figcaption { font-size: 0.875rem; opacity: 0.8; }
 </style>
@@ -87,12 +88,9 @@ def _patches(found: Arithmetic) -> str:
         rows.append(
             _tables(
                 _patch(found.inputs[..., channel], name, found.inside),
-                _sign("×"),
-                _patch(found.weights[..., channel], "kernel"),
-                _sign("="),
-                _patch(found.products[..., channel], "products"),
-                _sign("→"),
-                f"<span>{_number(totals[channel])}</span>",
+                _next("×", _patch(found.weights[..., channel], "kernel")),
+                _next("=", _patch(found.products[..., channel], "products")),
+                _next("→", f"<span>{_number(totals[channel])}</span>"),
             )
         )
     rest = len(totals) - len(written)
@@ -138,9 +136,9 @@ def _end(found: Arithmetic, after: Arithmetic | None) -> str:
         f"{_number(value, 4)}</span>"
         for place, (name, value) in enumerate(steps)
     ]
-    signs = [_sign(sign) for sign in ("+", "=", "→")]
+    signs = ("+", "=", "→")
     line = boxes[0] + "".join(
-        sign + box for sign, box in zip(signs[: len(boxes) - 1], boxes[1:], strict=True)
+        _next(sign, box) for sign, box in zip(signs[: len(boxes) - 1], boxes[1:], strict=True)
     )
     return f'<div class="sum">{line}</div>'
 
@@ -165,8 +163,9 @@ def _tables(*parts: str) -> str:
     return STYLE + f'<div class="sum">{"".join(parts)}</div>'
 
 
-def _sign(text: str) -> str:
-    return f'<span class="sign">{text}</span>'
+def _next(sign: str, part: str) -> str:
+    """A sign and what it leads to: they stay together where a line is broken."""
+    return f'<span class="next"><span class="sign">{sign}</span>{part}</span>'
 
 
 def _patch(

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import Experiment
-from mnist_core.advice import advise
+from mnist_core.advice import advise, how_to_read
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.limits import Refused, current
 from mnist_core.spec import MNIST
@@ -305,6 +305,9 @@ def _charts(store: Store, run: Run, others: list[str]) -> None:
         with place:
             about = f"{name} of {run.name} over training steps"
             live_figure(figure, f"{name.lower()}_chart", about)
+    if not projector.is_on() and (note := how_to_read(run.experiment)):
+        with st.container(key="how_to_read"):
+            st.caption(f":material/info: {note}")
 
 
 def _axes_controls() -> tuple[bool, float]:

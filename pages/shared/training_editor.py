@@ -154,7 +154,15 @@ def _data() -> None:
         ("training", "training_images"),
         tip="Fewer images make overfitting easy to see.",
     )
-    fields.slide("Label smoothing", ("training", "label_smoothing"), 0.0, 0.5, 0.05)
+    fields.slide(
+        "Label smoothing",
+        ("training", "label_smoothing"),
+        0.0,
+        0.5,
+        0.05,
+        tip="This share of each label is spread over all classes, so that the network does not "
+        "learn to be all too sure.",
+    )
     if draft.value(("training", "optimizer")) == "adamw" or draft.value(
         ("training", "weight_decay")
     ):

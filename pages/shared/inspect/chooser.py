@@ -14,6 +14,7 @@ from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inside.weights import diverged
 from mnist_core.shapes import numbered
 from mnist_core.store import SnapshotInfo, StoreError
+from mnist_core.training import QUICK_IMAGES
 from pages.shared.data import class_names, dataset_of
 from pages.shared.icon_button import icon_button
 from pages.shared.inspect.scene import Scene, test_images, test_labels
@@ -95,6 +96,8 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
             "Moment of training",
             steps,
             format_func=lambda step: moment_label(choice.key, kept[steps.index(step)]),
+            help=f"The percentage is a quick look at the first {QUICK_IMAGES} validation images. "
+            "Validation on the page Train is on all of them, at the end of each epoch.",
             **steered(f"inspect-moment-{choice.key}", steps[now], moved),
         )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
