@@ -41,7 +41,8 @@ def svg(width: float, height: float, *parts: str, largest: float | None = None) 
     """The drawing; it fills its column up to `largest` pixels (as wide as it is drawn)."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
-        f'style="max-width: {largest or width:g}px">{"".join(parts)}</svg>'
+        f'style="max-width: var(--diagram-width, {largest or width:g}px); '
+        f'max-height: var(--diagram-height, none)">{"".join(parts)}</svg>'
     )
 
 

@@ -21,11 +21,16 @@ html { font-size: clamp(19px, 1.5vw, 40px) !important; }
   [class*="st-key-layout_"] { grid-template-columns: 1fr 2fr !important;
     column-gap: 2rem !important; }
 }
-.diagram svg { max-width: 100% !important; }
+html { --diagram-width: 100%; --diagram-height: 50vh; }
 [class*="st-key-figure_"] .katex { font-size: 1em; }
 .st-key-paper { width: 20rem !important; flex: none !important; }
 .paper-board { width: 100% !important; }
-/* The chapters by their numbers alone: one line. */
+/* The chapters by their numbers alone, in the header: the figure needs the height. */
+@media (min-width: 1200px) {
+  html .st-key-strip { position: fixed; top: 0; right: 7rem; height: 3.75rem; width: auto;
+    flex-wrap: nowrap; border: none; padding: 0; z-index: 999991; }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-strip) { position: absolute; height: 0; }
+}
 .st-key-strip [data-testid="stPageLink-NavLink"] p span { position: absolute; width: 1px;
   height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 </style>"""
