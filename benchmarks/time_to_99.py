@@ -1,10 +1,10 @@
-"""From pressing start to 99 % on the test images: `fast-99` against the tutorial's network.
+"""From pressing start to 99% on the test images: `fast-99` against the tutorial's network.
 
 A: `fast-99` as the app runs it: engine, warm worker, events, snapshots and store, until the test
-   accuracy stands in the store. A seed that ends below 99.0 % counts as not reached.
+   accuracy stands in the store. A seed that ends below 99.0% counts as not reached.
 B: the convolutional network of Keras's MNIST tutorial (32 and 64 3×3 filters, 2×2 pooling,
    dropout 0.5, Adam, batches of 128, a tenth of the images for validation) with `model.compile`
-   and `model.fit` in a process of its own, tested after each epoch until the first at 99.0 %.
+   and `model.fit` in a process of its own, tested after each epoch until the first at 99.0%.
 
 One seed after the other, A B A B …. Both sides have run once before: our worker keeps the
 compiled program, and plain Keras has its libraries loaded; `first` is our side's time with the
@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks._sides import Result, here_side, plain_side
 from mnist_core import PRESETS, Experiment
 
-SUMMARY = "from pressing start to 99 % on the test images, against Keras's tutorial network"
+SUMMARY = "from pressing start to 99% on the test images, against Keras's tutorial network"
 TARGET = 0.99
 MOST_EPOCHS = 20  # of the tutorial's network
 

@@ -78,7 +78,7 @@ def _stuck(experiment: Experiment) -> Advice | None:
     constant = ("zeros", "ones")
     starts = {getattr(layer, "initializer", None) for layer in layers}
     activations = [getattr(layer, "activation", None) for layer in layers]
-    chance = f"{100 / experiment.network.classes:.3g} %"
+    chance = f"{100 / experiment.network.classes:.3g}%"
     guessing = f"Accuracy stays at {chance}, which is guessing."
     if starts.intersection(constant) or experiment.network.output_initializer in constant:
         finding = (

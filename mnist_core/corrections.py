@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core import dataset
 from mnist_core.home import home as default_home
 
 FloatArray = npt.NDArray[np.float32]
@@ -47,7 +48,7 @@ class Corrections:
     @property
     def ink(self) -> FloatArray:
         """The images as float32 in [0, 1]."""
-        return self.images.astype(np.float32) / np.float32(255)
+        return dataset.ink(self.images)
 
     def as_npz(self) -> bytes:
         """The file that is kept and exported: arrays `images` and `labels`."""

@@ -108,6 +108,11 @@ def _load(path: Path) -> Dataset:
     return Dataset(**arrays)
 
 
+def ink(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Images as networks take them: float32 in [0, 1] of the same shape, 1 full ink."""
+    return images.astype(np.float32) / np.float32(255)
+
+
 def idx_md5(array: npt.NDArray[Any]) -> str:
     """MD5 of a uint8 array written as an IDX file: magic number, sizes (big-endian), bytes."""
     if array.dtype != np.uint8:

@@ -144,7 +144,7 @@ def make_card(model: keras.Model, file: Path, seconds: int) -> dict[str, Any]:
     from mnist_core.drawing import predict
 
     data = mnist.load()
-    images = data.x_test.astype(np.float32) / np.float32(255)
+    images = mnist.ink(data.x_test)
     parts = [predict(model, images[at : at + 1000]) for at in range(0, len(images), 1000)]
     errors = int((np.concatenate(parts).argmax(1) != data.y_test).sum())
     return {

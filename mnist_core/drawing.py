@@ -28,7 +28,7 @@ BOX = 20
 # spread evenly from 13.5 to 14.5, which is what rounding to whole pixels leaves.
 MIDDLE = 14
 # Strokes are brought into this range of widths, in pixels of the 20×20 box: a little above
-# the middle of MNIST’s own: 5 %, 50 % and 95 % of those lie below 1.5, 2.25 and 3.7.
+# the middle of MNIST’s own: 5%, 50% and 95% of those lie below 1.5, 2.25 and 3.7.
 THINNEST, THICKEST = 2.3, 2.8
 # Strokes at least this wide, in pixels, outlast the reduction to BOX_SIDE.
 LEAST_WIDTH = 2.0
@@ -259,7 +259,7 @@ def estimate_paper(colours: FloatArray) -> FloatArray:
 
 
 def remove_specks(ink: FloatArray) -> FloatArray:
-    """Without the separate marks that hold less than 0.3 % of all ink: dust and noise."""
+    """Without the separate marks that hold less than 0.3% of all ink: dust and noise."""
     marks, count = ndimage.label(ink > BOX_INK, np.ones((3, 3)))
     if count < 2:
         return ink

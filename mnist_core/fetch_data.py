@@ -12,6 +12,7 @@ from typing import Any
 
 from mnist_core.isolated import WorkFailed, answer, call, folder_with, request_in
 from mnist_core.own_data import KNOWN_NAMES, MAX_IMAGES, OwnSet, from_arrays, read_files
+from mnist_core.trouble import first_line
 from mnist_core.untrusted import FileRefused
 
 TITLE = "Fashion-MNIST"
@@ -50,7 +51,7 @@ def work(folder: Path) -> None:
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
     except Exception as error:  # Keras and the system's network raise many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         answer(folder, {"problem": reason.rpartition(" -- ")[2][:200]})
         return
     parts = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}

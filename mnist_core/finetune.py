@@ -71,7 +71,7 @@ def fine_tune(
     if not len(corrections):
         raise ValueError("There are no corrections to learn from.")
     data = mnist.load()
-    reader, x_test = probe(network), _ink(data.x_test)
+    reader, x_test = probe(network), mnist.ink(data.x_test)
     learner = _Learner(network, weights)
     generator = np.random.default_rng(seed)
     moments: list[Moment] = []
@@ -167,11 +167,7 @@ def _batch(
         more = generator.choice(len(data.x_train), REMINDERS, replace=False)
         images = np.concatenate([images, data.x_train[more]])
         labels = np.concatenate([labels, data.y_train[more]])
-    return _ink(images), labels
-
-
-def _ink(images: npt.NDArray[np.uint8]) -> FloatArray:
-    return images.astype(np.float32) / np.float32(255)
+    return mnist.ink(images), labels
 
 
 def _share(probabilities: FloatArray, labels: npt.NDArray[np.uint8]) -> float:

@@ -66,7 +66,7 @@ class Neighbours:
         self._projection = _blur(components.T.reshape(-1, 28, 28)).reshape(-1, 784).T
         self._offset = mean @ components
         parts = [images[at : at + CHUNK] for at in range(0, len(images), CHUNK)]
-        self._points = np.concatenate([self._project(_scaled(part)) for part in parts])
+        self._points = np.concatenate([self._project(mnist.ink(part)) for part in parts])
         self._squares = (self._points**2).sum(1)
 
     def nearest(self, image28: FloatArray, count: int = NEAREST) -> list[Neighbour]:
@@ -105,8 +105,8 @@ class Novelty:
         images: mnist.ByteArray,
     ) -> None:
         self._neighbours, self._look = neighbours, look
-        self._exemplars = _directions(look(_scaled(images[:EXEMPLARS]))[0])
-        usual = _scaled(images[EXEMPLARS : EXEMPLARS + USUAL])
+        self._exemplars = _directions(look(mnist.ink(images[:EXEMPLARS]))[0])
+        usual = mnist.ink(images[EXEMPLARS : EXEMPLARS + USUAL])
         # Each of these is its own nearest neighbour, which says nothing.
         signs = self._signs(usual, skip=1)
         self._middle, self._spread = signs.mean(0), signs.std(0)
@@ -173,10 +173,6 @@ def novelty() -> Novelty:
         return _novelty()
 
 
-def _scaled(images: npt.NDArray[np.uint8]) -> FloatArray:
-    return images.astype(np.float32) / np.float32(255)
-
-
 def _blur(images: FloatArray) -> FloatArray:
     """Each image [n, 28, 28] softened."""
     blurred: FloatArray = ndimage.gaussian_filter(images, (0, BLUR, BLUR), mode="constant")
@@ -184,7 +180,7 @@ def _blur(images: FloatArray) -> FloatArray:
 
 
 def _blurred(images: npt.NDArray[np.uint8]) -> FloatArray:
-    return _blur(_scaled(images)).reshape(len(images), -1)
+    return _blur(mnist.ink(images)).reshape(len(images), -1)
 
 
 def _directions(features: FloatArray) -> FloatArray:

@@ -149,7 +149,7 @@ PRESETS: dict[str, Experiment] = {
 PRESET_NOTES: dict[str, PresetNote] = {
     "two-layer": PresetNote(
         "Two-layer network",
-        "One hidden layer is enough for about 97 %: see how fast the first hundred steps go.",
+        "One hidden layer is enough for about 97%: see how fast the first hundred steps go.",
     ),
     "deep": PresetNote(
         "Deep dense network",
@@ -162,7 +162,7 @@ PRESET_NOTES: dict[str, PresetNote] = {
         "sharing kernels suits images.",
     ),
     "fast-99": PresetNote(
-        "99 % in one epoch",
+        "99% in one epoch",
         "One-cycle: the learning rate rises, then falls to zero. Watch the loss drop as it falls.",
     ),
     "best": PresetNote(
@@ -186,7 +186,7 @@ PRESET_NOTES: dict[str, PresetNote] = {
     ),
     "overfit": PresetNote(
         "Made to overfit: 1,000 images",
-        "Training accuracy reaches 100 % while the validation loss turns and climbs: "
+        "Training accuracy reaches 100% while the validation loss turns and climbs: "
         "the network learns its few images by heart.",
     ),
 }

@@ -294,7 +294,7 @@ def _trained(experiment: Experiment) -> tuple[Finished, dict[str, Array]]:
 
 def _responses(finished: Finished, data: mnist.Dataset) -> dict[str, Array]:
     first, bias = finished.model.get_weights()[:2]
-    pixels = data.x_test.reshape(len(data.x_test), -1).astype(np.float32) / np.float32(255)
+    pixels = mnist.ink(data.x_test.reshape(len(data.x_test), -1))
     outputs = np.maximum(pixels @ first + bias, 0)
     means = np.stack([outputs[data.y_test == digit].mean(0) for digit in range(10)], axis=1)
     best = np.argsort(-outputs, axis=0, kind="stable")[:FAVOURITES].T

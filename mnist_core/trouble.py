@@ -1,5 +1,7 @@
 """What stands in the way apart from any mistake of the person; each says what and the remedy."""
 
+from __future__ import annotations
+
 
 class Trouble(RuntimeError):
     """Something that the app needs is missing or refuses; the message is a sentence."""
@@ -11,3 +13,8 @@ class StoreError(Trouble):
 
 class Unavailable(StoreError):
     """The database takes or gives nothing now, and may do so again once its cause is removed."""
+
+
+def first_line(error: BaseException, most: int = 300) -> str:
+    """What a library said of its error, in one line of at most so many characters."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]

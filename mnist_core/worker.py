@@ -25,6 +25,7 @@ from mnist_core.dask_clock import bear_clock_changes
 from mnist_core.events import Event, Failed, Resume, to_message, unpack_arrays
 from mnist_core.garbage import give_back
 from mnist_core.spec import Experiment
+from mnist_core.trouble import first_line
 
 log = logging.getLogger(__name__)
 
@@ -172,12 +173,7 @@ def _why(error: Exception) -> str:
             "The training process ran out of memory. Its curve is kept; use a smaller batch or a "
             "smaller network."
         )
-    return f"Training could not go on: {_first_line(error)}"
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:300]
+    return f"Training could not go on: {first_line(error)}"
 
 
 def _release_memory() -> None:

@@ -204,7 +204,7 @@ def test_the_time_to_an_accuracy(runner: StudyRunner, store: Store) -> None:
         if reached:
             assert trial.results == (float(reached[0]),), "each epoch of the stand-in takes 1 s"
         else:
-            assert trial.state == "failed" and "did not reach 85 %" in trial.why
+            assert trial.state == "failed" and "did not reach 85%" in trial.why
         assert run.experiment.training.target_accuracy == 0.85
 
 

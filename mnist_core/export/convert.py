@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.isolated import answer, request_in
+from mnist_core.trouble import first_line
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -53,7 +54,7 @@ def _compare(
         difference = float(np.abs(found - expected).max())
         digits = int((found.argmax(1) != expected.argmax(1)).sum())
     except Exception as error:  # converters raise many kinds; one format must not end the others
-        problem = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        problem = first_line(error)
     return {
         "difference": difference,
         "digits_changed": digits,

@@ -81,9 +81,9 @@ def accuracy_chart(
 ) -> go.Figure:
     """Accuracy of each step and of validation after each epoch; `height` in pixels.
 
-    With `log_y` the error, 1 − accuracy, on a logarithmic axis: 99 % and 99.5 % are as far
-    apart as 98 % and 99 %. A batch without a mistake is then drawn at half the smallest error
-    there is, because a logarithmic axis has no zero; its hover text says 100 %.
+    With `log_y` the error, 1 − accuracy, on a logarithmic axis: 99% and 99.5% are as far
+    apart as 98% and 99%. A batch without a mistake is then drawn at half the smallest error
+    there is, because a logarithmic axis has no zero; its hover text says 100%.
     """
     return _chart(runs, "accuracy", log_y, smoothing, height, uirevision)
 

@@ -52,7 +52,7 @@ def history(study: Any, objective: int, name: str, number_format: str) -> go.Fig
     last = max((max(trace.x) for trace in figure.data), default=0)
     values = [value for trace in figure.data for value in trace.y]
     y_axis: dict[str, Any] = {"title": {"text": name}, "tickformat": _ticks(number_format)}
-    if values and min(values) == max(values):  # Plotly would show accuracies up to 150 %
+    if values and min(values) == max(values):  # Plotly would show accuracies up to 150%
         y_axis["range"] = [0.95 * values[0], 1.05 * values[0]]
     return figure.update_layout(
         xaxis={

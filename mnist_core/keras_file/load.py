@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core import dataset
 from mnist_core.isolated import answer, request_in
 from mnist_core.keras_file.plan import EPSILON
+from mnist_core.trouble import first_line
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -56,9 +58,9 @@ def _load(folder: Path, request: dict[str, Any], arrays: dict[str, Any]) -> dict
     try:
         original = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = first_line(error, 200)
         raise _Refused(f"Keras cannot load this model: {reason.rstrip('.')}.") from None
-    ink = arrays["x_test"].astype(np.float32) / np.float32(255)
+    ink = dataset.ink(arrays["x_test"])
     labels = arrays["y_test"]
     name, expected = _best_range(original, plan, ink[:IMAGES], labels[:IMAGES])
     weights = _weights(original, plan)

@@ -88,4 +88,4 @@ def _seconds_to(target: float, epochs: Sequence[Epoch]) -> float:
         if (epoch.val_accuracy or 0) >= target:
             return seconds
     best = max(epoch.val_accuracy or 0 for epoch in epochs)
-    raise NoResult(f"It did not reach {100 * target:g} %: its best was {best:.2%}.")
+    raise NoResult(f"It did not reach {100 * target:g}%: its best was {best:.2%}.")

@@ -18,6 +18,7 @@ from mnist_core.sweep.records import Study
 from mnist_core.sweep.search import RETRIED, RUN, Search
 from mnist_core.sweep.space import Setting
 from mnist_core.sweep.spec import OBJECTIVES, StudySpec
+from mnist_core.trouble import first_line
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ class _Driver(threading.Thread):
                 log.exception("the study could not be looked after")
                 failures += not is_passing(error, self._store)
                 if failures >= TRIES:
-                    self._end("failed", f"The study could not go on: {_first_line(error)}")
+                    self._end("failed", f"The study could not go on: {first_line(error)}")
                     return
                 self._closed.wait(AGAIN_SECONDS)
 
@@ -365,8 +366,3 @@ def _pruned_sentence(spec: StudySpec, epoch: int, value: float) -> str:
         shown = f"{value:.4g}" if name == "loss" else f"{value:.2%}"
         what = OBJECTIVES[name].title
     return f"Pruned after epoch {epoch}: its {what} of {shown} was behind that of other trials."
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__

@@ -173,7 +173,7 @@ def default_study(base: Experiment | None = None) -> StudySpec:
 
 
 def _title(name: ObjectiveName, target: float) -> str:
-    return f"seconds to {100 * target:g} %" if name == "time" else OBJECTIVES[name].title
+    return f"seconds to {100 * target:g}%" if name == "time" else OBJECTIVES[name].title
 
 
 def _said(make: Callable[[], StudySpec]) -> StudySpec:

@@ -68,7 +68,7 @@ ANSWERS: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         (
             "What are the percentages?",
-            "How the network shares its confidence out among the classes; they add up to 100 %. It "
+            "How the network shares its confidence out among the classes; they add up to 100%. It "
             "has to choose one, also for what is none.",
         ),
     ),

@@ -102,7 +102,7 @@ def _holder(key: str) -> str:
 
 
 def moment_label(key: str, moment: SnapshotInfo) -> str:
-    """How a slider names a moment: "epoch 1.5 · step 640 · 96.80 %"."""
+    """How a slider names a moment: "epoch 1.5 · step 640 · 96.80%"."""
     if key == DEFAULT_MODEL:
         return "fully trained"
     if moment.step == 0:

@@ -22,7 +22,7 @@ from pages.shared.state import get_engine, get_store, owner
 NAME = "tour"
 TRAIN, READ, INSIDE, DONE, CLOSED = STAGES = ("train", "read", "inside", "done", "closed")
 STEPS = {TRAIN: "Train a network", READ: "Let it read your digit", INSIDE: "Look inside it"}
-# Trains in seconds, and reads 99 % of the test images.
+# Trains in seconds, and reads 99% of the test images.
 PRESET = "fast-99"
 LOOK_AGAIN_SECONDS = 1.0
 

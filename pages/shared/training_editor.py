@@ -188,5 +188,5 @@ def _augmentation() -> None:
 
 def _stop_conditions() -> None:
     fields.real("After minutes", ("training", "max_minutes"), 1.0)
-    fields.real("At validation accuracy (0.99 is 99 %)", ("training", "target_accuracy"), 0.01)
+    fields.real("At validation accuracy (0.99 is 99%)", ("training", "target_accuracy"), 0.01)
     fields.whole("After epochs without improvement", ("training", "patience"))

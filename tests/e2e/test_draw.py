@@ -203,7 +203,10 @@ def test_a_finger_draws_at_phone_width(server, browser):
         assert page.evaluate(wide) <= 390, "The page is wider than the phone"
         # The menu lies over the page, and goes once a page is chosen.
         page.get_by_test_id("stExpandSidebarButton").tap()
-        page.get_by_test_id("stSidebarNavLink").filter(has_text="Explore").tap()
+        link = page.get_by_test_id("stSidebarNavLink").filter(has_text="Explore")
+        wait_until(lambda: link.bounding_box()["x"] >= 0, 20, "The menu does not slide in")
+        page.wait_for_timeout(500)
+        link.tap()
         part(page, "explore_views").wait_for(timeout=30_000)
         page.get_by_test_id("stExpandSidebarButton").wait_for(timeout=20_000)
     finally:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.classes import one
-from mnist_core.dataset import ByteArray, DatasetError
+from mnist_core.dataset import ByteArray, DatasetError, ink
 from pages.shared.background import come_back_for, newest
 from pages.shared.data import dataset_of
 from pages.shared.drawing.answer import Answer
@@ -150,7 +150,7 @@ def _disagreements(readers: list[Reader]) -> None:
     st.html(
         gallery(
             small_image(
-                data.x_test[index].astype(np.float32) / 255,
+                ink(data.x_test[index]),
                 f"Test image number {index}, {one(names[data.y_test[index]])}",
                 _who_read_what(readers, answers[:, index], int(data.y_test[index])),
                 side=132,
@@ -175,4 +175,4 @@ def _who_read_what(readers: list[Reader], answers: Predictions, label: int) -> s
 
 def _test_answers(read: Callable[[FloatArray], FloatArray], images: ByteArray) -> Predictions:
     """What a network reads in each of the test images, int64 [n]."""
-    return read(images.astype(np.float32) / np.float32(255)).argmax(1)
+    return read(ink(images)).argmax(1)

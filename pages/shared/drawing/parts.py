@@ -23,8 +23,8 @@ def confidence(share: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability for people, who never read 100 %: no network can be that sure."""
-    return "> 99.9 %" if share >= 0.9995 else f"{100 * share:.1f} %"
+    """A probability for people, who never read 100%: no network can be that sure."""
+    return "> 99.9%" if share >= 0.9995 else f"{100 * share:.1f}%"
 
 
 def image_address(ink: FloatArray) -> str:

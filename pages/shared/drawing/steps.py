@@ -9,7 +9,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.classes import one as called
-from mnist_core.dataset import ByteArray, DatasetError
+from mnist_core.dataset import ByteArray, DatasetError, ink
 from mnist_core.drawing import Preprocessing, Steps, pad_square, prepare
 from mnist_core.neighbours import Neighbours
 from mnist_core.strokes import picture
@@ -126,7 +126,7 @@ def _nearest(index: Neighbours, images: ByteArray, answer: Answer) -> str:
     names = [html.escape(name) for name in answer.reader.names]
     return gallery(
         small_image(
-            images[one.index].astype(np.float32) / 255,
+            ink(images[one.index]),
             f"Training image number {one.index}, {called(names[one.label])}",
             f"<strong>{names[one.label]}</strong> · distance {one.distance:.2f}",
             side=88,

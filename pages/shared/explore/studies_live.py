@@ -15,6 +15,7 @@ from mnist_core.sweep.objectives import best_trial, front
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.runner import StudyRunner
 from mnist_core.sweep.search import Search, Trial
+from mnist_core.trouble import first_line
 from pages.shared.explore.studies_charts import charts
 from pages.shared.explore.studies_trials import open_trial, trial_table
 from pages.shared.guard import fragment, said_later
@@ -55,8 +56,9 @@ def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
         search = Search(runner.store, study.id, study.spec)
         trials = search.trials()
     except Exception as error:  # Optuna and SQLAlchemy raise many kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        st.error(f"{reason} The page tries again by itself.", icon=":material/database_off:")
+        st.error(
+            f"{first_line(error)} The page tries again by itself.", icon=":material/database_off:"
+        )
         return
     _status(study, trials)
     if study.status == "running" and runner.engine.lacks_workers():

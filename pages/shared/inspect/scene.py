@@ -118,7 +118,7 @@ def test_images() -> FloatArray:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _ink(name: str, _data: dataset.Dataset) -> FloatArray:
-    return _data.x_test.astype(np.float32) / np.float32(255)
+    return dataset.ink(_data.x_test)
 
 
 def test_labels() -> npt.NDArray[np.uint8]:

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import PRESETS, Experiment, NetworkSpec
+from mnist_core.dataset import ink
 from mnist_core.figures.architecture import architecture
 from mnist_core.figures.lesson_layers import response_bars
 from mnist_core.figures.pixels import Images, Pixel
@@ -144,7 +145,7 @@ def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
                 Images(
                     "favourites",
                     "Excited most by",
-                    found.favourites[chosen].astype(np.float32) / 255,
+                    ink(found.favourites[chosen]),
                     palette="ink",
                     noun="test image",
                     largest=2,
