@@ -35,9 +35,9 @@ doctor: install
 	$(BIN)/python -m mnist_core doctor --port $(PORT)
 
 test: install-dev browser postgres nginx lint
-	# Two at a time, each file in one process; what drives a browser needs the computer for itself.
+	# Two at a time, each file in one process; what drives a browser comes after the rest.
 	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 2 --dist loadfile
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile
 
 lint: install-dev
 	$(BIN)/ruff check .

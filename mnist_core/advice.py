@@ -103,7 +103,8 @@ def _stuck(experiment: Experiment) -> Advice | None:
         return Advice(
             f"{guessing} The steps are very small.", "Raise the learning rate to 0.001", changed
         )
-    return _slower(experiment, f"{guessing} Large early steps may have switched the units off.")
+    why = f"The learning rate of {rate:g} may be too high: large early steps switch units off."
+    return _slower(experiment, f"{guessing} {why}")
 
 
 def _overfitting(

@@ -163,7 +163,8 @@ PRESET_NOTES: dict[str, PresetNote] = {
     ),
     "fast-99": PresetNote(
         "99% in one epoch",
-        "One-cycle: the learning rate rises, then falls to zero. Watch the loss drop as it falls.",
+        "The learning rate rises, then falls to zero (one-cycle): the last small steps bring the "
+        "loss down most.",
     ),
     "best": PresetNote(
         "The most accurate",

@@ -94,16 +94,18 @@ def chooser(experiment: Experiment | None) -> None:
             st.caption(f":material/dataset: Trains on {plain(title_of(data))}.")
         if name:
             st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
-        if experiment and draft.shown("link"):
+        if draft.shown("link"):
             share_link(experiment)
 
 
-def share_link(experiment: Experiment) -> None:
-    """The address that opens this very experiment, ready to copy."""
-    with st.popover("Link", icon=":material/link:", help="A link to this experiment"):
-        st.caption("Whoever opens this link gets the same network and the same settings.")
-        query = class_query(experiment, draft.hidden_controls())
-        address_to_copy(f"{st.context.url}?{query}")
+def share_link(experiment: Experiment | None) -> None:
+    """The address that opens this very experiment, ready to copy; none while it is wrong."""
+    with st.popover("Link", icon=":material/link:", help="A link to this experiment",
+                    disabled=experiment is None):  # fmt: skip
+        if experiment is not None:
+            st.caption("Whoever opens this link gets the same network and the same settings.")
+            query = class_query(experiment, draft.hidden_controls())
+            address_to_copy(f"{st.context.url}?{query}")
 
 
 entry.through_app("train")
@@ -120,10 +122,13 @@ shapes = experiment.network.shapes() if experiment else None
 
 chooser(experiment)
 newcomer = not store.runs(limit=1)
-if shapes and (newcomer or not projector.is_on()):
+if newcomer or not projector.is_on():
     # Open for a newcomer; once there are runs, their curves take the place.
     with st.expander("The network as a picture", expanded=newcomer):
-        st.html(architecture(shapes))
+        if shapes:
+            st.html(architecture(shapes))
+        else:
+            st.caption("It is drawn again once the network holds together.")
 # The curves come first: on a phone they stand right under the start button. On a projector
 # they have the page to themselves.
 if projector.is_on():

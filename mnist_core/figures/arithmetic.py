@@ -199,5 +199,8 @@ def _shade(share: float) -> str:
 
 def _number(value: float, digits: int = 3) -> str:
     small = 0 < abs(value) < 0.5 * 10**-digits
-    text = f"{value:.0e}" if small else f"{value + 0.0:.{digits}f}"  # + 0.0: no "−0.000"
+    if small and abs(value) >= 1e-5:
+        text = f"{float(f'{value:.1g}'):.5f}".rstrip("0")
+    else:
+        text = f"{value:.0e}" if small else f"{value + 0.0:.{digits}f}"  # + 0.0: no "−0.000"
     return text.replace("-", "−")

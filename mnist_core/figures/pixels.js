@@ -274,7 +274,7 @@ function showBars(figure, group) {
     make("span", mark, grid).textContent = group.names[index];
     const bar = make("div", "bar", make("div", `track ${mark}`, grid));
     bar.style.width = `${Math.max(100 * share, 0.5)}%`;
-    make("span", mark, grid).textContent = `${(100 * share).toFixed(1)} %`;
+    make("span", mark, grid).textContent = `${(100 * share).toFixed(1)}%`;
   });
 }
 

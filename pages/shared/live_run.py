@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from mnist_core import Experiment
-from mnist_core.advice import advise, how_to_read
+from mnist_core.advice import Advice, advise, how_to_read
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.limits import Refused, current
 from mnist_core.spec import MNIST
@@ -82,6 +82,7 @@ def _show(
         return
     if was_active != (run.active) or st.session_state.get("shown_run") != run_id:
         st.rerun()  # refreshing starts and ends with the run, or another run is shown now
+    advice = _find_advice(store, run)
     # A container of its own: what comes and goes in it must not move the charts to another
     # place in the page's tree, where they would be drawn anew.
     with st.container():
@@ -89,14 +90,15 @@ def _show(
     if projector.is_on():  # side by side, so that the curves are on the first screen
         left, right = st.columns([2, 3], vertical_alignment="center")
         with left:
-            _controls(run, engine)
+            _controls(run, engine, advice)
         with right:
             _numbers(run)
     else:
-        _controls(run, engine)
+        _controls(run, engine, advice)
         _numbers(run)
     with st.container():  # above the charts: what went wrong is not to be scrolled for
-        _advice(store, run, try_out)
+        if advice is not None:
+            _show_advice(advice, try_out)
     _charts(store, run, others)
 
 
@@ -170,7 +172,7 @@ def _ask(action: Callable[..., None], *arguments: Any, **more: Any) -> None:
         st.session_state.run_refused = arguments[0], str(error)
 
 
-def _controls(run: Run, engine: VisitorEngine) -> None:
+def _controls(run: Run, engine: VisitorEngine, advice: Advice | None) -> None:
     active = run.active
     with st.container(horizontal=True, gap="small"):
         paused = run.status == "paused"
@@ -202,7 +204,8 @@ def _controls(run: Run, engine: VisitorEngine) -> None:
                 kwargs={"step": 1},
             )
         if not active:
-            _hand_on_button(run)
+            # The one filled button is what to do next.
+            _hand_on_button(run, "primary" if advice is None else "secondary")
         if not projector.is_on():
             _go_on_button(run, engine)
         if active and run.status != "queued":
@@ -212,13 +215,13 @@ def _controls(run: Run, engine: VisitorEngine) -> None:
         st.warning(plain(said), icon=":material/block:")
 
 
-def _hand_on_button(run: Run) -> None:
+def _hand_on_button(run: Run, kind: Literal["primary", "secondary"]) -> None:
     """To the page where this run reads what a person draws."""
     if has_weights(run) and st.button(
         "Let it read your digit" if run.experiment.data == MNIST else "Let it read your drawing",
         key="let_it_read",
         icon=":material/draw:",
-        type="primary",
+        type=kind,
     ):
         let_it_read(run.id)
 
@@ -332,18 +335,20 @@ def run_curves(store: Store, run: Run) -> RunCurves:
     )
 
 
-def _advice(store: Store, run: Run, try_out: Callable[[Experiment], None]) -> None:
+def _find_advice(store: Store, run: Run) -> Advice | None:
     steps = store.steps(run.id)
     val_loss = [epoch.val_loss for epoch in store.epochs(run.id)]
-    advice = advise(run.experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)
-    if advice is None:
-        return
+    return advise(run.experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)
+
+
+def _show_advice(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
     with st.container(border=True, key="advice"):
         st.markdown(f":material/lightbulb: {advice.finding}")
         st.button(
-            advice.remedy,
+            f"{advice.remedy} and train again",
             key="take_advice",
             icon=":material/build:",
+            type="primary",
             help="Stops this run if it still goes on, and starts one with the change.",
             on_click=try_out,
             args=(advice.experiment,),

@@ -13,6 +13,7 @@ _STYLE = """<style>
   color: light-dark(#ffffff, #0b1118); }
 .stApp button[kind^="primary"]:disabled, .stApp button[kind^="primary"]:disabled p {
   color: var(--quiet-text); }
+.stApp [data-tag], .stApp [data-tag] * { color: light-dark(#ffffff, #0b1118); }
 [data-testid="stCaptionContainer"] { opacity: 0.75; }
 [data-testid="stElementContainer"]:has(.unseen), .unseen { position: absolute; width: 1px;
   height: 1px; overflow: hidden; clip-path: inset(50%); }

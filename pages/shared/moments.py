@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +88,13 @@ def _moments(key: str, holder: str) -> tuple[SnapshotInfo, ...]:
     if key == DEFAULT_MODEL:
         epochs = EXPERIMENT.training.epochs
         return (SnapshotInfo(step=0, epoch=float(epochs), val_accuracy=None, bytes=0),)
-    return tuple(get_store().snapshots(key))
+    store = get_store()
+    # At the end of an epoch the accuracy on all validation images is known, which Train shows.
+    known = {epoch.step: epoch.val_accuracy for epoch in store.epochs(key)}
+    return tuple(
+        replace(moment, val_accuracy=known.get(moment.step) or moment.val_accuracy)
+        for moment in store.snapshots(key)
+    )
 
 
 def forget_moments() -> None:
@@ -102,13 +108,19 @@ def _holder(key: str) -> str:
 
 
 def moment_label(key: str, moment: SnapshotInfo) -> str:
-    """How a slider names a moment: "epoch 1.5 · step 640 · 96.80%"."""
+    """How a slider names a moment: "epoch 2 · step 640 · 96.80%".
+
+    Within an epoch the accuracy is an estimate from a few images: "epoch 1.5 · step 480 · ≈ 96%".
+    """
     if key == DEFAULT_MODEL:
         return "fully trained"
     if moment.step == 0:
         return "before training"
-    accuracy = "" if moment.val_accuracy is None else f" · {moment.val_accuracy:.2%}"
-    return f"epoch {moment.epoch:.3g} · step {moment.step:,}{accuracy}"
+    accuracy = ""
+    if moment.val_accuracy is not None:
+        whole = moment.epoch == round(moment.epoch)
+        accuracy = f" · {moment.val_accuracy:.2%}" if whole else f" · ≈ {moment.val_accuracy:.0%}"
+    return f"epoch {round(moment.epoch, 2):g} · step {moment.step:,}{accuracy}"
 
 
 def weights_at(key: str, step: int) -> Weights | None:

@@ -36,7 +36,7 @@ def network_editor(problems: Sequence[Problem]) -> None:
         if fixed:
             st.markdown(f"{ICONS[layer['kind']]} {index + 1}. {summary(layer)}")
         else:
-            _layer_row(index, layer, len(layers))
+            _layer_row(index, layer, len(layers), [p for p in problems if p.layer == index])
         for problem in problems:
             if problem.layer == index:
                 st.error(plain(problem.message), icon=":material/error:")
@@ -80,11 +80,13 @@ def summary(layer: dict[str, Any]) -> str:
     return " · ".join(words)
 
 
-def _layer_row(index: int, layer: dict[str, Any], count: int) -> None:
+def _layer_row(index: int, layer: dict[str, Any], count: int, problems: Sequence[Problem]) -> None:
     with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
         label = f"{index + 1}. {summary(layer)}"
         with st.popover(label, icon=ICONS[layer["kind"]], width="stretch"):
             _layer_fields(index, layer)
+            for problem in problems:  # those below the row lie behind the open popover
+                st.error(plain(problem.message), icon=":material/error:")
         _move_button(index, index - 1, "arrow_upward", "up", index == 0)
         _move_button(index, index + 1, "arrow_downward", "down", index == count - 1)
         icon_button(

@@ -21,10 +21,11 @@ html { font-size: clamp(19px, 1.5vw, 40px) !important; }
   [class*="st-key-layout_"] { grid-template-columns: 1fr 2fr !important;
     column-gap: 2rem !important; }
 }
-html { --diagram-width: 100%; --diagram-height: 50vh; }
+html { --diagram-width: 100%; --diagram-height: 50vh; --paper-width: 100%; }
 [class*="st-key-figure_"] .katex { font-size: 1em; }
-.st-key-paper { width: 20rem !important; flex: none !important; }
-.paper-board { width: 100% !important; }
+.st-key-paper, [data-testid="stLayoutWrapper"]:has(> .st-key-paper) {
+  width: min(34vw, 60vh) !important; max-width: none !important; flex: none !important; }
+.st-key-which_image [data-testid="stElementContainer"] { width: auto !important; flex: 1 1 8rem; }
 /* The chapters by their numbers alone, in the header: the figure needs the height. */
 @media (min-width: 1200px) {
   html .st-key-strip { position: fixed; top: 0; right: 7rem; height: 3.75rem; width: auto;

@@ -38,6 +38,10 @@ _STYLE = """<style>
     background: var(--raised-ground); border-top: 1px solid rgba(128, 140, 155, 0.35); }
   [data-testid="stMainBlockContainer"] { padding-bottom: 5.5rem; }
 }
+@media (max-width: 768px) {
+  [data-testid="stExpandSidebarButton"] { width: auto !important; gap: 0.3rem; }
+  [data-testid="stExpandSidebarButton"]::after { content: "Menu"; font-size: 1rem; }
+}
 @media (max-width: 639px) {
   [class*="st-key-tour_"][class*="_behind"], [class*="st-key-tour_"][class*="_ahead"],
   .st-key-projector { display: none; }

@@ -43,15 +43,16 @@ def training_editor(problems: Sequence[Problem]) -> None:
     for group, control in controls.items():
         if draft.shown(group):
             control()
-            _tell([item for item in mistakes if item.field == group])
+            with st.container():  # always there: what comes after keeps its place and stays open
+                _tell([item for item in mistakes if item.field == group])
     folded = {
-        "data": ("Data and regularisation", "dataset", _data),
-        "augmentation": ("Augmentation", "auto_fix_high", _augmentation),
-        "stop": ("Stop early", "flag", _stop_conditions),
+        "data": ("Data and regularisation", _data),
+        "augmentation": ("Augmentation", _augmentation),
+        "stop": ("Stop early", _stop_conditions),
     }
-    for group, (title, icon, control) in folded.items():
+    for group, (title, control) in folded.items():
         if draft.shown(group):
-            with st.expander(title, icon=f":material/{icon}:"):
+            with st.expander(title):
                 control()
     if not any(map(draft.shown, (*controls, *folded))):
         st.caption("The link that you opened keeps all of these settings.")

@@ -128,7 +128,7 @@ def _nearest(index: Neighbours, images: ByteArray, answer: Answer) -> str:
         small_image(
             ink(images[one.index]),
             f"Training image number {one.index}, {called(names[one.label])}",
-            f"<strong>{names[one.label]}</strong> · distance {one.distance:.2f}",
+            f"<strong>{names[one.label]}</strong> · differs by {one.distance:.2f}",
             side=88,
         )
         for one in found

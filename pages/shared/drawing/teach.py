@@ -54,7 +54,10 @@ def teach_view(found: Answer | None) -> None:
 
 
 def _buttons(found: Answer) -> None:
-    st.markdown("**Which digit is it?**")
+    st.markdown(
+        "**Which digit is it?** Press the one you meant: the drawing is kept with its right name, "
+        "and below you can teach what you keep to a copy of your network."
+    )
     with st.container(horizontal=True, gap="small", key="it_was"):
         for digit in range(10):
             st.button(

@@ -41,17 +41,18 @@ def view() -> None:
     st.session_state.setdefault("new_study", not studies)
     if st.session_state.pop("close_form", False):
         st.session_state.new_study = False
+    if not studies:
+        st.info(
+            "A study trains the same experiment many times with different settings and shows "
+            "which of them matter. The one below is a short one: press **Start study**.",
+            icon=":material/science:",
+        )
     form = st.expander("New study", icon=":material/add_circle:", key="new_study",
                        on_change="rerun")  # fmt: skip
     with form:
         if form.open:
             _start_button(runner, compose())
     if not studies:
-        st.info(
-            "A study trains the same experiment many times with different settings and shows "
-            "which of them matter. The one above is a short one: press **Start study**.",
-            icon=":material/science:",
-        )
         return
     chosen = _choose(studies)
     if chosen is not None:

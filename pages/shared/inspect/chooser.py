@@ -96,8 +96,8 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
             "Moment of training",
             steps,
             format_func=lambda step: moment_label(choice.key, kept[steps.index(step)]),
-            help=f"The percentage is a quick look at the first {QUICK_IMAGES} validation images. "
-            "Validation on the page Train is on all of them, at the end of each epoch.",
+            help="The percentage is the accuracy on the validation images; within an epoch (≈) on "
+            f"the first {QUICK_IMAGES} of them.",
             **steered(f"inspect-moment-{choice.key}", steps[now], moved),
         )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
@@ -190,7 +190,8 @@ def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
             next_image(wanted)
 
     # Side by side on a phone too, where columns would stack.
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+    with st.container(key="which_image", horizontal=True, gap="small",
+                      vertical_alignment="bottom"):  # fmt: skip
         st.number_input(numbered("Index", len(labels)), 0, len(labels) - 1, width=150,
                         **steered("inspect-index", here.index, index_changed))  # fmt: skip
         digit = st.selectbox(

@@ -209,5 +209,5 @@ def _output(flow: Flow, digit: int, beside: DeltaGenerator) -> None:
         rf"p_{{{digit}}} = \frac{{e^{{{tex(float(flow.logits[digit]))}}}}}"
         rf"{{e^{{{tex(float(flow.logits[0]))}}} + \dots + e^{{{tex(float(flow.logits[-1]))}}}}}"
         rf" = \frac{{{tex(float(powers[digit]))}}}{{{tex(float(powers.sum()))}}}"
-        rf" = {flow.shares[digit]:.1%}".replace("%", r"\,\%")
+        rf" = {flow.shares[digit]:.1%}".replace("%", r"\%")
     )

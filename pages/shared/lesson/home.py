@@ -32,8 +32,9 @@ def home() -> None:
     """The page from top to bottom."""
     st.title("Learn how neural networks work by training real ones")
     st.markdown(
-        "A network is a stack of layers of simple **neurons**. Training shows it images, measures "
-        "how wrong it is, and nudges every weight a little the other way, thousands of times. "
+        "A network is a stack of layers of simple **neurons**, joined by numbers, its **weights**. "
+        "Training shows it images, measures how wrong its answers are, and nudges every weight a "
+        "little so that they get less wrong, thousands of times. "
         "Here you do all of it yourself, on this computer, in seconds."
     )
     for column, (page, label, text) in zip(st.columns(3), DOORS, strict=True):

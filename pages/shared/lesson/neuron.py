@@ -108,7 +108,7 @@ def figure() -> None:
         )  # fmt: skip
         st.latex(
             rf"\begin{{aligned}} z &= {_tex(w1)} \cdot {_tex(x1)} + {_tex(w2)} \cdot {_tex(x2)}"
-            rf" + {_tex(bias)} = {total:.2f} \\ a &= \varphi({total:.2f}) = {output:.2f}"
+            rf" + {_tex(bias)} \\ &= {total:.2f} \\ a &= \varphi({total:.2f}) = {output:.2f}"
             rf" \end{{aligned}}"
         )
     with picture:

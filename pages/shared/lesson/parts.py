@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import parse_qsl
 
 import streamlit as st
@@ -69,8 +70,14 @@ def train_link(label: str, experiment: Experiment) -> Link:
     return Link("pages/train.py", label, query)
 
 
-def show_chapter(number: int, title: str, chapter: Chapter, *, printed: bool = False) -> None:
-    """The chapter from its heading to its links; `printed` shows the answer at once.
+def show_chapter(
+    number: int,
+    title: str,
+    chapter: Chapter,
+    *,
+    paper: Literal["answers", "questions"] | None = None,
+) -> None:
+    """The chapter from its heading to its links; on `paper` with the answer, or only the question.
 
     The style sheet puts words and question beside the figure where there is room.
     """
@@ -81,11 +88,11 @@ def show_chapter(number: int, title: str, chapter: Chapter, *, printed: bool = F
             with st.container(key=f"try_{number}"):
                 st.markdown(f":material/touch_app: **Try this.** {chapter.try_this}")
         with st.container(key=f"figure_{number}"):
-            show_figure(number, chapter, printed=printed)
+            show_figure(number, chapter, printed=paper is not None)
         with st.container(key=f"after_{number}"):
             with st.container(border=True, key=f"question_{number}"):
-                if printed:
-                    show_answer(chapter.question)
+                if paper is not None:
+                    on_paper(chapter.question, with_answer=paper == "answers")
                 else:
                     question(number, chapter.question)
             with st.container(gap="xxsmall", key=f"links_{number}"):
@@ -150,9 +157,12 @@ def question(number: int, asked: Question) -> None:
         st.warning(f"**Not quite.** {option.reply}", icon=":material/lightbulb:")
 
 
-def show_answer(asked: Question) -> None:
-    """The question with its answer, for paper."""
+def on_paper(asked: Question, *, with_answer: bool) -> None:
+    """The question as it is printed."""
     st.markdown(f"**Question.** {asked.text}")
     for option in asked.options:
-        mark = ":material/check:" if option.right else ":material/close:"
-        st.markdown(f"{mark} {option.text}  \n*{option.reply}*")
+        if with_answer:
+            mark = ":material/check:" if option.right else ":material/close:"
+            st.markdown(f"{mark} {option.text}  \n*{option.reply}*")
+        else:
+            st.markdown(f":material/check_box_outline_blank: {option.text}")

@@ -57,29 +57,30 @@ def _to(entry: Entry, side: Literal["left", "right"], icon: str) -> None:
 
 
 def whole_lesson() -> None:
-    """All chapters, one after the other, with their answers: for paper."""
+    """All chapters, one after the other: for paper."""
     st.title("Neural networks, learnt by touching them")
     with st.container(key="print_note"):
         st.info(
-            "All nine chapters on one page, with their answers. Wait until the last figure is "
-            "there, then use the browser’s print command (Ctrl+P or ⌘P).",
+            "All nine chapters on one page. Wait until the last figure is there, then use the "
+            "browser’s print command (Ctrl+P or ⌘P).",
             icon=":material/print:",
         )
+        answers = st.toggle("With the answers to the questions", value=True, key="print_answers")
         st.page_link(HERE, label="Back to the contents", icon=":material/toc:", query_params={})
     with st.container(key="whole_lesson"):
         for entry in CHAPTERS:
-            _show(entry, printed=True)
+            _show(entry, paper="answers" if answers else "questions")
     with st.container(key="print_glossary"):
         st.header("Glossary", anchor="glossary")
         terms()
 
 
-def _show(entry: Entry, *, printed: bool = False) -> None:
+def _show(entry: Entry, *, paper: Literal["answers", "questions"] | None = None) -> None:
     # Imported here: the strip of chapters is on screen before that.
     from mnist_core.recorded import RecordError
     from pages.shared.lesson.parts import show_chapter
 
     try:
-        show_chapter(entry.number, entry.title, entry.open(), printed=printed)
+        show_chapter(entry.number, entry.title, entry.open(), paper=paper)
     except RecordError as error:
         st.error(str(error), icon=":material/folder_off:")

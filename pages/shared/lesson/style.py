@@ -84,15 +84,18 @@ _STYLE = """<style>
 .st-key-begin [data-testid="stPageLink-NavLink"] { background: rgba(45, 130, 220, 0.2); }
 
 @media print {
-  html { font-size: 13px !important; }
+  /* Charts keep the width they have on the screen, and the browser shrinks the whole to the
+     paper: the type is larger by that much. */
+  html { font-size: 16px !important; }
   .stApp, .stApp * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   [data-testid="stHeader"], .st-key-strip, .st-key-neighbours, .st-key-print_note,
-  [class*="st-key-links_"], .stTooltipIcon { display: none !important; }
+  [class*="st-key-links_"], .stTooltipIcon, .stButton { display: none !important; }
   .st-key-whole_lesson [class*="st-key-chapter_"]:not(.st-key-chapter_1),
   .st-key-print_glossary { break-before: page; }
   [class*="st-key-layout_"] { display: block !important; }
   [class*="st-key-layout_"] > * { margin-bottom: 1rem; }
-  [data-testid="stElementContainer"], [class*="st-key-question_"] { break-inside: avoid; }
+  [data-testid="stElementContainer"], [data-testid="stHorizontalBlock"],
+  [class*="st-key-question_"] { break-inside: avoid; }
   .st-key-print_glossary [data-testid="stElementContainer"] { break-inside: auto; }
 }
 </style>"""
