@@ -12,8 +12,10 @@ from mnist_core.build import build_model
 from mnist_core.engine import REPOSITORY
 from mnist_core.events import Failed, Snapshot, Started, Steps
 from mnist_core.inside.probe import probe
-from mnist_core.store import Store
+from mnist_core.store import SnapshotInfo, Store
 from pages.shared.inspect_place import PLAY_SECONDS, VIEWS
+from pages.shared.moments import moment_label
+from tests.runs_in_store import ended_run
 from tests.test_build import EVERY_LAYER
 
 SMALL = Experiment.from_query(
@@ -302,3 +304,25 @@ def test_the_fooling_slider_starts_where_the_network_is_fooled() -> None:
     assert first_that_fools(0.305) == pytest.approx(0.305)
     assert first_that_fools(0.0) == pytest.approx(0.005)
     assert first_that_fools(0.4999) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("step", "epoch", "accuracy", "label"),
+    [
+        (0, 0.0, 0.1, "before training"),
+        (11, 11 / 891, 0.552, "epoch 0.01 · step 11 · ≈ 55%"),
+        (480, 1.5, 0.9612, "epoch 1.5 · step 480 · ≈ 96%"),
+        (1782, 2.0, 0.9905, "epoch 2 · step 1,782 · 99.05%"),
+        (1782, 2.0, None, "epoch 2 · step 1,782"),
+    ],
+)
+def test_a_moment_says_when_its_accuracy_is_an_estimate(step, epoch, accuracy, label) -> None:
+    assert moment_label("run", SnapshotInfo(step, epoch, accuracy, 0)) == label
+
+
+def test_the_end_of_an_epoch_shows_the_accuracy_that_train_shows(home) -> None:
+    app = open_page(run=ended_run(Store()))
+    slider = next(item for item in app.select_slider if item.label == "Moment of training")
+    assert slider.options == [
+        "before training", "epoch 1 · step 10 · 80.00%", "epoch 2 · step 20 · 85.00%"
+    ]  # fmt: skip

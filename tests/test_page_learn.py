@@ -105,6 +105,17 @@ def test_a_train_link_holds_exactly_its_experiment():
         assert Experiment.from_query(query) == experiment
 
 
+def test_the_lesson_is_printed_with_or_without_its_answers():
+    app = open_page(chapter="all")
+    replies = [option.reply for entry in CHAPTERS for option in entry.open().question.options]
+    printed = "\n".join(item.value for item in app.markdown)
+    assert all(reply in printed for reply in replies)
+    app.toggle(key="print_answers").set_value(False).run()
+    printed = "\n".join(item.value for item in app.markdown)
+    assert not any(reply in printed for reply in replies) and ":material/check:" not in printed
+    assert printed.count("check_box_outline_blank") == len(replies)
+
+
 def test_every_term_is_bold_in_its_chapter_and_stands_once_in_the_glossary():
     names = [term.name for term in TERMS]
     assert len(set(names)) == len(names)
