@@ -18,6 +18,7 @@ from pages.shared.look import unseen_title
 
 def page() -> None:
     """The page from top to bottom."""
+    style()  # before what it places: nothing is to move once it is on the screen
     if projector.is_on():
         unseen_title("Draw a digit")
     else:
@@ -26,7 +27,6 @@ def page() -> None:
             st.markdown(
                 "One digit from 0 to 9, as you write it on paper. It is read after every stroke."
             )
-    style()
     _board()
 
 

@@ -184,6 +184,7 @@ def test_a_finger_draws_at_phone_width(server, browser):
         open_page(page, f"{server.url}/draw", "canvas")
         surface = part(page, "canvas").locator("canvas")
         surface.wait_for(timeout=30_000)
+        page.wait_for_timeout(1000)  # what stands above it has come by then
         box = surface.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
         touch = phone.new_cdp_session(page)
