@@ -199,7 +199,7 @@ def test_a_diverged_run_offers_the_remedy_in_one_click() -> None:
     )
     app = open_page()
     assert "no longer a number at step 7" in errors(app)
-    press(app, "Lower the learning rate to 0.1 and train again")
+    press(app, "Lower the learning rate to 0.1, and train again")
     newest = ENGINES[0].store.runs()[0]
     assert newest.experiment.training.learning_rate == 0.1
     assert draft(app) == newest.experiment

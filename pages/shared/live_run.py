@@ -345,7 +345,7 @@ def _show_advice(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
     with st.container(border=True, key="advice"):
         st.markdown(f":material/lightbulb: {advice.finding}")
         st.button(
-            f"{advice.remedy} and train again",
+            f"{advice.remedy}, and train again",
             key="take_advice",
             icon=":material/build:",
             type="primary",
