@@ -11,7 +11,7 @@ from mnist_core import Problem
 from mnist_core.layers import TITLES, ActivationName, InitializerName
 from pages.shared import draft, fields
 from pages.shared.icon_button import icon_button
-from pages.shared.plain import plain
+from pages.shared.problem_notes import show_problems
 
 ICONS = {
     "dense": ":material/hub:",
@@ -33,14 +33,14 @@ def network_editor(problems: Sequence[Problem]) -> None:
     layers = st.session_state.draft["network"]["layers"]
     fixed = not draft.shown("layers")
     for index, layer in enumerate(layers):
+        own = [problem for problem in problems if problem.layer == index]
         if fixed:
             st.markdown(f"{ICONS[layer['kind']]} {index + 1}. {summary(layer)}")
         else:
-            _layer_row(index, layer, len(layers), [p for p in problems if p.layer == index])
-        for problem in problems:
-            if problem.layer == index:
-                st.error(plain(problem.message), icon=":material/error:")
-                _offer_missing_layer(index, problem)
+            _layer_row(index, layer, len(layers), own)
+        for problem in own:
+            show_problems([problem])
+            _offer_missing_layer(index, problem)
     if not fixed:
         with st.container(horizontal=True, wrap=False, gap="small"):
             _add_layer(len(layers))
@@ -49,7 +49,7 @@ def network_editor(problems: Sequence[Problem]) -> None:
                           help="Take back the last change of layers or network")  # fmt: skip
     for problem in problems:
         if problem.layer is None and problem.field in (None, "layers"):
-            st.error(plain(problem.message), icon=":material/error:")
+            show_problems([problem])
             _offer_missing_layer(len(layers), problem)
     if draft.shown("output"):
         fields.choose(
@@ -85,8 +85,7 @@ def _layer_row(index: int, layer: dict[str, Any], count: int, problems: Sequence
         label = f"{index + 1}. {summary(layer)}"
         with st.popover(label, icon=ICONS[layer["kind"]], width="stretch"):
             _layer_fields(index, layer)
-            for problem in problems:  # those below the row lie behind the open popover
-                st.error(plain(problem.message), icon=":material/error:")
+            show_problems(problems)  # those below the row lie behind the open popover
         _move_button(index, index - 1, "arrow_upward", "up", index == 0)
         _move_button(index, index + 1, "arrow_downward", "down", index == count - 1)
         icon_button(

@@ -13,7 +13,7 @@ from mnist_core.spec import MNIST, OptimizerName, PrecisionName, ScheduleName
 from pages.shared import draft, fields
 from pages.shared import explore_tabs as tabs
 from pages.shared.data import own_sets, title_of
-from pages.shared.plain import plain
+from pages.shared.problem_notes import show_problems
 
 LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
 BATCH_SIZES = [2**power for power in range(13)]
@@ -38,13 +38,14 @@ def training_editor(problems: Sequence[Problem]) -> None:
         "epochs": _epochs,
         "seed": _seed,
     }
-    mistakes = [item for item in problems if item.layer is None and item.field != "layers"]
-    below = {item.field for item in mistakes if item.field in controls and draft.shown(item.field)}
+    controls = {group: control for group, control in controls.items() if draft.shown(group)}
+    mistakes = [
+        item for item in problems if item.layer is None and item.field not in (None, "layers")
+    ]
     for group, control in controls.items():
-        if draft.shown(group):
-            control()
-            with st.container():  # always there: what comes after keeps its place and stays open
-                _tell([item for item in mistakes if item.field == group])
+        control()
+        with st.container():  # always there: what comes after keeps its place and stays open
+            show_problems(item for item in mistakes if item.field == group)
     folded = {
         "data": ("Data and regularisation", _data),
         "augmentation": ("Augmentation", _augmentation),
@@ -54,14 +55,9 @@ def training_editor(problems: Sequence[Problem]) -> None:
         if draft.shown(group):
             with st.expander(title):
                 control()
-    if not any(map(draft.shown, (*controls, *folded))):
+    if not controls and not any(map(draft.shown, folded)):
         st.caption("The link that you opened keeps all of these settings.")
-    _tell([item for item in mistakes if item.field is not None and item.field not in below])
-
-
-def _tell(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        st.error(plain(problem.message), icon=":material/error:")
+    show_problems(item for item in mistakes if item.field not in controls)
 
 
 def _dataset() -> None:

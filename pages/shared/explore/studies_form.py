@@ -19,7 +19,7 @@ from mnist_core.sweep.spec import (
     default_study,
 )
 from pages.shared.explore.experiments import known_experiments
-from pages.shared.plain import plain
+from pages.shared.problem_notes import show_problems
 from pages.shared.training_editor import OPTIMIZER_TITLES
 
 FIRST = "preset two-layer"
@@ -47,8 +47,7 @@ def compose() -> StudySpec | None:
             spec = StudySpec.parse(base=base, vary=varied, **settings)
         except ExperimentError as error:
             problems = error.problems
-    for problem in problems:
-        st.error(plain(problem.message), icon=":material/error:")
+    show_problems(problems)
     return spec
 
 
