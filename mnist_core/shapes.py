@@ -75,11 +75,6 @@ def describe_shape(shape: Shape) -> str:
     return "×".join(str(size) for size in shape)
 
 
-def numbered(noun: str, count: int) -> str:
-    """A label for choosing one of `count` things by its number: "Filter (0 to 31)"."""
-    return f"{noun} (0 to {count - 1})"
-
-
 def layer_name(index: int, kind: str) -> str:
     """The Keras name of the hidden layer at `index` (from 0): "conv_1"."""
     return f"{kind}_{index + 1}"

@@ -12,11 +12,11 @@ from mnist_core.dataset import DatasetError
 from mnist_core.default_model import DefaultModelError
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inside.weights import diverged
-from mnist_core.shapes import numbered
 from mnist_core.store import SnapshotInfo, StoreError
 from mnist_core.training import QUICK_IMAGES
 from pages.shared.data import class_names, dataset_of
 from pages.shared.icon_button import icon_button
+from pages.shared.inspect.number import choose_number
 from pages.shared.inspect.scene import Scene, test_images, test_labels
 from pages.shared.inspect_place import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.shared.moments import (
@@ -192,8 +192,8 @@ def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     # Side by side on a phone too, where columns would stack.
     with st.container(key="which_image", horizontal=True, gap="small",
                       vertical_alignment="bottom"):  # fmt: skip
-        st.number_input(numbered("Index", len(labels)), 0, len(labels) - 1, width=150,
-                        **steered("inspect-index", here.index, index_changed))  # fmt: skip
+        choose_number("Index", len(labels), width=150,
+                      **steered("inspect-index", here.index, index_changed))  # fmt: skip
         digit = st.selectbox(
             noun(names).capitalize(),
             [ANY, *range(len(names))],

@@ -19,8 +19,8 @@ from mnist_core.inside.edits import (
     apply,
     describe,
 )
-from mnist_core.shapes import numbered
 from pages.shared.icon_button import icon_button
+from pages.shared.inspect.number import choose_number
 from pages.shared.inspect.scene import FloatArray, Scene, test_images, test_labels
 from pages.shared.inspect.weight_editor import weight_editor
 from pages.shared.pixel_view import pixel_view
@@ -126,7 +126,7 @@ def _switch_off(scene: Scene) -> None:
         name = st.selectbox("Switch off in layer", list(layers), key=_key("layer"))
         units = layers[name].shape[-1]
         what = "Channel" if layers[name].kind == "conv" else "Neuron"
-        unit = st.number_input(numbered(what, units), 0, units - 1, 0, key=_key(f"unit-{name}"))
+        unit = choose_number(what, units, key=_key(f"unit-{name}"))
         st.button("Switch off", icon=":material/power_settings_new:", key="switch_off",
                   on_click=_add, args=(SwitchOff(name, unit),))  # fmt: skip
 

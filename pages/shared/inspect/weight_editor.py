@@ -11,7 +11,7 @@ import streamlit as st
 from mnist_core.figures.pixels import Images, Pixel, as_tile
 from mnist_core.inside.edits import Edit, SetWeight, apply, describe
 from mnist_core.inside.weights import Kernel, kernels
-from mnist_core.shapes import numbered
+from pages.shared.inspect.number import choose_number
 from pages.shared.inspect.scene import FloatArray, Scene
 from pages.shared.inspect.weights import maps_before, sees_image
 from pages.shared.pixel_view import Click, pixel_view
@@ -37,7 +37,7 @@ def weight_editor(
         kernel = found[name]
         noun = "Filter" if kernel.kernel.ndim == 4 else "Neuron"
         units = kernel.kernel.shape[-1]
-        unit = st.number_input(numbered(noun, units), 0, units - 1, 0, key=key(f"unit-of-{name}"))
+        unit = choose_number(noun, units, key=key(f"unit-of-{name}"))
     index = _pressed_weight(scene, kernel, unit, key(f"place-{name}"))
     value = float(kernel.kernel[index])
     with st.container(horizontal=True, vertical_alignment="bottom"):

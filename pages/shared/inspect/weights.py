@@ -12,8 +12,9 @@ from mnist_core.figures.pixels import Images
 from mnist_core.inside.excite import dead_units
 from mnist_core.inside.probe import FloatArray
 from mnist_core.inside.weights import Kernel, histogram, initial_weights, kernels
-from mnist_core.shapes import describe_shape, numbered
+from mnist_core.shapes import describe_shape
 from mnist_core.store import StoreError
+from pages.shared.inspect.number import choose_number
 from pages.shared.inspect.scene import Scene, test_images
 from pages.shared.live_figure import live_figure
 from pages.shared.moments import DEFAULT_MODEL, Weights, moments, weights_at
@@ -68,14 +69,14 @@ def _convolution(kernel: Kernel) -> None:
             key=f"inspect-way-{kernel.layer}", required=True,
         )  # fmt: skip
         if way == "One filter":
-            chosen = row.number_input(numbered("Filter", filters), 0, filters - 1, 0, width=170,
-                                      key=f"filter-{kernel.layer}")  # fmt: skip
+            with row:
+                chosen = choose_number("Filter", filters, width=170, key=f"filter-{kernel.layer}")
             values = kernel.kernel[:, :, :, chosen]
             nouns = [f"filter {chosen}, input channel {i}" for i in range(channels)]
             heading = f"Filter {chosen}: one {size} kernel for each of {channels} input channels"
         else:
-            chosen = row.number_input(numbered("Channel", channels), 0, channels - 1, 0, width=170,
-                                      key=f"chan-{kernel.layer}")  # fmt: skip
+            with row:
+                chosen = choose_number("Channel", channels, width=170, key=f"chan-{kernel.layer}")
             values = kernel.kernel[:, :, chosen]
             nouns = [f"filter {i}, input channel {chosen}" for i in range(filters)]
             heading = f"Input channel {chosen}: its {size} kernel in each of {filters} filters"
@@ -110,7 +111,7 @@ def _matrix(scene: Scene, kernel: Kernel) -> None:
     before = maps_before(scene, kernel)
     if before is not None:
         key = f"unit-{kernel.layer}"
-        unit = st.number_input(numbered("Neuron", units), 0, units - 1, 0, key=key, width=170)
+        unit = choose_number("Neuron", units, key=key, width=170)
         maps = np.moveaxis(kernel.kernel[:, unit].reshape(before), -1, 0)
         names = tuple(f"neuron {unit}, map {i}" for i in range(before[2]))
         heading = f"Neuron {unit}: its weights for {before[2]} maps of {describe_shape(before[:2])}"
