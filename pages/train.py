@@ -13,7 +13,7 @@ from pages.shared.data import title_of
 from pages.shared.guard import said_later
 from pages.shared.links import address_to_copy
 from pages.shared.live_run import live_run
-from pages.shared.look import unseen_title
+from pages.shared.look import slot, unseen_title
 from pages.shared.network_tabs import network_tabs
 from pages.shared.plain import plain
 from pages.shared.run_choice import run_choice
@@ -63,7 +63,7 @@ def chooser(experiment: Experiment | None) -> None:
     problem = engine.problem(experiment) if experiment else draft.experiment()[1][0].message
     left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
     if draft.shown("preset"):
-        with left, st.container(key="preset"):
+        with left, st.container(key="preset"), slot("preset"):
             st.selectbox(
                 "Network",
                 names,

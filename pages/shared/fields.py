@@ -7,35 +7,38 @@ train with the one before. The draft takes it, and the page says what is wrong w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import streamlit as st
 
-from pages.shared import draft
+from pages.shared import draft, look
 
 
 def whole(label: str, path: draft.Path, tip: str | None = None) -> None:
     """A whole number; empty when the draft's value is None."""
-    st.number_input(
-        label,
-        value=draft.value(path),
-        step=1,
-        help=tip,
-        **_wiring(path),
-    )
+    with _slot(path):
+        st.number_input(
+            label,
+            value=draft.value(path),
+            step=1,
+            help=tip,
+            **_wiring(path),
+        )
 
 
 def real(label: str, path: draft.Path, step: float, tip: str | None = None) -> None:
     """A number; empty when the draft's value is None."""
     current = draft.value(path)
-    st.number_input(
-        label,
-        value=None if current is None else float(current),
-        step=step,
-        format="%g",
-        help=tip,
-        **_wiring(path),
-    )
+    with _slot(path):
+        st.number_input(
+            label,
+            value=None if current is None else float(current),
+            step=step,
+            format="%g",
+            help=tip,
+            **_wiring(path),
+        )
 
 
 def slide(
@@ -43,21 +46,23 @@ def slide(
 ) -> None:
     """A number on a slider."""
     current = float(draft.value(path))
-    st.slider(label, low, high, value=current, step=step, help=tip, **_wiring(path))
+    with _slot(path):
+        st.slider(label, low, high, value=current, step=step, help=tip, **_wiring(path))
 
 
 def pick(label: str, path: draft.Path, options: Sequence[Any], tip: str | None = None) -> None:
     """One of some numbers on a slider; the draft's own value joins them."""
     current = draft.value(path)
     choices = sorted({*options, current})
-    st.select_slider(
-        label,
-        choices,
-        value=current,
-        format_func=lambda number: f"{number:g}",
-        help=tip,
-        **_wiring(path),
-    )
+    with _slot(path):
+        st.select_slider(
+            label,
+            choices,
+            value=current,
+            format_func=lambda number: f"{number:g}",
+            help=tip,
+            **_wiring(path),
+        )
 
 
 def choose(
@@ -68,14 +73,19 @@ def choose(
     show: Callable[[str], str] = lambda name: name.replace("_", " "),
 ) -> None:
     """One of some names."""
-    st.selectbox(
-        label,
-        options,
-        index=list(options).index(draft.value(path)),
-        format_func=show,
-        help=tip,
-        **_wiring(path),
-    )
+    with _slot(path):
+        st.selectbox(
+            label,
+            options,
+            index=list(options).index(draft.value(path)),
+            format_func=show,
+            help=tip,
+            **_wiring(path),
+        )
+
+
+def _slot(path: draft.Path) -> AbstractContextManager[Any]:
+    return look.slot("-".join(map(str, path)))
 
 
 def _wiring(path: draft.Path) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from typing import Any
+
 import streamlit as st
 
 # Streamlit's small print is just too pale to read on white, and its white label on the bright
@@ -21,6 +24,8 @@ _STYLE = """<style>
 [class*="st-key-icon-"] [data-testid="stMarkdownContainer"],
 .st-key-tools [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px;
   overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+/* Streamlit keeps a replaced widget below the new one until the run ends. */
+[class*="st-key-slot-"] > [data-stale="true"]:not(:first-child) { display: none; }
 @media (max-width: 640px) { [data-testid="stHorizontalBlock"] { row-gap: 1rem; } }
 a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="range"]:focus-visible {
   outline: 2px solid var(--focus-ring) !important; outline-offset: 2px; }
@@ -30,6 +35,11 @@ a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="ran
 def style() -> None:
     """Put the style sheet into the page."""
     st.html(_STYLE)
+
+
+def slot(name: str) -> AbstractContextManager[Any]:
+    """A place for one widget whose key changes, so that nothing moves while it is replaced."""
+    return st.container(key=f"slot-{name}")
 
 
 def unseen_title(title: str) -> None:

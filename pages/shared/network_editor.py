@@ -91,7 +91,7 @@ def _layer_row(index: int, layer: dict[str, Any], count: int, problems: Sequence
         icon_button(
             f"Remove layer {index + 1}",
             ":material/delete:",
-            draft.key(("remove", index)),
+            f"layer-{index}-remove",
             draft.edit_layers,
             (lambda layers: layers.pop(index),),
             type="tertiary",
@@ -102,7 +102,7 @@ def _move_button(index: int, target: int, icon: str, where: str, disabled: bool)
     icon_button(
         f"Move layer {index + 1} {where}",
         f":material/{icon}:",
-        draft.key((icon, index)),
+        f"layer-{index}-{where}",
         draft.edit_layers,
         (lambda layers: layers.insert(target, layers.pop(index)),),
         type="tertiary",
@@ -141,7 +141,7 @@ def _add_layer(count: int) -> None:
         for kind, title in TITLES.items():
             st.button(
                 title.capitalize(),
-                key=draft.key(("add", kind)),
+                key=f"layer-add-{kind}",
                 icon=ICONS[kind],
                 type="tertiary",
                 on_click=draft.edit_layers,
@@ -154,7 +154,7 @@ def _offer_missing_layer(index: int, problem: Problem) -> None:
     if kind is not None:
         st.button(
             f"Add a {TITLES[kind]} layer here",
-            key=draft.key(("mend", index)),
+            key=f"layer-{index}-mend",
             icon=":material/build:",
             on_click=draft.edit_layers,
             args=(lambda layers: layers.insert(index, draft.new_layer(kind)),),

@@ -6,6 +6,7 @@ import streamlit as st
 
 from mnist_core.store import Store
 from pages.shared import projector
+from pages.shared.look import slot
 
 
 def run_choice(store: Store) -> tuple[str | None, list[str]]:
@@ -20,7 +21,7 @@ def run_choice(store: Store) -> tuple[str | None, list[str]]:
         return st.session_state.shown_run, []
     names = list(runs)
     columns = st.columns([3, 2], gap="small")
-    with columns[0], st.container(key="run_picker"):
+    with columns[0], st.container(key="run_picker"), slot("run"):
         chosen = st.selectbox(
             "Run",
             names,

@@ -13,6 +13,7 @@ from mnist_core.spec import MNIST, OptimizerName, PrecisionName, ScheduleName
 from pages.shared import draft, fields
 from pages.shared import explore_tabs as tabs
 from pages.shared.data import own_sets, title_of
+from pages.shared.look import slot
 from pages.shared.problem_notes import show_problems
 
 LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
@@ -72,7 +73,7 @@ def _dataset() -> None:
         draft.use_data(name := st.session_state[key], counts[name])
 
     key = f"data-{st.session_state.draft_version}"
-    with st.container(key="train_data"):
+    with st.container(key="train_data"), slot("data"):
         st.selectbox(
             "Data set",
             list(counts),

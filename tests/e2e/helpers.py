@@ -112,6 +112,8 @@ def choose_preset(page: Any, name: str) -> None:
         "There is nothing to choose a preset with",
     )
     if menu.is_visible():
+        menu.scroll_into_view_if_needed()
+        page.wait_for_timeout(100)  # a menu closes when the page scrolls
         menu.click()
         page.get_by_role("option", name=label).first.click(timeout=10_000)
     else:

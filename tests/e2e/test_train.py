@@ -13,6 +13,17 @@ from tests.e2e.helpers import (
     wait_until,
 )
 
+# The heights at which the start button stands from now on, looked at in each frame.
+FOLLOW_START = """() => {
+  window.heights = new Set();
+  const look = () => {
+    const button = document.querySelector(".st-key-start_training button");
+    heights.add(button && Math.round(button.getBoundingClientRect().y));
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
 
 def test_a_newcomer_trains_a_cnn(server, page):
     open_page(page, f"{server.url}/train", "preset")
@@ -78,8 +89,14 @@ def address(page) -> str:
 
 def test_the_address_alone_gives_another_browser_the_same_network(server, page, browser):
     open_page(page, f"{server.url}/train", "preset")
+    part(page, "start_training").locator("button").wait_for(timeout=20_000)
+    page.wait_for_timeout(1000)
+    page.evaluate(FOLLOW_START)
     choose_preset(page, "two-layer")
     wait_until(lambda: "units" in address(page), 20, "The address does not hold the network")
+    page.wait_for_timeout(500)
+    # A button that moves between press and release is not pressed.
+    assert len(heights := page.evaluate("[...heights]")) == 1, f"The button moved: {heights}"
     elsewhere = browser.new_context()
     try:
         other = elsewhere.new_page()
