@@ -42,7 +42,8 @@ with guard.guarded():
         guard.show_notice()
     with tour_place:
         # The engine and the store come with it: not before the page stands.
-        from pages.shared import tour
+        from pages.shared import state, tour
 
         tour.strip(navigation.url_path)
+        state.keep_noticing()
         browser_memory.hand_over("after")

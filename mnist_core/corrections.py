@@ -66,6 +66,8 @@ def load(owner: str = "local", home: Path | None = None) -> Corrections:
     try:
         with np.load(path, allow_pickle=False) as archive:
             images, labels = archive["images"], archive["labels"]
+        with contextlib.suppress(OSError):
+            os.utime(path)  # so that its age tells when it was last used
     except FileNotFoundError:
         return NONE
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -109,7 +111,7 @@ def remove(index: int, owner: str = "local", home: Path | None = None) -> Correc
 
 
 def forget_others(owners: Iterable[str], older_than: datetime, home: Path | None = None) -> None:
-    """Remove what belongs to none of `owners` and was last written before `older_than`."""
+    """Remove what belongs to none of `owners` and was last read or written before `older_than`."""
     theirs = {_path(owner, home) for owner in ("local", *owners)}
     folder = _path("local", home).parent
     with _WRITING:

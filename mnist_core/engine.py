@@ -43,6 +43,8 @@ STORE_TRIES = 3
 STORE_AGAIN_SECONDS = 0.5
 # How often what absent visitors keep is looked for.
 UPKEEP_SECONDS = 3600.0
+# A century is for ever: dates end in the year 9999, and do not begin before the year 1.
+MOST_DAYS = 36_500
 # The kind of the message, not an event, that says that a run's worker is gone.
 LOST = "lost"
 
@@ -51,10 +53,11 @@ class Engine:
     """Starts runs, steers them, and keeps what they tell.
 
     Threads: pages call what has no underscore; `_record_messages` stores what workers tell, in
-    order; `_monitor` looks at runs, worker and limits; `_beat` says that this server lives; a
-    connection that comes about, or does not, calls `_connected` or `_not_connected`. `_lock` guards
-    the tasks and `trouble`. It may be held while the store, the outbox or the connection is
-    called, for none of these calls back; it is not held while a worker is waited for.
+    order; `_monitor` looks at runs, worker and limits; `_beat` says that this server lives;
+    `_tidy` removes what absent visitors left; a connection that comes about, or does not, calls
+    `_connected` or `_not_connected`. `_lock` guards the tasks and `trouble`. It may be held while
+    the store, the outbox or the connection is called, for none of these calls back; it is not
+    held while a worker is waited for.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Engine:
         self._connection = Connection(self.scheduler, trainer, topic, listener)
         self._outbox = Outbox(self._connection, store)
         self._absences = visitors.Absences(store)
+        self._forgetting = visitors.Forgetting(store)
         self._busy_at = time.monotonic()
         self._closed = threading.Event()
         self._announced = False
@@ -88,7 +92,7 @@ class Engine:
             servers.mark_interrupted(self.store)
         except StoreError:  # what is kept can be looked at all the same
             log.warning("the database takes nothing", exc_info=True)
-        for target in (self._record_messages, self._monitor, self._beat):
+        for target in (self._record_messages, self._monitor, self._beat, self._tidy):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
     # What pages call
@@ -415,7 +419,7 @@ class Engine:
                 log.warning("no heartbeat could be noted: %s", error)
 
     def _monitor(self) -> None:
-        last_sweep = last_limits = last_upkeep = time.monotonic()
+        last_sweep = last_limits = time.monotonic()
         while not self._closed.wait(MONITOR_SECONDS):
             try:
                 if time.monotonic() - last_sweep > SWEEP_SECONDS:
@@ -429,11 +433,16 @@ class Engine:
                 if time.monotonic() - last_limits > LIMITS_SECONDS:
                     last_limits = time.monotonic()
                     self._watch_limits()
-                if time.monotonic() - last_upkeep > UPKEEP_SECONDS:
-                    last_upkeep = time.monotonic()
-                    self._forget_absent()
             except Exception:
                 log.exception("the monitor goes on")
+
+    def _tidy(self) -> None:
+        """Apart from the monitor: after a term there may be much to remove."""
+        while not self._closed.wait(UPKEEP_SECONDS):
+            try:
+                self._forget_absent()
+            except Exception:
+                log.exception("what absent visitors left stays for now")
 
     def _watch_process(self) -> None:
         """Start the local worker again when it has died."""
@@ -540,7 +549,7 @@ class Engine:
         """Remove what visitors keep who have not come back for long."""
         bounds = limits.current()
         if bounds.public and bounds.kept_days is not None:
-            gone = visitors.forget_absent(self.store, timedelta(days=bounds.kept_days))
+            gone = self._forgetting.forget(timedelta(days=min(bounds.kept_days, MOST_DAYS)))
             if gone:
                 log.info("what %s absent visitors kept is removed", gone)
 

@@ -195,20 +195,24 @@ def upload_problem(sizes: Sequence[int], limits: Limits) -> str | None:
 def rules(limits: Limits) -> str:
     """What holds for a run here, as a sentence for those who start one; empty without limits."""
     parts = [
-        limits.runs_at_once and _counted(limits.runs_at_once, "training", "at a time"),
-        limits.epochs and f"at most {limits.epochs} epochs",
+        limits.runs_at_once and f"{_counted(limits.runs_at_once, 'training')} at a time",
+        limits.epochs and f"at most {_counted(limits.epochs, 'epoch')}",
         limits.parameters and f"{limits.parameters:,} parameters",
-        limits.minutes and f"{limits.minutes:g} minutes",
+        limits.minutes and _counted(limits.minutes, "minute"),
     ]
     said = ", ".join(part for part in parts if part)
-    if not said:
-        return ""
-    away = limits.away_minutes
-    close = f" A run stops when you have had no page open for {away:g} minutes." if away else ""
-    days = limits.kept_days
-    kept = f"for {days:g} days after you were last here" if days else "always"
-    return f"On this shared server: {said}.{close} What a run has reached is kept {kept}."
+    sentences = [f"On this shared server: {said}."] if said else []
+    if limits.away_minutes:
+        away = _counted(limits.away_minutes, "minute")
+        sentences.append(f"A run stops when you have had no page open for {away}.")
+    if limits.kept_days:
+        days = _counted(limits.kept_days, "day")
+        sentences.append(
+            f"Your runs, studies, data sets and corrections are removed {days} after your last "
+            "visit."
+        )
+    return " ".join(sentences)
 
 
-def _counted(count: int, noun: str, rest: str) -> str:
-    return f"{'one' if count == 1 else count} {noun}{'' if count == 1 else 's'} {rest}"
+def _counted(count: float, noun: str) -> str:
+    return f"one {noun}" if count == 1 else f"{count:,.10g} {noun}s"

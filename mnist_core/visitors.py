@@ -17,6 +17,8 @@ from mnist_core.store import ACTIVE, Run, Store
 
 # How often a visitor's presence is written down.
 NOTICE_SECONDS = 10.0
+# How long an absent visitor's things stay after they could have gone.
+GRACE_SECONDS = 6 * 3600.0
 # Of a visitor not asked about for longer it is not known how long they have been away.
 FORGOTTEN_SECONDS = 60.0
 
@@ -73,28 +75,57 @@ class Absences:
         return {owner: self._silence.seconds(owner, moment) for owner, moment in seen.items()}
 
 
-def forget_absent(store: Store, older_than: timedelta) -> int:
-    """Remove for good what visitors keep who have had no page open for so long; how many they are.
+class Forgetting:
+    """Removes for good what visitors keep who have had no page open for many days.
 
-    Optuna's own tables keep which settings their studies tried: they say of nobody who it was.
-    Raises StoreError.
+    It cannot be taken back, and a wall clock may be wrong: so first `grace_seconds` pass by this
+    process's steady clock, in which a visitor may come back.
     """
-    last, table = datetime.now(UTC) - older_than, tables.visitors
+
+    def __init__(self, store: Store, grace_seconds: float | None = None) -> None:
+        self._store = store
+        self._grace = GRACE_SECONDS if grace_seconds is None else grace_seconds
+        self._silence = Silence(longest_gap=GRACE_SECONDS)
+
+    def forget(self, older_than: timedelta) -> int:
+        """Remove what may go; of how many visitors it was. Raises StoreError.
+
+        Optuna's own tables keep which settings their studies tried: they say of nobody who it was.
+        """
+        last = datetime.now(UTC) - older_than
+        absent = {owner: seen for owner, seen in self._seen().items() if seen < last}
+        due = [
+            owner
+            for owner, seen in absent.items()
+            if self._silence.seconds(owner, seen) >= self._grace
+        ]
+        gone = sum(_forget(self._store, owner, last) for owner in due)
+        corrections.forget_others(self._seen(), last)
+        return gone
+
+    def _seen(self) -> dict[str, datetime]:
+        with self._store.transaction() as connection:
+            rows = connection.execute(sa.select(tables.visitors))
+            return {row.owner: row.seen for row in rows}
+
+
+def _forget(store: Store, owner: str, last: datetime) -> bool:
+    """Remove what the visitor keeps, unless they are back by now or something of theirs trains."""
+    runs, visitor = tables.runs, tables.visitors
+    still_absent = sa.select(visitor.c.owner).where(visitor.c.owner == owner, visitor.c.seen < last)
+    theirs = sa.select(runs.c.id, runs.c.status).where(runs.c.owner == owner)
     with store.transaction() as connection:
-        seen = {row.owner: row.seen for row in connection.execute(sa.select(table))}
-    absent = [owner for owner, moment in seen.items() if moment < last]
-    for owner in absent:
-        runs = tables.runs
-        with store.transaction() as connection:
-            ids = sa.select(runs.c.id).where(runs.c.owner == owner, runs.c.status.not_in(ACTIVE))
-            found = list(connection.execute(ids).scalars())
-        for run_id in found:
-            store.delete(run_id)
-        with store.transaction() as connection:
-            for kept in (tables.sweeps, tables.datasets, table):
-                connection.execute(kept.delete().where(kept.c.owner == owner))
-    corrections.forget_others(seen.keys() - set(absent), last)
-    return len(absent)
+        if connection.execute(still_absent).first() is None:
+            return False
+        found = list(connection.execute(theirs))
+    if any(run.status in ACTIVE for run in found):
+        return False
+    for run in found:
+        store.delete(run.id)
+    with store.transaction() as connection:
+        for kept in (tables.sweeps, tables.datasets, visitor):
+            connection.execute(kept.delete().where(kept.c.owner == owner))
+    return True
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pages.shared.live_run import live_run
 from pages.shared.look import slot, unseen_title
 from pages.shared.network_tabs import network_tabs
 from pages.shared.plain import plain
-from pages.shared.run_choice import run_choice
+from pages.shared.run_choice import lay_over, lift_off, run_choice
 from pages.shared.state import get_engine, get_store
 from pages.shared.visitor_limits import offer_room, rules_note
 
@@ -34,6 +34,7 @@ def start(experiment: Experiment) -> None:
     """Callback: train `experiment` and show its run."""
     try:
         st.session_state.shown_run = engine.start(experiment, preset=draft.preset_name())
+        lift_off()
     except Refused as refusal:
         st.session_state.page_error = str(refusal)
     except StoreError as error:
@@ -42,12 +43,14 @@ def start(experiment: Experiment) -> None:
 
 @said_later
 def try_out(experiment: Experiment) -> None:
-    """Callback: a changed experiment takes the place of the one that is running."""
+    """Callback: train a changed experiment instead; the curves so far stay on the chart."""
     shown = store.run(st.session_state.shown_run)
     if shown is not None and shown.active:
         engine.stop(shown.id)
     draft.replace(experiment)
     start(experiment)
+    if shown is not None and st.session_state.shown_run != shown.id:
+        lay_over(shown.id)
 
 
 def preset_title(name: str) -> str:

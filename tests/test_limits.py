@@ -95,9 +95,12 @@ def test_the_rules_are_said_where_there_are_any():
     assert rules(LOCAL) == ""
     said = rules(PUBLIC)
     for part in ("one training at a time", "50 epochs", "1,000,000 parameters", "15 minutes",
-                 "kept for 90 days after you were last here"):  # fmt: skip
+                 "no page open for 10 minutes", "removed 90 days after your last"):  # fmt: skip
         assert part in said
-    assert "What a run has reached is kept always." in rules(replace(PUBLIC, kept_days=None))
+    assert "removed" not in rules(replace(PUBLIC, kept_days=None))
+    assert rules(replace(LOCAL, public=True, kept_days=1)).endswith(
+        "one day after your last visit."
+    )
 
 
 def waiting(store: Store, *states: str) -> list[Run]:

@@ -6,6 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from mnist_core import visitors
 from mnist_core.engine import REPOSITORY
 from mnist_core.spec import Experiment
 from mnist_core.store import Store
@@ -93,3 +94,11 @@ def test_no_page_shows_what_is_anothers(her_run, page, state, query):
 @pytest.mark.parametrize("page", ["train", "inspect", "explore"])
 def test_the_owner_finds_it_there(her_run, page):
     assert SECRET in sent(visit(page, HERS, run=her_run))
+
+
+def test_whoever_reads_the_lesson_is_here_too(home):
+    """Chapters need no store, and the tour none once it is over."""
+    visit("learn", HERS, {"browser_memory": {"tour": "closed"}}, chapter="1")
+    store = Store()
+    assert visitors.last_seen(store, [owner_of(HERS)])
+    store.close()

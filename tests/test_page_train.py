@@ -203,6 +203,13 @@ def test_a_diverged_run_offers_the_remedy_in_one_click() -> None:
     assert newest.experiment.training.learning_rate == 0.1
     assert draft(app) == newest.experiment
     assert app.session_state.shown_run == newest.id
+    # The curves of the run that failed lie over the new one's, until the next start.
+    (laid_over,) = [item.value for item in app.multiselect]
+    assert [ENGINES[0].store.run(name).message for name in laid_over] == [
+        "The loss was no longer a number at step 7."
+    ]
+    press(app, "Start training")
+    assert [item.value for item in app.multiselect] == [[]]
 
 
 def test_an_interrupted_run_can_go_on() -> None:

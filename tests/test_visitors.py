@@ -283,6 +283,11 @@ def keep_all_kinds(store: Store, owner: str) -> None:
     visitors.Presence(store).notice(owner)
 
 
+@pytest.fixture
+def no_grace(monkeypatch):
+    monkeypatch.setattr("mnist_core.visitors.GRACE_SECONDS", 0.0)
+
+
 def was_last_here(store: Store, owner: str, days: float) -> None:
     then, table = datetime.now(UTC) - timedelta(days=days), tables.visitors
     with store.transaction() as connection:
@@ -291,7 +296,9 @@ def was_last_here(store: Store, owner: str, days: float) -> None:
         os.utime(path, (then.timestamp(),) * 2)
 
 
-def test_what_a_visitor_keeps_goes_when_they_have_been_away_for_long(store: Store, engine):
+def test_what_a_visitor_keeps_goes_when_they_have_been_away_for_long(
+    store: Store, no_grace, engine
+):
     keep_all_kinds(store, HERS)
     corrections.add(np.eye(28, dtype=np.float32), 1)
     hers = everything(store)
@@ -307,8 +314,52 @@ def test_what_a_visitor_keeps_goes_when_they_have_been_away_for_long(store: Stor
     assert visitors.last_seen(store, [HERS, HIS]).keys() == {HERS}
 
 
+def test_an_absent_visitor_has_some_hours_to_come_back(store: Store, public):
+    """By the steady clock: the other may have been set by months."""
+    keep_all_kinds(store, HIS)
+    forgetting = visitors.Forgetting(store, grace_seconds=0.5)
+    was_last_here(store, HIS, 100)
+    assert forgetting.forget(timedelta(days=90)) == 0
+    time.sleep(0.6)
+    visitors.Presence(store).notice(HIS)
+    assert forgetting.forget(timedelta(days=90)) == 0
+    was_last_here(store, HIS, 101)
+    assert forgetting.forget(timedelta(days=90)) == 0 and visitors.usage(store, HIS).runs == 1
+    time.sleep(0.6)
+    assert forgetting.forget(timedelta(days=90)) == 1 and visitors.usage(store, HIS).runs == 0
+
+
+def test_who_comes_back_just_before_their_turn_keeps_everything(
+    store: Store, no_grace, public, monkeypatch
+):
+    keep_all_kinds(store, HERS)
+    keep_all_kinds(store, HIS)
+    for owner in (HERS, HIS):
+        was_last_here(store, owner, 100)
+    delete = Store.delete
+
+    def as_the_other_returns(store: Store, run_id: str) -> None:
+        visitors.Presence(store).notice(HERS if store.run(run_id).owner == HIS else HIS)
+        delete(store, run_id)
+
+    monkeypatch.setattr(Store, "delete", as_the_other_returns)
+    assert visitors.Forgetting(store).forget(timedelta(days=90)) == 1
+    (left,) = {run.owner for run in store.runs(None)}
+    assert visitors.usage(store, left).data == 1 and len(corrections.load(left)) == 1
+
+
+def test_a_run_that_goes_on_keeps_what_its_visitor_has(store: Store, no_grace, public):
+    keep_all_kinds(store, HIS)
+    run = store.create_run(LONG, owner=HIS)
+    was_last_here(store, HIS, 100)
+    forgetting = visitors.Forgetting(store)
+    assert forgetting.forget(timedelta(days=90)) == 0 and visitors.usage(store, HIS).runs == 2
+    store.set_status(run, "stopped")
+    assert forgetting.forget(timedelta(days=90)) == 1 and visitors.usage(store, HIS).runs == 0
+
+
 def test_nothing_goes_where_that_limit_is_lifted_or_the_lab_is_one_persons(
-    store: Store, engine, monkeypatch
+    store: Store, no_grace, engine, monkeypatch
 ):
     keep_all_kinds(store, HIS)
     was_last_here(store, HIS, 5000)
@@ -321,7 +372,9 @@ def test_nothing_goes_where_that_limit_is_lifted_or_the_lab_is_one_persons(
     assert everything(store) == before and len(corrections.load(HIS)) == 1
 
 
-def test_the_engine_looks_for_absent_visitors_by_itself(store: Store, monkeypatch, public):
+def test_the_engine_looks_for_absent_visitors_by_itself(
+    store: Store, no_grace, monkeypatch, public
+):
     keep_all_kinds(store, HIS)
     was_last_here(store, HIS, 5000)
     monkeypatch.setattr("mnist_core.engine.UPKEEP_SECONDS", 0.1)

@@ -24,7 +24,6 @@ from pages.shared.state import notice
 REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
 SHARED_REFRESH_SECONDS = 1.0
-MAX_OVERLAYS = 6
 SMOOTHING = 0.9
 ICONS = {
     "queued": ":material/hourglass_top:",
@@ -299,7 +298,7 @@ def _numbers(run: Run) -> None:
 def _charts(store: Store, run: Run, others: list[str]) -> None:
     places = st.columns(2) if projector.is_on() else [st.container()] * 2
     log_y, smoothing = (False, SMOOTHING) if projector.is_on() else _axes_controls()
-    shown = [run, *(other for name in others[:MAX_OVERLAYS] if (other := store.run(name)))]
+    shown = [run, *(other for name in others if (other := store.run(name)))]
     curves = [run_curves(store, item) for item in shown]
     for place, draw, name in zip(
         places, (loss_chart, accuracy_chart), ("Loss", "Accuracy"), strict=True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from mnist_core.engine import Engine
@@ -11,6 +13,9 @@ from mnist_core.visitor_engine import VisitorEngine
 from mnist_core.visitors import Presence
 from pages.shared import guard
 from pages.shared.visitor import owner as owner
+
+# Far below the minutes after which a visitor's run is stopped.
+NOTICE_SECONDS = 60.0
 
 
 def get_store() -> Store:
@@ -32,6 +37,17 @@ def notice() -> None:
         except StoreError as error:
             st.error(str(error), icon=":material/database_off:")
             st.stop()
+
+
+def keep_noticing() -> None:
+    """Note it now and every minute, also for pages that need no store, as the lesson does."""
+    if current().public:
+        st.fragment(_notice_quietly, run_every=NOTICE_SECONDS)()
+
+
+def _notice_quietly() -> None:
+    with suppress(StoreError):  # a page that needs the store says so itself
+        _presence(_store()).notice(owner())
 
 
 def shared_store() -> Store:

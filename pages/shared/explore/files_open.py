@@ -19,6 +19,7 @@ from pages.shared.data import own_dataset, own_sets, title_of
 from pages.shared.explore.files_compare import comparison
 from pages.shared.explore.files_models import converter
 from pages.shared.plain import plain
+from pages.shared.run_choice import compare_with
 from pages.shared.state import get_store, owner
 from pages.shared.visitor_limits import no_room_for, upload_megabytes
 from pages.shared.waits import measured, time_left
@@ -239,5 +240,5 @@ def _links(kept: list[Opened]) -> None:
             st.switch_page("pages/draw.py")
         if st.button("Train", key="opened_train", icon=":material/model_training:"):
             st.session_state.shown_run = newest.kept_as
-            st.session_state.compared_runs = [item.kept_as for item in kept[:-1]][:6]
+            compare_with(item.kept_as for item in kept[:-1] if item.kept_as)
             st.switch_page("pages/train.py")

@@ -12,7 +12,8 @@ from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.store import LONGEST_NOTE, LONGEST_TAG, Run, StoreError
 from pages.shared.explore_tabs import save_as_file, study_of
 from pages.shared.live_figure import live_figure
-from pages.shared.live_run import MAX_OVERLAYS, run_curves
+from pages.shared.live_run import run_curves
+from pages.shared.run_choice import MOST_COMPARED
 from pages.shared.state import get_store
 
 SMOOTHING = 0.9
@@ -154,7 +155,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 def _curves(runs: Sequence[Run]) -> None:
     store = get_store()
-    begun = [run for run in runs if run.step][:MAX_OVERLAYS]
+    begun = [run for run in runs if run.step][:MOST_COMPARED]
     if not begun:
         st.caption("There are no curves yet: training has not begun.")
         return
