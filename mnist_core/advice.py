@@ -143,6 +143,8 @@ def _overfitting(
 def how_to_read(experiment: Experiment) -> str:
     """Why the curves of training and validation differ by design; empty when they do not."""
     training, classes = experiment.training, experiment.network.classes
+    if not training.validation_share:
+        return ""
     sentences = []
     if training.label_smoothing:
         sentences.append(
@@ -155,8 +157,9 @@ def how_to_read(experiment: Experiment) -> str:
     if any(isinstance(layer, Dropout) for layer in experiment.network.layers):
         harder.append("values are dropped")
     if harder:
+        neither = "does neither" if len(harder) > 1 else "does not"
         sentences.append(
-            f"In training {' and '.join(harder)}, in validation not: so validation may look better."
+            f"During training, {' and '.join(harder)}; validation {neither}, so it may look better."
         )
     return " ".join(sentences)
 

@@ -86,12 +86,14 @@ def chooser(experiment: Experiment | None) -> None:
         on_click=start,
         args=(experiment,),
     )
-    if problem is not None:
-        st.caption(f":red[Training cannot start yet.] {plain(problem)}")
+    with st.empty():  # what comes and goes leaves the widgets below, and their focus, alone
+        if problem is not None:
+            st.caption(f":red[Training cannot start yet.] {plain(problem)}")
     if projector.is_on():
         return
     rules_note()
-    offer_room(engine)
+    with st.empty():
+        offer_room(engine)
     with st.container(horizontal=True, vertical_alignment="center"):
         if (data := draft.data_set()[0]) != MNIST:
             st.caption(f":material/dataset: Trains on {plain(title_of(data))}.")
@@ -118,10 +120,11 @@ draft.load()
 experiment, _ = draft.experiment()
 if experiment:
     draft.show_in_url(experiment)
-if page_error := st.session_state.pop("page_error", None):
-    st.error(plain(page_error), icon=":material/error:")
+with st.empty():
+    if page_error := st.session_state.pop("page_error", None):
+        st.error(plain(page_error), icon=":material/error:")
 
-shapes = experiment.network.shapes() if experiment else None
+shapes = draft.shapes()
 
 chooser(experiment)
 newcomer = not store.runs(limit=1)

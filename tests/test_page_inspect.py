@@ -310,8 +310,8 @@ def test_the_fooling_slider_starts_where_the_network_is_fooled() -> None:
     ("step", "epoch", "accuracy", "label"),
     [
         (0, 0.0, 0.1, "before training"),
-        (11, 11 / 891, 0.552, "epoch 0.01 · step 11 · ≈ 55%"),
-        (480, 1.5, 0.9612, "epoch 1.5 · step 480 · ≈ 96%"),
+        (11, 11 / 891, 0.552, "epoch 0.01 · step 11 · ≈ 55.2%"),
+        (480, 1.5, 0.9612, "epoch 1.5 · step 480 · ≈ 96.1%"),
         (1782, 2.0, 0.9905, "epoch 2 · step 1,782 · 99.05%"),
         (1782, 2.0, None, "epoch 2 · step 1,782"),
     ],

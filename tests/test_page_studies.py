@@ -123,6 +123,25 @@ def test_a_number_out_of_its_range_is_a_sentence(key: str, value: float, sentenc
     assert not errors(app) and not of(app.button, "start_study").disabled
 
 
+def test_all_mistakes_are_said_at_once_in_the_units_of_the_form() -> None:
+    app = open_tab()
+    shown = len(app.number_input)
+    of(app.multiselect, "study_objectives").set_value(["time"]).run()
+    of(app.number_input, "study_target").set_value(99.95).run()
+    of(app.number_input, "study_images").set_value(7).run()
+    of(app.number_input, "study_trials").set_value(0).run()
+    said = errors(app)
+    assert "Target accuracy is 99.95%; choose a number from 50 to 99.9." in said
+    assert "Training images is 7" in said and "Trials is 0" in said
+    assert len(app.number_input) == shown + 1, "A mistake took fields away"
+    of(app.number_input, "study_images").set_value(None).run()
+    of(app.number_input, "study_target").set_value(99.9).run()
+    of(app.number_input, "study_trials").set_value(3).run()
+    assert not errors(app) and not of(app.button, "start_study").disabled
+    of(app.multiselect, "study_objectives").set_value([]).run()
+    assert errors(app).strip() == "Choose one or two objectives."
+
+
 def test_two_objectives_show_a_front_and_no_pruner() -> None:
     app = open_tab()
     of(app.multiselect, "study_objectives").set_value(["accuracy", "parameters"])

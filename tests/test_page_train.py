@@ -52,6 +52,10 @@ def button(app: AppTest, label: str):
     return found[0]
 
 
+def number(app: AppTest, label: str):
+    return next(item for item in app.number_input if item.label == label)
+
+
 def press(app: AppTest, label: str) -> None:
     button(app, label).click().run()
     assert not app.exception, app.exception
@@ -108,11 +112,10 @@ def test_a_broken_link_is_a_sentence_and_the_page_still_works() -> None:
 
 def test_a_mistake_is_shown_beside_its_layer_before_training_can_start() -> None:
     app = open_page(layers="conv(filters:4);max_pool;flatten")
-    field = next(item for item in app.number_input if item.label == "Window size")
-    field.set_value(27).run()
+    number(app, "Pool size").set_value(27).run()
     assert "Layer 2 (max pooling): a 27×27 window does not fit its 26×26 input" in errors(app)
     assert button(app, "Start training").disabled
-    next(item for item in app.number_input if item.label == "Window size").set_value(2).run()
+    number(app, "Pool size").set_value(2).run()
     assert not errors(app) and not button(app, "Start training").disabled
 
 
@@ -122,13 +125,31 @@ def test_a_mistake_is_shown_beside_its_layer_before_training_can_start() -> None
         ("Epochs", 9999, "Epochs is 9999; choose a whole number from 1 to 200."),
         ("Seed", -1, "Seed is -1; choose a whole number from 0 to 999,999."),
         ("Units", 0, "Layer 2 (dense): units is 0; choose a whole number from 1 to 4,096."),
-        ("After minutes", 0.0, "Max minutes is 0.0; choose a number from 0.05 to 600"),
+        ("Max minutes", 0.0, "Max minutes is 0.0; choose a number from 0.05 to 600, or leave it"),
+        ("Patience (epochs)", 0, "Patience is 0; choose a whole number from 1 to"),
     ],
 )
 def test_a_number_out_of_its_range_is_a_sentence(label: str, value: float, said: str) -> None:
     app = open_page(layers="flatten;dense(units:5)")
-    next(item for item in app.number_input if item.label == label).set_value(value).run()
+    number(app, label).set_value(value).run()
     assert said in errors(app) and button(app, "Start training").disabled
+    # What is not wrong stays: the network's summary, and its picture as long as it holds.
+    assert bool(app.dataframe) == (label != "Units")
+
+
+def test_a_number_that_may_be_empty_can_be_emptied() -> None:
+    app = open_page(preset="overfit")
+    images = number(app, "Training images (empty: all)")
+    assert images.value == 1000
+    # Streamlit brings back what a field began with: this one begins empty.
+    assert not images.proto.HasField("default")
+    images.set_value(None).run()
+    assert draft(app).training.training_images is None and not errors(app)
+    number(app, "Max minutes").set_value(0.0).run()
+    (stop,) = [part for part in app.expander if part.label == "Stop early"]
+    assert "leave it empty" in stop.error[0].value
+    number(app, "Max minutes").set_value(None).run()
+    assert not errors(app)
 
 
 def test_a_missing_flatten_is_one_click_away() -> None:

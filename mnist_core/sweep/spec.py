@@ -56,6 +56,8 @@ PRUNERS: dict[PrunerName, str] = {
     "median": "Median: stops what is worse than half of the trials at that epoch",
     "hyperband": "Hyperband: gives many trials few epochs, and the best of them more",
 }
+# The lowest and the highest validation accuracy that a trial may be timed to.
+TARGETS = (0.5, 0.999)
 
 
 class StudySpec(Value):
@@ -71,7 +73,7 @@ class StudySpec(Value):
     objectives: Annotated[tuple[ObjectiveName, ...], Field(min_length=1, max_length=2)] = (
         "accuracy",
     )
-    target: Annotated[float, Field(ge=0.5, le=0.999)] = 0.98
+    target: Annotated[float, Field(ge=TARGETS[0], le=TARGETS[1])] = 0.98
     sampler: SamplerName = "tpe"
     pruner: PrunerName = "none"
     trials: Annotated[int, Field(ge=1, le=MAX_TRIALS)] = 20

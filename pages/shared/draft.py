@@ -15,9 +15,9 @@ import streamlit as st
 
 from mnist_core import PRESETS, Experiment, ExperimentError, Problem
 from mnist_core.layers import LAYER_CLASSES
-from mnist_core.shapes import CLASSES
+from mnist_core.shapes import CLASSES, LayerShape
 from mnist_core.sharing import HIDE, parse_hidden, write_hidden
-from mnist_core.spec import MNIST
+from mnist_core.spec import MNIST, parse_network
 
 FIRST_PRESET = "cnn"
 # Parameters of the page itself, which are no part of an experiment.
@@ -104,6 +104,14 @@ def experiment() -> tuple[Experiment | None, tuple[Problem, ...]]:
         return Experiment.parse(st.session_state.draft), ()
     except ExperimentError as error:
         return None, error.problems
+
+
+def shapes() -> tuple[LayerShape, ...] | None:
+    """The shapes of the draft's network, also where its training is wrong; None where it is not."""
+    try:
+        return parse_network(st.session_state.draft["network"]).shapes()
+    except ExperimentError:
+        return None
 
 
 def show_in_url(valid: Experiment) -> None:

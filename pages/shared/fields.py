@@ -15,25 +15,27 @@ import streamlit as st
 from pages.shared import draft, look
 
 
-def whole(label: str, path: draft.Path, tip: str | None = None) -> None:
-    """A whole number; empty when the draft's value is None."""
+def whole(label: str, path: draft.Path, tip: str | None = None, *, optional: bool = False) -> None:
+    """A whole number; one that is `optional` may be emptied, and is None then."""
     with _slot(path):
         st.number_input(
             label,
-            value=draft.value(path),
+            value=_first(path, draft.value(path), optional),
             step=1,
             help=tip,
             **_wiring(path),
         )
 
 
-def real(label: str, path: draft.Path, step: float, tip: str | None = None) -> None:
-    """A number; empty when the draft's value is None."""
+def real(
+    label: str, path: draft.Path, step: float, tip: str | None = None, *, optional: bool = False
+) -> None:
+    """A number; one that is `optional` may be emptied, and is None then."""
     current = draft.value(path)
     with _slot(path):
         st.number_input(
             label,
-            value=None if current is None else float(current),
+            value=_first(path, None if current is None else float(current), optional),
             step=step,
             format="%g",
             help=tip,
@@ -82,6 +84,17 @@ def choose(
             help=tip,
             **_wiring(path),
         )
+
+
+def _first(path: draft.Path, current: Any, optional: bool) -> Any:
+    """The value that a field begins with, to which Streamlit returns when it is emptied.
+
+    So an optional field begins empty, and what it holds now comes from the session's state.
+    """
+    if not optional:
+        return current
+    st.session_state.setdefault(draft.key(path), current)
+    return None
 
 
 def _slot(path: draft.Path) -> AbstractContextManager[Any]:

@@ -110,7 +110,7 @@ def _holder(key: str) -> str:
 def moment_label(key: str, moment: SnapshotInfo) -> str:
     """How a slider names a moment: "epoch 2 · step 640 · 96.80%".
 
-    Within an epoch the accuracy is an estimate from a few images: "epoch 1.5 · step 480 · ≈ 96%".
+    Within an epoch the accuracy is an estimate from a few images: "epoch 1.5 · step 480 · ≈ 96.1%".
     """
     if key == DEFAULT_MODEL:
         return "fully trained"
@@ -119,7 +119,7 @@ def moment_label(key: str, moment: SnapshotInfo) -> str:
     accuracy = ""
     if moment.val_accuracy is not None:
         whole = moment.epoch == round(moment.epoch)
-        accuracy = f" · {moment.val_accuracy:.2%}" if whole else f" · ≈ {moment.val_accuracy:.0%}"
+        accuracy = f" · {moment.val_accuracy:.2%}" if whole else f" · ≈ {moment.val_accuracy:.1%}"
     return f"epoch {round(moment.epoch, 2):g} · step {moment.step:,}{accuracy}"
 
 

@@ -120,8 +120,8 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
         fields.whole("Kernel size", (*at, "kernel_size"))
         fields.whole("Stride", (*at, "stride"))
     elif kind in ("max_pool", "average_pool"):
-        fields.whole("Window size", (*at, "pool_size"))
-        fields.whole("Stride (empty: the window's size)", (*at, "stride"))
+        fields.whole("Pool size", (*at, "pool_size"))
+        fields.whole("Stride (empty: the pool size)", (*at, "stride"), optional=True)
     elif kind == "dropout":
         fields.slide("Share of values set to zero", (*at, "rate"), 0.0, 0.95, 0.05)
     if "padding" in layer:

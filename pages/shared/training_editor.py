@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 import streamlit as st
@@ -47,18 +47,17 @@ def training_editor(problems: Sequence[Problem]) -> None:
         control()
         with st.container():  # always there: what comes after keeps its place and stays open
             show_problems(item for item in mistakes if item.field == group)
-    folded = {
-        "data": ("Data and regularisation", _data),
-        "augmentation": ("Augmentation", _augmentation),
-        "stop": ("Stop early", _stop_conditions),
-    }
-    for group, (title, control) in folded.items():
-        if draft.shown(group):
-            with st.expander(title):
-                control()
-    if not controls and not any(map(draft.shown, folded)):
+    folded = {group: part for group, part in _FOLDED.items() if draft.shown(group)}
+    said = {*controls}
+    for title, control, names in folded.values():
+        with st.expander(title):
+            control()
+            with st.container():
+                show_problems(item for item in mistakes if item.field in names)
+        said |= names
+    if not controls and not folded:
         st.caption("The link that you opened keeps all of these settings.")
-    show_problems(item for item in mistakes if item.field not in controls)
+    show_problems(item for item in mistakes if item.field not in said)
 
 
 def _dataset() -> None:
@@ -151,6 +150,7 @@ def _data() -> None:
         "Training images (empty: all)",
         ("training", "training_images"),
         tip="Fewer images make overfitting easy to see.",
+        optional=True,
     )
     fields.slide(
         "Label smoothing",
@@ -185,6 +185,30 @@ def _augmentation() -> None:
 
 
 def _stop_conditions() -> None:
-    fields.real("After minutes", ("training", "max_minutes"), 1.0)
-    fields.real("At validation accuracy (0.99 is 99%)", ("training", "target_accuracy"), 0.01)
-    fields.whole("After epochs without improvement", ("training", "patience"))
+    fields.real("Max minutes", ("training", "max_minutes"), 1.0, optional=True)
+    fields.real(
+        "Target accuracy (0.99 is 99%)",
+        ("training", "target_accuracy"),
+        0.01,
+        tip="Training ends once the validation accuracy has reached it.",
+        optional=True,
+    )
+    fields.whole(
+        "Patience (epochs)",
+        ("training", "patience"),
+        tip="Training ends after so many epochs without a better validation loss.",
+        optional=True,
+    )
+
+
+_AUGMENTED = {"shift", "rotate", "scale", "shear", "elastic", "thickness"}
+# Each folded group: its title, its controls, and the fields of an experiment that they set.
+_FOLDED: dict[str, tuple[str, Callable[[], None], set[str]]] = {
+    "data": (
+        "Data and regularisation",
+        _data,
+        {"validation_share", "training_images", "label_smoothing", "weight_decay", "precision"},
+    ),
+    "augmentation": ("Augmentation", _augmentation, _AUGMENTED),
+    "stop": ("Stop early", _stop_conditions, {"max_minutes", "target_accuracy", "patience"}),
+}

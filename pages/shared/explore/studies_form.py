@@ -15,6 +15,7 @@ from mnist_core.sweep.spec import (
     OBJECTIVES,
     PRUNERS,
     SAMPLERS,
+    TARGETS,
     StudySpec,
     default_study,
 )
@@ -35,20 +36,29 @@ def compose() -> StudySpec | None:
     with left:
         st.markdown("**What is trained, and what varies**")
         base, problems = _base()
-        varied: list[Vary] = []
-        if base is not None:
-            varied, problems = _vary(base)
+        varied, more = _vary(base)
+        problems += more
     with right:
         st.markdown("**What counts, and how long**")
         settings = _settings()
     spec = None
-    if base is not None and not problems:
-        try:
-            spec = StudySpec.parse(base=base, vary=varied, **settings)
-        except ExperimentError as error:
-            problems = error.problems
+    try:
+        spec = StudySpec.parse(base=base, vary=varied, **settings)
+    except ExperimentError as error:
+        problems += [_as_asked(problem, settings) for problem in error.problems
+                     if problem.field != "vary"]  # fmt: skip
     show_problems(problems)
-    return spec
+    return None if problems else spec
+
+
+def _as_asked(problem: Problem, settings: dict[str, Any]) -> Problem:
+    """A mistake in the words and units of the form."""
+    if problem.field == "objectives":
+        return Problem("Choose one or two objectives.")
+    if problem.field == "target":
+        target, low, high = (f"{100 * share:.6g}" for share in (settings["target"], *TARGETS))
+        return Problem(f"Target accuracy is {target}%; choose a number from {low} to {high}.")
+    return problem
 
 
 def _kept(name: str, first: Any = None) -> dict[str, Any]:
@@ -59,8 +69,8 @@ def _kept(name: str, first: Any = None) -> dict[str, Any]:
     return {"key": key, "persist_state": "session"}
 
 
-def _base() -> tuple[Experiment | None, tuple[Problem, ...]]:
-    """The experiment that is varied, shortened for a study, or what is wrong with it."""
+def _base() -> tuple[Experiment, list[Problem]]:
+    """The experiment that is varied, shortened for a study; as it was where that is wrong."""
     known = known_experiments()
     first = default_study().base.training
     if st.session_state.get("study_base") not in known:  # none yet, or its run is deleted
@@ -76,7 +86,7 @@ def _base() -> tuple[Experiment | None, tuple[Problem, ...]]:
     ][1]
     columns = st.columns(2)
     images = columns[0].number_input(
-        "Training images", step=1_000,
+        "Training images (empty: all)", value=None, step=1_000,
         help="Fewer images make short trials. What helps on few usually helps on many.",
         **_kept("images", first.training_images),
     )  # fmt: skip
@@ -84,12 +94,12 @@ def _base() -> tuple[Experiment | None, tuple[Problem, ...]]:
     draft = chosen.model_dump(mode="json") | {"name": ""}
     draft["training"] |= {"training_images": images, "epochs": epochs}
     try:
-        return Experiment.parse(draft), ()
+        return Experiment.parse(draft), []
     except ExperimentError as error:
-        return None, error.problems
+        return chosen, list(error.problems)
 
 
-def _vary(base: Experiment) -> tuple[list[Vary], tuple[Problem, ...]]:
+def _vary(base: Experiment) -> tuple[list[Vary], list[Problem]]:
     """The settings chosen to vary, each with its range."""
     known = {knob.path: knob for knob in space.knobs(base)}
     standard = [item.path for item in default_study(base).vary]
@@ -113,7 +123,7 @@ def _vary(base: Experiment) -> tuple[list[Vary], tuple[Problem, ...]]:
             problems += error.problems
     if not paths:
         problems = [Problem("Choose at least one setting to vary.")]
-    return varied, tuple(problems)
+    return varied, problems
 
 
 def _name(base: Experiment, knob: Knob) -> str:
@@ -209,7 +219,7 @@ def _settings() -> dict[str, Any]:
     name = st.text_input("Name", placeholder="optional", max_chars=80, **_kept("name", ""))
     return {
         "objectives": tuple(objectives),
-        "target": target / 100,
+        "target": round(target / 100, 6),  # 99.9 / 100 is above 0.999
         "sampler": sampler,
         "pruner": pruner if prunable else "none",
         "trials": trials,
