@@ -123,6 +123,20 @@ def test_a_number_out_of_its_range_is_a_sentence(key: str, value: float, sentenc
     assert not errors(app) and not of(app.button, "start_study").disabled
 
 
+def test_a_deleted_study_comes_back_with_its_trials() -> None:
+    app = open_tab()
+    of(app.number_input, "study_trials").set_value(3).run()
+    press(app, "start_study")
+    finish(app)
+    before, status = newest(), said(app)
+    press(app, "delete_study")
+    assert records.studies(store(), None) == [] and len(store().runs()) == 3
+    assert app.info and any(item.key == "start_study" for item in app.button), "No first screen"
+    press(app, "bring_study_back")
+    assert newest() == before and said(app) == status
+    assert not any(item.key == "bring_study_back" for item in app.button)
+
+
 def test_all_mistakes_are_said_at_once_in_the_units_of_the_form() -> None:
     app = open_tab()
     shown = len(app.number_input)

@@ -130,9 +130,19 @@ def end(store: Store, study_id: str, server: str, status: str, message: str = ""
 
 
 def delete(store: Store, study_id: str) -> None:
-    """Forget a study; its runs stay."""
+    """Forget a study; its runs stay, and Optuna's tables keep its trials for `restore`."""
     with store.transaction() as connection:
         connection.execute(sweeps.delete().where(sweeps.c.id == study_id))
+
+
+def restore(store: Store, study: Study) -> None:
+    """Bring back a study that was deleted as it was then; it is the newest now."""
+    values = {field.name: getattr(study, field.name) for field in fields(Study)}
+    values["spec"] = study.spec.model_dump_json()
+    with store.transaction() as connection:
+        there = sa.select(sweeps.c.id).where(sweeps.c.id == study.id)
+        if connection.execute(there).first() is None:
+            connection.execute(sweeps.insert().values(**values))
 
 
 def mark_interrupted(store: Store) -> None:

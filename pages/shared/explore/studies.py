@@ -52,12 +52,13 @@ def view() -> None:
     with form:
         if form.open:
             _start_button(runner, compose())
+    from pages.shared.explore.studies_live import live_study, offer_undo
+
+    offer_undo(runner.store)
     if not studies:
         return
     chosen = _choose(studies)
     if chosen is not None:
-        from pages.shared.explore.studies_live import live_study
-
         live_study(runner, chosen)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.store import StoreError
+from mnist_core.store import Store, StoreError
 from mnist_core.sweep import records
 from mnist_core.sweep.objectives import best_trial, front
 from mnist_core.sweep.records import Study
@@ -49,8 +49,7 @@ def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
         records.mark_interrupted(runner.store)
         study = records.get(runner.store, study_id)
         if study is None or study.owner != owner():
-            st.info("This study has been deleted.", icon=":material/delete:")
-            return
+            st.rerun()  # it was deleted: the page shows another one
         if study.active != was_active:
             st.rerun()  # refreshing starts and ends with the study
         search = Search(runner.store, study.id, study.spec)
@@ -137,6 +136,33 @@ def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> Non
             count = st.number_input("More trials", 1, 500, MORE, key="study_more", width=130)
             st.button("Add trials", key="add_trials", icon=":material/add:", on_click=go_on,
                       args=(int(count),))  # fmt: skip
+        st.button("Delete", key="delete_study", icon=":material/delete:", type="tertiary",
+                  on_click=said_later(_put_aside), args=(runner.store, study),
+                  help="Its trials’ runs stay under Runs.")  # fmt: skip
+
+
+def _put_aside(store: Store, study: Study) -> None:
+    """Callback: delete the study so that it can be undone."""
+    records.delete(store, study.id)
+    st.session_state.study_put_aside = study
+    st.session_state.new_study = not records.studies(store, study.owner)
+
+
+def offer_undo(store: Store) -> None:
+    """The way back from the last study deleted in this session."""
+    study = st.session_state.get("study_put_aside")
+    if study is not None:
+        with st.container(horizontal=True, vertical_alignment="center", key="study_undo"):
+            st.caption(f":material/delete: {plain(study.name)} is deleted.", width="content")
+            st.button("Undo", key="bring_study_back", type="tertiary", icon=":material/undo:",
+                      on_click=said_later(_bring_back), args=(store, study))  # fmt: skip
+
+
+def _bring_back(store: Store, study: Study) -> None:
+    records.restore(store, study)
+    st.session_state.shown_study = study.id
+    st.session_state.new_study = False
+    st.session_state.pop("study_put_aside")
 
 
 def _best(study: Study, trials: Sequence[Trial]) -> None:
