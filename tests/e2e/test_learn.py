@@ -71,6 +71,8 @@ CONTROLS = {
     9: lambda page: choose(page, "fit_name", "Dropout"),
 }
 
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 800}
+
 
 @pytest.fixture(scope="module")
 def server(shared_server):
@@ -78,11 +80,16 @@ def server(shared_server):
 
 
 @pytest.mark.timeout(420)
-def test_each_chapter_opens_and_its_control_changes_its_figure(server, page):
-    open_page(page, server.url, "card_1")
+def test_each_chapter_fits_its_screen_and_its_control_changes_its_figure(server, page):
+    """One walk through the lesson for all of it."""
+    page.set_viewport_size(DESK)
+    open_page(page, server.url, "card_9")
+    part(page, "card_9").locator(".card-picture").wait_for(timeout=20_000)
+    assert beyond(page, "Height") <= 0, "The contents are too high"
     page.get_by_role("link", name="Begin with chapter 1").click()
     for entry in CHAPTERS:
         _try_out(page, entry)
+        _fold_for_a_phone(page, entry)
         if entry.number < len(CHAPTERS):
             following = CHAPTERS[entry.number].title
             part(page, "neighbours").get_by_role("link", name=following).click()
@@ -94,10 +101,27 @@ def _try_out(page, entry) -> None:
     wait_until(lambda: f"chapter={number}" in address(page), 10, "The address did not follow")
     assert not page.locator(".katex-error").count(), f"A formula of {entry.title} is broken"
     before = steady(page, number)
+    assert beyond(page, "Height") <= 0, f"{entry.title} is too high"
     CONTROLS[number](page)
     wait_until(
         lambda: picture(page, number) != before, 20, f"{entry.title}: the control changed nothing"
     )
+
+
+def _fold_for_a_phone(page, entry) -> None:
+    page.set_viewport_size(PHONE)
+    steady(page, entry.number)
+    assert beyond(page, "Width") <= 0, f"{entry.title} is too wide for a phone"
+    order = [part(page, f"{name}_{entry.number}").bounding_box()["y"]
+             for name in ("words", "figure", "after")]  # fmt: skip
+    assert order == sorted(order), f"{entry.title}: the figure is not below its words"
+    page.set_viewport_size(DESK)
+
+
+def beyond(page, side: str) -> int:
+    """How many pixels the page is larger than the screen, in "Height" or "Width"."""
+    main = page.locator('[data-testid="stMain"]')
+    return int(main.evaluate(f"(e) => e.scroll{side} - e.client{side}"))
 
 
 def test_links_open_what_the_chapter_speaks_of(server, page):
@@ -130,19 +154,6 @@ def test_the_chain_rule_can_be_stepped_through(server, page):
     wait_until(lambda: picture(page, 6) != before, 20, "The derivative was not shown")
     part(page, "chain_next").get_by_role("button").click()
     page.get_by_text("Step 2 of").wait_for(timeout=20_000)
-
-
-def test_the_contents_and_each_chapter_fit_one_screen(server, page):
-    page.set_viewport_size({"width": 1440, "height": 900})
-    main = page.locator('[data-testid="stMain"]')
-    open_page(page, server.url, "card_9")
-    part(page, "card_9").locator(".card-picture").wait_for(timeout=20_000)
-    assert main.evaluate("(e) => e.scrollHeight - e.clientHeight") <= 0
-    for entry in CHAPTERS:
-        open_page(page, f"{server.url}/?chapter={entry.number}", "neighbours")
-        steady(page, entry.number)
-        beyond = main.evaluate("(e) => e.scrollHeight - e.clientHeight")
-        assert beyond <= 0, f"{entry.title} is {beyond} pixels too high"
 
 
 def test_an_answer_is_explained_and_remembered_over_a_restart(server, page):
@@ -180,15 +191,3 @@ def test_browser_history_leads_back_through_the_chapters(server, page):
     wait_until(lambda: "chapter=4" in address(page), 10, "The address did not follow")
     page.go_back()
     page.wait_for_selector(".st-key-chapter_2", timeout=20_000)
-
-
-@pytest.mark.parametrize("number", [entry.number for entry in CHAPTERS])
-def test_a_phone_needs_no_sideways_scrolling(server, page, number):
-    page.set_viewport_size({"width": 390, "height": 800})
-    open_page(page, f"{server.url}/?chapter={number}", f"links_{number}")
-    steady(page, number)
-    main = page.locator('[data-testid="stMain"]')
-    assert main.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0
-    order = [part(page, f"{name}_{number}").bounding_box()["y"]
-             for name in ("words", "figure", "after")]  # fmt: skip
-    assert order == sorted(order)
