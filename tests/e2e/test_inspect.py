@@ -16,6 +16,11 @@ from tests.e2e.helpers import (
 )
 
 
+@pytest.fixture(scope="module")
+def server(shared_server):
+    return shared_server
+
+
 def pixels(page, key):
     """The shades of a pixel view's canvases: changes when what they show changes."""
     return page.evaluate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.helpers import (
     choose_preset,
     curves,
@@ -23,6 +25,11 @@ FOLLOW_START = """() => {
   };
   look();
 }"""
+
+
+@pytest.fixture(scope="module")
+def server(shared_server):
+    return shared_server
 
 
 def test_a_newcomer_trains_a_cnn(server, page):
@@ -80,6 +87,9 @@ def test_a_link_holds_the_experiment_and_a_run_can_pause(server, page):
     press(page, "pause_training")
     wait_for_status(page, "running", "finished", timeout=20)
     wait_until(lambda: last_step(page) > held, 30, "The run does not go on after a pause")
+    if part(page, "stop_training").count():
+        press(page, "stop_training")
+    wait_for_status(page, "stopped", "finished", timeout=20)
 
 
 def address(page) -> str:
