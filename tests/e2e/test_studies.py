@@ -26,7 +26,7 @@ def test_a_tiny_study_ends_and_a_trial_opens_in_look_inside(server, page):
     fill(page, "study_images", "1000")
     fill(page, "study_epochs", "2")
     fill(page, "study_trials", "3")
-    page.get_by_text("3 trials of 2 epochs at most each.").wait_for(timeout=20_000)
+    page.get_by_text("3 trials of at most 2 epochs each.").wait_for(timeout=20_000)
     press(page, "start_study")
 
     status = part(page, "study_status")

@@ -47,14 +47,14 @@ def view() -> None:
             "which of them matter. The one below is a short one: press **Start study**.",
             icon=":material/science:",
         )
+    from pages.shared.explore.studies_live import live_study, offer_undo
+
+    offer_undo(runner.store)
     form = st.expander("New study", icon=":material/add_circle:", key="new_study",
                        on_change="rerun")  # fmt: skip
     with form:
         if form.open:
             _start_button(runner, compose())
-    from pages.shared.explore.studies_live import live_study, offer_undo
-
-    offer_undo(runner.store)
     if not studies:
         return
     chosen = _choose(studies)
@@ -94,7 +94,11 @@ def _plan(spec: StudySpec) -> str:
         size = spec.grid_size
         share = "all" if spec.trials >= size else f"{spec.trials:,} by chance"
         return f"The grid has {size:,} combinations; {share} of them will be trained."
-    plan = f"{spec.trials:,} trials of {spec.base.training.epochs} epochs at most each."
+    trials, epochs = spec.trials, spec.most_epochs
+    plan = (
+        f"{trials:,} trial{'' if trials == 1 else 's'} of at most "
+        f"{epochs} epoch{'' if epochs == 1 else 's'} each."
+    )
     minutes = current().study_minutes
     return plan if minutes is None else f"{plan} After {minutes:g} minutes no new trial starts."
 
