@@ -267,3 +267,6 @@ def test_a_leap_of_the_loss_does_not_flatten_the_rest():
     assert leaping.layout.yaxis.autorangeoptions.maxallowed < 10
     assert "leaps to 120,000" in leaping.layout.title.text
     assert "leaps" not in calm.layout.title.text
+    # The longer heading has its line to itself.
+    assert calm.layout.legend.yref == "container" and leaping.layout.legend.yref == "paper"
+    assert leaping.layout.height > calm.layout.height

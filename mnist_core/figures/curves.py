@@ -29,6 +29,7 @@ Metric = Literal["loss", "accuracy"]
 
 HEIGHT = 340
 LEGEND_ROW = 24  # pixels
+LONGEST_BESIDE = len(" · log")  # what a heading may say of its axis beside a legend
 POINTS = 600  # of one line: more than a chart has pixel columns to show apart
 ALL_POINTS = 1500  # of all lines, so that a figure with many runs stays as light
 SHORTEST = 20  # steps on the axis, at least
@@ -105,13 +106,16 @@ def _chart(
     for line in lines:  # above all training lines
         traces += line.validation()
     heading = {"loss": "Loss", "accuracy": "Error" if log_y else "Accuracy"}[metric]
-    rows = -(-(len(lines) + 2) // 2) if len(lines) > 1 else 0  # two entries a row fit a phone
+    about = _about_axis(lines, metric, log_y)
+    # Two entries a row fit a phone, and so does a short heading with the two of a single run.
+    entries = len(lines) + 2 if len(lines) > 1 else 2 * (len(about) > LONGEST_BESIDE)
+    rows = -(-entries // 2)
     figure = go.Figure()
     lay_out(
         figure,
         height=height + LEGEND_ROW * rows,
         margin={"b": 50 + LEGEND_ROW * rows},
-        title=title(heading + _about_axis(lines, metric, log_y)),
+        title=title(heading + about),
         uirevision=f"{uirevision}-{metric}-{log_y}",
         legend=_legend(rows, height),
         shapes=_epoch_marks(runs) + [line.divergence_mark() for line in lines if line.broken],
@@ -317,7 +321,7 @@ def _key(lines: Sequence[_Line], smoothing: float) -> list[dict[str, Any]]:
 
 
 def _legend(rows: int, height: int) -> dict[str, Any]:
-    """Beside the heading for one run, else under the plot in `rows` rows kept free for it."""
+    """Beside the heading, else under the plot in `rows` rows kept free for it."""
     place: dict[str, Any] = {"y": 1, "yanchor": "top", "yref": "container", "x": 0.27}
     if rows:
         place = {"y": -54 / (height - 98), "yanchor": "top", "yref": "paper", "x": 0}
