@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mnist_core import logs
-from pages.shared import browser_memory, guard, kernels, projector, topbar, visitor
+from pages.shared import browser_memory, guard, kernels, left_page, projector, topbar, visitor
 
 logs.configure()
 kernels.keep_kernels()
@@ -33,6 +33,7 @@ navigation = st.navigation(
     ],
     position="top",
 )
+left_page.forget_refreshes(navigation.url_path)
 with st.container(key="topbar"):
     topbar.style()
     topbar.tools(navigation.url_path)

@@ -62,8 +62,12 @@ def test_names_notes_and_links_are_only_text(server, page, home):
 
     open_page(page, f"{server.url}/train?{QUERY}", "training_status")
     wait_until(lambda: NAME in without_joiners(message(page)), 30, "The message is not as it was")
-    wait_until(lambda: "which is no layer" in message(page), 20, "The link's mistake is not told")
-    assert "“<img src=x> **m** $x$ [a](javascript:" in message(page)
+    told = "“<img src=x> **m** $x$ [a](javascript:"
+    wait_until(
+        lambda: "which is no layer" in (text := message(page)) and told in text,
+        20,
+        "The link's mistake is not told as it is",
+    )
     page.get_by_role("combobox", name="Compare with").click()
     page.get_by_role("option").first.click()
     legend = part(page, "loss_chart").locator(".legendtext").filter(has_text="<b>b</b>")
