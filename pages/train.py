@@ -30,8 +30,16 @@ def take_preset(key: str) -> None:
         draft.choose_preset(name)
 
 
-def start(experiment: Experiment) -> None:
-    """Callback: train `experiment` and show its run."""
+def start() -> None:
+    """Callback: train the draft and show its run.
+
+    The draft as it is now, not as it was when the button was drawn: a preset may just have been
+    chosen.
+    """
+    experiment, problems = draft.experiment()
+    if experiment is None:
+        st.session_state.page_error = problems[0].message
+        return
     try:
         st.session_state.shown_run = engine.start(experiment, preset=draft.preset_name())
         lift_off()
@@ -48,7 +56,7 @@ def try_out(experiment: Experiment) -> None:
     if shown is not None and shown.active:
         engine.stop(shown.id)
     draft.replace(experiment)
-    start(experiment)
+    start()
     if shown is not None and st.session_state.shown_run != shown.id:
         lay_over(shown.id)
 
@@ -84,7 +92,6 @@ def chooser(experiment: Experiment | None) -> None:
         width="stretch",
         disabled=problem is not None,
         on_click=start,
-        args=(experiment,),
     )
     with st.empty():  # what comes and goes leaves the widgets below, and their focus, alone
         if problem is not None:

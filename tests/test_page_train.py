@@ -290,3 +290,14 @@ def test_a_start_that_the_database_refuses_is_a_sentence(monkeypatch) -> None:
     monkeypatch.setattr(ENGINES[0].store, "create_run", refuse)
     press(app, "Start training")
     assert "The run could not be started" in errors(app) and "disk full" in errors(app)
+
+
+def test_a_press_right_after_a_choice_trains_what_was_chosen() -> None:
+    """Both reach the server before the page with the choice has been drawn."""
+    app = open_page(preset="fast-99")
+    box = preset_box(app)
+    box.set_value(next(name for name in box.options if name.startswith("two-layer ·")))
+    press(app, "Start training")
+    (run,) = ENGINES[0].store.runs()
+    assert run.name.startswith("two-layer")
+    assert run.experiment.network == PRESETS["two-layer"].network
