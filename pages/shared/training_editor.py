@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core import Problem
 from mnist_core.shapes import CLASSES
-from mnist_core.spec import MNIST, OptimizerName, PrecisionName, ScheduleName
+from mnist_core.spec import MNIST, Augmentation, OptimizerName, PrecisionName, ScheduleName
 from pages.shared import draft, fields
 from pages.shared import explore_tabs as tabs
 from pages.shared.data import own_sets, title_of
@@ -201,7 +201,6 @@ def _stop_conditions() -> None:
     )
 
 
-_AUGMENTED = {"shift", "rotate", "scale", "shear", "elastic", "thickness"}
 # Each folded group: its title, its controls, and the fields of an experiment that they set.
 _FOLDED: dict[str, tuple[str, Callable[[], None], set[str]]] = {
     "data": (
@@ -209,6 +208,6 @@ _FOLDED: dict[str, tuple[str, Callable[[], None], set[str]]] = {
         _data,
         {"validation_share", "training_images", "label_smoothing", "weight_decay", "precision"},
     ),
-    "augmentation": ("Augmentation", _augmentation, _AUGMENTED),
+    "augmentation": ("Augmentation", _augmentation, set(Augmentation.model_fields)),
     "stop": ("Stop early", _stop_conditions, {"max_minutes", "target_accuracy", "patience"}),
 }
