@@ -10,11 +10,8 @@ kernels.keep_kernels()
 st.session_state.inside_app = True
 st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
 
-visitor.welcome()
-projector.load()
-browser_memory.hand_over("before")
-# Filled after the page, which may be the first to open the database.
-notices, tour_place = st.container(), st.container(key="tour_place")
+# Before all else: what a browser's part of a page sends before it has heard which page it is on
+# would open the first one, and lose the link that the visitor followed.
 navigation = st.navigation(
     [
         st.Page("pages/learn.py", title="Learn", icon=":material/school:", default=True),
@@ -31,9 +28,14 @@ navigation = st.navigation(
         st.Page("pages/explore.py", title="Explore", icon=":material/explore:", url_path="explore"),
         st.Page("pages/status.py", title="Status", url_path="status", visibility="hidden"),
     ],
-    position="top",
+    position="top" if visitor.may_enter() else "hidden",
 )
 left_page.forget_refreshes(navigation.url_path)
+visitor.welcome()
+projector.load()
+browser_memory.hand_over("before")
+# Filled after the page, which may be the first to open the database.
+notices, tour_place = st.container(), st.container(key="tour_place")
 with st.container(key="topbar"):
     topbar.style()
     topbar.tools(navigation.url_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import streamlit as st
+from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import visitors
@@ -102,3 +103,20 @@ def test_whoever_reads_the_lesson_is_here_too(home):
     store = Store()
     assert visitors.last_seen(store, [owner_of(HERS)])
     store.close()
+
+
+def test_the_browser_hears_which_page_it_is_on_before_anything_that_could_answer(monkeypatch):
+    # A component's answer in the name of no page would open the first one instead of the link's.
+    kinds = []
+    enqueue = ScriptRunContext.enqueue
+
+    def listen(context, message):
+        kind = message.WhichOneof("type")
+        kinds.append(message.delta.new_element.WhichOneof("type") if kind == "delta" else kind)
+        enqueue(context, message)
+
+    monkeypatch.setattr(ScriptRunContext, "enqueue", listen)
+    visit("train", HERS, projector="1")
+    # Streamlit tells it once more where it begins with pages/train.py by itself.
+    assert "navigation" in kinds
+    assert "navigation" not in kinds[kinds.index("bidi_component") :]

@@ -44,16 +44,19 @@ def owner() -> str:
     return owner_of(_token())
 
 
+def may_enter() -> bool:
+    """False while the visitor has to sign in first."""
+    return not (current().public and _sign_in_is_configured() and not st.user.is_logged_in)
+
+
 def welcome() -> None:
     """Make sure that the visitor is known when they come back; asks them to sign in where needed.
 
     Called on every page, before it.
     """
-    if not current().public:
-        return
-    if _sign_in_is_configured():
+    if not may_enter():
         _sign_in()
-    else:
+    if current().public and not _sign_in_is_configured():
         _hand_over(_token())
 
 
@@ -108,9 +111,7 @@ def _account() -> tuple[str, str] | None:
 
 
 def _sign_in() -> None:
-    """Ask for it, and show nothing else before."""
-    if st.user.is_logged_in:
-        return
+    """Ask for it, and show nothing else."""
     st.title("MNIST Lab")
     st.markdown("Sign in, so that your runs are yours alone and you find them again.")
     st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
