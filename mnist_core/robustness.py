@@ -44,6 +44,19 @@ def shift(images: FloatArray, right: float = 0.0, down: float = 0.0) -> FloatArr
     return _read_at(images, y, x)
 
 
+def resize(images: FloatArray, percent: float) -> FloatArray:
+    """Drawn larger by so many percent about the middle, smaller when it is negative; bilinear.
+
+    Raises ValueError from −100% down, where nothing is left.
+    """
+    if percent <= -100:
+        raise ValueError(f"An image {-percent:g}% smaller has no size.")
+    side = images.shape[-1]
+    axis = (np.arange(side) - (side - 1) / 2) / (1 + percent / 100)
+    y, x = np.meshgrid(axis, axis, indexing="ij")
+    return _read_at(images, y, x)
+
+
 def noise(images: FloatArray, std: float, seed: int = 0) -> FloatArray:
     """With normal noise of this standard deviation on each pixel, cut to [0, 1].
 
@@ -116,7 +129,7 @@ class Disturbance:
 
     def told(self, strength: float) -> str:
         """A strength with its unit: "−15°", "0.3"."""
-        gap = "" if self.unit in ("", "°") else " "
+        gap = "" if self.unit in ("", "°", "%") else " "
         return f"{strength:g}{gap}{self.unit}".replace("-", "−")
 
 
@@ -134,6 +147,9 @@ DISTURBANCES: dict[str, Disturbance] = {
     "shift_down": Disturbance(
         "Shift down", "px", "pixels downwards", -8.0, 8.0, _steps(-8, 8, 17),
         lambda images, pixels: shift(images, down=pixels),
+    ),
+    "resize": Disturbance(
+        "Size", "%", "percent larger", -60.0, 60.0, _steps(-60, 60, 13), resize
     ),
     "noise": Disturbance(
         "Noise", "", "standard deviation (ink is 1)", 0.0, 0.6, _steps(0, 0.6, 13), noise

@@ -18,6 +18,7 @@ from mnist_core.robustness import (
     fgsm,
     fgsm_probabilities,
     noise,
+    resize,
     rotate,
     shift,
     smallest_fooling_epsilon,
@@ -66,6 +67,21 @@ def test_whole_pixels_are_moved_exactly(grains, right, down):
 def test_parts_of_pixels_are_moved_as_scipy_does(grains):
     expected = ndimage.shift(grains, (0, 1.7, -2.25), order=1, mode="grid-constant")
     np.testing.assert_allclose(shift(grains, -2.25, 1.7), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("percent", [-60, -12.5, 0, 5, 60])
+def test_size_is_scipys_zoom_about_the_middle(grains, percent):
+    factor = 1 / (1 + percent / 100)
+    for image, resized in zip(grains, resize(grains, percent), strict=True):
+        expected = ndimage.affine_transform(
+            image, (factor, factor), 13.5 * (1 - factor), order=1, mode="grid-constant"
+        )
+        np.testing.assert_allclose(resized, expected, atol=1e-5)
+
+
+def test_an_image_without_size_is_refused(grains):
+    with pytest.raises(ValueError, match="no size"):
+        resize(grains, -100)
 
 
 def test_noise(grains):
@@ -141,6 +157,7 @@ def test_strengths_in_words():
     assert DISTURBANCES["rotate"].told(-15.0) == "−15°"
     assert DISTURBANCES["shift_right"].told(2.5) == "2.5 px"
     assert DISTURBANCES["noise"].told(0.3) == "0.3"
+    assert DISTURBANCES["resize"].told(-20.0) == "−20%"
 
 
 # --- accuracy ------------------------------------------------------------------------------
