@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import streamlit as st
+from streamlit.proto.Navigation_pb2 import Navigation
 from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
@@ -13,7 +14,7 @@ from mnist_core.spec import Experiment
 from mnist_core.store import Store
 from mnist_core.sweep import records, space
 from mnist_core.sweep.spec import StudySpec
-from mnist_core.tokens import owner_of
+from mnist_core.tokens import owner_of, owner_of_account
 from pages.shared.inspect_place import VIEWS as INSPECT_VIEWS
 from tests.runs_in_store import SMALL, ended_run
 from tests.test_visitors import everything
@@ -105,18 +106,62 @@ def test_whoever_reads_the_lesson_is_here_too(home):
     store.close()
 
 
-def test_the_browser_hears_which_page_it_is_on_before_anything_that_could_answer(monkeypatch):
-    # A component's answer in the name of no page would open the first one instead of the link's.
-    kinds = []
+@pytest.fixture
+def messages(monkeypatch):
+    """What is sent to the browser from now on, in order."""
+    heard = []
     enqueue = ScriptRunContext.enqueue
 
     def listen(context, message):
-        kind = message.WhichOneof("type")
-        kinds.append(message.delta.new_element.WhichOneof("type") if kind == "delta" else kind)
+        heard.append(message)
         enqueue(context, message)
 
     monkeypatch.setattr(ScriptRunContext, "enqueue", listen)
+    return heard
+
+
+def test_the_browser_hears_which_page_it_is_on_before_anything_that_could_answer(messages):
+    # A component's answer in the name of no page would open the first one instead of the link's.
     visit("train", HERS, projector="1")
+    kinds = [
+        message.delta.new_element.WhichOneof("type") or message.WhichOneof("type")
+        for message in messages
+    ]
     # Streamlit tells it once more where it begins with pages/train.py by itself.
     assert "navigation" in kinds
     assert "navigation" not in kinds[kinds.index("bidi_component") :]
+
+
+class User(dict[str, object]):
+    """`st.user` where signing in is configured."""
+
+    __getattr__ = dict.__getitem__
+    to_dict = dict.copy
+
+
+def menu(messages) -> int:
+    """Where the menu of the pages stands, by what was sent last about it."""
+    sent = [message for message in messages if message.WhichOneof("type") == "navigation"]
+    return int(sent[-1].navigation.position)
+
+
+def test_nothing_of_a_page_is_sent_before_signing_in(her_run, messages, monkeypatch):
+    monkeypatch.setattr(st, "user", User(is_logged_in=False))
+    app = visit("train", HERS, run=her_run, projector="1")
+    assert [title.value for title in app.title] == ["MNIST Lab"]
+    assert [button.label for button in app.button] == ["Sign in"]
+    assert menu(messages) == Navigation.Position.HIDDEN
+    assert SECRET not in sent(app)
+    assert app.query_params["run"] == her_run and app.query_params["projector"] == "1"
+
+
+def test_whoever_has_signed_in_sees_their_own(messages, monkeypatch):
+    ariadne = User(is_logged_in=True, iss="https://accounts.example", sub="ariadne")
+    monkeypatch.setattr(st, "user", ariadne)
+    store = Store()
+    named = Experiment.from_json(SMALL.to_json()).model_copy(update={"name": SECRET})
+    run = ended_run(store, named, owner=owner_of_account("https://accounts.example", "ariadne"))
+    assert SECRET in sent(visit("train", HERS, run=run))
+    assert menu(messages) == Navigation.Position.TOP
+    monkeypatch.setattr(st, "user", User(is_logged_in=True, iss="elsewhere", sub="ariadne"))
+    assert SECRET not in sent(visit("train", HERS, run=run))
