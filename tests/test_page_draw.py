@@ -11,11 +11,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import PRESETS, corrections, load_default_model
+from mnist_core import PRESETS, corrections, dataset, load_default_model
+from mnist_core.build import build_model
+from mnist_core.default_model import EXPERIMENT
 from mnist_core.events import Snapshot
+from mnist_core.inside.probe import probe
 from mnist_core.store import Store
 from mnist_core.strokes import Stroke
 from pages.shared.drawing.views import VIEWS
+from pages.shared.plain import plain
 from tests.photos import as_file, photo
 from tests.test_drawing_strokes import strokes
 
@@ -42,8 +46,6 @@ def open_page():
 @pytest.fixture
 def own_run():
     """A run with three kept moments of a dense network, newest of all runs."""
-    from mnist_core.build import build_model
-
     store, experiment = Store(), PRESETS["two-layer"]
     weights = build_model(experiment.network).get_weights()
     run = store.create_run(experiment, preset="two-layer")
@@ -180,6 +182,23 @@ def test_networks_are_compared_and_their_disagreements_found(open_page, own_run)
     # Each disagreement names the networks, by their full names, and marks who is right.
     assert "two-layer · run 1: <strong>" in shown(page)
     assert re.search(r"Default model: <strong>\d</strong> ✓", shown(page))
+    # How many each misreads, and their vote: counted here anew.
+    data, networks = dataset.load(), {}
+    weights = build_model(PRESETS["two-layer"].network).get_weights()
+    networks["two-layer · run 1"] = (
+        PRESETS["two-layer"].network,
+        [weight + np.float32(0.2) for weight in weights],
+    )
+    networks["Default model"] = (EXPERIMENT.network, load_default_model().get_weights())
+    shares = {
+        name: probe(network).probabilities(weights, dataset.ink(data.x_test))
+        for name, (network, weights) in networks.items()
+    }
+    wrong = {name: int((each.argmax(1) != data.y_test).sum()) for name, each in shares.items()}
+    vote = int((np.mean(list(shares.values()), axis=0).argmax(1) != data.y_test).sum())
+    table = page.table[0].value
+    assert table["Network"].tolist() == [*map(plain, wrong), "**All together, voting**"]
+    assert table["Test images misread"].tolist() == [f"{n:,}" for n in (*wrong.values(), vote)]
 
 
 def test_a_run_is_watched_while_it_learns(open_page, own_run):

@@ -88,8 +88,11 @@ def test_a_run_that_ends_while_its_server_is_looked_for_keeps_its_end(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended, taken_over, lost = (started_run(store) for _ in range(3))
+    rows = servers._rows
 
-    def meanwhile(_store: Store) -> list[object]:
+    def meanwhile(asked: Store) -> list[object]:
+        if asked is not store:  # an engine that an earlier test has left asks too
+            return rows(asked)
         store.record(ended, Finished(1, 1, 0.3, 0.9, "target", 1.0))
         store.queue_again(taken_over, "another server")
         return []

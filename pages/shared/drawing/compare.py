@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.classes import one
-from mnist_core.dataset import ByteArray, DatasetError, ink
+from mnist_core.dataset import ByteArray, Dataset, DatasetError, ink
+from mnist_core.evaluate import read_digits
 from pages.shared.background import come_back_for, newest
 from pages.shared.data import dataset_of
 from pages.shared.drawing.answer import Answer
 from pages.shared.drawing.parts import bars, confidence, gallery, percent, small_image
 from pages.shared.moments import NetworkChoice, moment_label, moments, network_choices
 from pages.shared.plain import plain
-from pages.shared.reader import FloatArray, NotReadable, Reader, wait_for
+from pages.shared.reader import NotReadable, Reader, wait_for
 from pages.shared.waits import time_left
 
 MOST = 4
@@ -126,33 +126,55 @@ def _disagreements(readers: list[Reader]) -> None:
         work = newest(
             "disagreement",
             asked,
-            lambda: np.stack([_test_answers(read, data.x_test) for read in functions]),
+            lambda: np.stack([read(ink(data.x_test)) for read in functions]),
         )
         if not work.done():
             words = "Each network reads all test images"
             come_back_for(work, lambda: st.caption(words + time_left("disagreement", work)))
             return
-        answers = work.result()
-    except (NotReadable, DatasetError) as error:
+        shares = work.result()
+        answers = np.stack([read_digits(each)[0] for each in shares])
+        together, _ = read_digits(shares.mean(axis=0))
+    except (NotReadable, DatasetError, ValueError) as error:
         st.error(str(error), icon=":material/error:")
         return
+    _counts(readers, answers, together, data.y_test)
+    _differing(readers, answers, together, data)
+
+
+def _counts(
+    readers: list[Reader], answers: Predictions, together: Predictions, labels: ByteArray
+) -> None:
+    """How many test images each misreads, and all voting; who is right where they differ."""
+    differ = (answers != answers[0]).any(0)
+    st.markdown(f"They disagree on **{int(differ.sum()):,}** of {len(labels):,} test images.")
+    names = [*(plain(reader.choice.name) for reader in readers), "**All together, voting**"]
+    right = np.stack([*answers, together]) == labels
+    st.table(
+        {
+            "Network": names,
+            "Test images misread": [f"{count:,}" for count in (~right).sum(1)],
+            "Right where they disagree": [f"{count:,}" for count in (right & differ).sum(1)],
+        },
+        hide_index=True,
+        border="horizontal",
+        alt="How many test images each network misreads, and all of them together",
+    )
+    st.caption("To vote, the networks' probabilities are averaged; the largest one counts.")
+
+
+def _differing(
+    readers: list[Reader], answers: Predictions, together: Predictions, data: Dataset
+) -> None:
+    """The first of the test images on which they disagree."""
     names = [html.escape(name) for name in readers[0].names]
     differ = np.flatnonzero((answers != answers[0]).any(0))
-    st.markdown(
-        f"They disagree on **{len(differ):,}** of {len(data.y_test):,} test images. "
-        + "; ".join(
-            f"{plain(reader.choice.name)} is right on "
-            f"{int((row[differ] == data.y_test[differ]).sum()):,} of these"
-            for reader, row in zip(readers, answers, strict=True)
-        )
-        + "."
-    )
     st.html(
         gallery(
             small_image(
                 ink(data.x_test[index]),
                 f"Test image number {index}, {one(names[data.y_test[index]])}",
-                _who_read_what(readers, answers[:, index], int(data.y_test[index])),
+                _who_read_what(readers, answers[:, index], together[index], data.y_test[index]),
                 side=132,
             )
             for index in differ[:SHOWN].tolist()
@@ -162,17 +184,12 @@ def _disagreements(readers: list[Reader]) -> None:
         st.caption(f"The first {SHOWN} are shown.")
 
 
-def _who_read_what(readers: list[Reader], answers: Predictions, label: int) -> str:
+def _who_read_what(readers: list[Reader], answers: Predictions, together: int, label: int) -> str:
     """A test image's caption (HTML): what each network reads, the right ones marked."""
     names = [html.escape(name) for name in readers[0].names]
+    who = [*(html.escape(reader.choice.name) for reader in readers), "vote"]
     lines = (
-        f"{html.escape(reader.choice.name)}: <strong>{names[digit]}</strong>"
-        f"{' ✓' if digit == label else ''}"
-        for reader, digit in zip(readers, answers.tolist(), strict=True)
+        f"{name}: <strong>{names[digit]}</strong>{' ✓' if digit == label else ''}"
+        for name, digit in zip(who, [*answers.tolist(), together], strict=True)
     )
     return "<br>".join([one(names[label]), *lines])
-
-
-def _test_answers(read: Callable[[FloatArray], FloatArray], images: ByteArray) -> Predictions:
-    """What a network reads in each of the test images, int64 [n]."""
-    return read(ink(images)).argmax(1)
