@@ -15,6 +15,7 @@ from mnist_core.store import Store
 from mnist_core.sweep import records, space
 from mnist_core.sweep.spec import StudySpec
 from mnist_core.tokens import owner_of, owner_of_account
+from pages.shared import visitor
 from pages.shared.inspect_place import VIEWS as INSPECT_VIEWS
 from tests.runs_in_store import SMALL, ended_run
 from tests.test_visitors import everything
@@ -165,3 +166,8 @@ def test_whoever_has_signed_in_sees_their_own(messages, monkeypatch):
     assert menu(messages) == Navigation.Position.TOP
     monkeypatch.setattr(st, "user", User(is_logged_in=True, iss="elsewhere", sub="ariadne"))
     assert SECRET not in sent(visit("train", HERS, run=run))
+
+
+def test_who_the_visitor_is_cannot_be_asked_outside_of_a_page():
+    with pytest.raises(RuntimeError, match="only be asked on a page"):
+        visitor.owner()

@@ -7,6 +7,7 @@ visit makes the token here, so that nothing waits for the browser; the component
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mnist_core.limits import current
 from mnist_core.tokens import LOCAL_OWNER, is_token, new_token, owner_of, owner_of_account
@@ -36,9 +37,15 @@ export default function ({ data, setStateValue }) {
 
 
 def owner() -> str:
-    """Whose runs this visitor sees and makes; on a single-user lab always the same name."""
+    """Whose runs this visitor sees and makes; on a single-user lab always the same name.
+
+    On a shared server only a page may ask: RuntimeError in a thread of its own, where it would be
+    nobody.
+    """
     if not current().public:
         return LOCAL_OWNER
+    if get_script_run_ctx() is None:
+        raise RuntimeError("Who the visitor is can only be asked on a page.")
     if account := _account():
         return owner_of_account(*account)
     return owner_of(_token())

@@ -1,25 +1,44 @@
-"""Files in a real browser: a run leaves as a file and comes back as another run."""
+"""Files in a real browser, on a shared server: a run leaves as a file and comes back as another."""
 
 from __future__ import annotations
 
+import csv
+
+import pytest
+
 from mnist_core.store import Store
+from mnist_core.tokens import owner_of
 from tests.e2e.helpers import open_page, part, press, wait_until
+from tests.e2e.server import running
+from tests.e2e.test_public import token
 from tests.e2e.test_train import address
 from tests.runs_in_store import ended_run
 
 
+@pytest.fixture
+def server(home, tmp_path):
+    with running(home, tmp_path / "server.log", {"MNIST_LAB_PUBLIC": "1"}) as own:
+        yield own
+
+
 def test_a_saved_run_is_opened_again_and_looked_at(server, page, home, tmp_path):
-    store = Store(home=home)
-    first = ended_run(store)
     open_page(page, f"{server.url}/explore", "explore_views")
+    visitor = owner_of(wait_until(lambda: token(page), 10, "The visitor has no token"))
+    store = Store(home=home)
+    first = ended_run(store, owner=visitor)
+    page.reload()
+    part(page, "explore_views").wait_for(timeout=60_000)
     page.get_by_role("tab", name="Files").click()
     part(page, "file_author").locator("input").fill("Ada")
-    part(page, "file_author").locator("input").press("Enter")
     with page.expect_download(timeout=20_000) as saving:
         press(page, "save_run_file")
     file = tmp_path / saving.value.suggested_filename
     saving.value.save_as(file)
     assert file.suffix == ".mnistlab"
+    with page.expect_download(timeout=20_000) as saving:
+        press(page, "save_csv")
+    rows = list(csv.reader(saving.value.path().read_text().splitlines()))
+    assert len(rows) == 1 + len(store.steps(first).step)
 
     page.get_by_role("tab", name="Open files").click()
     part(page, "open_files").locator("input[type=file]").set_input_files([file])
@@ -27,7 +46,9 @@ def test_a_saved_run_is_opened_again_and_looked_at(server, page, home, tmp_path)
     press(page, "keep_files")
     press(page, "opened_inside")
     part(page, "moment").wait_for(timeout=60_000)
-    runs = store.runs()
+    runs = store.runs(visitor)
+    kept = [[moment.step for moment in store.snapshots(run.id)] for run in runs]
     store.close()
+    assert kept[0] == kept[1] != []
     assert [run.id for run in runs][1:] == [first] and "By Ada." in runs[0].note
     wait_until(lambda: f"run={runs[0].id}" in address(page), 20, "Another run is looked at")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -10,18 +11,22 @@ import streamlit as st
 from mnist_core.events import Epoch
 from mnist_core.runfile import MAX_AUTHOR, SUFFIX, Moments, from_store, pack
 from mnist_core.script import keras_script
-from mnist_core.store import Run, SnapshotInfo, StepMetrics
+from mnist_core.store import Run, SnapshotInfo, StepMetrics, Store
+from pages.shared import guard
 from pages.shared.explore.files_models import models
 from pages.shared.explore.files_parts import distinct, file_name, size_words
 from pages.shared.state import get_store, owner
 
 RECENT_RUNS = 200
 KEPT_CONVERSIONS = 4
+# A name typed just before the button was pressed arrives a moment after the press.
+ON_ITS_WAY_SECONDS = 0.5
 
 
 def save_view() -> None:
     """Choose a run; everything that it can be saved as."""
-    runs = {run.id: run for run in get_store().runs(owner(), limit=RECENT_RUNS) if not run.active}
+    store = get_store()
+    runs = {run.id: run for run in store.runs(owner(), limit=RECENT_RUNS) if not run.active}
     if not runs:
         st.info(
             "A run can be saved when it has ended. Train a network first, then come back.",
@@ -35,27 +40,27 @@ def save_view() -> None:
     with st.container(key="file_run_picker"):
         labels = distinct({key: run.name for key, run in runs.items()})
         chosen = st.selectbox("Run", list(runs), format_func=labels.__getitem__, key="file_run")
-    run, moments = runs[chosen], get_store().snapshots(chosen)
+    run, moments = runs[chosen], store.snapshots(chosen)
     left, right = st.columns(2, gap="large")
     with left:
-        _run_file(run, moments)
-        _curves(run)
+        _run_file(store, run, moments)
+        _curves(store, run)
     with right:
         models(run, moments)
 
 
-def _run_file(run: Run, moments: list[SnapshotInfo]) -> None:
+# A file is made when its button is pressed, in a thread that knows no visitor: the store comes
+# with what it is made from.
+
+
+def _run_file(store: Store, run: Run, moments: list[SnapshotInfo]) -> None:
     st.subheader("The whole run, as one file")
     st.caption(
         "To keep, to hand in as homework, or to open in another MNIST Lab: experiment, curves and "
         "weights."
     )
-    author = st.text_input(
-        "Your name (optional)",
-        key="file_author",
-        max_chars=MAX_AUTHOR,
-        help="Goes into the file, so that a teacher knows whose run it is.",
-    )
+    author: dict[str, str] = st.session_state.setdefault("file_author_now", {})
+    guard.fragment(_ask_author)(author)
     every: Moments = "all"
     if len(moments) > 2:
         every = st.segmented_control(
@@ -74,7 +79,7 @@ def _run_file(run: Run, moments: list[SnapshotInfo]) -> None:
         f"Save the run file, at most {size_words(sum(moment.bytes for moment in kept))}"
         if kept
         else "Save the run file",
-        lambda: pack(from_store(get_store(), run, moments=every, author=author.strip())),
+        lambda: _made(store, run, every, author),
         file_name=file_name(run) + SUFFIX,
         mime="application/octet-stream",
         key="save_run_file",
@@ -84,13 +89,33 @@ def _run_file(run: Run, moments: list[SnapshotInfo]) -> None:
     )
 
 
-def _curves(run: Run) -> None:
+def _ask_author(author: dict[str, str]) -> None:
+    """Put the person's name into `author`.
+
+    A fragment: were the button below made anew too, a press on it right after typing would ask for
+    a file that is no more.
+    """
+    typed = st.text_input(
+        "Your name (optional)",
+        key="file_author",
+        max_chars=MAX_AUTHOR,
+        help="Goes into the file, so that a teacher knows whose run it is.",
+    )
+    author["name"] = typed.strip()
+
+
+def _made(store: Store, run: Run, moments: Moments, author: dict[str, str]) -> bytes:
+    time.sleep(ON_ITS_WAY_SECONDS)
+    return pack(from_store(store, run, moments=moments, author=author["name"]))
+
+
+def _curves(store: Store, run: Run) -> None:
     st.subheader("Curves and script")
     with st.container(horizontal=True, gap="small"):
         for key, (label, make, suffix, tip) in KINDS.items():
             st.download_button(
                 label,
-                partial(make, run),
+                partial(make, store, run),
                 file_name=file_name(run) + suffix,
                 key=key,
                 help=tip,
@@ -99,34 +124,34 @@ def _curves(run: Run) -> None:
             )
 
 
-def _csv(run: Run) -> bytes:
+def _csv(store: Store, run: Run) -> bytes:
     from mnist_core.export.metrics import as_csv, metrics_table
 
-    return as_csv(metrics_table(*_metrics(run)))
+    return as_csv(metrics_table(*_metrics(store, run)))
 
 
-def _parquet(run: Run) -> bytes:
+def _parquet(store: Store, run: Run) -> bytes:
     from mnist_core.export.metrics import as_parquet, metrics_table
 
-    return as_parquet(metrics_table(*_metrics(run)))
+    return as_parquet(metrics_table(*_metrics(store, run)))
 
 
-def _logs(run: Run) -> bytes:
+def _logs(store: Store, run: Run) -> bytes:
     from mnist_core.export.tensorboard import tensorboard_logs
 
     began = (run.started or run.created).timestamp()
-    return tensorboard_logs(*_metrics(run), file_name(run), began)
+    return tensorboard_logs(*_metrics(store, run), file_name(run), began)
 
 
-def _script(run: Run) -> str:
+def _script(_store: Store, run: Run) -> str:
     return keras_script(run.experiment)
 
 
-def _metrics(run: Run) -> tuple[StepMetrics, list[Epoch]]:
-    return get_store().steps(run.id), get_store().epochs(run.id)
+def _metrics(store: Store, run: Run) -> tuple[StepMetrics, list[Epoch]]:
+    return store.steps(run.id), store.epochs(run.id)
 
 
-KINDS: dict[str, tuple[str, Callable[[Run], str | bytes], str, str]] = {
+KINDS: dict[str, tuple[str, Callable[[Store, Run], str | bytes], str, str]] = {
     "save_csv": (
         "CSV",
         _csv,
