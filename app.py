@@ -30,7 +30,7 @@ navigation = st.navigation(
     ],
     position="top" if visitor.may_enter() else "hidden",
 )
-left_page.forget_refreshes(navigation.url_path)
+left_page.forget_left_page(navigation.url_path)
 visitor.welcome()
 projector.load()
 browser_memory.hand_over("before")

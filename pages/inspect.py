@@ -48,7 +48,9 @@ def body(every: float | None) -> None:
         elif moment is None:
             st.info(
                 "This run has kept no weights yet. They are kept from the first step of its "
-                "training on; wait a moment, or choose another network.",
+                "training on; wait a moment, or choose another network."
+                if trains(choice)
+                else "This run has kept no weights; choose another network.",
                 icon=":material/hourglass_empty:",
             )
         elif scene := chooser.make_scene(choice, moment):

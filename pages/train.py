@@ -8,7 +8,7 @@ from mnist_core.limits import Refused
 from mnist_core.sharing import class_query
 from mnist_core.spec import MNIST
 from mnist_core.store import StoreError
-from pages.shared import draft, entry, projector
+from pages.shared import draft, entry, projector, refusal
 from pages.shared.data import title_of
 from pages.shared.guard import said_later
 from pages.shared.links import address_to_copy
@@ -36,17 +36,18 @@ def start() -> None:
     The draft as it is now, not as it was when the button was drawn: a preset may just have been
     chosen.
     """
+    refusal.forget()
     experiment, problems = draft.experiment()
     if experiment is None:
-        st.session_state.page_error = problems[0].message
+        refusal.tell(problems[0].message)
         return
     try:
         st.session_state.shown_run = engine.start(experiment, preset=draft.preset_name())
         lift_off()
-    except Refused as refusal:
-        st.session_state.page_error = str(refusal)
+    except Refused as refused:
+        refusal.tell(str(refused))
     except StoreError as error:
-        st.session_state.page_error = f"The run could not be started. {error}"
+        refusal.tell(f"The run could not be started. {error}")
 
 
 @said_later
@@ -128,8 +129,7 @@ experiment, _ = draft.experiment()
 if experiment:
     draft.show_in_url(experiment)
 with st.empty():
-    if page_error := st.session_state.pop("page_error", None):
-        st.error(plain(page_error), icon=":material/error:")
+    refusal.show(experiment)
 
 shapes = draft.shapes()
 

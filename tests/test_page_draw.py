@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import PRESETS, corrections, dataset, load_default_model
 from mnist_core.build import build_model
 from mnist_core.default_model import EXPERIMENT
-from mnist_core.events import Snapshot
+from mnist_core.events import Failed, Snapshot
 from mnist_core.inside.probe import probe
 from mnist_core.store import Store
 from mnist_core.strokes import Stroke
@@ -135,6 +135,20 @@ def test_a_run_without_weights_is_a_sentence(open_page):
     page = open_page(drawing_strokes=strokes(4), reading_network=empty)
     assert not page.exception
     assert "has kept no weights yet" in page.error[0].value
+
+
+def test_an_ended_run_without_weights_is_not_waited_for(open_page):
+    store = Store()
+    empty = store.create_run(PRESETS["two-layer"], preset="two-layer")
+    store.record(empty, Failed(0, 0, "It did not begin."))
+    page = open_page(drawing_strokes=strokes(4), reading_network=empty)
+    assert "has kept no weights; choose another" in page.error[0].value
+
+
+def test_a_network_that_has_learnt_nothing_is_named_and_not_the_drawing(open_page, own_run):
+    page = open_page(drawing_strokes=strokes(4), reading_network=own_run)
+    assert "It is the network that cannot read: it is right on 10%" in shown(page)
+    assert "Perhaps this is not a digit" not in shown(page)
 
 
 def test_a_network_that_cannot_be_loaded_is_a_sentence(open_page, monkeypatch, tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import numpy as np
 import pytest
 import streamlit as st
@@ -62,6 +65,14 @@ def test_a_network_without_convolutions_says_so_instead_of_grad_cam() -> None:
     app = open_page(run=make_run(PRESETS["two-layer"]), view="backward")
     assert "Grad-CAM needs a convolution" in said(app)
     assert "Grad-CAM needs" not in said(open_page(run=make_run(SMALL), view="backward"))
+
+
+def test_a_loss_near_zero_is_that_of_the_probability_beside_it() -> None:
+    app = open_page(run="default", view="backward", image="0")
+    told = next(item.value.strip("$\n ") for item in app.latex if "L = " in item.value)
+    rest, loss = re.fullmatch(r"L = -\\ln p_\{7\} = -\\ln \(1 - (.+)\) = (.+)", told).groups()
+    rest, loss = (float(n.replace(r" \times 10^{", "e").rstrip("}")) for n in (rest, loss))
+    assert 0 < loss < 0.01 and -math.log1p(-rest) == pytest.approx(loss, rel=2e-3)
 
 
 def test_the_arithmetic_is_the_networks_own() -> None:

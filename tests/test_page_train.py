@@ -301,3 +301,21 @@ def test_a_press_right_after_a_choice_trains_what_was_chosen() -> None:
     (run,) = ENGINES[0].store.runs()
     assert run.name.startswith("two-layer")
     assert run.experiment.network == PRESETS["two-layer"].network
+
+
+def test_what_a_link_got_wrong_stays_until_something_is_changed() -> None:
+    app = open_page(layers="flatten;dense(units:0)")
+    app.run()  # as it does by itself when the address has been put right
+    assert "This link does not hold an experiment" in errors(app)
+    number(app, "Epochs").set_value(7).run()
+    assert not errors(app)
+
+
+def test_a_complaint_does_not_outlast_its_page() -> None:
+    app = open_page(layers="flatten;dense(units:0)")
+    assert errors(app)
+    app.query_params.clear()  # as the menu's links do
+    for page in ("learn", "train"):
+        del app.session_state["inside_app"]  # AppTest starts each page's file by itself
+        app.switch_page(f"pages/{page}.py").run()
+    assert not errors(app)

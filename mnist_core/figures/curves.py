@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 Metric = Literal["loss", "accuracy"]
 
 HEIGHT = 340
-LEGEND_ROW = 24  # pixels
+LEGEND_ROW, LEGEND_FOOT = 24, 12  # pixels
 LONGEST_BESIDE = len(" · log")  # what a heading may say of its axis beside a legend
 POINTS = 600  # of one line: more than a chart has pixel columns to show apart
 ALL_POINTS = 1500  # of all lines, so that a figure with many runs stays as light
@@ -110,11 +110,12 @@ def _chart(
     # Two entries a row fit a phone, and so does a short heading with the two of a single run.
     entries = len(lines) + 2 if len(lines) > 1 else 2 * (len(about) > LONGEST_BESIDE)
     rows = -(-entries // 2)
+    room = LEGEND_ROW * rows + LEGEND_FOOT if rows else 0
     figure = go.Figure()
     lay_out(
         figure,
-        height=height + LEGEND_ROW * rows,
-        margin={"b": 50 + LEGEND_ROW * rows},
+        height=height + room,
+        margin={"b": 50 + room},
         title=title(heading + about),
         uirevision=f"{uirevision}-{metric}-{log_y}",
         legend=_legend(rows, height),

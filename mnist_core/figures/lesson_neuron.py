@@ -87,7 +87,7 @@ def plane(
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "itemclick": False},
         xaxis={**side, "title": {"text": "x₁"}},
         yaxis={**side, "title": {"text": "x₂"}},
-        margin={"l": 46, "r": 8, "t": 34, "b": 44},
+        margin={"l": 46, "r": 8, "t": 34, "b": 50},
     )
     return figure
 

@@ -18,6 +18,7 @@ from mnist_core.layers import LAYER_CLASSES
 from mnist_core.shapes import CLASSES, LayerShape
 from mnist_core.sharing import HIDE, parse_hidden, write_hidden
 from mnist_core.spec import MNIST, parse_network
+from pages.shared import refusal
 
 FIRST_PRESET = "cnn"
 # Parameters of the page itself, which are no part of an experiment.
@@ -35,14 +36,14 @@ def load() -> None:
     if HIDE in st.query_params:
         state.hidden_controls, unknown = parse_hidden(st.query_params[HIDE])
         if unknown:
-            state.page_error = f"This link hides “{unknown[0][:40]}”, which is no control here."
+            refusal.tell(f"This link hides “{unknown[0][:40]}”, which is no control here.")
     query = {k: v for k, v in st.query_params.to_dict().items() if k not in PAGE_PARAMETERS}
     if query and query != state.get("draft_query"):
         state.draft_query = query
         try:
             replace(Experiment.from_query(query))
         except ExperimentError as error:
-            state.page_error = f"This link does not hold an experiment. {error}"
+            refusal.tell(f"This link does not hold an experiment. {error}")
     if "draft" not in state:
         replace(PRESETS[FIRST_PRESET])
 

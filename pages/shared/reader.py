@@ -57,6 +57,12 @@ class Reader:
         """Whether it was trained on MNIST; else on a data set of the visitor's own."""
         return self.choice.experiment.data == MNIST
 
+    @property
+    def accuracy(self) -> float | None:
+        """The share of validation images that it reads rightly; None when that is not known."""
+        kept = moments(self.choice.key)
+        return next((item.val_accuracy for item in kept if item.step == self.step), None)
+
     def weights(self) -> Weights:
         """Raises NotReadable."""
         try:

@@ -14,8 +14,8 @@ import streamlit as st
 from mnist_core import PRESETS
 from mnist_core.limits import Refused
 from mnist_core.store import Run, StoreError
-from pages.shared import draft, projector
-from pages.shared.browser_memory import recall, remember
+from pages.shared import draft, projector, refusal
+from pages.shared.browser_memory import hand_over, recall, remember
 from pages.shared.handing_on import has_weights, let_it_read, look_inside, prepare_reading
 from pages.shared.state import get_engine, get_store, owner
 
@@ -74,6 +74,7 @@ def _on(page: str) -> None:
 def _strip(page: str, trained: bool) -> None:
     with suppress(StoreError):
         _steps(page, trained)
+    hand_over("tour")  # a drawing is read without a run of the whole page
 
 
 def _steps(page: str, trained: bool) -> None:
@@ -153,7 +154,7 @@ def _start() -> None:
         draft.start_over(PRESETS[PRESET])
         st.session_state.shown_run = get_engine().start(PRESETS[PRESET], preset=PRESET)
     except (Refused, StoreError) as error:
-        st.session_state.page_error = str(error)
+        refusal.tell(str(error))
     st.switch_page("pages/train.py", query_params={"preset": PRESET})
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from mnist_core.limits import current, rules
 from mnist_core.store import StoreError
 from mnist_core.visitor_engine import VisitorEngine
+from pages.shared import refusal
 from pages.shared.plain import plain
 from pages.shared.state import get_engine, get_store
 
@@ -45,7 +46,7 @@ def _remove(run_id: str) -> None:
         if run is not None and not run.active:
             store.delete(run_id)
     except StoreError as error:
-        st.session_state.page_error = str(error)
+        refusal.tell(str(error))
 
 
 def upload_megabytes(most: int) -> int:

@@ -19,6 +19,8 @@ from pages.shared.reader import NotReadable, Reader, wait_for
 
 # Below this probability a network may just as well be looking at something else.
 GUESS = 0.4
+# Right on fewer validation images than this, a network says nothing about a drawing.
+POOR = 0.5
 INVITATION = "_Draw a digit: the answer appears here._"
 
 
@@ -151,6 +153,11 @@ def _seen(found: Answer) -> str:
         more = (
             "Perhaps this is not a digit: hardly any training image looks like it, "
             "however sure the network is."
+        )
+    elif (known := found.reader.accuracy) is not None and known < POOR:
+        more = (
+            f"It is the network that cannot read: it is right on {known:.0%} of the validation "
+            "images. Choose another network or moment."
         )
     elif reading.confidence < GUESS:
         more = "The network cannot decide between them."

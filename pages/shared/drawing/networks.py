@@ -40,7 +40,10 @@ def current_reader() -> Reader:
         st.session_state.reading_step = None
     kept = moments(key)
     if not kept:
-        raise NotReadable("This run has kept no weights yet; choose another network, or wait.")
+        run = choices[key].run
+        if run is not None and run.active:
+            raise NotReadable("This run has kept no weights yet; choose another network, or wait.")
+        raise NotReadable("This run has kept no weights; choose another network.")
     steps = [moment.step for moment in kept]
     step = st.session_state.get("reading_step")
     return Reader(choices[key], step if step in steps else steps[-1])

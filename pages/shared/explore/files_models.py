@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import streamlit as st
@@ -18,7 +19,7 @@ from pages.shared.state import get_store
 from pages.shared.waits import time_left
 
 
-def models(run: Run, moments: list[SnapshotInfo]) -> None:
+def models(run: Run, moments: Sequence[SnapshotInfo]) -> None:
     """Choose the moment, have the files made, and save them."""
     st.subheader("The network, for other programs")
     if not moments:

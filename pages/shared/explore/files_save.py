@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
@@ -15,6 +15,7 @@ from mnist_core.store import Run, SnapshotInfo, StepMetrics, Store
 from pages.shared import guard
 from pages.shared.explore.files_models import models
 from pages.shared.explore.files_parts import distinct, file_name, size_words
+from pages.shared.moments import moments
 from pages.shared.state import get_store, owner
 
 RECENT_RUNS = 200
@@ -40,20 +41,20 @@ def save_view() -> None:
     with st.container(key="file_run_picker"):
         labels = distinct({key: run.name for key, run in runs.items()})
         chosen = st.selectbox("Run", list(runs), format_func=labels.__getitem__, key="file_run")
-    run, moments = runs[chosen], store.snapshots(chosen)
+    run, kept = runs[chosen], moments(chosen)
     left, right = st.columns(2, gap="large")
     with left:
-        _run_file(store, run, moments)
+        _run_file(store, run, kept)
         _curves(store, run)
     with right:
-        models(run, moments)
+        models(run, kept)
 
 
 # A file is made when its button is pressed, in a thread that knows no visitor: the store comes
 # with what it is made from.
 
 
-def _run_file(store: Store, run: Run, moments: list[SnapshotInfo]) -> None:
+def _run_file(store: Store, run: Run, moments: Sequence[SnapshotInfo]) -> None:
     st.subheader("The whole run, as one file")
     st.caption(
         "To keep, to hand in as homework, or to open in another MNIST Lab: experiment, curves and "

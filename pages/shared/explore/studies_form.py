@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import Experiment, ExperimentError
+from mnist_core.limits import current
 from mnist_core.problems import Problem
 from mnist_core.sweep import space
 from mnist_core.sweep.space import Knob, Setting, Vary
@@ -207,8 +208,10 @@ def _settings() -> dict[str, Any]:
         "Trials", step=1, help="All that are tried, those that do not fit included.",
         **_kept("trials", 12),
     )  # fmt: skip
+    most = current().study_minutes
     minutes = columns[1].number_input(
-        "Minutes", value=None, placeholder="no limit", step=1.0, format="%g",
+        "Minutes", value=None, placeholder="none" if most is None else f"{most:g}",
+        step=1.0, format="%g",
         help="After them no new trial starts; those under way end by themselves.",
         **_kept("minutes"),
     )  # fmt: skip

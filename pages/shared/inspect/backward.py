@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,8 +49,10 @@ def backward(scene: Scene) -> None:
         wrap=True,
     )
     found = gradients_of(scene.network, scene.weights, scene.image, label)
-    p = number(float(scene.probabilities[label]))
-    st.latex(rf"L = -\ln p_{{{label}}} = -\ln {p} = {number(found.loss)}")
+    # Not the answer's own float32, which is 1 long before the loss is 0.
+    p = math.exp(-found.loss)
+    told = number(p) if p < 0.999 else f"(1 - {number(-math.expm1(-found.loss))})"
+    st.latex(rf"L = -\ln p_{{{label}}} = -\ln {told} = {number(found.loss)}")
     _norms(scene, found)
     _maps(scene, found)
     _path(scene, label)

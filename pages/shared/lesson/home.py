@@ -35,7 +35,7 @@ def home() -> None:
         "A network is a stack of layers of simple **neurons**, joined by numbers, its **weights**. "
         "Training shows it images, measures how wrong its answers are, and nudges every weight a "
         "little so that they get less wrong, thousands of times. "
-        "Here you do all of it yourself, on this computer, in seconds."
+        "Here you do all of it yourself, in seconds."
     )
     for column, (page, label, text) in zip(st.columns(3), DOORS, strict=True):
         key = f"card_{page.removeprefix('pages/').removesuffix('.py')}"
