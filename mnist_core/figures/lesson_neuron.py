@@ -85,9 +85,9 @@ def plane(
         dragmode=False,
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "itemclick": False},
-        xaxis={**side, "title": {"text": "x₁"}},
+        xaxis={**side, "title": {"text": "x₁", "standoff": 4}},
         yaxis={**side, "title": {"text": "x₂"}},
-        margin={"l": 46, "r": 8, "t": 34, "b": 50},
+        margin={"l": 46, "r": 8, "t": 34, "b": 54},
     )
     return figure
 
