@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from mnist_core.layers import TITLES, LayerSpec
+from mnist_core.presets import PRESETS
 from mnist_core.spec import MNIST, Experiment
-from mnist_core.store import Run
+
+if TYPE_CHECKING:
+    from mnist_core.store import Run
 
 # How a table names a setting; the others are named by their field.
 NAMES = {"optimizer": "Optimiser", "output_initializer": "Output initialiser"}
+# So many settings other than a preset's still make a name that can be read.
+MOST_NAMED = 2
 # A table of runs says under “Epochs” how many a run has trained.
 EPOCHS, PLANNED = "Epochs", "Epochs planned"
 
@@ -67,6 +73,35 @@ def differences(experiments: Sequence[Experiment]) -> dict[str, list[str]]:
     """`differing` with each experiment's value; "–" where a network has no such layer."""
     all_settings = [settings(experiment) for experiment in experiments]
     return {name: [each.get(name, "–") for each in all_settings] for name in differing(experiments)}
+
+
+def told_by_preset(experiment: Experiment) -> str | None:
+    """The preset from which it comes and what is other: "two-layer, learning rate 0.01".
+
+    None when it has other kinds of layers than each preset, or more than `MOST_NAMED` other
+    settings. The data set is not told.
+    """
+    kinds = [layer.kind for layer in experiment.network.layers]
+    found: tuple[str, dict[str, list[str]]] | None = None
+    for name, preset in PRESETS.items():
+        if [layer.kind for layer in preset.network.layers] != kinds:
+            continue
+        changed = differences([preset, experiment])
+        changed.pop("Data set", None)
+        if len(changed) <= MOST_NAMED and (found is None or len(changed) < len(found[1])):
+            found = name, changed
+    if found is None:
+        return None
+    name, changed = found
+    return ", ".join([name, *(_told(what, value) for what, (_, value) in changed.items())])
+
+
+def _told(setting: str, value: str) -> str:
+    """A setting within a sentence: "learning rate 0.01", "layer 2 units 64"."""
+    if setting.startswith("Layer "):
+        kind, *rest = value.split(" · ")
+        value = " ".join(rest) or kind  # the kind is the preset's
+    return f"{setting.lower().removeprefix('augmentation: ')} {value}"
 
 
 def columns(

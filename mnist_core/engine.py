@@ -121,14 +121,22 @@ class Engine:
         preset: str | None = None,
         study: str | None = None,
         trial: int | None = None,
+        title: str | None = None,
     ) -> str:
         """Queue a new run, that of a study's trial say, and return its id at once.
 
-        Raises StoreError.
+        `title` is what it is called where neither experiment nor preset has a name. Raises
+        StoreError.
         """
         self._make_known()
         run_id = self.store.create_run(
-            experiment, owner, preset, server=self._id, study=study, trial=trial
+            experiment,
+            owner,
+            preset,
+            server=self._id,
+            study=study,
+            trial=trial,
+            title=title,
         )
         self._log("the run is queued", run_id)
         self._hand_out(Task(run_id, owner))

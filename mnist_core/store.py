@@ -175,8 +175,12 @@ class Store:
         server: str = "",
         study: str | None = None,
         trial: int | None = None,
+        title: str | None = None,
     ) -> str:
-        """Note a new run as queued; returns its id. `study` and `trial`: who asked for it."""
+        """Note a new run as queued; returns its id. `study` and `trial`: who asked for it.
+
+        `title` is what it is called where neither the experiment nor the preset has a name.
+        """
         run_id, now = secrets.token_urlsafe(9), _now()
         with self.transaction() as connection:
             queued = _queued_now(connection)
@@ -196,8 +200,8 @@ class Store:
                 )
             )
             number = result.inserted_primary_key[0]  # type: ignore[index]
-            title = experiment.name or preset or "my network"
-            self._update(connection, run_id, name=f"{title} · run {number}")
+            called = experiment.name or preset or title or "my network"
+            self._update(connection, run_id, name=f"{called} · run {number}")
         return run_id
 
     def run(self, run_id: str) -> Run | None:

@@ -44,11 +44,16 @@ class VisitorEngine:
 
     # Starting
 
-    def start(self, experiment: Experiment, preset: str | None = None) -> str:
-        """Queue a new run and return its id. Raises Refused and StoreError."""
+    def start(
+        self, experiment: Experiment, preset: str | None = None, title: str | None = None
+    ) -> str:
+        """Queue a new run and return its id; `title` as in `Engine.start`.
+
+        Raises Refused and StoreError.
+        """
         with _STARTING:
             self._check(self.problem(experiment) or self.busy() or self._full())
-            return self._engine.start(experiment, self._owner, preset)
+            return self._engine.start(experiment, self._owner, preset, title=title)
 
     def continue_run(self, run_id: str, epochs: int = 0) -> None:
         """Let an own run go on, with `epochs` more. Raises Refused and StoreError."""

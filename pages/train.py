@@ -3,6 +3,7 @@
 import streamlit as st
 
 from mnist_core import PRESET_NOTES, PRESETS, Experiment
+from mnist_core.comparison import told_by_preset
 from mnist_core.figures.architecture import architecture
 from mnist_core.limits import Refused
 from mnist_core.sharing import class_query
@@ -42,7 +43,9 @@ def start() -> None:
         refusal.tell(problems[0].message)
         return
     try:
-        st.session_state.shown_run = engine.start(experiment, preset=draft.preset_name())
+        st.session_state.shown_run = engine.start(
+            experiment, preset=draft.preset_name(), title=told_by_preset(experiment)
+        )
         lift_off()
     except Refused as refused:
         refusal.tell(str(refused))

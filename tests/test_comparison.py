@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mnist_core import PRESETS, Experiment
-from mnist_core.comparison import differences, layer_words, matching, settings
+from mnist_core.comparison import (
+    differences,
+    layer_words,
+    matching,
+    settings,
+    told_by_preset,
+)
 from mnist_core.layers import Conv, Dense, Flatten
 from mnist_core.spec import Augmentation, TrainingSpec
 from mnist_core.store import Store
@@ -26,6 +34,21 @@ def test_layers_are_compared_place_by_place() -> None:
     assert [name for name in found if name.startswith("Layer")] == [
         f"Layer {n}" for n in range(1, 7)
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("preset=cnn", "cnn"),
+        ("preset=two-layer&learning_rate=0.01", "two-layer, learning rate 0.01"),
+        ("preset=cnn&optimizer=sgd&augment_shift=2", "cnn, optimiser sgd, shift 2"),
+        ("layers=flatten;dense(units:64)&epochs=2", "two-layer, layer 2 units 64, epochs 2"),
+        ("preset=two-layer&epochs=2&seed=1&batch_size=8", None),
+        ("layers=conv(filters:8);flatten", None),
+    ],
+)
+def test_a_run_is_named_by_its_preset_and_what_is_other(query, told) -> None:
+    assert told_by_preset(Experiment.from_query(query)) == told
 
 
 def test_every_setting_of_every_preset_has_words() -> None:

@@ -319,3 +319,10 @@ def test_a_complaint_does_not_outlast_its_page() -> None:
         del app.session_state["inside_app"]  # AppTest starts each page's file by itself
         app.switch_page(f"pages/{page}.py").run()
     assert not errors(app)
+
+
+def test_a_run_is_named_by_what_was_changed() -> None:
+    app = open_page(preset="two-layer")
+    number(app, "Epochs").set_value(1).run()
+    button(app, "Start training").click().run()
+    assert Store().runs()[0].name == "two-layer, epochs 1 · run 1"

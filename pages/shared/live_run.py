@@ -285,8 +285,8 @@ def _numbers(run: Run) -> None:
         return "–" if value is None else f"{value:.3g}"
 
     with st.container(horizontal=True, gap="medium"):
-        st.metric("Loss", number(run.loss), help="Of the latest batch.")
-        st.metric("Accuracy", percent(run.accuracy), help="Of the latest batch.")
+        st.metric("Batch loss", number(run.loss), help="Of the latest batch alone.")
+        st.metric("Batch accuracy", percent(run.accuracy), help="Of the latest batch alone.")
         st.metric("Validation", percent(run.val_accuracy), help="After the latest epoch.")
         st.metric(
             "Test",

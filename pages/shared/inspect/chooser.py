@@ -104,7 +104,7 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
         icon_button("One moment back", ":material/chevron_left:", "moment_back", by, (-1,))
         name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
         st.button(name, icon=f":material/{icon}:", key="moment_play", on_click=toggle_play,
-                  args=(steps, now), help="Step through the training")  # fmt: skip
+                  args=(steps, now))  # fmt: skip
         icon_button("One moment on", ":material/chevron_right:", "moment_next", by, (1,))
     return kept[now]
 
