@@ -36,14 +36,16 @@ def load() -> None:
     if HIDE in st.query_params:
         state.hidden_controls, unknown = parse_hidden(st.query_params[HIDE])
         if unknown:
-            refusal.tell(f"This link hides “{unknown[0][:40]}”, which is no control here.")
+            refusal.tell(
+                f"This link hides “{unknown[0][:40]}”, which is no control here.", stays=True
+            )
     query = {k: v for k, v in st.query_params.to_dict().items() if k not in PAGE_PARAMETERS}
     if query and query != state.get("draft_query"):
         state.draft_query = query
         try:
             replace(Experiment.from_query(query))
         except ExperimentError as error:
-            refusal.tell(f"This link does not hold an experiment. {error}")
+            refusal.tell(f"This link does not hold an experiment. {error}", stays=True)
     if "draft" not in state:
         replace(PRESETS[FIRST_PRESET])
 

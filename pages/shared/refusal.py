@@ -1,6 +1,8 @@
-"""What Train could not do, said at its head until the person does something else.
+"""What Train could not do, said at its head.
 
-The page runs again by itself, when its address changes for example; what was said outlasts that.
+The page runs again by itself, when its address changes for example. What was wrong with a link is
+said until the person does something else; a start that failed is told once, for by the next run of
+the page its reason may be gone.
 """
 
 from __future__ import annotations
@@ -10,12 +12,12 @@ import streamlit as st
 from mnist_core import Experiment
 from pages.shared.plain import plain
 
-_SAID, _ABOUT = "page_error", "page_error_about"
+_SAID, _STAYS, _ABOUT = "page_error", "page_error_stays", "page_error_about"
 
 
-def tell(sentence: str) -> None:
-    """Say this when the page is drawn next."""
-    st.session_state[_SAID] = sentence
+def tell(sentence: str, *, stays: bool = False) -> None:
+    """Say this when the page is drawn next, and with `stays` until the experiment is changed."""
+    st.session_state[_SAID], st.session_state[_STAYS] = sentence, stays
     st.session_state.pop(_ABOUT, None)
 
 
@@ -27,9 +29,8 @@ def forget() -> None:
 def show(experiment: Experiment | None) -> None:
     """Show it, unless the experiment has been changed since it was first shown."""
     said = st.session_state.get(_SAID)
-    if said is None:
-        return
-    if st.session_state.setdefault(_ABOUT, experiment) != experiment:
+    changed = said is not None and st.session_state.setdefault(_ABOUT, experiment) != experiment
+    if changed or not st.session_state.get(_STAYS):
         forget()
-        return
-    st.error(plain(said), icon=":material/error:")
+    if said is not None and not changed:
+        st.error(plain(said), icon=":material/error:")
