@@ -3,10 +3,20 @@
 import streamlit as st
 
 from mnist_core import logs
-from pages.shared import browser_memory, guard, kernels, left_page, projector, topbar, visitor
+from pages.shared import (
+    browser_memory,
+    downloads,
+    guard,
+    kernels,
+    left_page,
+    projector,
+    topbar,
+    visitor,
+)
 
 logs.configure()
 kernels.keep_kernels()
+downloads.keep_downloads()
 st.session_state.inside_app = True
 st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # How a table names a setting; the others are named by their field.
 NAMES = {"optimizer": "Optimiser", "output_initializer": "Output initialiser"}
-# So many settings other than a preset's still make a name that can be read.
-MOST_NAMED = 2
+# So many settings other than a preset's, in so many characters, still make a name.
+MOST_NAMED, LONGEST_TOLD = 2, 45
 # A table of runs says under “Epochs” how many a run has trained.
 EPOCHS, PLANNED = "Epochs", "Epochs planned"
 
@@ -78,30 +78,39 @@ def differences(experiments: Sequence[Experiment]) -> dict[str, list[str]]:
 def told_by_preset(experiment: Experiment) -> str | None:
     """The preset from which it comes and what is other: "two-layer, learning rate 0.01".
 
-    None when it has other kinds of layers than each preset, or more than `MOST_NAMED` other
-    settings. The data set is not told.
+    None when it has other kinds of layers than each preset, more than `MOST_NAMED` other settings,
+    or when to tell them takes more than `LONGEST_TOLD` characters. The data set is not told.
     """
-    kinds = [layer.kind for layer in experiment.network.layers]
-    found: tuple[str, dict[str, list[str]]] | None = None
+    found: tuple[str, list[str]] | None = None
     for name, preset in PRESETS.items():
-        if [layer.kind for layer in preset.network.layers] != kinds:
+        if [layer.kind for layer in preset.network.layers] != [
+            layer.kind for layer in experiment.network.layers
+        ]:
             continue
-        changed = differences([preset, experiment])
-        changed.pop("Data set", None)
-        if len(changed) <= MOST_NAMED and (found is None or len(changed) < len(found[1])):
-            found = name, changed
-    if found is None:
-        return None
-    name, changed = found
-    return ", ".join([name, *(_told(what, value) for what, (_, value) in changed.items())])
+        changes = _changes(preset, experiment)
+        if len(changes) <= MOST_NAMED and (found is None or len(changes) < len(found[1])):
+            found = name, changes
+    told = ", ".join([found[0], *found[1]]) if found else ""
+    return told if 0 < len(told) <= LONGEST_TOLD else None
 
 
-def _told(setting: str, value: str) -> str:
-    """A setting within a sentence: "learning rate 0.01", "layer 2 units 64"."""
-    if setting.startswith("Layer "):
-        kind, *rest = value.split(" · ")
-        value = " ".join(rest) or kind  # the kind is the preset's
-    return f"{setting.lower().removeprefix('augmentation: ')} {value}"
+def _changes(preset: Experiment, experiment: Experiment) -> list[str]:
+    """What is other, each in words; both have the same kinds of layers."""
+    changes = []
+    pairs = zip(preset.network.layers, experiment.network.layers, strict=True)
+    for number, (old, new) in enumerate(pairs, 1):
+        for name in type(new).model_fields:
+            if getattr(new, name) != getattr(old, name):
+                what = f"layer {number} {name.replace('_', ' ')}"
+                changes.append(_change(what, _words(getattr(new, name))))
+    for name, (_, value) in differences([preset, experiment]).items():
+        if not name.startswith("Layer ") and name != "Data set":
+            changes.append(_change(name.lower().removeprefix("augmentation: "), value))
+    return changes
+
+
+def _change(what: str, value: str) -> str:
+    return f"{what} not set" if value == "–" else f"{what} {value}"
 
 
 def columns(

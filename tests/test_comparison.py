@@ -51,6 +51,30 @@ def test_a_run_is_named_by_its_preset_and_what_is_other(query, told) -> None:
     assert told_by_preset(Experiment.from_query(query)) == told
 
 
+def changed(preset: str, **layers: dict[str, object]) -> Experiment:
+    """The preset with fields of its layers changed: `_2={"units": 64}` is the second's."""
+    experiment = PRESETS[preset]
+    network = experiment.network
+    kept = list(network.layers)
+    for place, fields in layers.items():
+        at = int(place[1:]) - 1
+        kept[at] = kept[at].model_copy(update=fields)
+    network = network.model_copy(update={"layers": tuple(kept)})
+    return experiment.model_copy(update={"network": network})
+
+
+def test_a_layer_is_told_by_what_is_other_in_it_and_names_stay_short() -> None:
+    # Back at what the class begins with, and of several fields that are not.
+    zeros = changed("zeros", _2={"initializer": "glorot_uniform"})
+    assert told_by_preset(zeros) == "zeros, layer 2 initializer glorot uniform"
+    first = changed("fast-99", _1={"filters": 24})
+    assert told_by_preset(first) == "fast-99, layer 1 filters 24"
+    both = changed("fast-99", _1={"initializer": "glorot_normal"}, _4={"initializer": "zeros"})
+    assert told_by_preset(both) is None
+    for name, preset in PRESETS.items():
+        assert told_by_preset(preset) == name
+
+
 def test_every_setting_of_every_preset_has_words() -> None:
     for experiment in PRESETS.values():
         found = settings(experiment)

@@ -29,6 +29,7 @@ Metric = Literal["loss", "accuracy"]
 
 HEIGHT = 340
 LEGEND_ROW, LEGEND_FOOT = 24, 12  # pixels
+LONGEST_OF_TWO = 24  # characters of a run's name beside another one
 LONGEST_BESIDE = len(" · log")  # what a heading may say of its axis beside a legend
 POINTS = 600  # of one line: more than a chart has pixel columns to show apart
 ALL_POINTS = 1500  # of all lines, so that a figure with many runs stays as light
@@ -109,7 +110,8 @@ def _chart(
     about = _about_axis(lines, metric, log_y)
     # Two entries a row fit a phone, and so does a short heading with the two of a single run.
     entries = len(lines) + 2 if len(lines) > 1 else 2 * (len(about) > LONGEST_BESIDE)
-    rows = -(-entries // 2)
+    a_row = 1 if len(lines) > 1 and max(len(line.name) for line in lines) > LONGEST_OF_TWO else 2
+    rows = -(-entries // a_row)
     room = LEGEND_ROW * rows + LEGEND_FOOT if rows else 0
     figure = go.Figure()
     lay_out(

@@ -136,6 +136,11 @@ def _measured(found: Answer) -> Answer:
     return replace(found, strangeness=measure.result().strangeness(found.reading.image28))
 
 
+def _reads_poorly(reader: Reader) -> bool:
+    known = reader.accuracy
+    return reader.reads_digits and known is not None and known < POOR
+
+
 def _seen(found: Answer) -> str:
     """How sure the network is, and the 28×28 image it sees, white on black (an HTML figure)."""
     reading = found.reading
@@ -154,10 +159,11 @@ def _seen(found: Answer) -> str:
             "Perhaps this is not a digit: hardly any training image looks like it, "
             "however sure the network is."
         )
-    elif (known := found.reader.accuracy) is not None and known < POOR:
+    elif _reads_poorly(found.reader):
         more = (
-            f"It is the network that cannot read: it is right on {known:.0%} of the validation "
-            "images. Choose another network or moment."
+            "It is the network that cannot read: it is right on about "
+            f"{found.reader.accuracy:.0%} of the validation images. Choose another network or "
+            "moment."
         )
     elif reading.confidence < GUESS:
         more = "The network cannot decide between them."

@@ -51,8 +51,8 @@ def backward(scene: Scene) -> None:
     found = gradients_of(scene.network, scene.weights, scene.image, label)
     # Not the answer's own float32, which is 1 long before the loss is 0.
     p = math.exp(-found.loss)
-    told = number(p) if p < 0.999 else f"(1 - {number(-math.expm1(-found.loss))})"
-    st.latex(rf"L = -\ln p_{{{label}}} = -\ln {told} = {number(found.loss)}")
+    shown = number(p) if p < 0.999 else f"(1 - {number(-math.expm1(-found.loss))})"
+    st.latex(rf"L = -\ln p_{{{label}}} = -\ln {shown} = {number(found.loss)}")
     _norms(scene, found)
     _maps(scene, found)
     _path(scene, label)
