@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from mnist_core.layers import TITLES, LayerSpec
 from mnist_core.presets import PRESETS
 from mnist_core.spec import MNIST, Experiment
-
-if TYPE_CHECKING:
-    from mnist_core.store import Run
+from mnist_core.store import Run
 
 # How a table names a setting; the others are named by their field.
 NAMES = {"optimizer": "Optimiser", "output_initializer": "Output initialiser"}

@@ -25,7 +25,7 @@ def interval() -> float | None:
 
 def trains(choice: NetworkChoice | None) -> bool:
     """Whether the network is a run that goes on."""
-    return choice is not None and choice.run is not None and choice.run.active
+    return choice is not None and choice.trains
 
 
 def body(every: float | None) -> None:

@@ -42,6 +42,11 @@ class NetworkChoice:
         """Its name alone, without what is known of its accuracy."""
         return self.run.name if self.run else EXPERIMENT.name
 
+    @property
+    def trains(self) -> bool:
+        """Whether it is a run that goes on."""
+        return self.run is not None and self.run.active
+
 
 def network_choices() -> dict[str, NetworkChoice]:
     """The visitor's runs, newest first, then the default model, by key.

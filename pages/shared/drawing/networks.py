@@ -40,8 +40,7 @@ def current_reader() -> Reader:
         st.session_state.reading_step = None
     kept = moments(key)
     if not kept:
-        run = choices[key].run
-        if run is not None and run.active:
+        if choices[key].trains:
             raise NotReadable("This run has kept no weights yet; choose another network, or wait.")
         raise NotReadable("This run has kept no weights; choose another network.")
     steps = [moment.step for moment in kept]

@@ -65,7 +65,7 @@ def choose_network() -> NetworkChoice:
 
 def _worth_a_look(choice: NetworkChoice) -> bool:
     """True for a network with weights, and for one that trains now: they will come."""
-    return bool(moments(choice.key)) or (choice.run is not None and choice.run.active)
+    return bool(moments(choice.key)) or choice.trains
 
 
 def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
