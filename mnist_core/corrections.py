@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from mnist_core import dataset
 from mnist_core.home import home as default_home
+from mnist_core.home import private_folder
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -124,7 +125,8 @@ def forget_others(owners: Iterable[str], older_than: datetime, home: Path | None
 def _write(corrections: Corrections, owner: str, home: Path | None) -> Corrections:
     path = _path(owner, home)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (path.parent.parent, path.parent):
+            private_folder(folder)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
