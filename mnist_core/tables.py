@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     inspect,
+    select,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -260,8 +261,10 @@ def _forget_impossible_times(engine: Engine) -> None:
     """Files opened by earlier versions may have said some that PostgreSQL cannot read back."""
     with engine.begin() as connection:
         for column in (runs.c.started, runs.c.ended):
-            late = runs.update().where(column > LATEST)
-            connection.execute(late.values({column.name: None}))
+            late = column > LATEST
+            # Asked for first: a database may be one to be read only.
+            if connection.execute(select(runs.c.id).where(late).limit(1)).first() is not None:
+                connection.execute(runs.update().where(late).values({column.name: None}))
 
 
 def _missing(engine: Engine, table: Table) -> list[Column[Any]]:
