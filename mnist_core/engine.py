@@ -19,7 +19,18 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mnist_core import data_transfer, limits, relay, servers, visitors, waiting, warden, worker
+from mnist_core import (
+    data_transfer,
+    limits,
+    relay,
+    run_queue,
+    servers,
+    turns,
+    visitors,
+    waiting,
+    warden,
+    worker,
+)
 from mnist_core.connection import Connection, Listener
 from mnist_core.connection import WorkerInfo as WorkerInfo
 from mnist_core.events import Failed, from_message, pack_arrays, to_message
@@ -36,6 +47,10 @@ HEARTBEAT_SECONDS = 2.0
 SWEEP_SECONDS = 2.0
 # How often limits are looked at, and how long the speeds of recent runs are kept at hand.
 LIMITS_SECONDS = 2.0
+# How often it is looked whose turn it is, when nothing has told so.
+TURN_SECONDS = 0.5
+# How long a run's server may take to hand it out when its turn has come.
+PATIENCE_SECONDS = 5.0
 RATES_SECONDS = 10.0
 # A worker that has had nothing to do for so long may give way to a fresh one.
 RENEW_SECONDS = 10.0
@@ -53,8 +68,8 @@ class Engine:
     """Starts runs, steers them, and keeps what they tell.
 
     Threads: pages call what has no underscore; `_record_messages` stores what workers tell, in
-    order; `_monitor` looks at runs, worker and limits; `_beat` says that this server lives;
-    `_tidy` removes what absent visitors left; a connection that comes about, or does not, calls
+    order; `_take_turns` hands out runs; `_monitor` looks at runs, worker and limits; `_beat` says
+    that this server lives; `_tidy` removes what absent visitors left; a connection that comes about, or does not, calls
     `_connected` or `_not_connected`. `_lock` guards the tasks and `trouble`. It may be held while
     the store, the outbox or the connection is called, for none of these calls back; it is not
     held while a worker is waited for.
@@ -82,6 +97,10 @@ class Engine:
         topic = f"mnist-lab-{self._id}"
         self._connection = Connection(self.scheduler, trainer, topic, listener)
         self._outbox = Outbox(self._connection, store)
+        # Set when a run is queued or a worker may be free.
+        self._turn = threading.Event()
+        # Runs of other servers whose turn it is, and since when.
+        self._others_due: dict[str, float] = {}
         self._absences = visitors.Absences(store)
         self._forgetting = visitors.Forgetting(store)
         self._busy_at = time.monotonic()
@@ -92,7 +111,8 @@ class Engine:
             servers.mark_interrupted(self.store)
         except StoreError:  # what is kept can be looked at all the same
             log.warning("the database takes nothing", exc_info=True)
-        for target in (self._record_messages, self._monitor, self._beat, self._tidy):
+        threads = (self._record_messages, self._take_turns, self._monitor, self._beat, self._tidy)
+        for target in threads:
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
     # What pages call
@@ -139,7 +159,7 @@ class Engine:
             title=title,
         )
         self._log("the run is queued", run_id)
-        self._hand_out(Task(run_id, owner))
+        self._enqueue(Task(run_id, owner, study=study))
         return run_id
 
     def continue_run(self, run_id: str, epochs: int = 0) -> None:
@@ -155,10 +175,10 @@ class Engine:
         relay.forget(self.store, run_id)
         self.store.queue_again(run_id, self._id)
         asked_before = max(0, run.epochs - run.experiment.training.epochs)
-        task = Task(run_id, run.owner, resume=True)
+        task = Task(run_id, run.owner, resume=True, study=run.study)
         if asked_before + epochs:
             task.commands.append({"epochs": asked_before + epochs})
-        self._hand_out(task)
+        self._enqueue(task)
 
     def send(self, run_id: str, **command: Any) -> None:
         """Pass a command (see `mnist_core.control.Control.send`) to a run, now or at its start.
@@ -187,7 +207,7 @@ class Engine:
             if task is not None and waits:
                 message = why or "It was stopped before it started."
                 self.store.set_status(run_id, "stopped", message, ended=datetime.now(UTC))
-                self._tasks.pop(run_id)
+                self._forget(run_id)
             elif task is not None:
                 task.stopping = True
                 if why:
@@ -212,18 +232,27 @@ class Engine:
 
     def place(self, run_id: str) -> waiting.Place | None:
         """How many runs are before this one and for how long, None when it does not wait."""
-        active = self.store.active_runs()
+        runs = {run.id: run for run in self.store.active_runs()}
+        if run_id not in runs:
+            return None
+        queue = self._queue(runs[run_id].server)
+        active = [runs[ticket.run] for ticket in queue if ticket.run in runs]
         read, recent = self._rates
         if time.monotonic() - read > RATES_SECONDS:
             recent = self.store.recent_rates()
             self._rates = time.monotonic(), recent
         most = limits.current().minutes
         longest = None if most is None else 60 * most
-        return waiting.place(run_id, active, len(self.workers()), recent, longest)
+        return waiting.place(run_id, active, self._seats(), recent, longest)
 
-    def away(self, owner: str) -> bool:
-        """Whether this visitor of a shared server has had no page open for too long."""
+    def away(self, owner: str, waited: float | None = None) -> bool:
+        """Whether this visitor of a shared server has had no page open for too long.
+
+        `waited`: for what has waited in the queue for so many seconds.
+        """
         absent = self._absences.seconds([owner]).get(owner, 0.0)
+        if waited is not None:
+            return warden.leaves_queue(min(absent, waited), limits.current())
         return warden.is_away(absent, limits.current())
 
     def workers(self) -> list[WorkerInfo]:
@@ -237,6 +266,7 @@ class Engine:
     def close(self) -> None:
         """End the worker and all threads. Runs that go on are marked as interrupted."""
         self._closed.set()
+        self._turn.set()
         self._messages.put(None)
         with self._lock:
             self._tasks.clear()
@@ -251,7 +281,7 @@ class Engine:
 
     def _announce(self) -> None:
         """Tell the other servers on this database that this one lives. Raises StoreError."""
-        servers.register(self.store, self._id)
+        servers.register(self.store, self._id, self._connection.scheduler_id)
         self._announced = True
 
     def _make_known(self) -> None:
@@ -261,9 +291,10 @@ class Engine:
 
     def _connected(self) -> None:
         with self._lock:
-            waiting = [task for task in self._tasks.values() if task.future is None]
-        for task in waiting:
+            due = [task for task in self._tasks.values() if task.due and task.future is None]
+        for task in due:
             self._submit(task)
+        self._turn.set()
 
     def _not_connected(self, why: str) -> None:
         with self._lock:
@@ -273,17 +304,72 @@ class Engine:
 
     # Handing out
 
-    def _hand_out(self, task: Task) -> None:
+    def _enqueue(self, task: Task) -> None:
         with self._lock:
-            # The time, so that several servers on one scheduler are served in turn, too.
-            task.number = max(self._last_number + 1, time.time_ns() // 1000)
-            self._last_number = task.number
             self._tasks[task.run_id] = task
-        # A connection that comes about after this look finds the task.
-        if self._connection.there:
-            self._submit(task)
-        else:
-            self.warm()
+        self._turn.set()
+        self.warm()
+
+    def _take_turns(self) -> None:
+        """Hand out runs as workers become free: until then, others may come before them."""
+        while not self._closed.is_set():
+            self._turn.wait(TURN_SECONDS)
+            self._turn.clear()
+            try:
+                self._hand_out()
+            except Unavailable as error:
+                log.warning("no run is handed out: %s", error)
+            except Exception:
+                log.exception("the queue goes on")
+
+    def _hand_out(self) -> None:
+        """Let go of those of this server's runs whose turn it is."""
+        with self._lock:
+            waits = any(not task.due and not task.over for task in self._tasks.values())
+        if not waits or not self._connection.there:
+            return
+        tickets = self._tickets(self._id)
+        passed_over = self._slow_others(tickets)
+        others = []
+        for ticket in run_queue.due(tickets, turns.served(self.store, tickets), self._seats(),
+                                    passed_over):  # fmt: skip
+            task = self._tasks.get(ticket.run)
+            if task is None:
+                others.append(ticket.run)
+            elif not task.due and not task.over:
+                turns.give(self.store, ticket)
+                with self._lock:
+                    task.due = True
+                    # The time, so that Dask serves several servers in turn, too.
+                    task.number = max(self._last_number + 1, time.time_ns() // 1000)
+                    self._last_number = task.number
+                self._submit(task)
+        now = time.monotonic()
+        self._others_due = {run: self._others_due.get(run, now) for run in [*others, *passed_over]}
+
+    def _slow_others(self, tickets: list[run_queue.Ticket]) -> list[str]:
+        """Runs whose turn has come and whose server has not handed them out, as if it hung."""
+        now, waiting = time.monotonic(), {t.run for t in tickets if t.turn is None}
+        late = (run for run, since in self._others_due.items() if now - since > PATIENCE_SECONDS)
+        return [run for run in late if run in waiting]
+
+    def _tickets(self, server: str) -> list[run_queue.Ticket]:
+        """Of all runs that a server's workers train, or will."""
+        return turns.tickets(self.store, servers.sharing_workers(self.store, server))
+
+    def _queue(self, server: str) -> list[run_queue.Ticket]:
+        """The same in the order in which they are served."""
+        tickets = self._tickets(server)
+        return run_queue.queue_order(tickets, turns.served(self.store, tickets))
+
+    def _seats(self) -> int:
+        """How many runs train at once; one while no worker has come yet."""
+        return max(1, sum(info.threads for info in self.workers()))
+
+    def _forget(self, run_id: str) -> None:
+        """The run has ended: another one may take its place. With the lock held."""
+        self._tasks.pop(run_id)
+        self._turn.set()
 
     def _submit(self, task: Task) -> None:
         try:
@@ -409,7 +495,7 @@ class Engine:
                 paused = message["paused"]
                 task.paused = (task.paused or time.monotonic()) if paused else None
             elif kind in ("finished", "failed"):
-                self._tasks.pop(run_id)
+                self._forget(run_id)
                 why = f": {message['reason']}" if kind == "failed" else ""
                 self._log(f"training has {kind}{why}", run_id, address)
 
@@ -483,7 +569,7 @@ class Engine:
             tasks = [task for task in self._tasks.values() if not task.over]
         for task in [task for task in tasks if task.future is None]:
             tasks.remove(task)
-            if self._connection.there:
+            if self._connection.there and task.due:
                 self._submit(task)  # it could not be read when it was its turn
         if not tasks:
             return
@@ -523,7 +609,7 @@ class Engine:
                 interrupted=True,
                 ended=datetime.now(UTC),
             )
-        self._tasks.pop(task.run_id)
+        self._forget(task.run_id)
 
     def _tell_myself(self, task: Task, message: dict[str, Any]) -> None:
         """Store what a run has come to in the order of its events, and as surely as these."""

@@ -273,6 +273,7 @@ class Store:
                 "message": "",
                 "server": server,
                 "interrupted": False,
+                "turn": None,
                 # It may be a file's word, and is told anew with the first steps.
                 "images_per_second": None,
             }

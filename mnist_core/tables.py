@@ -121,6 +121,8 @@ runs = Table(
     Column("tags", Words, nullable=False, server_default="[]"),
     Column("note", Words, nullable=False, server_default=""),
     Column("deleted", Moment, index=True),
+    # The number of the turn at which it was given to a worker, None while it waits for one.
+    Column("turn", Integer),
     # The study that made this run, and which of its trials it is.
     Column("study", Words(24), index=True),
     Column("trial", Integer),
@@ -196,6 +198,8 @@ servers = Table(
     Column("pid", Integer, nullable=False),
     Column("process_started", Float, nullable=False),
     Column("heartbeat", Moment, nullable=False),
+    # Servers with the same scheduler share its workers. None until it has been reached.
+    Column("scheduler", Words(120)),
 )
 
 # Hyperparameter studies. Not `studies`: Optuna has tables of that name in the same database.
@@ -216,12 +220,23 @@ sweeps = Table(
     Column("ended", Moment),
 )
 
-# When each visitor of a shared server last had a page open.
+# Each visitor of a shared server: when they last had a page open and when they first came (None:
+# under an earlier version), and the digest of the address that they were last seen at.
 visitors = Table(
     "visitors",
     metadata,
     Column("owner", Words(80), primary_key=True),
     Column("seen", Moment, nullable=False),
+    Column("came", Moment),
+    Column("address", Words(64), index=True),
+)
+
+# When an address, a visitor or a study was last served in the queue, as the number of a turn.
+turns = Table(
+    "turns",
+    metadata,
+    Column("party", Words(160), primary_key=True),
+    Column("turn", Integer, nullable=False, index=True),
 )
 
 # Commands to runs that another server on this database trains; gone once that server has them.

@@ -140,6 +140,7 @@ def test_commands_before_the_start_outlive_the_worker_that_had_them(
         store.record(run_id, Snapshot(20, 1.0, (np.zeros(3, np.float32),), 0.5, b"state"))
         store.record(run_id, Finished(20, 1, 0.3, 0.9, "epochs", 1.0))
         engine.continue_run(run_id, epochs=2)
+        wait(lambda: handed, "its turn")
         engine.send(run_id, pause=True)
         handed[0].status = "error"
         wait(lambda: len(handed) == 2, "another attempt")
