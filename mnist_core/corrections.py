@@ -82,6 +82,11 @@ def load(owner: str = "local", home: Path | None = None) -> Corrections:
     return Corrections(images, labels)
 
 
+def are_kept(owner: str, home: Path | None = None) -> bool:
+    """Whether there is a file of this owner's corrections."""
+    return _path(owner, home).exists()
+
+
 def add(
     image28: FloatArray, label: int, owner: str = "local", home: Path | None = None
 ) -> Corrections:

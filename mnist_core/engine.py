@@ -20,10 +20,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mnist_core import (
+    address_limits,
     data_transfer,
     limits,
     relay,
     run_queue,
+    server_room,
     servers,
     turns,
     visitors,
@@ -58,6 +60,8 @@ STORE_TRIES = 3
 STORE_AGAIN_SECONDS = 0.5
 # How often what absent visitors keep is looked for.
 UPKEEP_SECONDS = 3600.0
+# How often it is looked whether the whole server keeps too much.
+ROOM_SECONDS = 60.0
 # A century is for ever: dates end in the year 9999, and do not begin before the year 1.
 MOST_DAYS = 36_500
 # The kind of the message, not an event, that says that a run's worker is gone.
@@ -69,10 +73,10 @@ class Engine:
 
     Threads: pages call what has no underscore; `_record_messages` stores what workers tell, in
     order; `_take_turns` hands out runs; `_monitor` looks at runs, worker and limits; `_beat` says
-    that this server lives; `_tidy` removes what absent visitors left; a connection that comes about, or does not, calls
-    `_connected` or `_not_connected`. `_lock` guards the tasks and `trouble`. It may be held while
-    the store, the outbox or the connection is called, for none of these calls back; it is not
-    held while a worker is waited for.
+    that this server lives; `_tidy` removes what absent visitors left; a connection that comes
+    about, or does not, calls `_connected` or `_not_connected`. `_lock` guards the tasks and
+    `trouble`. It may be held while the store, the outbox or the connection is called, for none of
+    these calls back; it is not held while a worker is waited for.
     """
 
     def __init__(
@@ -87,6 +91,8 @@ class Engine:
         self.scheduler = scheduler or os.environ.get("MNIST_LAB_SCHEDULER") or None
         # Why nothing that training tells can be stored just now; training waits meanwhile.
         self.trouble: str | None = None
+        # Why nothing more can be kept: the server is full, and nobody is absent who made room.
+        self.full: str | None = None
         self._id = secrets.token_hex(8)
         self._tasks: dict[str, Task] = {}
         self._last_number = 0
@@ -532,9 +538,13 @@ class Engine:
 
     def _tidy(self) -> None:
         """Apart from the monitor: after a term there may be much to remove."""
-        while not self._closed.wait(UPKEEP_SECONDS):
+        last_upkeep = time.monotonic()
+        while not self._closed.wait(min(ROOM_SECONDS, UPKEEP_SECONDS)):
             try:
-                self._forget_absent()
+                self._make_room()
+                if time.monotonic() - last_upkeep >= UPKEEP_SECONDS:
+                    last_upkeep = time.monotonic()
+                    self._forget_absent()
             except Exception:
                 log.exception("what absent visitors left stays for now")
 
@@ -639,6 +649,18 @@ class Engine:
             if why is not None:
                 self.stop(task.run_id, why)
 
+    def _make_room(self) -> None:
+        """Keep the whole server within its bound."""
+        bounds = limits.current()
+        if not bounds.public:
+            self.full = None
+            return
+        if removed := server_room.make_room(self.store, bounds):
+            log.warning("the server is full: %s runs and data sets of absent visitors are removed",
+                        removed)  # fmt: skip
+        full = server_room.kept(self.store).over(bounds)
+        self.full = _FULL if full else None
+
     def _forget_absent(self) -> None:
         """Remove what visitors keep who have not come back for long."""
         bounds = limits.current()
@@ -646,6 +668,8 @@ class Engine:
             gone = self._forgetting.forget(timedelta(days=min(bounds.kept_days, MOST_DAYS)))
             if gone:
                 log.info("what %s absent visitors kept is removed", gone)
+        if bounds.public:
+            address_limits.forget_idle(self.store)
 
     def _fail(self, task: Task, message: str) -> None:
         task.over = True
@@ -653,6 +677,9 @@ class Engine:
         task.cancel()
 
 
+_FULL = (
+    "This server keeps as much as it may. Try again later, or remove runs and data sets of yours."
+)
 _KILLED = "The training process ended at step {:,}: it was killed or ran out of memory."
 _CUT_OFF = "The connection to the scheduler was lost at step {:,}."
 

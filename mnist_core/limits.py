@@ -41,8 +41,8 @@ class Limits:
     `upload_files`. A visitor keeps `kept_data` data sets of their own, each of at most
     `data_images`. `address_…` are for all visitors from one network address together: runs that
     wait or train, starts and new visitors within an hour, megabytes kept; `server_…` for everyone's
-    runs and data sets together. A study may have `study_trials`, of which `trials_at_once` train, and asks for
-    no more after `study_minutes`.
+    runs and data sets together. A study may have `study_trials`, of which `trials_at_once` train,
+    and asks for no more after `study_minutes`.
     """
 
     public: bool = False

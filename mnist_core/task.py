@@ -25,9 +25,9 @@ class Task:
 
     `queued`, `began` and `paused` are when it was queued, when this attempt started and its present
     pause began, in seconds of the steady clock. `due` says that it has had its turn in the queue:
-    it is handed out as soon as that can be done, in the order of `number`. `commands` wait for it to be
-    handed out or to start, `given` went along with it and are kept until it has started. `held`
-    says that it pauses because nothing can be stored, `over` that its end is known and only
+    it is handed out as soon as that can be done, in the order of `number`. `commands` wait for it
+    to be handed out or to start, `given` went along with it and are kept until it has started.
+    `held` says that it pauses because nothing can be stored, `over` that its end is known and only
     remains to be stored.
 
     Its fields are changed under the engine's lock; `missed`, `done_at` and `over` are the

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import fetch_data, kept_data, visitors
+from mnist_core import fetch_data, kept_data
 from mnist_core.limits import current, upload_problem
 from mnist_core.own_data import (
     KNOWN_NAMES,
@@ -29,7 +29,7 @@ from pages.shared.background import come_back_for
 from pages.shared.data import forget_sets
 from pages.shared.explore.data_images import show_images
 from pages.shared.plain import plain
-from pages.shared.state import owner, shared_store
+from pages.shared.state import get_engine, owner, shared_store
 from pages.shared.visitor_limits import upload_megabytes
 
 MAX_MEGABYTES = LIMITS.file_bytes // MEGABYTE
@@ -184,9 +184,9 @@ def _keep(data: Any) -> None:
     found, store = from_arrays(data), shared_store()
     try:
         if kept_data.find(store, owner(), found.digest) is None:
-            bounds = current()
-            size = len(pack(data)) if bounds.kept_megabytes is not None else 0
-            if said := visitors.data_problem(store, owner(), bounds, size):
+            bounded = current().public or current().kept_megabytes is not None
+            size = len(pack(data)) if bounded else 0
+            if said := get_engine().data_problem(size):
                 st.session_state.keep_data_problem = said
                 return
         kept_data.keep(store, owner(), found)
