@@ -238,6 +238,7 @@ _SETTINGS = {
     "MNIST_LAB_SCHEDULER",
     "MNIST_LAB_CERTIFICATES",
     "MNIST_LAB_PUBLIC",
+    "MNIST_LAB_TRUSTED_PROXIES",
     "MNIST_LAB_THREADS",
     "MNIST_LAB_LOG",
     "MNIST_LAB_STATUS_KEY",
@@ -253,9 +254,9 @@ def _ours() -> set[str]:
 
 def settings() -> str:
     """Environment variables of ours: each is known, and a number where it must be one."""
-    from mnist_core import limits, logs, status_key, worker
+    from mnist_core import addresses, limits, logs, status_key, worker
 
-    wrong = limits.setting_problems()
+    wrong = limits.setting_problems() + addresses.setting_problems()
     wrong += [f"{name} is no setting of MNIST Lab" for name in sorted(_ours() - limits.names())]
     if (threads := os.environ.get(worker.THREADS, "").strip()) and (
         not threads.isdecimal() or not 1 <= int(threads) <= 4 * (os.cpu_count() or 1)

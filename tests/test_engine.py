@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from mnist_core import PRESETS, Experiment, worker
+from mnist_core import PRESETS, Experiment, servers, worker
 from mnist_core.connection import Connection
 from mnist_core.engine import REPOSITORY, Engine
 from mnist_core.events import Epoch, Finished, Snapshot, Started, to_message
@@ -325,3 +325,20 @@ def test_a_worker_that_has_grown_large_is_renewed_while_idle(
     assert engine.worker_pid() == fresh
     run = reach(store, engine.start(SHORT), is_status("finished"))
     assert run.step == 20
+
+
+def test_a_server_that_does_not_take_its_turn_holds_nobody_up(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one on the same scheduler, which lives and has stopped to hand out runs."""
+    engine.warm()
+    wait(engine.ready, "the worker")
+    servers.register(store, "hangs", engine._connection.scheduler_id)
+    theirs = store.create_run(SHORT, server="hangs")
+    monkeypatch.setattr("mnist_core.engine.PATIENCE_SECONDS", 3600.0)
+    ours = engine.start(SHORT, owner="somebody else")
+    wait(lambda: theirs in engine._others_due, "a look at whose turn it is")
+    assert engine.place(ours).ahead == 1 and not engine._tasks[ours].due
+    monkeypatch.setattr("mnist_core.engine.PATIENCE_SECONDS", 0.0)
+    reach(store, ours, is_status("finished"))
+    assert store.run(theirs).status == "queued"
