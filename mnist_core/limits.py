@@ -223,6 +223,9 @@ def rules(limits: Limits) -> str:
     if limits.away_minutes:
         away = _counted(limits.away_minutes, "minute")
         sentences.append(f"A run stops when you have had no page open for {away}.")
+    if limits.away_queued_seconds:
+        away = _counted(limits.away_queued_seconds, "second")
+        sentences.append(f"One that waits leaves the queue after {away} without your page.")
     if limits.kept_days:
         days = _counted(limits.kept_days, "day")
         sentences.append(

@@ -32,7 +32,8 @@ class OpenPages:
         self._presence = Presence(store)
         self._lock = threading.Lock()
         self._sessions: dict[str, Visitor] = {}
-        self._watching = False
+        # Whether a thread looks.
+        self.watching = False
 
     def notice(self, visitor: Visitor) -> None:
         """The visitor's page runs now; it is watched from here on. Raises StoreError."""
@@ -40,8 +41,8 @@ class OpenPages:
         if session is not None:
             with self._lock:
                 self._sessions[session] = visitor
-                if not self._watching:
-                    self._watching = True
+                if not self.watching:
+                    self.watching = True
                     threading.Thread(target=self._watch, name="open-pages", daemon=True).start()
         self._presence.notice(visitor.owner, visitor.address)
 
@@ -57,7 +58,7 @@ class OpenPages:
                 }
                 here = set(self._sessions.values())
                 if not here:
-                    self._watching = False
+                    self.watching = False
                     return
             for visitor in here:
                 with suppress(StoreError):  # a page that needs the store says so itself
