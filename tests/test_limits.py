@@ -95,7 +95,8 @@ def test_the_rules_are_said_where_there_are_any():
     assert rules(LOCAL) == ""
     said = rules(PUBLIC)
     for part in ("one training at a time", "50 epochs", "1,000,000 parameters", "15 minutes",
-                 "no page open for 10 minutes", "queue after 50 seconds", "removed 90 days after your last"):  # fmt: skip
+                 "no page open for 10 minutes", "queue after 50 seconds",
+                 "removed 90 days after your last"):  # fmt: skip
         assert part in said
     assert "removed" not in rules(replace(PUBLIC, kept_days=None))
     assert rules(replace(LOCAL, public=True, kept_days=1)).endswith(
