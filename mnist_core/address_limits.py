@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mnist_core import corrections, tables
-from mnist_core.limits import Limits
-from mnist_core.store import ACTIVE, Store
+from mnist_core.storage import corrections, schema
+from mnist_core.storage.store import ACTIVE, Store
+from mnist_core.visitors.limits import Limits
 
 WINDOW = timedelta(hours=1)
 # After so long a visitor who keeps nothing is forgotten.
@@ -26,7 +26,7 @@ def is_full(connection: sa.Connection, address: str | None, limits: Limits) -> b
     """Whether so many new visitors have come from the address that no more are taken in."""
     if address is None or limits.address_visitors is None:
         return False
-    table = tables.visitors.c
+    table = schema.visitors.c
     new = sa.select(sa.func.count()).where(
         table.address == address, table.came > datetime.now(UTC) - WINDOW
     )
@@ -37,7 +37,7 @@ def newcomer_problem(store: Store, owner: str, address: str | None, limits: Limi
     """Why a visitor who was not taken in cannot start or keep anything; None for all others."""
     if address is None or limits.address_visitors is None:
         return None
-    known = sa.select(tables.visitors.c.owner).where(tables.visitors.c.owner == owner)
+    known = sa.select(schema.visitors.c.owner).where(schema.visitors.c.owner == owner)
     with store.transaction() as connection:
         if connection.execute(known).first() is not None:
             return None
@@ -52,7 +52,7 @@ def start_problem(store: Store, address: str | None, limits: Limits) -> str | No
     """Why nobody at the address can start a run just now, or None."""
     if address is None:
         return None
-    runs, theirs = tables.runs.c, tables.runs.c.owner.in_(_visitors_at(address))
+    runs, theirs = schema.runs.c, schema.runs.c.owner.in_(_visitors_at(address))
     active = sa.select(sa.func.count()).where(theirs, runs.status.in_(ACTIVE))
     # The trials of a study were started once, as one.
     started = sa.select(sa.func.count()).where(
@@ -77,8 +77,8 @@ def kept_problem(store: Store, address: str | None, limits: Limits, size: int) -
     if address is None or limits.address_megabytes is None:
         return None
     owners = _visitors_at(address)
-    snapshots, data = tables.snapshots.c, tables.datasets.c
-    runs = sa.select(tables.runs.c.id).where(tables.runs.c.owner.in_(owners))
+    snapshots, data = schema.snapshots.c, schema.datasets.c
+    runs = sa.select(schema.runs.c.id).where(schema.runs.c.owner.in_(owners))
     parts = (
         sa.select(sa.func.sum(snapshots.bytes)).where(snapshots.run.in_(runs)),
         sa.select(sa.func.sum(data.bytes)).where(data.owner.in_(owners)),
@@ -95,10 +95,10 @@ def kept_problem(store: Store, address: str | None, limits: Limits, size: int) -
 
 def forget_idle(store: Store) -> int:
     """Forget visitors who keep nothing and have not been here for a while; how many it was."""
-    table = tables.visitors
+    table = schema.visitors
     keeps = [
         sa.exists().where(kept.c.owner == table.c.owner)
-        for kept in (tables.runs, tables.sweeps, tables.datasets)
+        for kept in (schema.runs, schema.sweeps, schema.datasets)
     ]
     last = datetime.now(UTC) - IDLE
     idle = sa.select(table.c.owner).where(table.c.seen < last, *(~kept for kept in keeps))
@@ -112,7 +112,7 @@ def forget_idle(store: Store) -> int:
 
 
 def _visitors_at(address: str) -> sa.Select[tuple[Any]]:
-    return sa.select(tables.visitors.c.owner).where(tables.visitors.c.address == address)
+    return sa.select(schema.visitors.c.owner).where(schema.visitors.c.address == address)
 
 
 def _reached(connection: sa.Connection, count: sa.Select[Any], most: int | None) -> bool:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from mnist_core import tables
-from mnist_core.limits import Limits
-from mnist_core.store import ACTIVE, Store
+from mnist_core.storage import schema
+from mnist_core.storage.store import ACTIVE, Store
+from mnist_core.visitors.limits import Limits
 
 # Whoever had a page open within this time is not absent.
 ABSENT = timedelta(hours=1)
@@ -37,7 +37,7 @@ class Kept:
 
 def kept(store: Store) -> Kept:
     """What this server keeps now. Raises StoreError."""
-    runs, snapshots, data = tables.runs.c, tables.snapshots.c, tables.datasets.c
+    runs, snapshots, data = schema.runs.c, schema.snapshots.c, schema.datasets.c
     parts = (
         sa.select(sa.func.sum(snapshots.bytes)),
         sa.select(sa.func.sum(data.bytes)),
@@ -67,7 +67,7 @@ def make_room(store: Store, limits: Limits) -> int:
             store.delete(name)
         else:
             with store.transaction() as connection:
-                table = tables.datasets
+                table = schema.datasets
                 connection.execute(table.delete().where(table.c.number == int(name)))
         removed += 1
         now = Kept(now.runs - (kind == "run"), now.bytes - size)
@@ -78,7 +78,7 @@ def make_room(store: Store, limits: Limits) -> int:
 
 def _removable(store: Store) -> Iterator[tuple[str, str, int]]:
     """What absent visitors keep, in the order in which it goes: kind, name and bytes of each."""
-    visitors = tables.visitors.c
+    visitors = schema.visitors.c
     absent = sa.select(visitors.owner).where(visitors.seen < datetime.now(UTC) - ABSENT)
     with store.transaction() as connection:
         owners = connection.execute(absent.order_by(visitors.seen)).scalars().all()
@@ -87,7 +87,7 @@ def _removable(store: Store) -> Iterator[tuple[str, str, int]]:
 
 
 def _of_visitor(store: Store, owner: str) -> list[tuple[str, str, int]]:
-    runs, snapshots, data = tables.runs.c, tables.snapshots.c, tables.datasets.c
+    runs, snapshots, data = schema.runs.c, schema.snapshots.c, schema.datasets.c
     weights = (
         sa.select(sa.func.coalesce(sa.func.sum(snapshots.bytes), 0))
         .where(snapshots.run == runs.id)

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from mnist_core import tables
 from mnist_core.run_queue import Ticket
-from mnist_core.store import ACTIVE, Store
+from mnist_core.storage import schema
+from mnist_core.storage.store import ACTIVE, Store
 
 # Parties whose last turn is so many turns ago count as never served.
 REMEMBERED = 10_000
@@ -17,12 +17,12 @@ REMEMBERED = 10_000
 
 def tickets(store: Store, servers: Collection[str]) -> list[Ticket]:
     """The runs of these servers that wait or train, in the order in which they were queued."""
-    runs, visitors = tables.runs.c, tables.visitors.c
+    runs, visitors = schema.runs.c, schema.visitors.c
     since = sa.func.coalesce(runs.queued, runs.created)
     columns = (runs.id, runs.owner, visitors.address, runs.study, runs.turn)
     query = (
         sa.select(*columns)
-        .select_from(tables.runs.outerjoin(tables.visitors, visitors.owner == runs.owner))
+        .select_from(schema.runs.outerjoin(schema.visitors, visitors.owner == runs.owner))
         .where(runs.status.in_(ACTIVE), runs.server.in_(sorted(servers)))
         .order_by(since, runs.number)
     )
@@ -33,7 +33,7 @@ def tickets(store: Store, servers: Collection[str]) -> list[Ticket]:
 def served(store: Store, waiting: Sequence[Ticket]) -> dict[str, int]:
     """The last turn of each party to these tickets that had one."""
     parties = sorted({party for ticket in waiting for party in ticket.parties})
-    table = tables.turns
+    table = schema.turns
     query = sa.select(table.c.party, table.c.turn).where(table.c.party.in_(parties))
     with store.transaction() as connection:
         return {row.party: row.turn for row in connection.execute(query)}
@@ -41,7 +41,7 @@ def served(store: Store, waiting: Sequence[Ticket]) -> dict[str, int]:
 
 def give(store: Store, ticket: Ticket) -> None:
     """Note that it is this run's turn now, and thus its parties'. Raises StoreError."""
-    table, runs = tables.turns, tables.runs
+    table, runs = schema.turns, schema.runs
     with store.transaction() as connection:
         last = connection.execute(sa.select(sa.func.max(table.c.turn))).scalar() or 0
         turn = last + 1
@@ -52,7 +52,7 @@ def give(store: Store, ticket: Ticket) -> None:
 
 
 def _note(connection: sa.Connection, party: str, turn: int) -> None:
-    table = tables.turns
+    table = schema.turns
     change = table.update().where(table.c.party == party).values(turn=turn)
     if connection.execute(change).rowcount:
         return

@@ -8,12 +8,13 @@ import pytest
 from streamlit.runtime import Runtime
 from streamlit.web.server.starlette.starlette_websocket import StarletteClientContext
 
-from mnist_core import tables, visitors
-from mnist_core.store import Store
+from mnist_core.storage import schema
+from mnist_core.storage.store import Store
+from mnist_core.visitors import visitors
 from pages.session import open_pages
 from pages.session.open_pages import OpenPages, Visitor
 from pages.streamlit_compat import connections
-from tests.test_engine import wait
+from tests.engine.test_engine import wait
 
 ADA = Visitor("ada", "address-x")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -32,7 +33,7 @@ def connected(monkeypatch) -> set[str]:
 
 def forget_when(store: Store) -> None:
     with store.transaction() as connection:
-        connection.execute(tables.visitors.update().values(seen=LONG_AGO))
+        connection.execute(schema.visitors.update().values(seen=LONG_AGO))
 
 
 def noticed(store: Store) -> bool:

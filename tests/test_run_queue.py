@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mnist_core import servers, turns
+from mnist_core import turns
 from mnist_core.run_queue import Ticket, due, in_turn, queue_order
-from mnist_core.store import Store
-from mnist_core.visitors import Presence
-from tests.runs_in_store import SMALL
+from mnist_core.storage.store import Store
+from mnist_core.visitors import heartbeat
+from mnist_core.visitors.visitors import Presence
+from tests.support.runs_in_store import SMALL
 
 
 def runs(tickets) -> str:
@@ -84,9 +85,9 @@ def test_turns_are_kept_for_all_servers_that_share_workers(store: Store) -> None
     for owner, address in (("ada", "x"), ("bob", "x"), ("cy", "y")):
         presence.notice(owner, address)
     for server, scheduler in (("s1", "one"), ("s2", "one"), ("s3", None), ("s4", None)):
-        servers.register(store, server, scheduler)
-    assert servers.sharing_workers(store, "s1") == {"s1", "s2"}
-    assert servers.sharing_workers(store, "s3") == {"s3"}
+        heartbeat.register(store, server, scheduler)
+    assert heartbeat.sharing_workers(store, "s1") == {"s1", "s2"}
+    assert heartbeat.sharing_workers(store, "s3") == {"s3"}
     names = {}
     for owner, server in (("ada", "s1"), ("bob", "s2"), ("cy", "s1"), ("dan", "s3")):
         names[store.create_run(SMALL, owner, server=server)] = owner

@@ -9,19 +9,21 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from mnist_core import address_limits, corrections, kept_data, server_room, tables, visitors
-from mnist_core.engine import Engine
-from mnist_core.limits import LOCAL, PUBLIC, Refused
-from mnist_core.own_data import from_arrays
-from mnist_core.store import Store
-from mnist_core.sweep.runner import AWAY, StudyRunner
-from mnist_core.tokens import owner_of
-from mnist_core.visitor_engine import VisitorEngine
-from mnist_core.visitors import Presence
-from tests.data_sets import bars
-from tests.runs_in_store import SMALL, ended_run
-from tests.test_engine import FAKE, LONG, SHORT, is_status, reach, wait
-from tests.test_sweep import ended, study
+from mnist_core import address_limits, server_room
+from mnist_core.data.custom import from_arrays
+from mnist_core.engine.engine import Engine
+from mnist_core.engine.visitor_engine import VisitorEngine
+from mnist_core.storage import corrections, datasets, schema
+from mnist_core.storage.store import Store
+from mnist_core.studies.runner import AWAY, StudyRunner
+from mnist_core.visitors import visitors
+from mnist_core.visitors.identity import owner_of
+from mnist_core.visitors.limits import LOCAL, PUBLIC, Refused
+from mnist_core.visitors.visitors import Presence
+from tests.engine.test_engine import FAKE, LONG, SHORT, is_status, reach, wait
+from tests.studies.test_runner import ended, study
+from tests.support.data_sets import bars
+from tests.support.runs_in_store import SMALL, ended_run
 
 HERE, THERE = "address-here", "address-there"
 
@@ -50,7 +52,7 @@ def come(engine: Engine, number: int, address: str) -> VisitorEngine:
 
 
 def seen(store: Store, owner: str, ago: timedelta) -> None:
-    table = tables.visitors
+    table = schema.visitors
     with store.transaction() as connection:
         change = table.update().where(table.c.owner == owner)
         connection.execute(change.values(seen=datetime.now(UTC) - ago))
@@ -90,7 +92,7 @@ def test_an_address_starts_only_so_many_an_hour(engine: Engine, store: Store, mo
         come(engine, 2, HERE).start(SHORT)
     with store.transaction() as connection:
         long_ago = datetime.now(UTC) - timedelta(hours=2)
-        connection.execute(tables.runs.update().values(queued=long_ago))
+        connection.execute(schema.runs.update().values(queued=long_ago))
     assert come(engine, 2, HERE).start(SHORT)
 
 
@@ -108,7 +110,7 @@ def test_only_so_many_new_visitors_are_taken_in_within_an_hour(
     assert known[0].room() is None and come(engine, 3, THERE).room() is None
     with store.transaction() as connection:
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1, seconds=1)
-        connection.execute(tables.visitors.update().values(came=an_hour_ago))
+        connection.execute(schema.visitors.update().values(came=an_hour_ago))
     assert come(engine, 2, HERE).room() is None
 
 
@@ -117,7 +119,7 @@ def test_what_an_address_keeps_is_counted_together(engine: Engine, store: Store,
     for number in range(2):
         ended_run(store, owner=visitor(number))
     with store.transaction() as connection:
-        connection.execute(tables.snapshots.update().values(bytes=100_000))
+        connection.execute(schema.snapshots.update().values(bytes=100_000))
     assert come(engine, 0, HERE).room() is None
     assert come(engine, 1, HERE).room(size=400_000) is None
     assert "keep 1 MB together" in come(engine, 1, HERE).room(size=400_001).message
@@ -160,7 +162,7 @@ def test_a_visitor_who_keeps_nothing_is_forgotten_after_a_day(store: Store):
 
 def test_what_waits_for_a_closed_page_leaves_the_queue(store: Store, monkeypatch):
     monkeypatch.setenv("MNIST_LAB_MAX_AWAY_QUEUED_SECONDS", "1.5")
-    monkeypatch.setattr("mnist_core.engine.LIMITS_SECONDS", 0.1)
+    monkeypatch.setattr("mnist_core.engine.engine.LIMITS_SECONDS", 0.1)
     monkeypatch.setattr(visitors, "NOTICE_SECONDS", 0.1)
     engine = Engine(store, trainer=FAKE)
     try:
@@ -208,7 +210,7 @@ def full(store: Store) -> dict[str, list[str]]:
         Presence(store).notice(name)
         seen(store, name, timedelta(days=days))
     with store.transaction() as connection:
-        connection.execute(tables.snapshots.update().values(bytes=1_000_000))
+        connection.execute(schema.snapshots.update().values(bytes=1_000_000))
     return runs
 
 
@@ -234,17 +236,17 @@ def test_who_is_here_and_what_trains_stays(store: Store, full):
 
 
 def test_what_was_deleted_and_data_sets_make_room_too(store: Store, full):
-    kept_data.keep(store, "year", from_arrays(bars()))
+    datasets.keep(store, "year", from_arrays(bars()))
     store.put_aside(full["here"][0])
     with store.transaction() as connection:
         long_ago = datetime.now(UTC) - timedelta(hours=1)
-        connection.execute(tables.runs.update().where(tables.runs.c.deleted.is_not(None))
+        connection.execute(schema.runs.update().where(schema.runs.c.deleted.is_not(None))
                            .values(deleted=long_ago))  # fmt: skip
-        connection.execute(tables.datasets.update().values(bytes=10**9))
+        connection.execute(schema.datasets.update().values(bytes=10**9))
     assert server_room.make_room(store, replace(LOCAL, server_runs=7)) == 1
     assert full["here"][1] in left(store) and len(left(store)) == 7
     assert server_room.make_room(store, replace(LOCAL, server_megabytes=900)) == 3
-    assert kept_data.sets(store, "year") == [] and len(left(store)) == 5
+    assert datasets.sets(store, "year") == [] and len(left(store)) == 5
 
 
 def test_a_full_server_says_so_until_there_is_room(engine: Engine, store: Store, monkeypatch):
@@ -262,7 +264,7 @@ def test_a_full_server_says_so_until_there_is_room(engine: Engine, store: Store,
 
 def test_the_engine_makes_room_by_itself(store: Store, full, monkeypatch):
     monkeypatch.setenv("MNIST_LAB_MAX_SERVER_RUNS", "6")
-    monkeypatch.setattr("mnist_core.engine.ROOM_SECONDS", 0.1)
+    monkeypatch.setattr("mnist_core.engine.engine.ROOM_SECONDS", 0.1)
     opened = Engine(store, trainer=FAKE)
     try:
         wait(lambda: len(left(store)) == 6, "room")
@@ -276,4 +278,4 @@ def test_presence_follows_a_visitor_to_another_address(store: Store):
     for address in (HERE, THERE):
         presence.notice("ada", address)
         with store.transaction() as connection:
-            assert connection.execute(tables.visitors.select()).one().address == address
+            assert connection.execute(schema.visitors.select()).one().address == address

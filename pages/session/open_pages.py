@@ -6,8 +6,8 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mnist_core.store import Store, StoreError
-from mnist_core.visitors import Presence
+from mnist_core.storage.store import Store, StoreError
+from mnist_core.visitors.visitors import Presence
 from pages.streamlit_compat.connections import is_connected, session_id
 
 # Well within `away_queued_seconds`.
