@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mnist_core.base.errors import Trouble
 from mnist_core.data import mnist
 from mnist_core.experiment.layers import Dropout, Flatten
-from mnist_core.experiment.presets import conv_block
+from mnist_core.experiment.preset_values import conv_block
 from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
 from mnist_core.training.events import Epoch, Failed, Finished
 
