@@ -141,7 +141,7 @@ def make_default_model(folder: Path | None = None) -> dict[str, Any]:
 
 def make_card(model: keras.Model, file: Path, seconds: int) -> dict[str, Any]:
     """What `default_model_card` gives, for a model saved in `file` after `seconds` of training."""
-    from mnist_core.drawing.preprocessing import predict
+    from mnist_core.drawing.predict import predict
 
     data = mnist.load()
     images = mnist.ink(data.x_test)

@@ -9,7 +9,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE
-from mnist_core.drawing.preprocessing import Preprocessing, Reading, Steps, prepare
+from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
+from mnist_core.drawing.reader import Reading
 from mnist_core.drawing.strokes import picture
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.canvas import drawing
