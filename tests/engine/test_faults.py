@@ -383,7 +383,8 @@ def lab(home: Path) -> Iterator[Lab]:
         where = ("--host", "127.0.0.1", "--port", str(port))
         scheduler = start_process("distributed.cli.dask_scheduler", *where, *quiet)
         worker = start_process("distributed.cli.dask_worker", address, "--nthreads", "1",
-                               "--no-nanny", *quiet, "--preload", "mnist_core.engine.worker")  # fmt: skip
+                               "--no-nanny", *quiet,
+                               "--preload", "mnist_core.engine.worker")  # fmt: skip
         processes.extend((scheduler, worker))
         return scheduler
 

@@ -152,7 +152,8 @@ def test_the_process_knows_none_of_the_app_s_secrets(monkeypatch) -> None:
 
 def test_the_page_s_imports_stay_light() -> None:
     code = (
-        "import sys, mnist_core.files.runfile, mnist_core.files.keras_import, mnist_core.files.export.models, "
+        "import sys, mnist_core.files.runfile, mnist_core.files.keras_import, "
+        "mnist_core.files.export.models, "
         "mnist_core.files.export.tensorboard, mnist_core.experiment.class_links; "
         "print({'tensorflow', 'keras', 'onnxruntime', 'h5py'} & set(sys.modules))"
     )

@@ -29,7 +29,8 @@ INVITATION = "_Draw a digit: the answer appears here._"
 class Answer:
     """The drawing on its way through the steps, who read it and what.
 
-    `strangeness` is as in `mnist_core.drawing.neighbours`; None while that measure is being prepared.
+    `strangeness` is as in `mnist_core.drawing.neighbours`; None while that measure is being
+    prepared.
     """
 
     steps: Steps
