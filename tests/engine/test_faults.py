@@ -32,11 +32,11 @@ from mnist_core.storage.store import Store, StoreError, Unavailable
 from mnist_core.studies import optuna_adapter, runner
 from mnist_core.training.events import Finished, Snapshot, Started, Steps
 from mnist_core.visitors import heartbeat
-from tests.engine.test_cluster import start as start_process
-from tests.engine.test_engine import FAKE, LONG, SHORT, is_status, reach, wait, whole
-from tests.pages.test_train import ENGINES, button, errors, open_page, press
-from tests.pages.test_train import fake_training as fake_training
-from tests.studies.test_runner import SLOW, TRIALS, ended, study, trials
+from tests.support.processes import start as start_process
+from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait, whole
+from tests.support.studies import SLOW, TRIALS, ended, study, trials
+from tests.support.train_page import ENGINES, button, errors, open_page, press
+from tests.support.train_page import fake_training as fake_training
 
 # Within so many seconds a status must be true again; the machine of the tests may be busy.
 SOON = 10

@@ -8,16 +8,7 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.calibration import calibration_curve
 
 from mnist_core.evaluation import metrics
-
-
-def answers(n=3000, seed=0, sharpness=2.0):
-    """Probabilities float32 [n, 10] that are often right, and labels uint8 [n]."""
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, 10, n).astype(np.uint8)
-    logits = generator.normal(0, 1, (n, 10))
-    logits[np.arange(n), labels] += 1.5
-    powers = np.exp(sharpness * logits)
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), labels
+from tests.support.answers import answers
 
 
 @pytest.mark.parametrize("seed", range(3))

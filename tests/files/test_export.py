@@ -23,9 +23,9 @@ from mnist_core.files.export.metrics import as_csv, as_parquet, metrics_table
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, convert
 from mnist_core.files.export.tensorboard import tensorboard_logs
 from mnist_core.storage.store import Store
-from tests.files.test_keras_import import here
-from tests.model.test_build import EVERY_LAYER
+from tests.support.every_layer import EVERY_LAYER
 from tests.support.runs_in_store import ended_run, some_weights
+from tests.support.sandbox import here
 
 
 def test_every_kind_of_layer_converts_to_every_format() -> None:
