@@ -21,7 +21,7 @@ from mnist_core.storage import datasets
 from mnist_core.storage.store import Run, Store
 from mnist_core.studies import records
 from mnist_core.studies.runner import StudyRunner
-from tests.engine.test_certificates import make as make_certificates
+from tests.support.certificates import make as make_certificates
 from tests.support.data_sets import bars
 from tests.support.fake_trials import HOLD
 from tests.support.postgres import postgres
