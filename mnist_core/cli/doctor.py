@@ -255,11 +255,10 @@ def _ours() -> set[str]:
 
 def settings() -> str:
     """Environment variables of ours: each is known, and a number where it must be one."""
-    from mnist_core import addresses
     from mnist_core.base import logs
     from mnist_core.cli import admin_key
     from mnist_core.engine import worker
-    from mnist_core.visitors import limits
+    from mnist_core.visitors import addresses, limits
 
     wrong = limits.setting_problems() + addresses.setting_problems()
     wrong += [f"{name} is no setting of MNIST Lab" for name in sorted(_ours() - limits.names())]

@@ -19,8 +19,14 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mnist_core import address_limits, run_queue, server_room, turns
-from mnist_core.engine import dataset_transfer, queue_position, remote_commands, worker
+from mnist_core.engine import (
+    dataset_transfer,
+    queue_position,
+    remote_commands,
+    run_queue,
+    turns,
+    worker,
+)
 from mnist_core.engine.command_sender import Outbox
 from mnist_core.engine.dask_client import Connection, Listener
 from mnist_core.engine.dask_client import WorkerInfo as WorkerInfo
@@ -29,7 +35,7 @@ from mnist_core.engine.worker_process import REPOSITORY as REPOSITORY
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage.store import Run, Store, StoreError, Unavailable
 from mnist_core.training.events import Failed, from_message, pack_arrays, to_message
-from mnist_core.visitors import heartbeat, limits, run_limits, visitors
+from mnist_core.visitors import address_limits, heartbeat, limits, run_limits, server_room, visitors
 
 log = logging.getLogger(__name__)
 

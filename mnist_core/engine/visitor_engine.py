@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from mnist_core import address_limits
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.queue_position import Place
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import datasets
 from mnist_core.storage.store import Run
-from mnist_core.visitors import limits, visitors
+from mnist_core.visitors import address_limits, limits, visitors
 from mnist_core.visitors.limits import Refused
 from mnist_core.visitors.visitors import Full
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from mnist_core import address_limits
 from mnist_core.storage import corrections, datasets, schema
 from mnist_core.storage.store import ACTIVE, Run, Store
+from mnist_core.visitors import address_limits
 from mnist_core.visitors.last_seen import Silence
 from mnist_core.visitors.limits import Limits, current
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mnist_core import addresses
+from mnist_core.visitors import addresses
 from mnist_core.visitors.identity import (
     LOCAL_OWNER,
     is_token,

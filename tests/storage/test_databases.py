@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -11,7 +12,6 @@ import sqlalchemy as sa
 from mnist_core.files import runfile
 from mnist_core.storage import schema
 from mnist_core.storage.store import MOST_STEPS, Store
-from tests.files.test_runfile import with_facts
 from tests.support.postgres import postgres
 from tests.support.runs_in_store import SMALL, ended_run
 
@@ -36,8 +36,9 @@ def database(request: pytest.FixtureRequest, home) -> Iterator[Store]:
 
 def opened_from_file(store: Store, **facts: object) -> str:
     """A run that comes from a file which says these things; its id."""
-    good = runfile.pack(runfile.from_store(store, store.run(ended_run(store))))
-    return runfile.keep(store, runfile.read(with_facts(good, **facts)), "local")
+    made = runfile.from_store(store, store.run(ended_run(store)))
+    told = replace(made, facts=made.facts.model_copy(update=facts))
+    return runfile.keep(store, runfile.read(runfile.pack(told)), "local")
 
 
 @pytest.mark.parametrize(
@@ -50,13 +51,15 @@ def opened_from_file(store: Store, **facts: object) -> str:
     ],
 )
 def test_times_of_a_file_are_kept_in_utc(database: Store, said: str, kept: datetime) -> None:
-    run = database.run(opened_from_file(database, started=said, ended=said))
+    moment = datetime.fromisoformat(said)
+    run = database.run(opened_from_file(database, started=moment, ended=moment))
     assert (run.started, run.ended) == (kept, kept)
 
 
 @pytest.mark.parametrize("said", ["9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59+23:59"])
 def test_no_run_began_in_the_future(database: Store, said: str) -> None:
-    run = opened_from_file(database, started=said, ended=said)
+    moment = datetime.fromisoformat(said)
+    run = opened_from_file(database, started=moment, ended=moment)
     assert database.run(run).started <= datetime.now(UTC)
     assert len(database.runs()) == 2 and database.active_runs() == []
 

@@ -9,21 +9,20 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from mnist_core import address_limits, server_room
 from mnist_core.data.custom import from_arrays
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.storage import corrections, datasets, schema
 from mnist_core.storage.store import Store
 from mnist_core.studies.runner import AWAY, StudyRunner
-from mnist_core.visitors import visitors
+from mnist_core.visitors import address_limits, server_room, visitors
 from mnist_core.visitors.identity import owner_of
 from mnist_core.visitors.limits import LOCAL, PUBLIC, Refused
 from mnist_core.visitors.visitors import Presence
-from tests.engine.test_engine import FAKE, LONG, SHORT, is_status, reach, wait
-from tests.studies.test_runner import ended, study
 from tests.support.data_sets import bars
+from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait
 from tests.support.runs_in_store import SMALL, ended_run
+from tests.support.studies import ended, study
 
 HERE, THERE = "address-here", "address-there"
 

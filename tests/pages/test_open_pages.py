@@ -14,7 +14,7 @@ from mnist_core.visitors import visitors
 from pages.session import open_pages
 from pages.session.open_pages import OpenPages, Visitor
 from pages.streamlit_compat import connections
-from tests.engine.test_engine import wait
+from tests.support.runs import wait
 
 ADA = Visitor("ada", "address-x")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mnist_core import turns
-from mnist_core.run_queue import Ticket, due, in_turn, queue_order
+from mnist_core.engine import turns
+from mnist_core.engine.run_queue import Ticket, due, in_turn, queue_order
 from mnist_core.storage.store import Store
 from mnist_core.visitors import heartbeat
 from mnist_core.visitors.visitors import Presence

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mnist_core.addresses import SETTING, digest, setting_problems, trusted_proxies, visitor_address
+from mnist_core.visitors.addresses import (
+    SETTING,
+    digest,
+    setting_problems,
+    trusted_proxies,
+    visitor_address,
+)
 
 ME, FORGED = "203.0.113.9", "198.51.100.1"
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from mnist_core.run_queue import Ticket
+from mnist_core.engine.run_queue import Ticket
 from mnist_core.storage import schema
 from mnist_core.storage.store import ACTIVE, Store
 
