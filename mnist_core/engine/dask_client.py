@@ -77,6 +77,11 @@ class Connection:
         """True when the scheduler has been reached."""
         return self._client is not None
 
+    @property
+    def scheduler_id(self) -> str | None:
+        """What tells the scheduler that has been reached from all others; None without one."""
+        return self._scheduler_id if self._client is not None else None
+
     def open(self) -> None:
         """Connect in the background, if that has not happened; returns at once."""
         with self._lock:

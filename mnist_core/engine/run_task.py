@@ -21,12 +21,13 @@ LAST_EVENT_SECONDS = 10
 
 @dataclass(eq=False)
 class Task:
-    """A run that this server has handed out. `worker` is None until it has started.
+    """A run that this server is to train. `worker` is None until it has started.
 
-    `handed_out`, `began` and `paused` are when that was, when this attempt started and its present
-    pause began, in seconds of the steady clock; `number` orders runs. `commands` wait for it to be
-    handed out or to start, `given` went along with it and are kept until it has started. `held`
-    says that it pauses because nothing can be stored, `over` that its end is known and only
+    `queued`, `began` and `paused` are when it was queued, when this attempt started and its present
+    pause began, in seconds of the steady clock. `due` says that it has had its turn in the queue:
+    it is handed out as soon as that can be done, in the order of `number`. `commands` wait for it
+    to be handed out or to start, `given` went along with it and are kept until it has started.
+    `held` says that it pauses because nothing can be stored, `over` that its end is known and only
     remains to be stored.
 
     Its fields are changed under the engine's lock; `missed`, `done_at` and `over` are the
@@ -36,13 +37,15 @@ class Task:
     run_id: str
     owner: str = "local"
     resume: bool = False
+    study: str | None = None
     commands: list[dict[str, Any]] = field(default_factory=list)
     given: list[dict[str, Any]] = field(default_factory=list)
     attempt: str = field(init=False)
     future: Any = None
     worker: str | None = None
+    due: bool = False
     number: int = 0
-    handed_out: float = field(default_factory=time.monotonic)
+    queued: float = field(default_factory=time.monotonic)
     taken: bool = False
     tries: int = 1
     done_at: float | None = None
@@ -103,7 +106,9 @@ class Task:
         return Times(
             training=None if self.began is None else now - self.began,
             pause=None if self.paused is None else now - self.paused,
-            away=min(absent, now - self.handed_out),  # whoever starts a run is there
+            away=min(absent, now - self.queued),  # whoever starts a run is there
+            # Its study looks after a trial that waits.
+            waits=not self.due and self.study is None,
         )
 
     def cancel(self) -> None:

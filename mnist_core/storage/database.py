@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy.event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mnist_core.base.errors import StoreError, Unavailable
+from mnist_core.base.paths import private_file, private_folder
 from mnist_core.storage import recovery, schema
 
 log = logging.getLogger(__name__)
@@ -49,11 +51,13 @@ def open_database(url: str | None, folder: Path) -> tuple[sa.Engine, str]:
     where, notice = url or f"sqlite:///{folder / 'lab.db'}", ""
     try:
         if url is None:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
         path = _file(where)
         # A file that somebody named by mistake is no database of ours: it stays where it is.
         if path and recovery.looks_damaged(path) and (url is None or recovery.is_sqlite(path)):
             notice = _begin_anew(path)
+        if path:
+            _make_private(path)
         engine = _connect(where)
         _make_tables(engine)
         return engine, notice
@@ -62,6 +66,15 @@ def open_database(url: str | None, folder: Path) -> tuple[sa.Engine, str]:
         if isinstance(error, SQLAlchemyError) and code in _SAID_AT_THE_START:
             raise explain(error, engine) from error
         raise StoreError(_cannot_open(url, folder, error)) from error
+
+
+def _make_private(path: Path) -> None:
+    """Before SQLite opens the file: what it makes beside it gets the same mode."""
+    with suppress(OSError):  # SQLite says what is wrong with such a place
+        private_file(path)
+        for end in recovery.COMPANIONS:
+            if (companion := Path(f"{path}{end}")).exists():
+                private_file(companion)
 
 
 def explain(error: SQLAlchemyError, engine: sa.Engine) -> StoreError:
@@ -113,6 +126,7 @@ def _begin_anew(path: Path) -> str:
     before = path.stat().st_ino
     begun = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
     try:
+        private_file(begun)
         recovery.copy_readable(path, begun)
         rest = "All of it that could be read is here; curves may have gaps."
     except (sqlite3.Error, OSError) as error:

@@ -40,8 +40,11 @@ from mnist_core.training.events import Epoch, Event, Resume, unpack_arrays
 log = logging.getLogger(__name__)
 
 ACTIVE = ("queued", "running", "paused")
+# The largest number that fits the column.
+MOST_STEPS = 2**31 - 1
 # Runs whose curves this process keeps at hand.
 CACHED_CURVES = 64
+LONGEST_NAME = 120
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 4000
 # How long a run that was put aside can be brought back.
 KEPT_ASIDE = timedelta(days=1)
@@ -196,7 +199,8 @@ class Store:
             )
             number = result.inserted_primary_key[0]  # type: ignore[index]
             called = experiment.name or preset or title or "my network"
-            self._update(connection, run_id, name=f"{called} · run {number}")
+            ending = f" · run {number}"
+            self._update(connection, run_id, name=called[: LONGEST_NAME - len(ending)] + ending)
         return run_id
 
     def run(self, run_id: str) -> Run | None:
@@ -238,9 +242,14 @@ class Store:
             return _runs(connection.execute(query.order_by(since, schema.runs.c.number)))
 
     def recent_rates(self, limit: int = 30) -> list[Run]:
-        """The newest ended runs, everyone's, of which it is known how fast they trained."""
+        """The newest ended runs, everyone's, of which it is known how fast they trained here.
+
+        Those without a server came from a file, which may say anything.
+        """
         query = sa.select(*_RUN_COLUMNS).where(
-            schema.runs.c.images_per_second.is_not(None), schema.runs.c.status.not_in(ACTIVE)
+            schema.runs.c.images_per_second.is_not(None),
+            schema.runs.c.status.not_in(ACTIVE),
+            schema.runs.c.server != "",
         )
         with self.transaction() as connection:
             query = query.order_by(schema.runs.c.number.desc()).limit(limit)
@@ -254,7 +263,15 @@ class Store:
     def queue_again(self, run_id: str, server: str) -> None:
         """Put an ended run at the end of the queue, for `server` to train."""
         with self.transaction() as connection:
-            values = {"status": "queued", "message": "", "server": server, "interrupted": False}
+            values = {
+                "status": "queued",
+                "message": "",
+                "server": server,
+                "interrupted": False,
+                "turn": None,
+                # It may be a file's word, and is told anew with the first steps.
+                "images_per_second": None,
+            }
             self._update(connection, run_id, queued=_queued_now(connection), **values)
 
     def say(self, run_id: str, message: str) -> None:
@@ -263,9 +280,9 @@ class Store:
             self._update(connection, run_id, message=message)
 
     def rename(self, run_id: str, name: str) -> None:
-        """Give a run another name, 1 to 120 characters. Raises ValueError."""
-        if not 1 <= len(name.strip()) <= 120:
-            raise ValueError("A run's name has 1 to 120 characters.")
+        """Give a run another name, 1 to `LONGEST_NAME` characters. Raises ValueError."""
+        if not 1 <= len(name.strip()) <= LONGEST_NAME:
+            raise ValueError(f"A run's name has 1 to {LONGEST_NAME} characters.")
         with self.transaction() as connection:
             self._update(connection, run_id, name=name.strip())
 
@@ -388,6 +405,8 @@ class Store:
         """
         table = schema.snapshots
         query = sa.select(table.c.weights).where(self._of(table, run_id))
+        if step is not None and not 0 <= step <= MOST_STEPS:
+            return None
         if step is not None:
             query = query.where(table.c.step == step)
         with self.transaction() as connection:

@@ -10,12 +10,10 @@ from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.visitors.limits import current
-from mnist_core.visitors.visitors import Presence
 from pages.session import errors
+from pages.session.open_pages import OpenPages, Visitor
+from pages.session.visitor import address
 from pages.session.visitor import owner as owner
-
-# Far below the minutes after which a visitor's run is stopped.
-NOTICE_SECONDS = 60.0
 
 
 def get_store() -> Store:
@@ -26,28 +24,24 @@ def get_store() -> Store:
 
 def get_engine() -> VisitorEngine:
     """The server's engine for this visitor; its worker starts with the first `warm` or run."""
-    return VisitorEngine(shared_engine(), owner())
+    return VisitorEngine(shared_engine(), owner(), address())
 
 
 def notice() -> None:
     """Note on a shared server that the visitor has a page open."""
     if current().public:
         try:
-            _presence(shared_store()).notice(owner())
+            _open_pages(shared_store()).notice(Visitor(owner(), address()))
         except StoreError as error:
             st.error(str(error), icon=":material/database_off:")
             st.stop()
 
 
 def keep_noticing() -> None:
-    """Note it now and every minute, also for pages that need no store, as the lesson does."""
+    """Note it also for pages that need no store, as the lesson, for as long as they are open."""
     if current().public:
-        st.fragment(_notice_quietly, run_every=NOTICE_SECONDS)()
-
-
-def _notice_quietly() -> None:
-    with suppress(StoreError):  # a page that needs the store says so itself
-        _presence(_store()).notice(owner())
+        with suppress(StoreError):  # a page that needs the store says so itself
+            _open_pages(_store()).notice(Visitor(owner(), address()))
 
 
 def shared_store() -> Store:
@@ -77,5 +71,5 @@ def _engine(_store: Store) -> Engine:
 
 
 @st.cache_resource(show_spinner=False)
-def _presence(_store: Store) -> Presence:
-    return Presence(_store)
+def _open_pages(_store: Store) -> OpenPages:
+    return OpenPages(_store)
