@@ -3,6 +3,7 @@
 import streamlit as st
 
 from mnist_core import logs
+from pages.session import server_start
 from pages.shared import (
     browser_memory,
     downloads,
@@ -14,49 +15,61 @@ from pages.shared import (
     visitor,
 )
 
-logs.configure()
-kernels.keep_kernels()
-downloads.keep_downloads()
-st.session_state.inside_app = True
-st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
 
-# Before all else: what a browser's part of a page sends before it has heard which page it is on
-# would open the first one, and lose the link that the visitor followed.
-navigation = st.navigation(
-    [
-        st.Page("pages/learn.py", title="Learn", icon=":material/school:", default=True),
-        st.Page(
-            "pages/train.py", title="Train", icon=":material/model_training:", url_path="train"
-        ),
-        st.Page(
-            "pages/inspect.py",
-            title="Look inside",
-            icon=":material/frame_inspect:",
-            url_path="inspect",
-        ),
-        st.Page("pages/draw.py", title="Draw", icon=":material/draw:", url_path="draw"),
-        st.Page("pages/explore.py", title="Explore", icon=":material/explore:", url_path="explore"),
-        st.Page("pages/status.py", title="Status", url_path="status", visibility="hidden"),
-    ],
-    position="top" if visitor.may_enter() else "hidden",
-)
-left_page.forget_left_page(navigation.url_path)
-visitor.welcome()
-projector.load()
-browser_memory.hand_over("before")
-# Filled after the page, which may be the first to open the database.
-notices, tour_place = st.container(), st.container(key="tour_place")
-with st.container(key="topbar"):
-    topbar.style()
-    topbar.tools(navigation.url_path)
-with guard.guarded():
-    navigation.run()
-    with notices:
-        guard.show_notice()
-    with tour_place:
-        # The engine and the store come with it: not before the page stands.
-        from pages.shared import state, tour
+def show_page() -> None:
+    """Run the page that the visitor is on, with what surrounds it."""
+    logs.configure()
+    kernels.keep_kernels()
+    downloads.keep_downloads()
+    st.session_state.inside_app = True
+    st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
 
-        tour.strip(navigation.url_path)
-        state.keep_noticing()
-        browser_memory.hand_over("after")
+    # Before all else: what a browser's part of a page sends before it has heard which page it is on
+    # would open the first one, and lose the link that the visitor followed.
+    navigation = st.navigation(
+        [
+            st.Page("pages/learn.py", title="Learn", icon=":material/school:", default=True),
+            st.Page(
+                "pages/train.py", title="Train", icon=":material/model_training:", url_path="train"
+            ),
+            st.Page(
+                "pages/inspect.py",
+                title="Look inside",
+                icon=":material/frame_inspect:",
+                url_path="inspect",
+            ),
+            st.Page("pages/draw.py", title="Draw", icon=":material/draw:", url_path="draw"),
+            st.Page(
+                "pages/explore.py", title="Explore", icon=":material/explore:", url_path="explore"
+            ),
+            st.Page("pages/status.py", title="Status", url_path="status", visibility="hidden"),
+        ],
+        position="top" if visitor.may_enter() else "hidden",
+    )
+    left_page.forget_left_page(navigation.url_path)
+    visitor.welcome()
+    projector.load()
+    browser_memory.hand_over("before")
+    # Filled after the page, which may be the first to open the database.
+    notices, tour_place = st.container(), st.container(key="tour_place")
+    with st.container(key="topbar"):
+        topbar.style()
+        topbar.tools(navigation.url_path)
+    with guard.guarded():
+        navigation.run()
+        with notices:
+            guard.show_notice()
+        with tour_place:
+            # The engine and the store come with it: not before the page stands.
+            from pages.shared import state, tour
+
+            tour.strip(navigation.url_path)
+            state.keep_noticing()
+            browser_memory.hand_over("after")
+
+
+# Streamlit imports this file once, when the server starts, and runs it for each page.
+if __name__ == "__main__":
+    show_page()
+else:
+    app = st.App(__file__, lifespan=server_start.lifespan, middleware=server_start.MIDDLEWARE)

@@ -16,6 +16,7 @@ from mnist_core.sweep import records
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.runner import StudyRunner
 from mnist_core.sweep.search import Trial
+from pages.session.once import once
 from pages.shared.explore.studies_live import seconds_left
 from tests.test_engine import wait
 from tests.test_page_train import plain_again
@@ -42,7 +43,7 @@ def fake_training(home, monkeypatch) -> Iterator[None]:
 
     st.cache_resource.clear()
     monkeypatch.setattr(state, "Engine", lambda store: Engine(store, trainer=TRIALS))
-    monkeypatch.setattr(page, "get_runner", st.cache_resource(runner))
+    monkeypatch.setattr(page, "get_runner", once(runner))
     yield
     for opened in RUNNERS:
         opened.close()

@@ -11,6 +11,7 @@ from mnist_core.limits import current
 from mnist_core.store import Store, StoreError
 from mnist_core.visitor_engine import VisitorEngine
 from mnist_core.visitors import Presence
+from pages.session.once import once
 from pages.shared import guard
 from pages.shared.visitor import owner as owner
 
@@ -33,7 +34,7 @@ def notice() -> None:
     """Note on a shared server that the visitor has a page open."""
     if current().public:
         try:
-            _presence(shared_store()).notice(owner())
+            _presence().notice(owner())
         except StoreError as error:
             st.error(str(error), icon=":material/database_off:")
             st.stop()
@@ -47,7 +48,7 @@ def keep_noticing() -> None:
 
 def _notice_quietly() -> None:
     with suppress(StoreError):  # a page that needs the store says so itself
-        _presence(_store()).notice(owner())
+        _presence().notice(owner())
 
 
 def shared_store() -> Store:
@@ -61,21 +62,28 @@ def shared_store() -> Store:
 
 def shared_engine() -> Engine:
     """The one engine of this server: for what serves all visitors at once."""
-    return _engine(shared_store())
+    shared_store()
+    return _engine()
 
 
-@st.cache_resource(show_spinner=False)
+def take_up() -> None:
+    """Have the engine look after the runs, without a page. Raises StoreError."""
+    _store()
+    _engine()
+
+
+@once
 def _store() -> Store:
     store = Store()
     guard.set_notice(store.notice)
     return store
 
 
-@st.cache_resource(show_spinner=False)
-def _engine(_store: Store) -> Engine:
-    return Engine(_store)
+@once
+def _engine() -> Engine:
+    return Engine(_store())
 
 
-@st.cache_resource(show_spinner=False)
-def _presence(_store: Store) -> Presence:
-    return Presence(_store)
+@once
+def _presence() -> Presence:
+    return Presence(_store())

@@ -25,6 +25,7 @@ from mnist_core.own_data import (
 )
 from mnist_core.store import StoreError
 from mnist_core.untrusted import MEGABYTE, FileRefused
+from pages.session.once import once
 from pages.shared.background import come_back_for
 from pages.shared.data import forget_sets
 from pages.shared.explore.data_images import show_images
@@ -79,13 +80,13 @@ def _fetch() -> None:
     st.session_state.data_fetching = st.session_state.get("data_fetching", 0) + 1
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def _checker() -> ThreadPoolExecutor:
     """One set at a time for all visitors: a large one takes hundreds of megabytes meanwhile."""
     return ThreadPoolExecutor(1, "data-checker")
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def _fetcher() -> ThreadPoolExecutor:
     """Apart from the checks, because a network may hang."""
     return ThreadPoolExecutor(1, "data-fetcher")

@@ -11,6 +11,7 @@ from mnist_core.dataset import DatasetError
 from mnist_core.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
 from mnist_core.isolated import WorkFailed
 from mnist_core.store import Run, SnapshotInfo, StoreError
+from pages.session.once import once
 from pages.shared.background import come_back_for, forget, newest
 from pages.shared.data import dataset_of
 from pages.shared.explore.files_parts import file_name, size_words
@@ -96,7 +97,7 @@ def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> No
         )
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def converter() -> ThreadPoolExecutor:
     """Waits for converters, one at a time for all visitors: each takes a gigabyte of memory."""
     return ThreadPoolExecutor(1, "converter")

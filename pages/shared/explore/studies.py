@@ -10,6 +10,7 @@ from mnist_core.limits import current
 from mnist_core.store import StoreError
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.spec import StudySpec
+from pages.session.once import once
 from pages.shared.explore.studies_form import compose
 from pages.shared.plain import plain
 from pages.shared.state import get_engine, notice, owner, shared_engine
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from mnist_core.sweep.runner import StudyRunner
 
 
-@st.cache_resource(show_spinner="Optuna is being loaded …")
+@once
 def get_runner() -> StudyRunner:
     """The one study runner of this server; Optuna is loaded only when this tab is opened."""
-    from mnist_core.sweep.runner import StudyRunner
+    with st.spinner("Optuna is being loaded …"):
+        from mnist_core.sweep.runner import StudyRunner
 
-    return StudyRunner(shared_engine())
+        return StudyRunner(shared_engine())
 
 
 def view() -> None:

@@ -1,0 +1,1 @@
+"""What belongs to the server's life and to one visitor's session."""
