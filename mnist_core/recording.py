@@ -71,6 +71,7 @@ def _record_started(
             tables.runs.c.started, sa.literal(datetime.now(UTC), tables.Moment)
         ),
         ended=None,
+        unheard=None,
         total_steps=event.total_steps,
         steps_per_epoch=event.steps_per_epoch,
         parameters=event.parameters,
@@ -90,6 +91,7 @@ def _record_steps(connection: sa.Connection, this: _Condition, run_id: str, even
         "seconds": event.seconds,
         "seconds_left": event.seconds_left,
         "ended": None,
+        "unheard": None,
         **_NOT_INTERRUPTED,
     }
     if len(event.loss):

@@ -97,12 +97,11 @@ def test_a_visitor_clears_nothing_and_ends_nothing(home, tmp_path) -> None:
             assert server.worker_pids() == workers and ports(server.process.pid) == listening
 
         for _ in range(5):
-            with client(server.url) as nonsense, pytest.raises(ConnectionClosed):
-                nonsense.connection.send(b"\xff\xff\xff")
-                nonsense.answers("script_finished")
-            with client(server.url) as nonsense, pytest.raises(ConnectionClosed):
-                nonsense.connection.send("text")
-                nonsense.answers("script_finished")
+            for nonsense in (b"\xff\xff\xff", "text"):
+                with client(server.url) as visitor:
+                    visitor.connection.send(nonsense)
+                    with pytest.raises(ConnectionClosed):
+                        visitor.answers("script_finished")
         with client(server.url) as another:
             another.open_page("train")
         log = server.log.read_text()

@@ -22,7 +22,7 @@ class Client:
 
     def answers(self, until: str, seconds: float = 60) -> list[ForwardMsg]:
         """What the server says, up to and with the first message of this kind."""
-        heard = []
+        heard: list[ForwardMsg] = []
         while not heard or heard[-1].WhichOneof("type") != until:
             data = self.connection.recv(timeout=seconds)
             heard.append(ForwardMsg.FromString(data))
