@@ -55,7 +55,7 @@ def show_page() -> None:
     with st.container(key="topbar"):
         topbar.style()
         topbar.tools(navigation.url_path)
-    with guard.guarded():
+    with guard.guarded(whole_page=True):
         navigation.run()
         with notices:
             guard.show_notice()

@@ -8,12 +8,12 @@ from mnist_core.figures.architecture import architecture
 from mnist_core.limits import Refused
 from mnist_core.sharing import class_query
 from mnist_core.spec import MNIST
-from mnist_core.store import StoreError
-from pages.shared import draft, entry, projector, refusal
+from mnist_core.store import StoreError, Unavailable
+from pages.shared import draft, entry, guard, projector, refusal
 from pages.shared.data import title_of
 from pages.shared.guard import said_later
 from pages.shared.links import address_to_copy
-from pages.shared.live_run import live_run
+from pages.shared.live_run import last_seen, live_run
 from pages.shared.look import slot, unseen_title
 from pages.shared.network_tabs import network_tabs
 from pages.shared.plain import plain
@@ -134,33 +134,44 @@ if experiment:
 with st.empty():
     refusal.show(experiment)
 
-shapes = draft.shapes()
 
-chooser(experiment)
-newcomer = not store.runs(limit=1)
-if newcomer or not projector.is_on():
-    # Open for a newcomer; once there are runs, their curves take the place.
-    with st.expander("The network as a picture", expanded=newcomer):
-        if shapes:
-            st.html(architecture(shapes))
-        else:
-            st.caption("It is drawn again once the network holds together.")
-# The curves come first: on a phone they stand right under the start button. On a projector
-# they have the page to themselves.
-if projector.is_on():
-    watch = st.container()
-else:
-    watch, compose = st.columns([3, 2], gap="large")
-    with compose:
-        network_tabs(experiment, shapes)
-with watch:
-    chosen, others = run_choice(store)
-    if chosen is None:
-        st.info(
-            "Press **Start training** and watch the network learn.",
-            icon=":material/play_circle:",
-        )
+def page() -> None:
+    """The page from top to bottom. Raises StoreError."""
+    shapes = draft.shapes()
+
+    chooser(experiment)
+    newcomer = not store.runs(limit=1)
+    if newcomer or not projector.is_on():
+        # Open for a newcomer; once there are runs, their curves take the place.
+        with st.expander("The network as a picture", expanded=newcomer):
+            if shapes:
+                st.html(architecture(shapes))
+            else:
+                st.caption("It is drawn again once the network holds together.")
+    # The curves come first: on a phone they stand right under the start button. On a projector
+    # they have the page to themselves.
+    if projector.is_on():
+        watch = st.container()
     else:
-        live_run(store, engine, chosen, others, try_out)
-# Last, so that the page is on screen before another process takes its share of the computer.
-engine.warm()
+        watch, compose = st.columns([3, 2], gap="large")
+        with compose:
+            network_tabs(experiment, shapes)
+    with watch:
+        chosen, others = run_choice(store)
+        if chosen is None:
+            st.info(
+                "Press **Start training** and watch the network learn.",
+                icon=":material/play_circle:",
+            )
+        else:
+            live_run(store, engine, chosen, others, try_out)
+    # Last, so that the page is on screen before another process takes its share of the computer.
+    engine.warm()
+
+
+try:
+    page()
+except Unavailable as error:
+    if not last_seen(engine, str(error)):
+        raise
+    guard.try_again()

@@ -21,7 +21,7 @@ NOTICE_SECONDS = 60.0
 
 def get_store() -> Store:
     """This visitor's runs. Where runs cannot be kept, the page says so and ends."""
-    notice()
+    _notice_quietly()
     return shared_store().seen_by(owner())
 
 
@@ -31,13 +31,18 @@ def get_engine() -> VisitorEngine:
 
 
 def notice() -> None:
-    """Note on a shared server that the visitor has a page open."""
+    """Note on a shared server that the visitor has a page open; without the database, say so."""
+    try:
+        note_presence()
+    except StoreError as error:
+        st.error(str(error), icon=":material/database_off:")
+        st.stop()
+
+
+def note_presence() -> None:
+    """Note on a shared server that the visitor has a page open. Raises StoreError."""
     if current().public:
-        try:
-            _presence().notice(owner())
-        except StoreError as error:
-            st.error(str(error), icon=":material/database_off:")
-            st.stop()
+        _presence().notice(owner())
 
 
 def keep_noticing() -> None:
@@ -48,7 +53,7 @@ def keep_noticing() -> None:
 
 def _notice_quietly() -> None:
     with suppress(StoreError):  # a page that needs the store says so itself
-        _presence().notice(owner())
+        note_presence()
 
 
 def shared_store() -> Store:
