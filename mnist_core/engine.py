@@ -95,8 +95,8 @@ class Engine:
         try:
             self._announce()
             servers.mark_interrupted(self.store)
-        except StoreError:  # what is kept can be looked at all the same
-            log.warning("the database takes nothing", exc_info=True)
+        except StoreError as error:  # what is kept can be looked at all the same
+            log.warning("the database takes nothing: %s", error)
         for target in (self._record_messages, self._monitor, self._beat, self._tidy):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
@@ -267,8 +267,8 @@ class Engine:
         try:
             servers.unregister(self.store, self._id)
             servers.mark_interrupted(self.store)
-        except StoreError:  # the next server does it
-            log.warning("the end of this server could not be noted", exc_info=True)
+        except StoreError as error:  # the next server does it
+            log.warning("the end of this server could not be noted: %s", error)
 
     # Starting
 
@@ -312,8 +312,8 @@ class Engine:
         try:
             run = self.store.run(task.run_id)
             resume = self._resume_point(task)
-        except Unavailable:  # the monitor submits it later
-            log.warning("the run waits for the database", exc_info=True, extra={"run": task.run_id})
+        except Unavailable as error:  # the monitor submits it later
+            log.warning("the run waits: %s", error, extra={"run": task.run_id})
             return
         except StoreError as error:
             self._fail(task, str(error))

@@ -172,6 +172,6 @@ def page() -> None:
 try:
     page()
 except Unavailable as error:
-    if not last_seen(engine, str(error)):
+    if not last_seen(engine, try_out, str(error)):
         raise
     guard.try_again()

@@ -117,6 +117,7 @@ def test_a_home_that_is_moved_away_holds_training_until_it_is_back(home: Path) -
     app, engine, run_id = trained_page()
     store = engine.store
     elsewhere = home.with_name("elsewhere")
+    app.run()
     home.rename(elsewhere)
     wait(lambda: engine.trouble, "word that the file is gone", SOON)
     app.run()
@@ -168,7 +169,7 @@ def test_only_a_run_that_can_go_on_offers_it(home: Path) -> None:
     assert button(app, "Go on").disabled
     assert any("it cannot go on" in item.value for item in app.caption)
     engine = ENGINES[0]
-    with pytest.raises(StoreError, match="no snapshot|is gone"):
+    with pytest.raises(StoreError, match=r"no snapshot|is gone"):
         engine.continue_run(run_id)
     run = store.run(run_id)
     assert run.status == "failed" and run.step == 200 and run.checkpoint_step is None

@@ -98,12 +98,12 @@ def _panel(
     _show(view, engine, try_out, away)
 
 
-def last_seen(engine: VisitorEngine, away: str) -> bool:
-    """Show what the run did when the database could last be read; False when nothing is known."""
+def last_seen(engine: VisitorEngine, try_out: Callable[[Experiment], None], away: str) -> bool:
+    """Show the run as it was when the database could last be read; False when nothing is known."""
     view = st.session_state.get("last_view")
     if view is None or view.run.id != st.session_state.get("shown_run"):
         return False
-    _status(view.run, view.place, engine, away)
+    _show(view, engine, try_out, away)
     return True
 
 
