@@ -63,6 +63,7 @@ def show_page() -> None:
             # The engine and the store come with it: not before the page stands.
             from pages.shared import state, tour
 
+            server_start.all_imported()
             tour.strip(navigation.url_path)
             state.keep_noticing()
             browser_memory.hand_over("after")
@@ -70,6 +71,7 @@ def show_page() -> None:
 
 # Streamlit imports this file once, when the server starts, and runs it for each page.
 if __name__ == "__main__":
-    show_page()
+    with server_start.one_at_a_time():
+        show_page()
 else:
     app = st.App(__file__, lifespan=server_start.lifespan, middleware=server_start.MIDDLEWARE)

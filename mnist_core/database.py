@@ -37,14 +37,14 @@ _UNAVAILABLE = {
         "name and goes on with all of it that can be read.",
     ),
 }
-_AWAY = "The database does not answer just now."
+_AWAY = "The database does not answer just now; nothing is lost."
 _NO_ANSWER = (
     "The database that MNIST_LAB_DATABASE names does not answer. Start it, or check the setting; "
     "the server's log says more."
 )
 _MISSING = (
-    "The file {file} with all runs is not in its place any more. Bring it back, before the server "
-    "is started again."
+    "The file {file} with all runs is not in its place any more. Bring it back before the server "
+    "is started again, or they are gone."
 )
 _REPLACED = (
     "Another file has come into the place of {file}. Bring the first one back, or restart the "

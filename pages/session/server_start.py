@@ -6,8 +6,8 @@ import asyncio
 import logging
 import threading
 import webbrowser
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import streamlit as st
@@ -27,6 +27,29 @@ AGAIN_SECONDS = 5.0
 MIDDLEWARE = [Middleware(browser_messages.BrowserMessages)]
 
 
+_importing = threading.Lock()
+_imported = threading.Event()
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let one thread at a time into this block, until `all_imported` has been called.
+
+    Two that import NumPy for the first time in the same moment get half of it: its modules import
+    each other in a circle.
+    """
+    if _imported.is_set():
+        yield
+        return
+    with _importing:
+        yield
+
+
+def all_imported() -> None:
+    """Engine and store have been imported, and all that they need."""
+    _imported.set()
+
+
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     """Around the whole life of the server."""
@@ -44,8 +67,10 @@ def _take_up(ending: threading.Event) -> None:
     """Have an engine look after the runs: those of a server that was killed are told at once."""
     said, pause = False, FIRST_SECONDS
     while not ending.wait(pause):
-        from pages.shared import state
+        with one_at_a_time():
+            from pages.shared import state
 
+            all_imported()
         pause = AGAIN_SECONDS
         try:
             state.take_up()

@@ -182,10 +182,10 @@ _SILENT = (
 def _waiting_words(run: Run, loss: str | None) -> str:
     """What becomes of the run while the database is away."""
     if loss or not run.active:
-        return "The page tries again by itself; nothing that was stored is lost."
+        return "The page tries again by itself."
     if run.status == "queued":
-        return "The run waits until then; nothing is lost."
-    return "Training waits until then and goes on by itself; nothing is lost."
+        return "The run waits until then."
+    return "Training waits until then and goes on by itself."
 
 
 def _silence(run: Run) -> float | None:
