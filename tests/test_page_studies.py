@@ -11,12 +11,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.engine import Engine
+from mnist_core.once import once
 from mnist_core.store import Store
 from mnist_core.sweep import records
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.runner import StudyRunner
 from mnist_core.sweep.search import Trial
-from pages.session.once import once
 from pages.shared.explore.studies_live import seconds_left
 from tests.test_engine import wait
 from tests.test_page_train import plain_again

@@ -13,9 +13,8 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from mnist_core import logs
+from mnist_core import logs, once
 from mnist_core.trouble import StoreError
-from pages.session import once
 from pages.streamlit_compat import browser_messages
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from pages.session.once import once
+from mnist_core.once import once
 from pages.shared.waits import measured
 
 Result = TypeVar("Result")

@@ -86,6 +86,7 @@ def _panel(
         view = _read(store, engine, run_id, others)
     except StoreError as error:
         away, view = str(error), st.session_state.get("last_view")
+        st.session_state.database_away = True
         if view is None or view.run.id != run_id:
             st.error(f"{away} The page tries again by itself.", icon=ICON)
             return
@@ -93,6 +94,8 @@ def _panel(
         st.info("This run has been deleted. Start another one.", icon=":material/delete:")
         return
     st.session_state.last_view = view
+    if away is None and st.session_state.pop("database_away", False):
+        st.session_state.pop("run_refused", None)  # it was refused for want of the database
     if was_active != view.run.active or st.session_state.get("shown_run") != run_id:
         st.rerun()  # refreshing starts and ends with the run, or another run is shown now
     _show(view, engine, try_out, away)

@@ -8,10 +8,10 @@ import streamlit as st
 
 from mnist_core.engine import Engine
 from mnist_core.limits import current
+from mnist_core.once import once
 from mnist_core.store import Store, StoreError
 from mnist_core.visitor_engine import VisitorEngine
 from mnist_core.visitors import Presence
-from pages.session.once import once
 from pages.shared import guard
 from pages.shared.visitor import owner as owner
 

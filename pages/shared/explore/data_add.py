@@ -11,6 +11,7 @@ import streamlit as st
 
 from mnist_core import fetch_data, kept_data, visitors
 from mnist_core.limits import current, upload_problem
+from mnist_core.once import once
 from mnist_core.own_data import (
     KNOWN_NAMES,
     LIMITS,
@@ -25,7 +26,6 @@ from mnist_core.own_data import (
 )
 from mnist_core.store import StoreError
 from mnist_core.untrusted import MEGABYTE, FileRefused
-from pages.session.once import once
 from pages.shared.background import come_back_for
 from pages.shared.data import forget_sets
 from pages.shared.explore.data_images import show_images

@@ -10,8 +10,8 @@ import streamlit as st
 from mnist_core.dataset import DatasetError
 from mnist_core.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
 from mnist_core.isolated import WorkFailed
+from mnist_core.once import once
 from mnist_core.store import Run, SnapshotInfo, StoreError
-from pages.session.once import once
 from pages.shared.background import come_back_for, forget, newest
 from pages.shared.data import dataset_of
 from pages.shared.explore.files_parts import file_name, size_words

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from mnist_core.limits import current
+from mnist_core.once import once
 from mnist_core.store import StoreError
 from mnist_core.sweep.records import Study
 from mnist_core.sweep.spec import StudySpec
-from pages.session.once import once
 from pages.shared.explore.studies_form import compose
 from pages.shared.plain import plain
 from pages.shared.state import get_engine, notice, owner, shared_engine
