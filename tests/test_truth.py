@@ -12,15 +12,17 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import database, logs, run_silence
-from mnist_core.engine import Engine
-from mnist_core.store import Store, StoreError, Unavailable
-from mnist_core.tables import runs, snapshots, steps
-from tests.postgres import postgres_server
-from tests.test_engine import FAKE, LONG, is_status, reach, wait, whole
-from tests.test_faults import SOON, recorded
-from tests.test_page_train import ENGINES, button, errors, open_page, press
-from tests.test_page_train import fake_training as fake_training
+from mnist_core import run_silence
+from mnist_core.base import logs
+from mnist_core.engine.engine import Engine
+from mnist_core.storage import database
+from mnist_core.storage.schema import runs, snapshots, steps
+from mnist_core.storage.store import Store, StoreError, Unavailable
+from tests.engine.test_engine import FAKE, LONG, is_status, reach, wait, whole
+from tests.engine.test_faults import SOON, recorded
+from tests.pages.test_train import ENGINES, button, errors, open_page, press
+from tests.pages.test_train import fake_training as fake_training
+from tests.support.postgres import postgres_server
 
 
 def status(app: AppTest) -> str:

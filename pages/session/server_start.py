@@ -13,8 +13,9 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from mnist_core import logs, once
-from mnist_core.trouble import StoreError
+from mnist_core import once
+from mnist_core.base import logs
+from mnist_core.base.errors import StoreError
 from pages.streamlit_compat import browser_messages
 
 log = logging.getLogger(__name__)
@@ -67,12 +68,12 @@ def _take_up(ending: threading.Event) -> None:
     said, pause = False, FIRST_SECONDS
     while not ending.wait(pause):
         with one_at_a_time():
-            from pages.shared import state
+            from pages.session import services
 
             all_imported()
         pause = AGAIN_SECONDS
         try:
-            state.take_up()
+            services.take_up()
         except StoreError as error:
             if not said:
                 log.warning("%s Until then this is tried every %g seconds.", error, AGAIN_SECONDS)

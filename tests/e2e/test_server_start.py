@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mnist_core import PRESETS
-from mnist_core.store import Store
+from mnist_core.storage.store import Store
 from tests.e2e.helpers import wait_until
 from tests.e2e.server import running
 
