@@ -55,7 +55,7 @@ def no_network(monkeypatch):
 @pytest.fixture(autouse=True)
 def _new_server(home):
     """Each test is a server of its own: what a process has once is made anew."""
-    from mnist_core.once import forget_all
+    from mnist_core.base.once import forget_all
 
     forget_all()
     yield

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from mnist_core import run_silence
+from mnist_core.engine import run_silence
 from mnist_core.visitors.run_limits import Times
 
 # A run that has not begun is handed out so often.

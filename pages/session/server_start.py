@@ -13,8 +13,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from mnist_core import once
-from mnist_core.base import logs
+from mnist_core.base import logs, once
 from mnist_core.base.errors import StoreError
 from pages.streamlit_compat import browser_messages
 

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
-from mnist_core.once import once
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.visitors.limits import current
 from mnist_core.visitors.visitors import Presence

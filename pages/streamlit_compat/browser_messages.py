@@ -5,8 +5,8 @@ Written for Streamlit 1.67. It takes ten kinds of messages from whoever connects
 develops an app and act on the whole server: `clear_cache` empties the caches of all visitors, and
 `install_skills` writes files. Streamlit has no setting that closes them. The filter is ASGI
 middleware, which `st.App` takes; only the form of the messages is Streamlit's own.
-docs/server.md lists what each kind can do. The test in tests/pages/streamlit_compat/test_browser_messages.py fails when a
-new version brings a kind that nobody has judged.
+docs/server.md lists what each kind can do. `test_every_kind_of_message_has_been_judged` fails when
+a new version brings a kind that nobody has judged.
 """
 
 from __future__ import annotations

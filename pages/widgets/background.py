@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from mnist_core.once import once
+from mnist_core.base.once import once
 from pages.widgets.progress_notes import measured
 
 Result = TypeVar("Result")

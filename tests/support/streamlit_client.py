@@ -9,6 +9,35 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
+# Judged in docs/server.md. What a new version of Streamlit brings beside these stays closed, and
+# is to be judged there and here.
+OPEN = {"rerun_script", "stop_script", "app_heartbeat", "file_urls_request"}
+CLOSED = {
+    "clear_cache",
+    "set_run_on_save",
+    "load_git_info",
+    "debug_disconnect_websocket",
+    "debug_shutdown_runtime",
+}
+OPEN_OPERATIONS = {"deferred_file", "dataframe_chunk"}
+CLOSED_OPERATIONS = {"install_skills", "dismiss_skills_nudge"}
+
+
+def message(kind: str) -> BackMsg:
+    made = BackMsg()
+    field = BackMsg.DESCRIPTOR.fields_by_name[kind]
+    if field.message_type is None:
+        setattr(made, kind, True)
+    else:
+        getattr(made, kind).SetInParent()
+    return made
+
+
+def operation(kind: str) -> BackMsg:
+    made = BackMsg()
+    getattr(made.backend_operation_request, kind).SetInParent()
+    return made
+
 
 class Client:
     """One connection to a server, without a browser."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.base.untrusted import MEGABYTE, FileRefused
 from mnist_core.data import download
 from mnist_core.data.custom import (
@@ -23,7 +24,6 @@ from mnist_core.data.custom import (
     pack,
     read_files,
 )
-from mnist_core.once import once
 from mnist_core.storage import datasets
 from mnist_core.storage.store import StoreError
 from mnist_core.visitors import visitors

@@ -7,10 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data.mnist import DatasetError
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
-from mnist_core.once import once
 from mnist_core.storage.store import Run, SnapshotInfo, StoreError
 from pages.session.data_sets import dataset_of
 from pages.session.network_choice import moment_label

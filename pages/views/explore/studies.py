@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.experiment.study import StudySpec
-from mnist_core.once import once
 from mnist_core.storage.store import StoreError
 from mnist_core.studies.records import Study
 from mnist_core.visitors.limits import current

@@ -12,17 +12,16 @@ import pytest
 import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import run_silence
 from mnist_core.base import logs
+from mnist_core.engine import run_silence
 from mnist_core.engine.engine import Engine
 from mnist_core.storage import database
 from mnist_core.storage.schema import runs, snapshots, steps
 from mnist_core.storage.store import Store, StoreError, Unavailable
-from tests.engine.test_engine import FAKE, LONG, is_status, reach, wait, whole
-from tests.engine.test_faults import SOON, recorded
-from tests.pages.test_train import ENGINES, button, errors, open_page, press
-from tests.pages.test_train import fake_training as fake_training
 from tests.support.postgres import postgres_server
+from tests.support.runs import FAKE, LONG, SOON, is_status, reach, recorded, wait, whole
+from tests.support.train_page import ENGINES, button, errors, open_page, press
+from tests.support.train_page import fake_training as fake_training
 
 
 def status(app: AppTest) -> str:
