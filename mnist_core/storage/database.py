@@ -50,8 +50,14 @@ _REPLACED = (
     "Another file has come into the place of {file}. Bring the first one back, or restart the "
     "server to open this one."
 )
-# How long a server on the network may take to answer.
+# How long a database on the network may take to answer, and how soon a broken line is noticed.
 CONNECT_SECONDS = 5
+_NOTICE_A_BROKEN_LINE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
 _SAID_AT_THE_START = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)
 
 
@@ -147,8 +153,9 @@ def _make_tables(engine: sa.Engine) -> None:
 
 def _connect(url: str) -> sa.Engine:
     if not url.startswith("sqlite"):
-        wait = {"connect_timeout": CONNECT_SECONDS} if url.startswith("postgresql") else {}
-        return sa.create_engine(url, pool_pre_ping=True, connect_args=wait)
+        options = {"connect_timeout": CONNECT_SECONDS} | _NOTICE_A_BROKEN_LINE
+        options = options if url.startswith("postgresql") else {}
+        return sa.create_engine(url, pool_pre_ping=True, connect_args=options)
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @sa.event.listens_for(engine, "connect")

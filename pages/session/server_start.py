@@ -25,7 +25,6 @@ AGAIN_SECONDS = 5.0
 # What stands between the network and Streamlit, the outermost first.
 MIDDLEWARE = [Middleware(browser_messages.BrowserMessages)]
 
-
 _importing = threading.Lock()
 _imported = threading.Event()
 
@@ -88,4 +87,5 @@ def _open_browser() -> None:
     address = st.get_option("browser.serverAddress") or "localhost"
     path = str(st.get_option("server.baseUrlPath") or "").strip("/")
     scheme = "https" if st.get_option("server.sslCertFile") else "http"
-    webbrowser.open(f"{scheme}://{address}:{st.get_option('server.port')}/{path}")
+    url = f"{scheme}://{address}:{st.get_option('server.port')}/{path}"
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -122,6 +122,7 @@ def test_while_nothing_can_be_stored_training_waits_and_the_page_says_so(
         if fault != "read-only":  # and worse comes to worst
             os.kill(engine.worker_pid(), signal.SIGKILL)
             wait(lambda: engine._tasks[run_id].over, "the engine has noticed", SOON)
+            app.session_state["shown_run"] = run_id  # not one that was queued just now
             app.run()
             assert any("**failed**" in item.value for item in app.markdown)
             assert "was killed" in errors(app) and "goes on by itself" not in errors(app)
