@@ -25,11 +25,12 @@ CLOSE_SECONDS = 2
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """One process that trains."""
+    """One process that trains. `sign` changes whenever it says that it lives."""
 
     address: str
     threads: int
     memory: int
+    sign: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,12 @@ class Connection:
             log.warning("the scheduler did not answer", exc_info=True)
             return None
         return [
-            WorkerInfo(address, info["nthreads"], info.get("metrics", {}).get("memory", 0))
+            WorkerInfo(
+                address,
+                info["nthreads"],
+                info.get("metrics", {}).get("memory", 0),
+                info["last_seen"],
+            )
             for address, info in known.items()
         ]
 
@@ -265,6 +271,12 @@ class Connection:
             if self._closed or self._local is None:
                 return None
             return self._local.revive()
+
+    def end_worker(self) -> None:
+        """Kill the local worker, one that hangs too; `revive_worker` starts another."""
+        with self._lock:
+            if self._local is not None:
+                self._local.kill()
 
     def renew_worker(self) -> None:
         """Replace a local worker that has grown large; it must have nothing to do."""

@@ -16,6 +16,7 @@ import queue
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,7 @@ from mnist_core.experiment.spec import Experiment
 from mnist_core.storage.store import Run, Store, StoreError, Unavailable
 from mnist_core.training.events import Failed, from_message, pack_arrays, to_message
 from mnist_core.visitors import address_limits, heartbeat, limits, run_limits, server_room, visitors
+from mnist_core.visitors.last_seen import Silence
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ PATIENCE_SECONDS = 5.0
 RATES_SECONDS = 10.0
 # A worker that has had nothing to do for so long may give way to a fresh one.
 RENEW_SECONDS = 10.0
+# A local worker of which the scheduler has known nothing for so long does not come back.
+GIVEN_UP_SECONDS = 120.0
 STORE_TRIES = 3
 STORE_AGAIN_SECONDS = 0.5
 # How often what absent visitors keep is looked for.
@@ -94,7 +98,7 @@ class Engine:
         self._rates: tuple[float, list[Run]] = (-RATES_SECONDS, [])
         self._lock = threading.RLock()
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        listener = Listener(self._messages.put, self._connected, self._not_connected)
+        listener = Listener(self._arrived, self._connected, self._not_connected)
         topic = f"mnist-lab-{self._id}"
         self._connection = Connection(self.scheduler, trainer, topic, listener)
         self._outbox = Outbox(self._connection, store)
@@ -104,14 +108,15 @@ class Engine:
         self._others_due: dict[str, float] = {}
         self._absences = visitors.Absences(store)
         self._forgetting = visitors.Forgetting(store)
-        self._busy_at = time.monotonic()
+        self._silence = Silence()
+        self._held_at = self._busy_at = self._worker_at = time.monotonic()
         self._closed = threading.Event()
         self._announced = False
         try:
             self._announce()
             heartbeat.mark_interrupted(self.store)
-        except StoreError:  # what is kept can be looked at all the same
-            log.warning("the database takes nothing", exc_info=True)
+        except StoreError as error:  # what is kept can be looked at all the same
+            log.warning("the database takes nothing: %s", error)
         threads = (self._record_messages, self._take_turns, self._monitor, self._beat, self._tidy)
         for target in threads:
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
@@ -166,12 +171,14 @@ class Engine:
     def continue_run(self, run_id: str, epochs: int = 0) -> None:
         """Let an ended run go on from its newest snapshot, with `epochs` more than planned.
 
-        Raises StoreError, also when that snapshot cannot be read; then nothing has changed.
+        Raises StoreError, also when that snapshot cannot be read or is gone; then nothing has
+        changed.
         """
         run = self.store.run(run_id)
         if run is None or run.active:
             return
-        self.store.resume_point(run_id)
+        if self.store.resume_point(run_id) is None and run.step:
+            raise StoreError(_NOT_FROM_HERE)
         self._make_known()
         remote_commands.forget(self.store, run_id)
         self.store.queue_again(run_id, self._id)
@@ -204,24 +211,40 @@ class Engine:
         """End a run; its curve and weights stay. `why` becomes its message."""
         with self._lock:
             task = self._tasks.get(run_id)
-            waits = task is not None and task.worker is None
-            if task is not None and waits:
-                message = why or "It was stopped before it started."
-                self.store.set_status(run_id, "stopped", message, ended=datetime.now(UTC))
-                self._forget(run_id)
+            deaf = task is not None and (task.worker is None or task.hangs)
+            if task is not None and deaf:
+                self._end_deaf(task, why)
             elif task is not None:
                 task.stopping = True
                 if why:
                     self.store.say(run_id, why)
-        if task is not None and waits:
+        if task is not None and deaf:
             task.cancel()
+            if task.hangs:
+                self._connection.end_worker()
         else:
             self.send(run_id, stop=True)
+
+    def _end_deaf(self, task: Task, why: str) -> None:
+        """Note that a run has been stopped that no command reaches: it waits, or it hangs."""
+        changes: dict[str, Any] = {"ended": datetime.now(UTC)}
+        message = why or "It was stopped before it started."
+        run = self.store.run(task.run_id) if task.worker is not None else None
+        if run is not None:
+            message = f"{why or _HUNG} {heartbeat.what_is_left(run)}"
+            changes["interrupted"] = True
+        self.store.set_status(task.run_id, "stopped", message, **changes)
+        self._forget(task.run_id)
 
     def stopping(self, run_id: str) -> bool:
         """True when a run that trains here has been asked to end."""
         task = self._tasks.get(run_id)
         return task is not None and task.stopping
+
+    def loss(self, run_id: str) -> str | None:
+        """How a run has ended, as long as nothing can be stored; None while it goes on."""
+        task = self._tasks.get(run_id)
+        return task.loss if task is not None and task.over else None
 
     def pause(self, run_id: str) -> None:
         """Hold a run after its present step."""
@@ -275,8 +298,8 @@ class Engine:
         try:
             heartbeat.unregister(self.store, self._id)
             heartbeat.mark_interrupted(self.store)
-        except StoreError:  # the next server does it
-            log.warning("the end of this server could not be noted", exc_info=True)
+        except StoreError as error:  # the next server does it
+            log.warning("the end of this server could not be noted: %s", error)
 
     # Starting
 
@@ -376,8 +399,8 @@ class Engine:
         try:
             run = self.store.run(task.run_id)
             resume = self._resume_point(task)
-        except Unavailable:  # the monitor submits it later
-            log.warning("the run waits for the database", exc_info=True, extra={"run": task.run_id})
+        except Unavailable as error:  # the monitor submits it later
+            log.warning("the run waits: %s", error, extra={"run": task.run_id})
             return
         except StoreError as error:
             self._fail(task, str(error))
@@ -397,6 +420,9 @@ class Engine:
     def _resume_point(self, task: Task) -> dict[str, Any] | None:
         point = self.store.resume_point(task.run_id) if task.resume else None
         if point is None:
+            run = self.store.run(task.run_id) if task.resume else None
+            if run is not None and run.step:
+                raise StoreError(_NOT_FROM_HERE)
             return None
         return {
             "step": point.step,
@@ -408,6 +434,13 @@ class Engine:
         }
 
     # Receiving
+
+    def _arrived(self, message: dict[str, Any]) -> None:
+        """Take in what a worker tells, on Dask's event loop; whether it can be stored or not."""
+        task = self._tasks.get(message["run"])
+        if task is not None and task.attempt == message["attempt"]:
+            task.hear(message)
+        self._messages.put(message)
 
     def _record_messages(self) -> None:
         while (message := self._messages.get()) is not None:
@@ -441,15 +474,18 @@ class Engine:
 
     def _hold(self, why: str) -> None:
         """Let all training here pause, so that little is at stake while nothing can be stored."""
-        log.error("training is held: %s", why)
         with self._lock:
             before, self.trouble = self.trouble, why
+            if before is None:
+                self._held_at = time.monotonic()
+                log.error("training is held: %s", why)
             for task in self._tasks.values() if before is None else ():
                 if task.worker is not None and task.paused is None:
                     task.held = True
                     self._outbox.post(task.worker, task.run_id, {"pause": True})
 
     def _let_go_on(self) -> None:
+        log.info("training goes on after %.0f seconds", time.monotonic() - self._held_at)
         with self._lock:
             self.trouble = None
             for task in self._tasks.values():
@@ -514,22 +550,31 @@ class Engine:
                 log.warning("no heartbeat could be noted: %s", error)
 
     def _monitor(self) -> None:
-        last_sweep = last_limits = time.monotonic()
+        looks = (self._watch_client, self._watch_process, self._renew_process, self._watch_tasks,
+                 self._watch_silence)  # fmt: skip
+        # These ask the database; one that is locked would keep the others waiting.
+        asks = {self._watch_relay: 0.0, self._sweep: SWEEP_SECONDS,
+                self._watch_limits: LIMITS_SECONDS}  # fmt: skip
+        last = dict.fromkeys(asks, time.monotonic())
         while not self._closed.wait(MONITOR_SECONDS):
-            try:
-                if time.monotonic() - last_sweep > SWEEP_SECONDS:
-                    last_sweep = time.monotonic()
-                    heartbeat.mark_interrupted(self.store)
-                self._watch_client()
-                self._watch_process()
-                self._renew_process()
-                self._watch_tasks()
-                self._watch_relay()
-                if time.monotonic() - last_limits > LIMITS_SECONDS:
-                    last_limits = time.monotonic()
-                    self._watch_limits()
-            except Exception:
-                log.exception("the monitor goes on")
+            now = time.monotonic()
+            due = [ask for ask, seconds in asks.items() if now - last[ask] >= seconds]
+            last |= dict.fromkeys(due, now)
+            for look in (*looks, *(due if self.trouble is None else ())):
+                self._look(look)
+
+    def _look(self, look: Callable[[], None]) -> None:
+        """One look of the monitor: whatever comes of it, the next one follows."""
+        try:
+            look()
+        except StoreError as error:
+            log.warning("the monitor goes on: %s", error)
+        except Exception:
+            log.exception("the monitor goes on")
+
+    def _sweep(self) -> None:
+        """Say of runs whose server is gone that they were interrupted."""
+        heartbeat.mark_interrupted(self.store)
 
     def _tidy(self) -> None:
         """Apart from the monitor: after a term there may be much to remove."""
@@ -544,7 +589,14 @@ class Engine:
                 log.exception("what absent visitors left stays for now")
 
     def _watch_process(self) -> None:
-        """Start the local worker again when it has died."""
+        """Start the local worker again when it has died; end one that has long been given up."""
+        now = time.monotonic()
+        if self._connection.worker_pid is None or self._connection.workers() != []:
+            self._worker_at = now
+        elif now - self._worker_at > GIVEN_UP_SECONDS:
+            log.warning("the training process does not answer and gives way to a fresh one")
+            self._worker_at = now
+            self._connection.end_worker()
         code = self._connection.revive_worker()
         if code is not None:
             why = f"The training process ends as soon as it starts (exit code {code})."
@@ -587,6 +639,26 @@ class Engine:
             elif failed or task.gone(known) or task.silent():
                 self._lost(task)
 
+    def _watch_silence(self) -> None:
+        """Note of which runs nothing is heard, and when they speak again."""
+        workers = self._connection.workers() or []
+        quiet = {info.address: self._silence.seconds(info.address, info.sign) for info in workers}
+        with self._lock:
+            tasks = [task for task in self._tasks.values() if not task.over]
+        for task in tasks:
+            before = task.silent_for
+            # Whichever worker speaks takes up a run that waits.
+            waits = min(quiet.values(), default=0.0)
+            task.listen(waits if task.worker is None else quiet.get(task.worker, 0.0))
+            seconds, about = task.silent_for, {"run": task.run_id, "worker": task.worker}
+            if seconds is not None and before is None:
+                log.warning("nothing is heard of the run for %.0f seconds", seconds, extra=about)
+            elif seconds is None and before is not None:
+                log.info("the run is heard again", extra=about)
+            if (seconds, before) != (None, None) and self.trouble is None:
+                since = datetime.now(UTC) - timedelta(seconds=seconds or 0)
+                self.store.note_unheard(task.run_id, None if seconds is None else since)
+
     def _try_again(self, task: Task) -> None:
         """A run that had not begun when its worker died has lost nothing: it waits again."""
         self._log("the run is handed out again", task.run_id)
@@ -596,8 +668,12 @@ class Engine:
 
     def _lost(self, task: Task) -> None:
         """The worker died in mid-run, or its scheduler: to be told after all that it had sent."""
-        task.over = True
         what = _CUT_OFF if task.cut_off() or not self._connection.there else _KILLED
+        if task.hangs:
+            what = _HUNG_UP
+            self._connection.end_worker()
+        task.loss = what.format("")
+        task.over = True
         self._tell_myself(task, {"kind": LOST, "what": what})
         task.cancel()
 
@@ -667,7 +743,7 @@ class Engine:
             address_limits.forget_idle(self.store)
 
     def _fail(self, task: Task, message: str) -> None:
-        task.over = True
+        task.loss, task.over = message, True
         self._tell_myself(task, to_message(Failed(0, 0, message)))
         task.cancel()
 
@@ -675,9 +751,15 @@ class Engine:
 _FULL = (
     "This server keeps as much as it may. Try again later, or remove runs and data sets of yours."
 )
-_KILLED = "The training process ended at step {:,}: it was killed or ran out of memory."
-_CUT_OFF = "The connection to the scheduler was lost at step {:,}."
+# With where it was, " at step 12" say, or without.
+_KILLED = "The training process ended{}: it was killed or ran out of memory."
+_HUNG_UP = "The training process did not answer any more{} and was ended."
+_CUT_OFF = "The connection to the scheduler was lost{}."
+_HUNG = "It was stopped while its training process did not answer."
+_NOT_FROM_HERE = (
+    "The run cannot go on: no snapshot of it is kept. Its curve is kept; start it again."
+)
 
 
 def _lost_message(run: Run, what: str) -> str:
-    return f"{what.format(run.step)} {heartbeat.what_is_left(run)}"
+    return f"{what.format(f' at step {run.step:,}')} {heartbeat.what_is_left(run)}"

@@ -149,6 +149,10 @@ class VisitorEngine:
         """Let an own paused run go on."""
         self.send(run_id, pause=False)
 
+    def loss(self, run_id: str) -> str | None:
+        """How a run has ended that cannot be stored just now; None while it goes on."""
+        return self._engine.loss(run_id)
+
     def place(self, run_id: str) -> Place | None:
         """Where an own run stands in the queue, None when it does not wait."""
         return self._engine.place(run_id) if self._own(run_id) is not None else None

@@ -126,6 +126,8 @@ runs = Table(
     # The study that made this run, and which of its trials it is.
     Column("study", Words(24), index=True),
     Column("trial", Integer),
+    # Since when the server that trains it has heard nothing of its training.
+    Column("unheard", Moment),
 )
 
 

@@ -32,7 +32,7 @@ from mnist_core.base.paths import home as default_home
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import event_writer, schema
 from mnist_core.storage.database import BUSY_SECONDS as BUSY_SECONDS
-from mnist_core.storage.database import explain, open_database
+from mnist_core.storage.database import database_file, explain, open_database
 from mnist_core.storage.metric_buffer import Curve
 from mnist_core.storage.metric_buffer import StepMetrics as StepMetrics
 from mnist_core.training.events import Epoch, Event, Resume, unpack_arrays
@@ -55,7 +55,9 @@ class Run:
     """A run as it stands now. `message` is a sentence for the person, empty while all is well.
 
     `loss`, `accuracy`, `val_loss` and `val_accuracy` are the latest; None before the first.
-    `deleted` is when the person put the run aside; `study` and `trial` say which study made it.
+    `checkpoint_step` is where it could go on: None unless that snapshot is kept. `deleted` is when
+    the person put the run aside; `study` and `trial` say which study made it. `unheard` is since
+    when nothing has been heard of its training, None while it speaks.
     """
 
     id: str
@@ -96,6 +98,7 @@ class Run:
     deleted: datetime | None
     study: str | None
     trial: int | None
+    unheard: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -121,7 +124,20 @@ class SnapshotInfo:
     bytes: int
 
 
-_RUN_COLUMNS = [schema.runs.c[field.name] for field in fields(Run)]
+def _run_columns() -> list[sa.ColumnElement[Any]]:
+    """What makes a `Run`. A snapshot that is gone, whoever removed it, is not offered."""
+    runs, snapshots = schema.runs, schema.snapshots
+    there = sa.exists().where(
+        snapshots.c.run == runs.c.id, snapshots.c.step == runs.c.checkpoint_step
+    )
+    usable = runs.c.checkpoint.is_not(None) & there.correlate(runs)
+    step = sa.case((usable, runs.c.checkpoint_step)).label("checkpoint_step")
+    return [
+        step if field.name == "checkpoint_step" else runs.c[field.name] for field in fields(Run)
+    ]
+
+
+_RUN_COLUMNS = _run_columns()
 
 
 class Store:
@@ -138,6 +154,7 @@ class Store:
         """
         chosen = url or os.environ.get("MNIST_LAB_DATABASE") or None
         self.engine, self.notice = open_database(chosen, home or default_home())
+        self._file = database_file(self.engine)
         self._curves: OrderedDict[str, Curve] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -157,6 +174,8 @@ class Store:
 
         Raises StoreError; its kind Unavailable when the same may well succeed later.
         """
+        if self._file is not None:
+            self._file.check()
         try:
             with self.engine.begin() as connection:
                 yield connection
@@ -269,10 +288,16 @@ class Store:
                 "server": server,
                 "interrupted": False,
                 "turn": None,
+                "unheard": None,
                 # It may be a file's word, and is told anew with the first steps.
                 "images_per_second": None,
             }
             self._update(connection, run_id, queued=_queued_now(connection), **values)
+
+    def note_unheard(self, run_id: str, since: datetime | None) -> None:
+        """Note since when nothing has been heard of a run's training; None: it speaks again."""
+        with self.transaction() as connection:
+            self._update(connection, run_id, unheard=since)
 
     def say(self, run_id: str, message: str) -> None:
         """Change a run's message only."""
@@ -420,7 +445,7 @@ class Store:
     def resume_point(self, run_id: str) -> Resume | None:
         """Where the run can go on: its newest snapshot with the optimiser's state, if any.
 
-        Raises StoreError when that is damaged.
+        Raises StoreError when that is damaged or gone.
         """
         runs = schema.runs.c
         query = sa.select(runs.checkpoint, runs.checkpoint_step, runs.seconds)
@@ -438,7 +463,10 @@ class Store:
                 "Its curve is kept; start it again."
             ) from None
         if weights is None:
-            return None
+            raise StoreError(
+                f"The run cannot go on: its snapshot at step {row.checkpoint_step:,} is gone. Its "
+                "curve is kept; start it again."
+            )
         last = row.checkpoint_step
         before = [epoch.val_loss for epoch in self.epochs(run_id) if epoch.step <= last]
         losses = tuple(val_loss for val_loss in before if val_loss is not None)

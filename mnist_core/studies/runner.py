@@ -223,7 +223,7 @@ class _Driver(threading.Thread):
                 continue
             told = max(trial.epochs, default=0)
             self._flights[trial.number] = _Flight(trial.number, run.id, told, trial.retried)
-            if not run.active and run.status != "finished":
+            if not run.active and run.status != "finished" and _can_go_on(run):
                 self._engine.continue_run(run.id)
         self._asked = search.count()
         self._search = search
@@ -316,7 +316,7 @@ class _Driver(threading.Thread):
         elif flight.pruned:
             self._store.set_status(run.id, run.status, flight.pruned)
             search.give_up(number, flight.pruned, pruned=True)
-        elif run.status == "failed" and run.interrupted and not flight.retried:
+        elif run.status == "failed" and run.interrupted and not flight.retried and _can_go_on(run):
             flight.retried = True
             search.note(number, RETRIED, True)
             self._engine.continue_run(run.id)
@@ -378,6 +378,11 @@ def trial_experiment(spec: StudySpec, values: Mapping[str, Setting]) -> Experime
     # Nothing after the target counts.
     training = experiment.training.model_copy(update={"target_accuracy": spec.target})
     return experiment.model_copy(update={"training": training})
+
+
+def _can_go_on(run: Run) -> bool:
+    """False for a trial that has lost its snapshots: to begin again would drop what it recorded."""
+    return run.step == 0 or run.checkpoint_step is not None
 
 
 def _pruned_sentence(spec: StudySpec, epoch: int, value: float) -> str:

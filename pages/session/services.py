@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.storage.store import Store, StoreError
@@ -18,7 +19,7 @@ from pages.session.visitor import owner as owner
 
 def get_store() -> Store:
     """This visitor's runs. Where runs cannot be kept, the page says so and ends."""
-    notice()
+    _notice_quietly()
     return shared_store().seen_by(owner())
 
 
@@ -28,20 +29,29 @@ def get_engine() -> VisitorEngine:
 
 
 def notice() -> None:
-    """Note on a shared server that the visitor has a page open."""
+    """Note on a shared server that the visitor has a page open; without the database, say so."""
+    try:
+        note_presence()
+    except StoreError as error:
+        st.error(str(error), icon=":material/database_off:")
+        st.stop()
+
+
+def note_presence() -> None:
+    """Note on a shared server that the visitor has a page open. Raises StoreError."""
     if current().public:
-        try:
-            _open_pages(shared_store()).notice(Visitor(owner(), address()))
-        except StoreError as error:
-            st.error(str(error), icon=":material/database_off:")
-            st.stop()
+        _open_pages().notice(Visitor(owner(), address()))
 
 
 def keep_noticing() -> None:
     """Note it also for pages that need no store, as the lesson, for as long as they are open."""
     if current().public:
-        with suppress(StoreError):  # a page that needs the store says so itself
-            _open_pages(_store()).notice(Visitor(owner(), address()))
+        _notice_quietly()
+
+
+def _notice_quietly() -> None:
+    with suppress(StoreError):  # a page that needs the store says so itself
+        note_presence()
 
 
 def shared_store() -> Store:
@@ -55,21 +65,28 @@ def shared_store() -> Store:
 
 def shared_engine() -> Engine:
     """The one engine of this server: for what serves all visitors at once."""
-    return _engine(shared_store())
+    shared_store()
+    return _engine()
 
 
-@st.cache_resource(show_spinner=False)
+def take_up() -> None:
+    """Have the engine look after the runs, without a page. Raises StoreError."""
+    _store()
+    _engine()
+
+
+@once
 def _store() -> Store:
     store = Store()
     errors.set_notice(store.notice)
     return store
 
 
-@st.cache_resource(show_spinner=False)
-def _engine(_store: Store) -> Engine:
-    return Engine(_store)
+@once
+def _engine() -> Engine:
+    return Engine(_store())
 
 
-@st.cache_resource(show_spinner=False)
-def _open_pages(_store: Store) -> OpenPages:
-    return OpenPages(_store)
+@once
+def _open_pages() -> OpenPages:
+    return OpenPages(_store())

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.base.untrusted import MEGABYTE, FileRefused
 from mnist_core.data import download
 from mnist_core.data.custom import (
@@ -80,13 +81,13 @@ def _fetch() -> None:
     st.session_state.data_fetching = st.session_state.get("data_fetching", 0) + 1
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def _checker() -> ThreadPoolExecutor:
     """One set at a time for all visitors: a large one takes hundreds of megabytes meanwhile."""
     return ThreadPoolExecutor(1, "data-checker")
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def _fetcher() -> ThreadPoolExecutor:
     """Apart from the checks, because a network may hang."""
     return ThreadPoolExecutor(1, "data-fetcher")
