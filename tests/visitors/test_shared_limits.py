@@ -278,3 +278,18 @@ def test_presence_follows_a_visitor_to_another_address(store: Store):
         presence.notice("ada", address)
         with store.transaction() as connection:
             assert connection.execute(schema.visitors.select()).one().address == address
+
+
+def test_a_time_without_the_database_is_no_absence(store: Store, monkeypatch):
+    """Nobody is noticed meanwhile, and nobody is asked about."""
+    clock = [0.0]
+    monkeypatch.setattr("mnist_core.visitors.last_seen.time.monotonic", lambda: clock[0])
+    Presence(store).notice(visitor(0), HERE)
+    absences = visitors.Absences(store)
+
+    def absent_at(seconds: float) -> float:
+        clock[0] = seconds
+        return absences.seconds([visitor(0)])[visitor(0)]
+
+    assert [absent_at(seconds) for seconds in (0, 10, 20)] == [0, 10, 20]
+    assert [absent_at(seconds) for seconds in (60, 70)] == [0, 10]
