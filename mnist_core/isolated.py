@@ -107,7 +107,7 @@ def call(
         WorkFailed: when it failed otherwise, or gave no answer.
     """
     seconds = limits.seconds if seconds is None else seconds
-    with open(folder / ERRORS, "wb") as errors:
+    with (folder / ERRORS).open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 (this interpreter, this package's modules)
             [sys.executable, "-m", "mnist_core.isolated", module, str(folder), _packed(limits)],
             cwd=ROOT,

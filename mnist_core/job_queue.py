@@ -149,6 +149,6 @@ class JobQueue:
 
 
 def _turns(waiting: list[list[_Job]]) -> list[_Job]:
-    """The order in which jobs begin: the first of each visitor, then the second of each, …"""
+    """The order in which jobs begin: the first of each visitor, then the second of each."""
     longest = max((len(jobs) for jobs in waiting), default=0)
     return [jobs[turn] for turn in range(longest) for jobs in waiting if turn < len(jobs)]

@@ -51,7 +51,7 @@ def test_a_crash_in_native_code_is_a_sentence() -> None:
 
 
 def test_waiting_for_ever_ends_at_the_limit() -> None:
-    with pytest.raises(LimitReached, match="longer than 0.5 seconds"):
+    with pytest.raises(LimitReached, match=r"longer than 0\.5 seconds"):
         run("wait", ProcessLimits(seconds=0.5))
 
 
