@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from mnist_core.build import INITIALIZERS, keras_layer, keras_optimizer, layer_seed
+from mnist_core.build import INITIALIZERS, keras_layers, keras_optimizer, layer_seed
 from mnist_core.dataset import SPLIT_SEED
 from mnist_core.shapes import INPUT_SHAPE
 from mnist_core.spec import MNIST, Experiment
@@ -113,8 +113,10 @@ def _model(experiment: Experiment) -> str:
     network, seed = experiment.network, experiment.training.seed
     lines = ["model = keras.Sequential(", "    [", f"        keras.Input({INPUT_SHAPE}),"]
     for index, layer in enumerate(network.layers):
-        class_name, settings = keras_layer(layer, layer_seed(seed, index))
-        lines.append(f"        keras.layers.{class_name}({_arguments(settings)}),")
+        made = keras_layers(layer, layer_seed(seed, index))
+        if len(made) > 1:
+            lines.append("        # Every pixel that the stride meets; a stride at kernel 1 crashes.")
+        lines += [f"        keras.layers.{name}({_arguments(settings)})," for name, settings in made]
     output_seed = layer_seed(seed, len(network.layers))
     output = {
         "units": network.classes,
