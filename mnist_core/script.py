@@ -113,10 +113,11 @@ def _model(experiment: Experiment) -> str:
     network, seed = experiment.network, experiment.training.seed
     lines = ["model = keras.Sequential(", "    [", f"        keras.Input({INPUT_SHAPE}),"]
     for index, layer in enumerate(network.layers):
-        made = keras_layers(layer, layer_seed(seed, index))
-        if len(made) > 1:
-            lines.append("        # Every pixel that the stride meets; a stride at kernel 1 crashes.")
-        lines += [f"        keras.layers.{name}({_arguments(settings)})," for name, settings in made]
+        *before, (class_name, settings) = keras_layers(layer, layer_seed(seed, index))
+        for first_name, first in before:
+            lines.append("        # The pixels that the stride meets: it may crash at kernel 1.")
+            lines.append(f"        keras.layers.{first_name}({_arguments(first)}),")
+        lines.append(f"        keras.layers.{class_name}({_arguments(settings)}),")
     output_seed = layer_seed(seed, len(network.layers))
     output = {
         "units": network.classes,

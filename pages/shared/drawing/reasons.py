@@ -9,7 +9,6 @@ import streamlit as st
 
 from mnist_core.classes import DIGITS, one
 from mnist_core.figures.pixels import Bars, Images
-from mnist_core.inside.probe import probe
 from mnist_core.why import Flip, FloatArray, evidence, smallest_flip
 from pages.shared.background import come_back_for, newest
 from pages.shared.drawing.answer import Answer
@@ -32,7 +31,7 @@ def reasons_view(found: Answer | None) -> None:
     name = names[digit]
     try:
         reader = found.reader
-        slopes = evidence(probe(reader.network), reader.weights(), image, digit)
+        slopes = evidence(reader.network, reader.weights(), image, digit)
         read, asked = reader.function(), (reader.choice.key, reader.step, image.tobytes())
         search = newest("flip", asked, lambda: smallest_flip(read, image))
         flip = search.result() if search.done() else None

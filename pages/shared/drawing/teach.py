@@ -11,6 +11,7 @@ from mnist_core import corrections as kept_corrections
 from mnist_core.corrections import Corrections, CorrectionsError
 from mnist_core.figures.drawing import forgetting_chart, per_digit_chart
 from mnist_core.finetune import FineTuned, fine_tune, keep_as_run
+from mnist_core.inside.compiled import run_apart
 from mnist_core.store import StoreError
 from pages.shared.background import come_back_for, newest, teacher
 from pages.shared.drawing.answer import Answer
@@ -180,14 +181,14 @@ def _teach(
     progress: dict[str, float],
 ) -> FineTuned:
     """In another thread, where nothing of the page can be asked."""
-    return fine_tune(
+    taught: FineTuned = run_apart(
+        partial(fine_tune, steps=steps, remind=remind),
         reader.network,
         weights,
         corrections,
-        steps=steps,
-        remind=remind,
         tell=lambda share: progress.update(share=share),
     )
+    return taught
 
 
 def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool) -> None:
