@@ -20,7 +20,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import IO, Any
 
-from mnist_core.isolated import (
+from mnist_core.base.sandbox import (
     ROOT,
     LimitReached,
     ProcessCrashed,

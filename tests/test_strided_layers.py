@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mnist_core.build import build_model
-from mnist_core.inside.gradients import backward
-from mnist_core.inside.probe import probe
-from mnist_core.isolated import ProcessCrashed, ProcessLimits, call, folder_with
-from mnist_core.layers import Conv, Flatten
-from mnist_core.spec import NetworkSpec
+from mnist_core.base.sandbox import ProcessCrashed, ProcessLimits, call, folder_with
+from mnist_core.experiment.layers import Conv, Flatten
+from mnist_core.experiment.spec import NetworkSpec
+from mnist_core.inspection.activations import probe
+from mnist_core.inspection.gradients import backward
+from mnist_core.model.build import build_model
 from tests.support.every_window import SIZES
 
 LIMITS = ProcessLimits(seconds=500, cpu_seconds=300)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mnist_core.isolated import answer, request_in
+from mnist_core.base.sandbox import answer, request_in
 
 SIZES = range(1, 29)
 
@@ -21,8 +21,8 @@ def work(folder: Path) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from mnist_core.build import keras_layers
-    from mnist_core.layers import LAYER_CLASSES
+    from mnist_core.experiment.layers import LAYER_CLASSES
+    from mnist_core.model.build import keras_layers
 
     kind = request["kind"]
     name = "kernel_size" if kind == "conv" else "pool_size"

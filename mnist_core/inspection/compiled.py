@@ -1,0 +1,122 @@
+"""Compiled functions of a network and its weights, each made once and kept with the network.
+
+Those that follow gradients back run in a process of their own where `apart` has been called:
+TensorFlow's backward kernels are the ones that were found to crash, and a crash in the process of
+an app ends the session of everybody who uses it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from mnist_core.base.sandbox import ProcessCrashed
+from mnist_core.base.tensorflow_compat import set_aside
+from mnist_core.experiment.spec import NetworkSpec
+from mnist_core.inspection.activations import Probe, probe
+from mnist_core.inspection.weights import layer_weights
+from mnist_core.warm_process import WarmProcess
+
+# Networks whose functions are kept; those used last stay.
+KEPT = 16
+
+Make = Callable[[Any, Probe], Callable[..., Any]]
+# The shape and the dtype of an argument.
+Argument = tuple[tuple[int | None, ...], str]
+
+_process: WarmProcess | None = None
+# What a computation that crashed was asked for: it is not tried again.
+_crashed: dict[Hashable, str] = {}
+
+
+def apart() -> None:
+    """Compute gradients in a process of their own from now on, and have it ready; returns at once.
+
+    For servers; without it they are computed in this process.
+    """
+    global _process
+    if _process is None:
+        _process = WarmProcess(prepare="tensorflow")
+    _process.start()
+
+
+def run_apart(function: Callable[..., Any], *arguments: Any, **tell: Callable[..., None]) -> Any:
+    """`function(*arguments)` of a module of ours, where gradients are computed.
+
+    With `tell`, the function is given it, too. Raises what the function does, ProcessCrashed and
+    LimitReached.
+    """
+    if _process is None:
+        return function(*arguments, **tell)
+    return _process.run(function, *arguments, **tell)
+
+
+def gradients(
+    network: NetworkSpec, key: Hashable, make: Make, *arguments: Argument
+) -> Callable[..., Any]:
+    """As `compiled`, computed where gradients are; `make` is a module's function, or a `partial`.
+
+    The function gives arrays. It raises ProcessCrashed, too.
+    """
+    here = probe(network).network
+    return partial(_computed, here, key, make, arguments)
+
+
+def _computed(
+    network: NetworkSpec, key: Hashable, make: Make, arguments: tuple[Argument, ...], *values: Any
+) -> Any:
+    if said := _crashed.get((network, key)):
+        raise ProcessCrashed(said)
+    try:
+        return run_apart(_compute, network, key, make, arguments, values)
+    except ProcessCrashed as error:
+        _crashed[network, key] = str(error)
+        raise
+
+
+def _compute(
+    network: NetworkSpec,
+    key: Hashable,
+    make: Make,
+    arguments: tuple[Argument, ...],
+    values: tuple[Any, ...],
+) -> Any:
+    import tensorflow as tf
+
+    result = compiled(network, key, make, *arguments)(*values)
+    return tf.nest.map_structure(np.asarray, result)
+
+
+def compiled(
+    network: NetworkSpec, key: Hashable, make: Make, *arguments: Argument
+) -> Callable[..., Any]:
+    """The function `make(tensorflow, probe)` of (weights, *arguments), compiled once per `key`.
+
+    `arguments` are the shapes and dtypes of what comes after the weights.
+    """
+    functions, lock = _kept(probe(network).network)
+    with lock:  # two visitors at once must not compile it twice
+        if key not in functions:
+            import tensorflow as tf
+
+            weights = [
+                tf.TensorSpec(shape, tf.float32)
+                for row in layer_weights(network)
+                for shape in row.shapes
+            ]
+            others = [tf.TensorSpec(shape, dtype) for shape, dtype in arguments]
+            function = make(tf, probe(network))
+            functions[key] = tf.function(
+                function, input_signature=[weights, *others]
+            ).get_concrete_function()
+            set_aside()
+        return functions[key]
+
+
+@lru_cache(maxsize=KEPT)
+def _kept(network: NetworkSpec) -> tuple[dict[Hashable, Callable[..., Any]], threading.Lock]:
+    return {}, threading.Lock()
