@@ -16,10 +16,10 @@ import numpy as np
 
 from mnist_core.base.sandbox import ProcessCrashed
 from mnist_core.base.tensorflow_compat import set_aside
+from mnist_core.base.warm_process import WarmProcess
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection.activations import Probe, probe
 from mnist_core.inspection.weights import layer_weights
-from mnist_core.warm_process import WarmProcess
 
 # Networks whose functions are kept; those used last stay.
 KEPT = 16

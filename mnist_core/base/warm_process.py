@@ -139,7 +139,7 @@ class _Process:
     def __init__(self, prepare: str, idle_seconds: float) -> None:
         self._idle_seconds = idle_seconds
         self._popen = subprocess.Popen(  # noqa: S603 (this interpreter, this module)
-            [sys.executable, "-m", "mnist_core.warm_process", prepare],
+            [sys.executable, "-m", "mnist_core.base.warm_process", prepare],
             cwd=ROOT,
             env=clean_environment(),
             stdin=subprocess.PIPE,
