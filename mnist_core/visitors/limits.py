@@ -38,9 +38,9 @@ class Limits:
     experiment. A run ends after `minutes` of training, `pause_minutes` in one pause, or when its
     visitor has had no page open for `away_minutes`. `upload_megabytes` is for each of
     `upload_files`; files that are open take `session_upload_megabytes` of a session and
-    `server_upload_megabytes` of all together. A visitor keeps `kept_data` data sets of their own, each of at most
-    `data_images`. A study may have `study_trials`, of which `trials_at_once` train, and asks for
-    no more after `study_minutes`.
+    `server_upload_megabytes` of all together. A visitor keeps `kept_data` data sets of their own,
+    each of at most `data_images`. A study may have `study_trials`, of which `trials_at_once`
+    train, and asks for no more after `study_minutes`.
     """
 
     public: bool = False

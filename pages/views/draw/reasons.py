@@ -10,6 +10,7 @@ import streamlit as st
 from mnist_core.drawing.explain import Flip, FloatArray, evidence, smallest_flip
 from mnist_core.experiment.class_names import DIGITS, one
 from mnist_core.figures.pixels import Bars, Images
+from mnist_core.inspection.compiled import apart
 from pages.session.reader import NotReadable
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import percent
@@ -26,6 +27,7 @@ def reasons_view(found: Answer | None) -> None:
     if found is None:
         st.caption("Draw a digit to see why the network reads it as it does.")
         return
+    apart()
     digit, image, names = found.reading.digit, found.reading.image28, found.reader.names
     assert digit is not None
     name = names[digit]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core.drawing.finetune import FineTuned, fine_tune, keep_as_run
 from mnist_core.figures.drawing import forgetting_chart, per_digit_chart
-from mnist_core.inspection.compiled import run_apart
+from mnist_core.inspection.compiled import apart, run_apart
 from mnist_core.storage import corrections as kept_corrections
 from mnist_core.storage.corrections import Corrections, CorrectionsError
 from mnist_core.storage.store import StoreError
@@ -181,6 +181,7 @@ def _teach(
     progress: dict[str, float],
 ) -> FineTuned:
     """In another thread, where nothing of the page can be asked."""
+    apart()
     taught: FineTuned = run_apart(
         partial(fine_tune, steps=steps, remind=remind),
         reader.network,
