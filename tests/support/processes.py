@@ -7,13 +7,15 @@ import subprocess
 import sys
 
 from mnist_core.engine.engine import REPOSITORY
+from mnist_core.engine.worker import WARM
 
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=REPOSITORY,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        # What these train needs no TensorFlow: it would only take its time to load.
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), WARM: "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
