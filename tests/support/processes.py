@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+from mnist_core.engine.dask_client import KEPT_MESSAGES_SETTING
 from mnist_core.engine.engine import REPOSITORY
 from mnist_core.engine.worker import WARM
 
@@ -15,7 +16,7 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", *arguments],
         cwd=REPOSITORY,
         # What these train needs no TensorFlow: it would only take its time to load.
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY), WARM: "0"},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), KEPT_MESSAGES_SETTING: "1", WARM: "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
