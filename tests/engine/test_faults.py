@@ -93,9 +93,9 @@ FAULTS = {
 
 
 def holds_still(engine: Engine) -> bool:
-    before = engine._messages.qsize()
+    before = len(engine._messages)
     time.sleep(0.3)
-    return engine._messages.qsize() == before
+    return len(engine._messages) == before
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -121,7 +121,7 @@ def test_while_nothing_can_be_stored_training_waits_and_the_page_says_so(
         wait(lambda: holds_still(engine), "a pause")
         if fault != "read-only":  # and worse comes to worst
             os.kill(engine.worker_pid(), signal.SIGKILL)
-            wait(lambda: engine._tasks[run_id].over, "the engine has noticed", SOON)
+            wait(lambda: engine._tasks.get(run_id).over, "the engine has noticed", SOON)
             app.session_state["shown_run"] = run_id  # not one that was queued just now
             app.run()
             assert any("**failed**" in item.value for item in app.markdown)
