@@ -295,7 +295,8 @@ def test_a_worker_that_has_grown_large_is_renewed_while_idle(
     assert engine.worker_pid() == pid
     engine.stop(first)
     wait(lambda: engine.worker_pid() != pid, "a fresh worker")
-    fresh, looks, look = engine.worker_pid(), [], LocalWorker.renew_if_large
+    looks: list[None] = []
+    fresh, look = engine.worker_pid(), LocalWorker.renew_if_large
     monkeypatch.setattr(LocalWorker, "renew_if_large", lambda self: looks.append(look(self)))
     wait(lambda: len(looks) > 2, "looks of the monitor")
     assert engine.worker_pid() == fresh  # one that has not trained is left alone
