@@ -7,13 +7,13 @@ import streamlit as st
 from pages.shared import entry, projector, tour
 from pages.shared.background import come_back_for
 from pages.shared.drawing.answer import answer
-from pages.shared.drawing.canvas import canvas
 from pages.shared.drawing.networks import choose_network, is_ready, novelty_measure
 from pages.shared.drawing.steps import steps_off_note
 from pages.shared.drawing.style import style
 from pages.shared.drawing.views import views
 from pages.shared.guard import fragment
 from pages.shared.look import unseen_title
+from pages.shared.paper import paper
 
 
 def page() -> None:
@@ -40,17 +40,17 @@ def _board() -> None:
     # The first network takes seconds to load: one can draw meanwhile.
     paper_first = not is_ready()
     with st.container(horizontal=True, gap="large", key="board"):
-        paper = st.container(width=322, gap="small", key="paper")
+        left = st.container(width=322, gap="small", key="paper")
         if paper_first:
-            with paper:
-                canvas()
+            with left:
+                paper()
         with st.container(key="reading", gap="medium"):
             found = answer()
             steps_off_note()
             choose_network()
     if not paper_first:
-        with paper:
-            canvas()
+        with left:
+            paper()
     views(found)
     if found is not None:
         if found.reader.choice.run is not None:

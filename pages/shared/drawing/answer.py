@@ -11,9 +11,9 @@ from streamlit.delta_generator import DeltaGenerator
 from mnist_core.drawing import Preprocessing, Reading, Steps, prepare
 from mnist_core.neighbours import DOUBTFUL, STRANGE
 from mnist_core.strokes import picture
-from pages.shared.drawing.canvas import drawing
 from pages.shared.drawing.networks import current_reader, novelty_measure, training_images
 from pages.shared.drawing.parts import bars, confidence, image_address, percent
+from pages.shared.paper import drawing
 from pages.shared.plain import plain
 from pages.shared.reader import NotReadable, Reader, wait_for
 

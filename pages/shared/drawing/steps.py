@@ -15,9 +15,9 @@ from mnist_core.neighbours import Neighbours
 from mnist_core.strokes import picture
 from pages.shared.data import dataset_of
 from pages.shared.drawing.answer import Answer, prepared, steps_off, switch_key
-from pages.shared.drawing.canvas import drawing
 from pages.shared.drawing.networks import training_images, training_images_of
 from pages.shared.drawing.parts import gallery, percent, small_image
+from pages.shared.paper import drawing
 
 FloatArray = npt.NDArray[np.float32]
 
