@@ -15,9 +15,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 SIDE = 280
-# Twice as many pixels as units, so that lines are sharp on fine screens.
-SCALE = 2.0
-CANVAS_SIDE = int(SCALE * SIDE)
+# Twice as many pixels as the paper has on most screens: sharp on fine ones, smooth on others.
+CANVAS_SIDE = 640
+SCALE = CANVAS_SIDE / SIDE
 THINNEST_PEN, THICKEST_PEN = 8, 40
 INK, PAPER = 17, 255
 INK_COLOUR, PAPER_COLOUR = "#111111", "#ffffff"
@@ -81,7 +81,7 @@ def _path(stroke: Stroke) -> dict[str, Any]:
         "type": "Path",
         "path": [["M", *xy[0].tolist()], *(["Q", *one] for one in curves), ["L", *xy[-1].tolist()]],
         "stroke": PAPER_COLOUR if stroke.erase else INK_COLOUR,
-        "strokeWidth": SCALE * stroke.width,
+        "strokeWidth": round(SCALE * stroke.width, 2),
         "strokeLineCap": "round",
         "strokeLineJoin": "round",
         "fill": None,

@@ -17,6 +17,7 @@ from mnist_core.isolated import WorkFailed
 from mnist_core.own_data import from_arrays
 from mnist_core.runfile import from_store, pack
 from mnist_core.store import Store
+from mnist_core.stroke_history import History
 from mnist_core.strokes import Stroke
 from pages.shared import state
 from tests.data_sets import NAMES, bars, idx_files, npz, parts
@@ -258,7 +259,7 @@ def test_look_inside_says_when_the_images_are_not_here(store) -> None:
 
 
 def test_draw_reads_with_the_names_of_the_classes(own_run) -> None:
-    app = open_page("draw", {"drawing_strokes": BAR, "reading_network": own_run})
+    app = open_page("draw", {"drawing_history": History(BAR), "reading_network": own_run})
     said = settled(app, "Probability of each class")
     assert any(f"**{name}**" in said for name in NAMES)
     assert "tells apart: left, middle, right bar" in said
@@ -266,7 +267,7 @@ def test_draw_reads_with_the_names_of_the_classes(own_run) -> None:
 
 
 def test_corrections_are_for_digits(own_run) -> None:
-    state = {"drawing_strokes": BAR, "reading_network": own_run}
+    state = {"drawing_history": History(BAR), "reading_network": own_run}
     state["drawing_view"] = ":material/school: Wrong? Teach it"
     app = open_page("draw", state)
     assert "trained on MNIST" in settled(app, "Corrections are digits")

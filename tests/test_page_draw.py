@@ -17,6 +17,7 @@ from mnist_core.default_model import EXPERIMENT
 from mnist_core.events import Failed, Snapshot
 from mnist_core.inside.probe import probe
 from mnist_core.store import Store
+from mnist_core.stroke_history import History
 from mnist_core.strokes import Stroke
 from pages.shared.drawing.views import VIEWS
 from pages.shared.plain import plain
@@ -86,7 +87,7 @@ def test_an_empty_canvas_is_an_invitation(open_page):
 
 @pytest.mark.parametrize("digit", [2, 7])
 def test_a_kept_drawing_is_read_by_the_default_model(open_page, digit):
-    page = open_page(drawing_strokes=strokes(digit))
+    page = open_page(drawing_history=History(strokes(digit)))
     assert not page.exception
     assert str(digit) in texts(page)
     assert "Default model · 99." in page.selectbox[0].options[0]
@@ -94,32 +95,43 @@ def test_a_kept_drawing_is_read_by_the_default_model(open_page, digit):
     assert image.shape == (28, 28) and image.dtype == np.float32 and image.max() > 0.9
 
 
-def test_clearing_forgets_the_drawing(open_page):
-    page = open_page(drawing_strokes=strokes(2))
+def test_a_cleared_drawing_comes_back_by_undo_and_goes_by_redo(open_page):
+    page = open_page(drawing_history=History.of(strokes(4)))
+    assert "4" in texts(page)
     page.button(key="clear_canvas").click().run()
     assert not page.exception
-    assert "2" not in texts(page)
+    assert "4" not in texts(page)
     assert any("Draw a digit" in text for text in texts(page))
     assert page.session_state["drawing_image28"] is None
-    assert page.session_state["drawing_number"] == 1
+    page.button(key="undo").click().run()
+    assert "4" in texts(page)
+    page.button(key="undo").click().run()
+    assert page.session_state["drawing_history"].strokes == strokes(4)[:-1]
+    page.button(key="redo").click().run()
+    page.button(key="redo").click().run()
+    assert not page.exception
+    assert "4" not in texts(page)
+    assert page.button(key="redo").disabled
 
 
 def test_ink_that_was_rubbed_out_is_no_drawing(open_page):
     rubbed = Stroke(((0.0, 140.0), (280.0, 140.0)), 40.0, erase=True)
-    page = open_page(drawing_strokes=(Stroke(((100.0, 140.0), (180.0, 140.0))), rubbed))
+    page = open_page(
+        drawing_history=History((Stroke(((100.0, 140.0), (180.0, 140.0))), rubbed))
+    )
     assert not page.exception
     assert any("Draw a digit" in text for text in texts(page))
 
 
 def test_what_is_no_digit_gets_a_question_mark(open_page):
-    page = settled(open_page(drawing_strokes=DASHES), lambda page: "?" in texts(page))
+    page = settled(open_page(drawing_history=History(DASHES)), lambda page: "?" in texts(page))
     assert not any(text.isdigit() for text in texts(page))
     assert "Not a digit?" in shown(page)
 
 
 def test_the_newest_run_with_weights_reads_first(open_page, own_run):
     Store().create_run(PRESETS["two-layer"], preset="two-layer")  # newer, but without weights
-    page = open_page(drawing_strokes=strokes(4))
+    page = open_page(drawing_history=History(strokes(4)))
     assert not page.exception
     assert len(page.selectbox[0].options) == 3
     assert page.session_state["reading_network"] == own_run
@@ -132,7 +144,7 @@ def test_the_newest_run_with_weights_reads_first(open_page, own_run):
 
 def test_a_run_without_weights_is_a_sentence(open_page):
     empty = Store().create_run(PRESETS["two-layer"], preset="two-layer")
-    page = open_page(drawing_strokes=strokes(4), reading_network=empty)
+    page = open_page(drawing_history=History(strokes(4)), reading_network=empty)
     assert not page.exception
     assert "has kept no weights yet" in page.error[0].value
 
@@ -141,12 +153,12 @@ def test_an_ended_run_without_weights_is_not_waited_for(open_page):
     store = Store()
     empty = store.create_run(PRESETS["two-layer"], preset="two-layer")
     store.record(empty, Failed(0, 0, "It did not begin."))
-    page = open_page(drawing_strokes=strokes(4), reading_network=empty)
+    page = open_page(drawing_history=History(strokes(4)), reading_network=empty)
     assert "has kept no weights; choose another" in page.error[0].value
 
 
 def test_a_network_that_has_learnt_nothing_is_named_and_not_the_drawing(open_page, own_run):
-    page = open_page(drawing_strokes=strokes(4), reading_network=own_run)
+    page = open_page(drawing_history=History(strokes(4)), reading_network=own_run)
     assert "It is the network that cannot read: it is right on about 10%" in shown(page)
     assert "Perhaps this is not a digit" not in shown(page)
 
@@ -156,13 +168,13 @@ def test_a_network_that_cannot_be_loaded_is_a_sentence(open_page, monkeypatch, t
 
     load_default_model()
     monkeypatch.setattr(default_model, "MODEL_FOLDER", tmp_path)
-    page = open_page(drawing_strokes=strokes(4))
+    page = open_page(drawing_history=History(strokes(4)))
     assert not page.exception
     assert "is missing" in page.error[0].value
 
 
 def test_a_step_that_is_turned_off_shows_beside_the_answer(open_page):
-    page = open_page(drawing_strokes=strokes(7, size=90, left=10, top=10))
+    page = open_page(drawing_history=History(strokes(7, size=90, left=10, top=10)))
     before = page.session_state["drawing_image28"]
     page.toggle(key="step_crop").set_value(False).run()
     assert not page.exception
@@ -175,18 +187,18 @@ def test_a_step_that_is_turned_off_shows_beside_the_answer(open_page):
 
 
 def test_the_nearest_training_images_are_shown(open_page):
-    page = open_page(drawing_strokes=strokes(7))
+    page = open_page(drawing_history=History(strokes(7)))
     settled(page, lambda page: "Training image number" in shown(page))
 
 
 def test_why_and_what_would_flip_it(open_page):
-    page = open_page(drawing_strokes=strokes(1), drawing_view=WHY)
+    page = open_page(drawing_history=History(strokes(1)), drawing_view=WHY)
     page = settled(page, lambda page: "single" in shown(page))
     assert "the 1 becomes a" in shown(page) or "No single stroke" in shown(page)
 
 
 def test_networks_are_compared_and_their_disagreements_found(open_page, own_run):
-    page = open_page(drawing_strokes=strokes(4), drawing_view=COMPARE)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=COMPARE)
     assert not page.exception
     assert page.multiselect[0].value == [own_run, "default"]
     assert shown(page).count('class="compared"') == 2
@@ -216,19 +228,19 @@ def test_networks_are_compared_and_their_disagreements_found(open_page, own_run)
 
 
 def test_a_run_is_watched_while_it_learns(open_page, own_run):
-    page = open_page(drawing_strokes=strokes(4), drawing_view=LEARN)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=LEARN)
     assert not page.exception
     assert any("It has read" in caption.value for caption in page.caption)
 
 
 def test_without_runs_there_is_nothing_to_watch(open_page):
-    page = open_page(drawing_strokes=strokes(4), drawing_view=LEARN)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=LEARN)
     assert not page.exception
     assert "Train a network" in page.info[0].value
 
 
 def test_a_correction_is_kept_and_taught(open_page, own_run):
-    page = open_page(drawing_strokes=strokes(4), drawing_view=TEACH)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=TEACH)
     page.button(key="it_was_9").click().run()
     assert not page.exception
     assert corrections.load().labels.tolist() == [9]
@@ -246,7 +258,7 @@ def test_a_correction_is_kept_and_taught(open_page, own_run):
 def test_a_damaged_file_of_corrections_is_a_sentence(open_page, home):
     (home / "corrections").mkdir()
     (home / "corrections" / "local.npz").write_bytes(b"nonsense")
-    page = open_page(drawing_strokes=strokes(4), drawing_view=TEACH)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=TEACH)
     assert not page.exception
     assert "cannot be read" in page.error[0].value
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
-from streamlit_drawable_canvas import st_canvas
 
 from mnist_core.stroke_history import History, Strokes
 from mnist_core.strokes import (
@@ -14,6 +13,7 @@ from mnist_core.strokes import (
     INK_COLOUR,
     PAPER_COLOUR,
     SCALE,
+    SIDE,
     THICKEST_PEN,
     THINNEST_PEN,
     as_canvas,
@@ -26,14 +26,21 @@ BOARD = "drawing_board"
 NAME = "Paper to draw digits on"
 TOOLS = {"pen": ":material/edit: Pen", "eraser": ":material/ink_eraser: Eraser"}
 USUAL_WIDTH = 20
+# Pixels on most screens.
+SHOWN_SIDE = 320
 
 STYLE = f"""
-.st-key-sheet {{ width: min(100%, var(--paper-width, 320px)); aspect-ratio: 1; overflow: hidden;
+.st-key-sheet {{ width: min(100%, var(--paper-width, {SHOWN_SIDE}px)); aspect-ratio: 1; overflow: hidden;
   container-type: inline-size; background: {PAPER_COLOUR}; border-radius: 0.6rem;
   box-shadow: 0 0 0 1px light-dark(#d3dae3, #36414f); }}
 .st-key-{BOARD}, .st-key-{BOARD} * {{ max-width: none; }}
 .st-key-{BOARD} {{ width: {CANVAS_SIDE}px; height: {CANVAS_SIDE}px; flex: none;
   transform-origin: 0 0; transform: scale(tan(atan2(100cqw, {CANVAS_SIDE}px))); }}
+.st-key-canvas:has(.eraser.tip) {{ --pen-cursor: cell; }}
+.tip {{ display: grid; place-items: center; width: 46px; height: 46px; }}
+.tip::before {{ content: ""; width: var(--width); height: var(--width); border-radius: 50%;
+  background: currentColor; }}
+.eraser.tip::before {{ background: none; box-shadow: inset 0 0 0 2px currentColor; }}
 /* Icons alone; their names are there for screen readers. */
 .st-key-drawing_tool [data-testid="stMarkdownContainer"] {{ font-size: 0; }}
 .st-key-drawing_tool [data-testid="stIconMaterial"] {{ font-size: 1.25rem; }}
@@ -63,6 +70,9 @@ def drawing() -> Strokes:
 
 def paper() -> None:
     """The canvas and, below it, its tools."""
+    # Importing it registers the component with the running server, which must be there.
+    from streamlit_drawable_canvas import st_canvas
+
     if BOARD not in st.session_state and _sheet().strokes != drawing():
         _show(_history())  # a new canvas, as after another page
     sheet = _sheet()
@@ -101,7 +111,6 @@ def _tools() -> tuple[str, int]:
         icon_button("Redo (Ctrl+Y)", ":material/redo:", "redo", _redo, disabled=not history.future)
         st.button("Clear", key="clear_canvas", icon=":material/delete:", on_click=_clear)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        st.markdown(":material/line_weight:", width="content")
         width = st.slider(
             "Stroke width",
             THINNEST_PEN,
@@ -111,6 +120,8 @@ def _tools() -> tuple[str, int]:
             key="drawing_width",
             persist_state="session",
         )
+        side = round(width * SHOWN_SIDE / SIDE)
+        st.html(f'<span class="{tool} tip" style="--width:{side}px"></span>', width="content")
     return str(tool), int(width)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -12,7 +13,15 @@ from mnist_core.drawing import Preprocessing, Reading, Steps, prepare
 from mnist_core.neighbours import DOUBTFUL, STRANGE
 from mnist_core.strokes import picture
 from pages.shared.drawing.networks import current_reader, novelty_measure, training_images
-from pages.shared.drawing.parts import bars, confidence, image_address, percent
+from pages.shared.drawing.parts import (
+    bars,
+    confidence,
+    gallery,
+    image_address,
+    ordinal,
+    percent,
+    small_image,
+)
 from pages.shared.paper import drawing
 from pages.shared.plain import plain
 from pages.shared.reader import NotReadable, Reader, wait_for
@@ -21,12 +30,12 @@ from pages.shared.reader import NotReadable, Reader, wait_for
 GUESS = 0.4
 # Right on fewer validation images than this, a network says nothing about a drawing.
 POOR = 0.5
-INVITATION = "_Draw a digit: the answer appears here._"
+INVITATION = "_Draw a digit, or several: the answer appears here._"
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The drawing on its way through the steps, who read it and what.
+    """A digit of the drawing on its way through the steps, who read it and what.
 
     `strangeness` is as in `mnist_core.neighbours`; None while that measure is being prepared.
     """
@@ -50,34 +59,62 @@ class Answer:
 
 
 def answer() -> Answer | None:
-    """Read the drawing and show what was read; None for empty paper, or when none can read it."""
-    steps = prepared()
+    """Read the drawing and show what was read.
+
+    Returns the digit that the rest of the page is about: the one that the person has chosen where
+    there are several. None for empty paper, or when no network can read it.
+    """
+    drawn = digits_drawn()
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium", key="answer")
     below = st.container(gap="small")
     with row, st.container(key="prediction", width="content"):
-        # One element, so that the old digit stays until the new one is known.
+        # One element, so that the old number stays until the new one is known.
         place = _Place()
         try:
             reader = current_reader()
             wait_for(reader, say=place.say)
             training_images(), novelty_measure()  # begin now, for the drawings to come
-            found = None if steps is None else _read(steps, reader)
-            place.say(_large(found.text) if found else INVITATION)
+            found = _read(drawn, reader)
+            place.say(_large(found) if found else INVITATION)
         except NotReadable as error:
             place.say("")
             below.error(str(error), icon=":material/error:")
             return None
-        if found is not None and (found := _measured(found)).text == "?":
-            place.say(found.text)
-    if found is not None:
-        row.html(_seen(found))
-        below.html(bars(found.reading.probabilities, found.reader.names))
-    return found
+        measured = [_measured(one) for one in found]
+        if any(one.text == "?" for one in measured):
+            place.say(_large(measured))
+    if not measured:
+        return None
+    with row:
+        st.html(_seen(measured[0]) if len(measured) == 1 else _each(measured))
+    with below:
+        chosen = measured[_choose([one.text for one in measured])]
+        st.session_state.drawing_image28 = chosen.steps.image28
+        st.html(bars(chosen.reading.probabilities, chosen.reader.names))
+    return chosen
 
 
-def _large(text: str) -> str:
-    """What is read, in Markdown: a digit as it is, a name in bold, which is set smaller."""
-    return text if len(text) < 3 else f"**{plain(text)}**"
+def _choose(read: list[str]) -> int:
+    """The place of the digit that the rest of the page is about."""
+    if len(read) == 1:
+        return 0
+    chosen = st.segmented_control(
+        "Look closer at",
+        range(len(read)),
+        default=0,
+        required=True,
+        format_func=lambda place: f"{read[place]} ({ordinal(place + 1)})",
+        key=f"digit_of_{len(read)}",
+        wrap=True,
+    )
+    return int(chosen or 0)
+
+
+def _large(found: list[Answer]) -> str:
+    """What is read, in Markdown: digits as they are, a name in bold, which is set smaller."""
+    if found[0].reader.reads_digits:
+        return "".join(one.text for one in found)
+    return " · ".join(f"**{plain(one.text)}**" for one in found)
 
 
 class _Place:
@@ -94,14 +131,16 @@ class _Place:
             self.element.markdown(text)
 
 
-def prepared() -> Steps | None:
-    """The drawing's way to 28×28, which Look inside shares; None while there is no ink."""
+def digits_drawn() -> tuple[Steps, ...]:
+    """The digits of the drawing on their way to 28×28, from left to right; () without ink.
+
+    Look inside shares them.
+    """
     strokes = drawing()
     steps = prepare(picture(strokes), switches()) if strokes else None
-    if steps is not None and steps.blank:
-        steps = None
-    st.session_state.drawing_image28 = None if steps is None else steps.image28
-    return steps
+    found = () if steps is None or steps.blank else (steps,)
+    st.session_state.drawing_image28 = found[0].image28 if found else None
+    return found
 
 
 def switches() -> Preprocessing:
@@ -120,10 +159,15 @@ def switch_key(step: str) -> str:
     return f"step_{step}"
 
 
-def _read(steps: Steps, reader: Reader) -> Answer:
-    image = steps.image28
-    probabilities = np.asarray(reader.probabilities(image[None])[0], np.float32)
-    return Answer(steps, reader, Reading(int(probabilities.argmax()), probabilities, image))
+def _read(drawn: tuple[Steps, ...], reader: Reader) -> list[Answer]:
+    if not drawn:
+        return []
+    images = np.stack([steps.image28 for steps in drawn])
+    shares = np.asarray(reader.probabilities(images), np.float32)
+    return [
+        Answer(steps, reader, Reading(int(row.argmax()), row, steps.image28))
+        for steps, row in zip(drawn, shares, strict=True)
+    ]
 
 
 def _measured(found: Answer) -> Answer:
@@ -141,20 +185,33 @@ def _reads_poorly(reader: Reader) -> bool:
     return reader.reads_digits and known is not None and known < POOR
 
 
+def _each(found: list[Answer]) -> str:
+    """Each of several digits as the network sees it, with its confidence (HTML)."""
+    return gallery(
+        small_image(
+            one.reading.image28,
+            f"Digit {place} of the drawing as 28 × 28 pixels",
+            f"<strong>{html.escape(one.text)}</strong> · {_how_sure(one)}",
+            side=72,
+        )
+        for place, one in enumerate(found, 1)
+    )
+
+
+def _how_sure(found: Answer) -> str:
+    return "Not a digit?" if found.text == "?" else confidence(found.reading.confidence)
+
+
 def _seen(found: Answer) -> str:
-    """How sure the network is, and the 28×28 image it sees, white on black (an HTML figure)."""
+    """The network's confidence, and the 28×28 image it sees, white on black (an HTML figure)."""
     reading = found.reading
-    doubtful = found.strangeness is not None and found.strangeness > DOUBTFUL
-    word = "Doubtful" if doubtful else confidence(reading.confidence)
-    sure = f"<strong>{word}</strong> · {percent(reading.confidence)}"
     more = "What the network sees: 28 × 28 pixels."
     if found.text == "?":
-        sure = "<strong>Not a digit?</strong>"
         more = (
             "No training image looks like this. A network must choose all the same: "
-            f"this one would say {found.name} ({percent(reading.confidence)})."
+            f"this one would say {html.escape(found.name)} ({percent(reading.confidence)})."
         )
-    elif doubtful:
+    elif found.strangeness is not None and found.strangeness > DOUBTFUL:
         more = (
             "Perhaps this is not a digit: hardly any training image looks like it, "
             "however sure the network is."
@@ -171,6 +228,6 @@ def _seen(found: Answer) -> str:
             more = "Perhaps this is not a digit: the network cannot decide between them."
     return (
         f'<figure class="seen"><img src="{image_address(reading.image28)}" '
-        f'alt="The drawing as 28 × 28 pixels"><figcaption><p>{sure}</p>'
-        f"<p>{more}</p></figcaption></figure>"
+        'alt="The drawing as 28 × 28 pixels"><figcaption>'
+        f"<p><strong>{_how_sure(found)}</strong></p><p>{more}</p></figcaption></figure>"
     )

@@ -105,7 +105,7 @@ def _answer(reader: Reader, found: Answer | None) -> None:
     large = "" if len(read) < 3 else ' class="long"'
     place.html(
         f'<p class="compared"><strong{large}>{read}</strong> '
-        f"{confidence(sure)} · {percent(sure)}</p>{bars(shares, reader.names)}"
+        f"{confidence(sure)}</p>{bars(shares, reader.names)}"
     )
 
 

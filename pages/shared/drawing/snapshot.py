@@ -15,7 +15,8 @@ from mnist_core.photo import MAX_BYTES, Box, Photo, PhotoError, read_photo, read
 from pages.shared.background import come_back_for, newest
 from pages.shared.drawing.answer import Answer
 from pages.shared.drawing.networks import current_reader, novelty_measure
-from pages.shared.drawing.parts import gallery, percent, small_image
+from pages.shared.drawing.parts import gallery, ordinal, percent, small_image
+from pages.shared.drawing.steps import consequences, pictures
 from pages.shared.plain import plain
 from pages.shared.reader import FloatArray, NotReadable, Reader, wait_for
 from pages.shared.waits import time_left
@@ -91,6 +92,21 @@ def _show(work: Future[Photo]) -> None:
             for image, digit, row in zip(images, read, shares, strict=True)
         )
     )
+    st.markdown("##### What the network sees, step by step")
+    if len(read) > 1:
+        st.segmented_control(
+            "Which digit",
+            range(len(read)),
+            default=0,
+            required=True,
+            format_func=lambda place: f"{read[place]} ({ordinal(place + 1)})",
+            key=f"photo_digit_{len(read)}",
+            label_visibility="collapsed",
+            wrap=True,
+        )
+    chosen = photo.digits[st.session_state.get(f"photo_digit_{len(read)}", 0)]
+    pictures(chosen.steps)
+    consequences(chosen.steps, reader)
 
 
 def _read(images: FloatArray, shares: FloatArray, reader: Reader) -> list[str]:
