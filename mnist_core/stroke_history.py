@@ -55,7 +55,7 @@ class History:
             now = now.undone()
         while now.future and _begins(strokes, now.future[-1], after=len(now.strokes)):
             now = now.redone()
-        return now if len(strokes) == len(now.strokes) else now.then(strokes)
+        return now if strokes == now.strokes else now.then(strokes)
 
 
 def _begins(strokes: Strokes, other: Strokes, after: int) -> bool:

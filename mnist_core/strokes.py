@@ -62,7 +62,7 @@ def read_strokes(canvas: Any) -> tuple[Stroke, ...]:
         if not points or not _sensible(width):
             continue
         left -= len(points)
-        width = min(max(width / SCALE, THINNEST_PEN), THICKEST_PEN)
+        width = round(min(max(width / SCALE, THINNEST_PEN), THICKEST_PEN), 2)
         strokes.append(Stroke(points, width, item.get("stroke") == PAPER_COLOUR))
     return tuple(strokes)
 
@@ -94,7 +94,8 @@ def _point(command: Any) -> Point | None:
         return None
     if not all(_sensible(value) for value in command[1:3]):
         return None
-    x, y = (min(max(value / SCALE, -SIDE), 2.0 * SIDE) for value in command[1:3])
+    # Rounded, so that a stroke that has been to the canvas and back is the same one.
+    x, y = (round(min(max(value / SCALE, -SIDE), 2.0 * SIDE), 2) for value in command[1:3])
     return x, y
 
 

@@ -55,17 +55,14 @@ def test_what_the_canvas_reports_becomes_strokes():
     rubber = path(["M", 0, 640], ["L", 0, 640], width=40 * SCALE, stroke=PAPER_COLOUR)
     pen, eraser = read_strokes(json.loads(json.dumps(canvas(line, rubber))))
     points = [(159.96 / 640 * 280, 140), (70, 140), (140, 70), (210, 0)]
-    assert np.allclose(pen.points, points) and (pen.width, pen.erase) == (20, False)
+    assert np.allclose(pen.points, points, atol=0.01) and (pen.width, pen.erase) == (20, False)
     assert np.allclose(eraser.points, [(0, 280)] * 2) and (eraser.width, eraser.erase) == (40, True)
 
 
 def test_strokes_survive_the_way_through_the_canvas():
-    drawing = (*strokes(4), Stroke(((1.5, 2.5), (1.5, 2.5)), 8.0, erase=True))
-    kept = read_strokes(json.loads(json.dumps(as_canvas(drawing))))
-    assert len(kept) == len(drawing)
-    for one, other in zip(kept, drawing, strict=True):
-        assert np.allclose(one.points, other.points, atol=0.01)
-        assert one.width == pytest.approx(other.width, abs=0.01) and one.erase == other.erase
+    points = tuple((round(x, 2), round(y, 2)) for x, y in strokes(3)[0].points)
+    drawing = (Stroke(points, 17.3), Stroke(((1.5, 2.51), (1.5, 2.51)), 8.0, erase=True))
+    assert read_strokes(json.loads(json.dumps(as_canvas(drawing)))) == drawing
     dot = as_canvas((Stroke(((7.0, 14.0),)),))  # a canvas draws no path of a single command
     assert read_strokes(dot)[0].points == ((7.0, 14.0), (7.0, 14.0))
 

@@ -81,7 +81,7 @@ def paper() -> None:
         tool, width = _tools()
         with place:
             st_canvas(
-                stroke_width=round(SCALE * width),
+                stroke_width=SCALE * width,
                 stroke_color=PAPER_COLOUR if tool == "eraser" else INK_COLOUR,
                 background_color=sheet.colour,
                 width=CANVAS_SIDE,

@@ -154,7 +154,8 @@ def test_undo_redo_eraser_and_a_page_change(board):
 
 def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(board):
     draw(board, *DIGITS[7], [(0.9, 0.9), (0.95, 0.95)])
-    wait_for_digit(board, 7, 20)
+    kept = f"JSON.parse(sessionStorage['mnist-lab-drawing']).objects.length > {len(DIGITS[7])}"
+    wait_until(lambda: board.evaluate(kept), 20, "The browser does not keep the drawing")
     board.reload()
     wait_for_digit(board, 7, 30)
     wait_until(lambda: inked(board) > 0, 10, "The drawing is not on the paper")
@@ -164,13 +165,13 @@ def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(boar
     press(board, "clear_canvas")
     nothing_read(board)
     board.reload()
-    part(board, "canvas").get_by_role("button", name="Undo").wait_for(timeout=30_000)
+    part(board, "canvas").get_by_role("img").wait_for(timeout=30_000)
     board.wait_for_timeout(1000)
     assert inked(board) == 0 and digit_read(board) is None
     draw(board, *DIGITS[1])
     wait_for_digit(board, 1, 20)
     board.goto(board.url)
-    part(board, "canvas").get_by_role("button", name="Undo").wait_for(timeout=30_000)
+    part(board, "canvas").get_by_role("img").wait_for(timeout=30_000)
     board.wait_for_timeout(1000)
     assert inked(board) == 0 and digit_read(board) is None
 
