@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mnist_core.stroke_history import MOST_STEPS, History
-from mnist_core.strokes import Stroke
+from mnist_core.drawing.stroke_history import MOST_STEPS, History
+from mnist_core.drawing.strokes import Stroke
 
 A, B, C, D = (Stroke(((float(place), 0.0), (9.0, 9.0))) for place in range(4))
 

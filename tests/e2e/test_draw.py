@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from benchmarks._digits import DIGITS
-from mnist_core.strokes import Stroke, picture
+from mnist_core.drawing.strokes import Stroke, picture
 from tests.e2e.helpers import (
     digit_read,
     draw,
@@ -23,13 +23,15 @@ from tests.e2e.helpers import (
     wait_for_digit,
     wait_until,
 )
-from tests.photos import as_file, photo
+from tests.support.photos import as_file, photo
 
 
 def paper(page):
     """What the canvas shows, as grey levels [280, 280] in 0..255."""
-    address = part(page, "canvas").locator(".lower-canvas.dc-canvas").evaluate(
-        "(canvas) => canvas.toDataURL()"
+    address = (
+        part(page, "canvas")
+        .locator(".lower-canvas.dc-canvas")
+        .evaluate("(canvas) => canvas.toDataURL()")
     )
     data = base64.b64decode(address.partition(",")[2])
     image = Image.open(io.BytesIO(data)).convert("L").resize((280, 280), Image.Resampling.BOX)

@@ -1,0 +1,233 @@
+"""What is read in the drawing, shown first and at once."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE
+from mnist_core.drawing.preprocessing import Preprocessing, Reading, Steps, prepare
+from mnist_core.drawing.strokes import picture
+from pages.session.reader import NotReadable, Reader, wait_for
+from pages.views.draw.networks import current_reader, novelty_measure, training_images
+from pages.views.draw.parts import (
+    bars,
+    confidence,
+    gallery,
+    image_address,
+    ordinal,
+    percent,
+    small_image,
+)
+from pages.widgets.escape import plain
+from pages.widgets.paper import drawing
+
+# Below this probability a network may just as well be looking at something else.
+GUESS = 0.4
+# Right on fewer validation images than this, a network says nothing about a drawing.
+POOR = 0.5
+INVITATION = "_Draw a digit, or several: the answer appears here._"
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A digit of the drawing on its way through the steps, who read it and what.
+
+    `strangeness` is as in `mnist_core.drawing.neighbours`; None while that measure is being prepared.
+    """
+
+    steps: Steps
+    reader: Reader
+    reading: Reading
+    strangeness: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The digit, or a question mark for what looks like none; of other classes the name."""
+        strange = self.strangeness is not None and self.strangeness > STRANGE
+        return "?" if strange else self.name
+
+    @property
+    def name(self) -> str:
+        """What the network calls what it reads, strange or not."""
+        assert self.reading.digit is not None
+        return self.reader.names[self.reading.digit]
+
+
+def answer() -> Answer | None:
+    """Read the drawing and show what was read.
+
+    Returns the digit that the rest of the page is about: the one that the person has chosen where
+    there are several. None for empty paper, or when no network can read it.
+    """
+    drawn = digits_drawn()
+    row = st.container(horizontal=True, vertical_alignment="center", gap="medium", key="answer")
+    below = st.container(gap="small")
+    with row, st.container(key="prediction", width="content"):
+        # One element, so that the old number stays until the new one is known.
+        place = _Place()
+        try:
+            reader = current_reader()
+            wait_for(reader, say=place.say)
+            training_images(), novelty_measure()  # begin now, for the drawings to come
+            found = _read(drawn, reader)
+            place.say(_large(found) if found else INVITATION)
+        except NotReadable as error:
+            place.say("")
+            below.error(str(error), icon=":material/error:")
+            return None
+        measured = [_measured(one) for one in found]
+        if any(one.text == "?" for one in measured):
+            place.say(_large(measured))
+    if not measured:
+        return None
+    with row:
+        st.html(_seen(measured[0]) if len(measured) == 1 else _each(measured))
+    with below:
+        chosen = measured[_choose([one.text for one in measured])]
+        st.session_state.drawing_image28 = chosen.steps.image28
+        st.html(bars(chosen.reading.probabilities, chosen.reader.names))
+    return chosen
+
+
+def _choose(read: list[str]) -> int:
+    """The place of the digit that the rest of the page is about."""
+    if len(read) == 1:
+        return 0
+    chosen = st.segmented_control(
+        "Look closer at",
+        range(len(read)),
+        default=0,
+        required=True,
+        format_func=lambda place: f"{read[place]} ({ordinal(place + 1)})",
+        key=f"digit_of_{len(read)}",
+        wrap=True,
+    )
+    return int(chosen or 0)
+
+
+def _large(found: list[Answer]) -> str:
+    """What is read, in Markdown: digits as they are, a name in bold, which is set smaller."""
+    if found[0].reader.reads_digits:
+        return "".join(one.text for one in found)
+    return " · ".join(f"**{plain(one.text)}**" for one in found)
+
+
+class _Place:
+    """A line of text, replaced by the next one."""
+
+    def __init__(self) -> None:
+        self.element: DeltaGenerator | None = None
+
+    def say(self, text: str) -> None:
+        """Show this from now on."""
+        if self.element is None:
+            self.element = st.markdown(text)
+        else:
+            self.element.markdown(text)
+
+
+def digits_drawn() -> tuple[Steps, ...]:
+    """The digits of the drawing on their way to 28×28, from left to right; () without ink.
+
+    Look inside shares them.
+    """
+    strokes = drawing()
+    steps = prepare(picture(strokes), switches()) if strokes else None
+    found = () if steps is None or steps.blank else (steps,)
+    st.session_state.drawing_image28 = found[0].image28 if found else None
+    return found
+
+
+def switches() -> Preprocessing:
+    """Which steps the person has left on."""
+    return Preprocessing(**dict.fromkeys(steps_off(), False))
+
+
+def steps_off() -> list[str]:
+    """The steps that the person has turned off, by the name of their field."""
+    names = [field.name for field in fields(Preprocessing)]
+    return [name for name in names if not st.session_state.get(switch_key(name), True)]
+
+
+def switch_key(step: str) -> str:
+    """The key of the switch that turns a step on and off."""
+    return f"step_{step}"
+
+
+def _read(drawn: tuple[Steps, ...], reader: Reader) -> list[Answer]:
+    if not drawn:
+        return []
+    images = np.stack([steps.image28 for steps in drawn])
+    shares = np.asarray(reader.probabilities(images), np.float32)
+    return [
+        Answer(steps, reader, Reading(int(row.argmax()), row, steps.image28))
+        for steps, row in zip(drawn, shares, strict=True)
+    ]
+
+
+def _measured(found: Answer) -> Answer:
+    """With its strangeness, which would hold up the number on the screen if it came first."""
+    measure = novelty_measure()
+    if not found.reader.reads_digits:
+        return found  # it measures what is strange for a digit
+    if not measure.done() or measure.exception() is not None:
+        return found
+    return replace(found, strangeness=measure.result().strangeness(found.reading.image28))
+
+
+def _reads_poorly(reader: Reader) -> bool:
+    known = reader.accuracy
+    return reader.reads_digits and known is not None and known < POOR
+
+
+def _each(found: list[Answer]) -> str:
+    """Each of several digits as the network sees it, with its confidence (HTML)."""
+    return gallery(
+        small_image(
+            one.reading.image28,
+            f"Digit {place} of the drawing as 28 × 28 pixels",
+            f"<strong>{html.escape(one.text)}</strong> · {_how_sure(one)}",
+            side=72,
+        )
+        for place, one in enumerate(found, 1)
+    )
+
+
+def _how_sure(found: Answer) -> str:
+    return "Not a digit?" if found.text == "?" else confidence(found.reading.confidence)
+
+
+def _seen(found: Answer) -> str:
+    """The network's confidence, and the 28×28 image it sees, white on black (an HTML figure)."""
+    reading = found.reading
+    more = "What the network sees: 28 × 28 pixels."
+    if found.text == "?":
+        more = (
+            "No training image looks like this. A network must choose all the same: "
+            f"this one would say {html.escape(found.name)} ({percent(reading.confidence)})."
+        )
+    elif found.strangeness is not None and found.strangeness > DOUBTFUL:
+        more = (
+            "Perhaps this is not a digit: hardly any training image looks like it, "
+            "however sure the network is."
+        )
+    elif _reads_poorly(found.reader):
+        more = (
+            "It is the network that cannot read: it is right on about "
+            f"{found.reader.accuracy:.0%} of the validation images. Choose another network or "
+            "moment."
+        )
+    elif reading.confidence < GUESS:
+        more = "The network cannot decide between them."
+        if found.reader.reads_digits:
+            more = "Perhaps this is not a digit: the network cannot decide between them."
+    return (
+        f'<figure class="seen"><img src="{image_address(reading.image28)}" '
+        'alt="The drawing as 28 × 28 pixels"><figcaption>'
+        f"<p><strong>{_how_sure(found)}</strong></p><p>{more}</p></figcaption></figure>"
+    )
