@@ -26,13 +26,7 @@ from mnist_core.drawing.strokes import (
     read_strokes,
     smooth,
 )
-
-
-def strokes(digit, *, size=200.0, left=40.0, top=40.0, width=20.0):
-    return tuple(
-        Stroke(tuple((left + size * x, top + size * y) for x, y in stroke), width)
-        for stroke in DIGITS[digit]
-    )
+from tests.support.strokes import strokes
 
 
 def path(*commands, width=20 * SCALE, **more):
