@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.frame import projector, tour
 from pages.session.errors import fragment
+from pages.session.paper import paper
 from pages.streamlit_compat import entry
 from pages.views.draw.answer import answer
 from pages.views.draw.networks import choose_network, is_ready, novelty_measure
@@ -14,7 +15,6 @@ from pages.views.draw.style import style
 from pages.views.draw.views import views
 from pages.widgets.background import come_back_for
 from pages.widgets.layout import unseen_title
-from pages.widgets.paper import paper
 
 
 def page() -> None:

@@ -13,6 +13,7 @@ from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE
 from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
 from mnist_core.drawing.reader import Reading
 from mnist_core.drawing.strokes import picture
+from pages.session.paper import drawing
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.networks import current_reader, novelty_measure, training_images
 from pages.views.draw.parts import (
@@ -25,7 +26,6 @@ from pages.views.draw.parts import (
     small_image,
 )
 from pages.widgets.escape import plain
-from pages.widgets.paper import drawing
 
 # Below this probability a network may just as well be looking at something else.
 GUESS = 0.4

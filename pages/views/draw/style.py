@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.figures.template import DARK, LIGHT
-from pages.widgets.paper import STYLE as PAPER_STYLE
+from pages.session.paper import STYLE as PAPER_STYLE
 
 
 def style() -> None:

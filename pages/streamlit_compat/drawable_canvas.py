@@ -41,9 +41,7 @@ def complete(
     def restored() -> None:
         on_restore(st.session_state[_KEY].get("restored"))
 
-    mount = st.components.v2.component(
-        "mnist_lab.drawable_canvas", js=_JS, isolate_styles=False
-    )
+    mount = st.components.v2.component("mnist_lab.drawable_canvas", js=_JS, isolate_styles=False)
     mount(
         key=_KEY,
         data={"name": name, "drawing": drawing, "isNew": new},

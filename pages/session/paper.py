@@ -19,7 +19,7 @@ from mnist_core.drawing.strokes import (
     as_canvas,
     read_strokes,
 )
-from pages.widgets.drawable_canvas import complete
+from pages.streamlit_compat.drawable_canvas import complete
 from pages.widgets.icon_button import icon_button
 
 BOARD = "drawing_board"
@@ -30,8 +30,8 @@ USUAL_WIDTH = 20
 SHOWN_SIDE = 320
 
 STYLE = f"""
-.st-key-sheet {{ width: min(100%, var(--paper-width, {SHOWN_SIDE}px)); aspect-ratio: 1; overflow: hidden;
-  container-type: inline-size; background: {PAPER_COLOUR}; border-radius: 0.6rem;
+.st-key-sheet {{ width: min(100%, var(--paper-width, {SHOWN_SIDE}px)); aspect-ratio: 1;
+  overflow: hidden; container-type: inline-size; background: {PAPER_COLOUR}; border-radius: 0.6rem;
   box-shadow: 0 0 0 1px light-dark(#d3dae3, #36414f); }}
 .st-key-{BOARD}, .st-key-{BOARD} * {{ max-width: none; }}
 .st-key-{BOARD} {{ width: {CANVAS_SIDE}px; height: {CANVAS_SIDE}px; flex: none;
@@ -104,7 +104,7 @@ def _tools() -> tuple[str, int]:
             list(TOOLS),
             default="pen",
             required=True,
-            format_func=TOOLS.get,
+            format_func=lambda tool: TOOLS[tool],
             label_visibility="collapsed",
             key="drawing_tool",
             persist_state="session",
