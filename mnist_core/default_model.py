@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MODEL_FOLDER = Path(__file__).resolve().parent.parent / "models"
 MODEL_NAME, CARD_NAME = "default.keras", "default.json"
+DETECTOR_NAME = "not_a_digit.keras"
 
 _LOADING = threading.Lock()
 
@@ -74,7 +75,16 @@ def load_default_model() -> keras.Model:
     Raises DefaultModelError, one sentence, when a file is missing or damaged.
     """
     with _LOADING:  # two visitors at once must not load it twice
-        return _load(MODEL_FOLDER)
+        return _load(MODEL_FOLDER, MODEL_NAME, "sha256")
+
+
+def load_detector() -> keras.Model:
+    """The network behind `not_a_digit.doubt`: from (28, 28, 1) to ten digits and none of them.
+
+    Raises DefaultModelError, one sentence, when a file is missing or damaged.
+    """
+    with _LOADING:
+        return _load(MODEL_FOLDER, DETECTOR_NAME, "detector_sha256")
 
 
 def default_model_card(folder: Path | None = None) -> dict[str, Any]:
@@ -99,13 +109,13 @@ def default_model_card(folder: Path | None = None) -> dict[str, Any]:
 _REMEDY = "Restore it with “git checkout models”, or make it anew with “make model”."
 
 
-@lru_cache(maxsize=2)
-def _load(folder: Path) -> Any:
-    path = folder / MODEL_NAME
+@lru_cache(maxsize=4)
+def _load(folder: Path, name: str, checksum: str) -> Any:
+    path = folder / name
     if not path.is_file():
-        raise DefaultModelError(f"The file models/{MODEL_NAME} is missing. {_REMEDY}")
-    if _sha256(path) != default_model_card(folder)["sha256"]:
-        raise DefaultModelError(f"The file models/{MODEL_NAME} is damaged. {_REMEDY}")
+        raise DefaultModelError(f"The file models/{name} is missing. {_REMEDY}")
+    if _sha256(path) != default_model_card(folder).get(checksum):
+        raise DefaultModelError(f"The file models/{name} is damaged. {_REMEDY}")
     import keras
 
     return keras.saving.load_model(path, compile=False, safe_mode=True)

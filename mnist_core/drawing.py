@@ -11,14 +11,20 @@ went the same way; a canvas merely shrunk to 28×28 did not. Each step is one fu
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
+
+from mnist_core.transparency import flatten_transparency
+
+if TYPE_CHECKING:
+    from mnist_core.segment import Box
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -78,17 +84,29 @@ class Steps:
 class Reading:
     """What a network read. `digit` is None for a blank picture; its probabilities are all 0.1.
 
-    `probabilities` float32 [10]; `image28` float32 [28, 28] in [0, 1], what the network saw.
+    `probabilities` float32 [10]; `image28` float32 [28, 28] in [0, 1], what the network saw;
+    `doubt` the probability that it is no digit; `box` its place in the picture, in pixels, and
+    `steps` its way to 28×28, where these are known.
     """
 
     digit: int | None
     probabilities: FloatArray
     image28: FloatArray
+    doubt: float = 0.0
+    box: Box | None = None
+    steps: Steps | None = None
 
     @property
     def confidence(self) -> float:
         """The probability of the digit read; 0 for a blank picture."""
         return 0.0 if self.digit is None else float(self.probabilities[self.digit])
+
+    @property
+    def looks_like_digit(self) -> bool:
+        """False for a blank picture, and where the page says "Not a digit?"."""
+        from mnist_core.not_a_digit import DOUBTFUL
+
+        return self.digit is not None and self.doubt <= DOUBTFUL
 
 
 def read_drawing(
@@ -105,19 +123,36 @@ def read_drawing(
     >>> read_drawing(paper).digit is None
     True
     """
-    steps = prepare(image, preprocessing)
-    if steps.blank:
-        return Reading(None, np.full(10, 0.1, np.float32), steps.image28)
+    return readings([prepare(image, preprocessing)], model)[0]
+
+
+def readings(prepared: Sequence[Steps], model: Any = None) -> list[Reading]:
+    """What the network reads in each of several pictures that went through `prepare`."""
+    from mnist_core.not_a_digit import doubt
+
+    inked = [steps for steps in prepared if not steps.blank]
+    if not inked:
+        return [_nothing(steps) for steps in prepared]
     if model is None:
         from mnist_core.default_model import load_default_model
 
         model = load_default_model()
-    probabilities = predict(model, steps.image28[None])[0]
-    return Reading(int(probabilities.argmax()), probabilities, steps.image28)
+    images = np.stack([steps.image28 for steps in inked])
+    answers = iter(zip(predict(model, images), doubt(images), strict=True))
+    return [_nothing(steps) if steps.blank else _reading(steps, *next(answers)) for steps in prepared]
 
 
-def predict(model: Any, images: FloatArray) -> FloatArray:
-    """Probabilities float32 [n, 10] for images float32 [n, 28, 28] in [0, 1].
+def _reading(steps: Steps, probabilities: FloatArray, doubt: float) -> Reading:
+    digit = int(probabilities.argmax())
+    return Reading(digit, probabilities, steps.image28, float(doubt), steps=steps)
+
+
+def _nothing(steps: Steps) -> Reading:
+    return Reading(None, np.full(10, 0.1, np.float32), steps.image28, steps=steps)
+
+
+def predict(model: Any, images: FloatArray, classes: int = 10) -> FloatArray:
+    """Probabilities float32 [n, classes] for images float32 [n, 28, 28] in [0, 1].
 
     The model is compiled once and then called directly: for a single image `model.predict`
     takes some hundred times as long. Raises ValueError for a model of other input or output.
@@ -127,8 +162,10 @@ def predict(model: Any, images: FloatArray) -> FloatArray:
         raise ValueError(f"The model takes {list(shape)}; expected [28, 28, 1] or [28, 28].")
     batch = np.ascontiguousarray(images, np.float32).reshape(-1, *shape)
     result = np.asarray(_compiled(model)(batch), np.float32)
-    if result.shape != (len(batch), 10):
-        raise ValueError(f"The model gives {list(result.shape[1:])}; expected 10 probabilities.")
+    if result.shape != (len(batch), classes):
+        raise ValueError(
+            f"The model gives {list(result.shape[1:])}; expected {classes} probabilities."
+        )
     return result
 
 
@@ -204,27 +241,6 @@ def limit_side(image: npt.NDArray[np.uint8], side: int = WORKING_SIDE) -> npt.ND
     """The picture, reduced by averaging when a side is longer than `side`."""
     factor = math.ceil(max(image.shape[:2]) / side)
     return image if factor == 1 else np.asarray(Image.fromarray(image).reduce(factor))
-
-
-def flatten_transparency(image: npt.NDArray[np.uint8]) -> FloatArray:
-    """Colours float32 [H, W, 1 or 3] in 0..255 of a picture laid on paper where transparent.
-
-    The paper takes the usual colour of the opaque pixels when most are opaque (a scan with a
-    cut-out); else these are the ink, and the paper is white or black, whichever differs more.
-    """
-    if image.ndim == 2:
-        return image[..., None].astype(np.float32)
-    colours = image[..., :3].astype(np.float32)
-    if image.shape[2] == 3 or (image[..., 3] == 255).all():
-        return colours
-    opacity = image[..., 3:].astype(np.float32) / 255
-    opaque = image[..., 3] > 127
-    if opaque.mean() > 0.5:
-        paper = np.median(colours[opaque], axis=0)
-    else:
-        ink = (colours * opacity).sum((0, 1)) / max(float(opacity.sum()), 1e-6)
-        paper = np.full(3, 255.0 if ink.mean() < 128 else 0.0)
-    return (colours * opacity + paper * (1 - opacity)).astype(np.float32)
 
 
 def border(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
