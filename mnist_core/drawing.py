@@ -139,7 +139,9 @@ def readings(prepared: Sequence[Steps], model: Any = None) -> list[Reading]:
         model = load_default_model()
     images = np.stack([steps.image28 for steps in inked])
     answers = iter(zip(predict(model, images), doubt(images), strict=True))
-    return [_nothing(steps) if steps.blank else _reading(steps, *next(answers)) for steps in prepared]
+    return [
+        _nothing(steps) if steps.blank else _reading(steps, *next(answers)) for steps in prepared
+    ]
 
 
 def _reading(steps: Steps, probabilities: FloatArray, doubt: float) -> Reading:

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_core.drawing import border
-from mnist_core.ruled_lines import without_ruled_lines
+from mnist_core.ruled_lines import without_other_lines, without_ruled_lines
 
 FloatArray = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -53,13 +53,13 @@ def enlarged(picture: Picture) -> tuple[Picture, int]:
 def ink_and_mask(picture: Picture) -> tuple[FloatArray, Mask, bool]:
     """How much ink each pixel of uint8 [H, W, 3] holds, float32 [H, W] in [0, 1], and which count.
 
-    The third value is True when the picture's paper is even, as on a screen.
+    Lines and frames do not count. The third value is True when the picture's paper is even, as on a screen.
     """
     ink = even_paper_ink(picture)
     if ink is not None:
-        return ink, without_ruled_lines(ink > EVEN_INK), True
+        return ink, without_other_lines(ink > EVEN_INK), True
     contrast = ink_contrast(picture)
-    return contrast, ink_mask(contrast), False
+    return contrast, without_other_lines(ink_mask(contrast)), False
 
 
 def even_paper_ink(picture: Picture) -> FloatArray | None:

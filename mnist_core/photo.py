@@ -1,6 +1,6 @@
 """From a photo, a scan or a screenshot to its digits, in the order in which one reads them.
 
-    file ─► picture ─► ink ─► without lines and frames ─► marks ─► digits ─► 28×28 each
+file ─► picture ─► ink ─► without lines and frames ─► marks ─► digits ─► 28×28 each
 """
 
 from __future__ import annotations
@@ -11,21 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.drawing import FloatArray, Reading, Steps, prepare, readings
+from mnist_core.cut_out import FoundDigit, prepared
+from mnist_core.drawing import Reading, readings
 from mnist_core.ink_mask import enlarged, ink_and_mask
 from mnist_core.picture_file import PhotoError, open_picture
-from mnist_core.ruled_lines import without_other_lines
-from mnist_core.segment import MAX_DIGITS, Box, Group, find_groups, reading_lines
+from mnist_core.segment import MAX_DIGITS, find_groups, reading_lines
 
 __all__ = ["FoundDigit", "FoundPicture", "PhotoError", "find_photo", "read_photo"]
-
-
-@dataclass(frozen=True, eq=False)
-class FoundDigit:
-    """A digit that was found: its place, and its way to 28×28."""
-
-    box: Box
-    steps: Steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,36 +55,25 @@ def find_photo(file: bytes) -> FoundPicture:
     """
     picture, scale = open_picture(file)
     try:
-        picture, times = enlarged(picture)
-        digits = _found(picture)
+        return find_in_picture(picture, scale)
     except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
-        # A picture that nobody has thought of: the person is told, whoever tests sees the cause.
-        raise PhotoError("The picture cannot be read; try one with fewer lines or marks.") from error
-    lines = reading_lines([digit.box for digit in digits[:MAX_DIGITS]])
+        # A picture that nobody has thought of: the person is told, and a log keeps the cause.
+        raise PhotoError(
+            "The picture cannot be read; try one with fewer lines or marks."
+        ) from error
+
+
+def find_in_picture(picture: npt.NDArray[np.uint8], scale: float = 1.0) -> FoundPicture:
+    """Find the digits in uint8 [H, W, 3]; `scale` is as in `FoundPicture`, before enlarging."""
+    picture, times = enlarged(picture)
+    ink, mask, even = ink_and_mask(picture)
+    groups = find_groups(mask, even=even)
+    digits = prepared(ink, groups[:MAX_DIGITS])
+    lines = reading_lines([digit.box for digit in digits])
     return FoundPicture(
         picture,
-        tuple(digits[:MAX_DIGITS]),
+        tuple(digits),
         tuple(map(tuple, lines)),
-        max(0, len(digits) - MAX_DIGITS),
+        max(0, len(groups) - MAX_DIGITS),
         scale / times,
     )
-
-
-def _found(picture: npt.NDArray[np.uint8]) -> list[FoundDigit]:
-    ink, mask, even = ink_and_mask(picture)
-    groups = find_groups(without_other_lines(mask), even=even)
-    found = [FoundDigit(group.box, prepare(cut_out(ink, group))) for group in groups]
-    return [digit for digit in found if not digit.steps.blank]
-
-
-def cut_out(ink: FloatArray, group: Group) -> npt.NDArray[np.uint8]:
-    """One digit alone, dark on white paper, with a margin: a picture for `prepare`."""
-    from scipy import ndimage
-
-    box = group.box
-    own = ink[box.top : box.bottom, box.left : box.right]
-    margin = 4 + max(box.width, box.height) // 6
-    around = ndimage.binary_dilation(np.pad(group.marks, margin))
-    pixels = np.where(around, np.pad(own, margin), 0)
-    full = float(np.quantile(own[group.marks], 0.6))
-    return (255 - np.round(255 * np.clip(pixels / max(full, 1e-6), 0, 1))).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -21,23 +22,23 @@ MAX_JPEG_PIXELS = 60_000_000
 MAX_DECODED_BYTES = 50_000_000
 MAX_CAMERA_BYTES = 80_000_000
 CAMERA_FORMATS = ("HEIF", "AVIF")
-LEAST_SIDE = 10
+LEAST_SIDE = 8
 # The picture is reduced to so many pixels, and to this side at most.
 WORKING_PIXELS, WORKING_SIDE = 1_000_000, 3000
 CPU_SECONDS, MEMORY = 15, 1_200_000_000
 DAMAGED = "The picture is damaged; take or save it again."
 
 
-class _Refused(ValueError):
-    """The message is a sentence for the person."""
+class Refused(ValueError):
+    """A file that is not taken; the message is a sentence for the person."""
 
 
 def work(folder: Path) -> None:
     """Decode the file FILE of `folder` into PIXELS, uint8 [H, W, 3], and answer its scale."""
     _set_limits()
     try:
-        pixels, scale = decode((folder / FILE))
-    except _Refused as refusal:
+        pixels, scale = decode((folder / FILE).read_bytes())
+    except Refused as refusal:
         isolated.answer(folder, {"error": str(refusal)})
         return
     np.save(folder / PIXELS, pixels)
@@ -54,29 +55,34 @@ def _set_limits() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
 
-def decode(path: Path) -> tuple[npt.NDArray[np.uint8], float]:
-    """The first picture of a file, upright, and how many of its pixels one of these stands for."""
+def decode(data: bytes) -> tuple[npt.NDArray[np.uint8], float]:
+    """The first picture of a file, upright, uint8 [H, W, 3], and its scale.
+
+    The scale says how many of the file's pixels one of these stands for. Raises Refused.
+    """
     warnings.simplefilter("ignore")
     _know_formats()
     try:
-        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+        with Image.open(
+            io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN]
+        ) as image:
             return _decoded(image)
-    except _Refused:
+    except Refused:
         raise
     except Image.DecompressionBombError:
-        raise _Refused(_too_large(MAX_JPEG_PIXELS)) from None
+        raise Refused(_too_large(MAX_JPEG_PIXELS)) from None
     except UnidentifiedImageError:
-        raise _Refused("This is no picture in PNG, JPEG, HEIC, WebP, AVIF, BMP or GIF format.") from None
+        raise Refused(
+            "This is no picture in PNG, JPEG, HEIC, WebP, AVIF, BMP or GIF format."
+        ) from None
     except Exception:  # decoders of damaged files raise whatever they come upon
-        raise _Refused(DAMAGED) from None
+        raise Refused(DAMAGED) from None
 
 
 def _decoded(image: Image.Image) -> tuple[npt.NDArray[np.uint8], float]:
     width, height = image.size
     _check_size(image)
-    factor = max(
-        1.0, np.sqrt(width * height / WORKING_PIXELS), max(width, height) / WORKING_SIDE
-    )
+    factor = max(1.0, np.sqrt(width * height / WORKING_PIXELS), max(width, height) / WORKING_SIDE)
     size = max(1, round(width / factor)), max(1, round(height / factor))
     image.draft("RGB", size)  # JPEG: decode no more than is needed
     clear = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
@@ -101,14 +107,14 @@ def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if image.format in ("JPEG", "MPO"):
         if width * height > MAX_JPEG_PIXELS:
-            raise _Refused(_too_large(MAX_JPEG_PIXELS))
+            raise Refused(_too_large(MAX_JPEG_PIXELS))
     else:
         most = MAX_CAMERA_BYTES if image.format in CAMERA_FORMATS else MAX_DECODED_BYTES
         bytes_a_pixel = _bytes_a_pixel(image)
         if width * height * bytes_a_pixel > most:
-            raise _Refused(_too_large(most // bytes_a_pixel))
+            raise Refused(_too_large(most // bytes_a_pixel))
     if min(width, height) < LEAST_SIDE:
-        raise _Refused(
+        raise Refused(
             f"The picture has only {width} × {height} pixels; "
             f"{LEAST_SIDE} × {LEAST_SIDE} are the least."
         )

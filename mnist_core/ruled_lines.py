@@ -16,6 +16,7 @@ Mask = npt.NDArray[np.bool_]
 Slices = tuple[slice, slice]
 ALL_AROUND = np.ones((3, 3))
 
+
 def without_ruled_lines(mask: Mask) -> Mask:
     """Without the lines of ruled or squared paper; where a stroke crosses one it stays whole."""
     return _without_level_lines(_without_level_lines(mask).T).T
@@ -31,9 +32,15 @@ LINE_THICKNESS = 1 / 40
 def _without_level_lines(mask: Mask) -> Mask:
     height = len(mask)
 
+    y, x = np.nonzero(mask)
+    x = x - mask.shape[1] / 2
+
     def sharpness(angle: float) -> float:
         """How much of the width the three fullest rows cover once the picture is turned."""
-        return float(np.sort(_sheared(mask, float(np.tan(angle))).mean(1))[-3:].mean())
+        rows = np.round(y - np.tan(angle) * x).astype(int)
+        rows = rows[(rows >= 0) & (rows < height)]
+        counts = np.bincount(rows, minlength=3)
+        return float(np.partition(counts, -3)[-3:].sum())
 
     angle = max(COARSE, key=sharpness)
     slope = float(np.tan(max(angle + FINE, key=sharpness)))
@@ -83,8 +90,11 @@ DUST = 0.012
 
 
 def without_other_lines(mask: Mask) -> Mask:
-    """Without lines under, over and through numbers, and without rings, boxes and grids."""
-    return without_long_lines(without_frames(mask))
+    """Without rings, boxes and grids, ruled lines, and lines under, over and through numbers.
+
+    Frames go first: without its upper and lower edge, a box would be two ones.
+    """
+    return without_long_lines(without_ruled_lines(without_frames(mask)))
 
 
 def without_long_lines(mask: Mask) -> Mask:
@@ -335,7 +345,12 @@ def _is_box(own: Mask) -> bool:
         own[:rows, :columns].any(), own[:rows, -columns:].any(),
         own[-rows:, :columns].any(), own[-rows:, -columns:].any(),
     ]  # fmt: skip
-    sides = [own[:rows].any(0), own[-rows:].any(0), own[:, :columns].any(1), own[:, -columns:].any(1)]
+    sides = [
+        own[:rows].any(0),
+        own[-rows:].any(0),
+        own[:, :columns].any(1),
+        own[:, -columns:].any(1),
+    ]
     straight = all(float(side.mean()) > 0.9 for side in sides)
     return bool(near.mean() > 0.93 and sum(corners) >= 3 and straight)
 

@@ -114,7 +114,9 @@ def _grouped(marks: list[Group], shape: tuple[int, ...], even: bool) -> list[Gro
     usual = float(np.median(heights)) if heights else usual
     largest = max(int(mark.marks.sum()) for mark in candidates)
     parts = [
-        mark for mark in candidates if size(mark) >= 0.12 * usual and mark.marks.sum() >= 0.01 * largest
+        mark
+        for mark in candidates
+        if size(mark) >= 0.12 * usual and mark.marks.sum() >= 0.01 * largest
     ]
     groups: list[list[Group]] = []
     for mark in parts:  # the largest first

@@ -69,7 +69,9 @@ def pen_digit_images(
     digits: list[tuple[int, Strokes]], each: int, seed: int = 0
 ) -> tuple[Images, npt.NDArray[np.uint8]]:
     """Every digit `each` times, changed and drawn anew: uint8 [n, 28, 28] and labels [n]."""
-    return _images(((label, strokes, OF_PEN) for label, strokes in digits for _ in range(each)), seed)
+    return _images(
+        ((label, strokes, OF_PEN) for label, strokes in digits for _ in range(each)), seed
+    )
 
 
 def template_images(each: int, seed: int = 0) -> tuple[Images, npt.NDArray[np.uint8]]:
@@ -141,7 +143,9 @@ def _scribble(generator: np.random.Generator) -> Strokes:
     """One to three lines that wander about."""
     strokes = []
     for _ in range(generator.integers(1, 4)):
-        turns = np.cumsum(generator.normal(0, generator.uniform(0.5, 1.6), generator.integers(8, 40)))
+        turns = np.cumsum(
+            generator.normal(0, generator.uniform(0.5, 1.6), generator.integers(8, 40))
+        )
         steps = np.stack([np.cos(turns), np.sin(turns)], 1) * generator.uniform(0.05, 0.3)
         points = generator.random(2) + np.cumsum(steps, 0)
         strokes.append(_curve(np.abs((points + 1) % 2 - 1)))  # thrown back at the edges

@@ -12,7 +12,6 @@ from mnist_core import dataset, read_drawing
 from mnist_core.default_model import (
     DefaultModelError,
     default_model_card,
-    european_digits,
     load_default_model,
 )
 from mnist_core.drawing import (
@@ -26,6 +25,7 @@ from mnist_core.drawing import (
     prepare,
     stroke_width,
 )
+from mnist_core.european_digits import european_digits
 
 # A 2, a 4 and a 7 as strokes in a unit square.
 STROKES = {
