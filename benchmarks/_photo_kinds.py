@@ -117,7 +117,7 @@ def cropped_row(hand: Hand, random: Random) -> Case:
     """A number cut out along its ink."""
     text = _text(random, int(random.integers(2, 7)))
     page = Page(1400, 240)
-    left, top, right, bottom = page.write(text, hand, random, 40, 60, int(random.integers(30, 110)))
+    page.write(text, hand, random, 40, 60, int(random.integers(30, 110)))
     ink = np.asarray(page.ink) > 100
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     return Case(page.picture()[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], text)

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mnist_core.default_model import load_default_model
     from mnist_core.drawing import Reading, read_drawing
+    from mnist_core.drawn_digits import find_drawn, read_digits
+    from mnist_core.photo import find_photo, read_photo
+    from mnist_core.picture_file import PhotoError
     from mnist_core.presets import PRESET_NOTES, PRESETS
     from mnist_core.problems import ExperimentError, Problem
     from mnist_core.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
@@ -25,11 +28,16 @@ __all__ = [
     "Experiment",
     "ExperimentError",
     "NetworkSpec",
+    "PhotoError",
     "Problem",
     "Reading",
     "TrainingSpec",
+    "find_drawn",
+    "find_photo",
     "load_default_model",
+    "read_digits",
     "read_drawing",
+    "read_photo",
     "train",
 ]
 
@@ -40,11 +48,16 @@ _LATER = {
     "Experiment": "spec",
     "ExperimentError": "problems",
     "NetworkSpec": "spec",
+    "PhotoError": "picture_file",
     "Problem": "problems",
     "Reading": "drawing",
     "TrainingSpec": "spec",
+    "find_drawn": "drawn_digits",
+    "find_photo": "photo",
     "load_default_model": "default_model",
+    "read_digits": "drawn_digits",
     "read_drawing": "drawing",
+    "read_photo": "photo",
     "train": "training",
 }
 

@@ -53,7 +53,8 @@ def enlarged(picture: Picture) -> tuple[Picture, int]:
 def ink_and_mask(picture: Picture) -> tuple[FloatArray, Mask, bool]:
     """How much ink each pixel of uint8 [H, W, 3] holds, float32 [H, W] in [0, 1], and which count.
 
-    Lines and frames do not count. The third value is True when the picture's paper is even, as on a screen.
+    Lines and frames do not count. The third value is True when the picture's paper is even, as on
+    a screen.
     """
     ink = even_paper_ink(picture)
     if ink is not None:
@@ -77,8 +78,11 @@ def even_paper_ink(picture: Picture) -> FloatArray | None:
             return np.zeros(difference.shape, np.float32)
         if near.mean() >= EVEN_SHARE:
             ink = _as_ink(difference, near)
-            if ink is None or _is_thin(ink > EVEN_INK):
-                return ink if ink is not None else np.zeros(difference.shape, np.float32)
+            if ink is None:
+                return np.zeros(difference.shape, np.float32)
+            ink = _within_tile(ink)
+            if _is_thin(ink > EVEN_INK):
+                return ink
         paper = np.median(colours[~near], axis=0)
     return None
 
@@ -90,6 +94,20 @@ def _as_ink(difference: FloatArray, near: Mask) -> FloatArray | None:
     noise = float(np.quantile(difference[near], 0.99))
     full = float(np.quantile(difference[difference > darkest / 2], 0.6))
     return np.clip((difference - noise) / max(full - noise, 1.0), 0, 1).astype(np.float32)
+
+
+def _within_tile(ink: FloatArray) -> FloatArray:
+    """Of a filled rectangle, as plotting libraries show an image: what is spared in it."""
+    mask = ink > EVEN_INK
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    tile = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    own = mask[tile]
+    outline = np.concatenate([own[0], own[-1], own[:, 0], own[:, -1]])
+    if min(own.shape) == 1 or outline.mean() < 0.97 or own.mean() < 0.5:
+        return ink
+    spared = np.zeros_like(ink)
+    spared[tile] = 1 - ink[tile]
+    return spared
 
 
 def _is_thin(mask: Mask) -> bool:

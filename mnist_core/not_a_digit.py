@@ -18,8 +18,8 @@ from mnist_core.default_model import load_default_model, load_detector
 
 FloatArray = npt.NDArray[np.float32]
 
-# Above it a drawing is called "Not a digit?". benchmarks/drawing.py prints which share of pen digits
-# and of other drawings lies above.
+# Above it a drawing is called "Not a digit?". benchmarks/drawing.py prints which share of pen
+# digits and of other drawings lies above.
 DOUBTFUL = 0.5
 
 

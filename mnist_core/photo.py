@@ -15,7 +15,8 @@ from mnist_core.cut_out import FoundDigit, prepared
 from mnist_core.drawing import Reading, readings
 from mnist_core.ink_mask import enlarged, ink_and_mask
 from mnist_core.picture_file import PhotoError, open_picture
-from mnist_core.segment import MAX_DIGITS, find_groups, reading_lines
+from mnist_core.second_look import look_again
+from mnist_core.segment import MAX_DIGITS, find_groups, in_order, reading_lines
 
 __all__ = ["FoundDigit", "FoundPicture", "PhotoError", "find_photo", "read_photo"]
 
@@ -67,7 +68,7 @@ def find_in_picture(picture: npt.NDArray[np.uint8], scale: float = 1.0) -> Found
     """Find the digits in uint8 [H, W, 3]; `scale` is as in `FoundPicture`, before enlarging."""
     picture, times = enlarged(picture)
     ink, mask, even = ink_and_mask(picture)
-    groups = find_groups(mask, even=even)
+    groups = in_order(look_again(ink, find_groups(mask, even=even)))
     digits = prepared(ink, groups[:MAX_DIGITS])
     lines = reading_lines([digit.box for digit in digits])
     return FoundPicture(

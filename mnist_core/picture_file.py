@@ -1,4 +1,4 @@
-"""A picture file as upright pixels: which files are taken, and their decoding in another process."""
+"""A picture file as upright pixels: which files are taken, and their decoding elsewhere."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ FINE_TUNED_SHARE = 0.4
 DETECTOR_IMAGES, DETECTOR_EPOCHS = 12_000, 12
 SOURCES = (
     "MNIST (Y. LeCun, C. Cortes, C. Burges), CC BY-SA 3.0",
-    "pen digits of 24 writers from UNIPEN train_r01_v07 (International Unipen Foundation), CC BY 4.0",
+    "pen digits of 24 writers: UNIPEN train_r01_v07 (International Unipen Foundation), CC BY 4.0",
 )
 
 

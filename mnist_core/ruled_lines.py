@@ -1,4 +1,4 @@
-"""Lines that belong to no digit: ruled and squared paper, under-, over- and strike-through lines, frames.
+"""Lines that belong to no digit: ruled paper, lines under, over and through numbers, frames.
 
 Ruled lines run through the whole picture. Every other line is looked for within the marks that hang
 together: along it a path of ink runs nearly level through the whole width of the mark.

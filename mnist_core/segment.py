@@ -1,7 +1,7 @@
 """From the marks on a page to its digits, in the order in which one reads them.
 
-Marks that belong together become one digit (a five's bar, an open four, a stroke torn in two), marks
-that hang together are cut apart (digits that touch), and the digits are put in lines.
+Marks that belong together become one digit (a five's bar, an open four, a stroke torn in two),
+marks that hang together are cut apart (digits that touch), and the digits are put in lines.
 """
 
 from __future__ import annotations
@@ -61,7 +61,13 @@ def find_groups(mask: Mask, *, even: bool) -> list[Group]:
 
     `even` says that the picture comes from a screen: then marks at its edge are digits too.
     """
-    groups = [part for group in _grouped(_marks(mask), mask.shape, even) for part in split(group)]
+    return in_order(
+        [part for group in _grouped(_marks(mask), mask.shape, even) for part in split(group)]
+    )
+
+
+def in_order(groups: list[Group]) -> list[Group]:
+    """The groups line by line from left to right."""
     lines = reading_lines([group.box for group in groups])
     return [groups[index] for line in lines for index in line]
 
@@ -127,7 +133,7 @@ def _grouped(marks: list[Group], shape: tuple[int, ...], even: bool) -> list[Gro
             groups.append([mark])
     least = max(0.4 * usual, LEAST_SIZE * max(height, width))
     shortest = LEAST_SIZE * max(height, width)  # lower is a dash, or the edge of something
-    whole = [_joined(group) for group in groups if size(group[0]) >= least]
+    whole = [joined(group) for group in groups if size(group[0]) >= least]
     return [group for group in whole if group.box.height >= shortest]
 
 
@@ -148,7 +154,7 @@ def _without_edges(marks: list[Group], inner: list[Group]) -> list[Group]:
     ]
 
 
-def _joined(parts: list[Group]) -> Group:
+def joined(parts: list[Group]) -> Group:
     """One group of several marks."""
     if len(parts) == 1:
         return parts[0]

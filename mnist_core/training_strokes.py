@@ -95,8 +95,9 @@ def _images(
 
 
 def other_images(each: int, seed: int = 0) -> Images:
-    """What is no digit, uint8 [n, 28, 28]: each template `each` times, and as many again of
-    dots, scribbles, zigzags, polygons, torn digits and digits side by side as of all these.
+    """What is no digit, uint8 [n, 28, 28]: each template of another thing `each` times.
+
+    Half as many again are dots, scribbles, zigzags and polygons, and digits side by side.
     """
     generator = np.random.default_rng(seed)
     ways = [_curved(strokes) for _, strokes in templates.all_others()]
