@@ -53,10 +53,10 @@ model: install
 	$(BIN)/python -m mnist_core.pretraining $(if $(PEN),--pen $(PEN))
 
 lesson: install
-	$(BIN)/python -m mnist_core.recorded
+	$(BIN)/python -m mnist_core.lesson.recordings
 
 licences: install
-	$(BIN)/python -m mnist_core.licences
+	$(BIN)/python -m mnist_core.cli.licences
 
 screenshots: install-dev browser
 	$(BIN)/python -m tests.e2e.pictures
@@ -68,10 +68,10 @@ browser: install-dev
 	$(BIN)/python -m tests.e2e.browser
 
 postgres: install-dev
-	$(BIN)/python -m tests.postgres
+	$(BIN)/python -m tests.support.postgres
 
 nginx: install-dev
-	$(BIN)/python -m tests.nginx
+	$(BIN)/python -m tests.support.nginx
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev

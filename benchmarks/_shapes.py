@@ -1,7 +1,7 @@
 """Things that are clearly no digit, drawn by a hand that no training image was made with.
 
 Each is a function of a random generator that gives strokes in a unit square. They share neither
-points nor code with `mnist_core.stroke_templates`, and some are of kinds that are not there.
+points nor code with `mnist_core.drawing.stroke_templates`, and some are of kinds that are not there.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-
-from mnist_core.strokes import Stroke, picture
+from mnist_core.drawing.strokes import Stroke, picture
 
 Points = npt.NDArray[np.float64]
 Random = np.random.Generator

@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from benchmarks._photo_kinds import KINDS, Case, Hand, Random, cases
-from mnist_core import dataset
-from mnist_core.drawing import readings
-from mnist_core.photo import PhotoError, find_photo
-from mnist_core.training_strokes import Strokes, read_pen_digits
+from mnist_core.data import mnist
+from mnist_core.drawing.photo import PhotoError, find_photo
+from mnist_core.drawing.preprocessing import readings
+from mnist_core.drawing.training_strokes import Strokes, read_pen_digits
 
 SUMMARY = "share of pictures of numbers read right: screenshots, lines, boxes, grids, photos"
 # Width of the pen as a share of a digit's height.
@@ -81,7 +81,7 @@ def read_text(picture: np.ndarray) -> str:
 
 def mnist_hand(label: int, size: int, random: Random) -> Image.Image:
     """One of MNIST's test digits, `size` pixels high."""
-    data = dataset.load()
+    data = mnist.load()
     image = data.x_test[int(random.choice(np.flatnonzero(data.y_test == label)))]
     rows, columns = np.flatnonzero((image > 60).any(1)), np.flatnonzero((image > 60).any(0))
     digit = Image.fromarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])

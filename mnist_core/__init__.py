@@ -11,15 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnist_core.default_model import load_default_model
-    from mnist_core.drawing import Reading, read_drawing
+    from mnist_core.drawing.photo import find_photo, read_photo
+    from mnist_core.drawing.picture_file import PhotoError
+    from mnist_core.drawing.preprocessing import Reading, read_drawing
+    from mnist_core.drawing.pretrained import load_default_model
     from mnist_core.drawn_digits import find_drawn, read_digits
-    from mnist_core.photo import find_photo, read_photo
-    from mnist_core.picture_file import PhotoError
-    from mnist_core.presets import PRESET_NOTES, PRESETS
-    from mnist_core.problems import ExperimentError, Problem
-    from mnist_core.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
-    from mnist_core.training import train
+    from mnist_core.experiment.presets import PRESET_NOTES, PRESETS
+    from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
+    from mnist_core.experiment.validation import ExperimentError, Problem
+    from mnist_core.training.loop import train
 
 __all__ = [
     "PRESETS",
@@ -42,30 +42,30 @@ __all__ = [
 ]
 
 _LATER = {
-    "PRESETS": "presets",
-    "PRESET_NOTES": "presets",
-    "Augmentation": "spec",
-    "Experiment": "spec",
-    "ExperimentError": "problems",
-    "NetworkSpec": "spec",
-    "PhotoError": "picture_file",
-    "Problem": "problems",
-    "Reading": "drawing",
-    "TrainingSpec": "spec",
+    "PRESETS": "experiment.presets",
+    "PRESET_NOTES": "experiment.presets",
+    "Augmentation": "experiment.spec",
+    "Experiment": "experiment.spec",
+    "ExperimentError": "experiment.validation",
+    "NetworkSpec": "experiment.spec",
+    "PhotoError": "drawing.picture_file",
+    "Problem": "experiment.validation",
+    "Reading": "drawing.preprocessing",
+    "TrainingSpec": "experiment.spec",
     "find_drawn": "drawn_digits",
-    "find_photo": "photo",
-    "load_default_model": "default_model",
+    "find_photo": "drawing.photo",
+    "load_default_model": "drawing.pretrained",
     "read_digits": "drawn_digits",
-    "read_drawing": "drawing",
-    "read_photo": "photo",
-    "train": "training",
+    "read_drawing": "drawing.preprocessing",
+    "read_photo": "drawing.photo",
+    "train": "training.loop",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import each when it is first asked for.
 
-    What leads to TensorFlow takes seconds, and `mnist_core.doctor` must start without packages.
+    What leads to TensorFlow takes seconds, and `mnist_core.cli.doctor` must start without packages.
     """
     if name in _LATER:
         from importlib import import_module

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from mnist_core.drawing import FloatArray, Preprocessing, Steps, prepare
-from mnist_core.segment import Box, Group
+from mnist_core.drawing.preprocessing import FloatArray, Preprocessing, Steps, prepare
+from mnist_core.drawing.segment import Box, Group
 
 
 @dataclass(frozen=True, eq=False)

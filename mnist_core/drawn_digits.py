@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.cut_out import FoundDigit, prepared
-from mnist_core.drawing import Preprocessing, Reading, Steps, prepare, readings
-from mnist_core.ink_mask import EVEN_INK
-from mnist_core.not_a_digit import DOUBTFUL, FloatArray, doubt
-from mnist_core.segment import MAX_DIGITS, Box, find_groups, trimmed
+from mnist_core.drawing.ink_mask import EVEN_INK
+from mnist_core.drawing.not_a_digit import DOUBTFUL, FloatArray, doubt
+from mnist_core.drawing.preprocessing import Preprocessing, Reading, Steps, prepare, readings
+from mnist_core.drawing.segment import MAX_DIGITS, Box, find_groups, trimmed
 
 
 def read_digits(image: npt.ArrayLike, model: Any = None) -> list[Reading]:

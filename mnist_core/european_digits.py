@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core import dataset as mnist
+from mnist_core.data import mnist
 
 
 def european_digits(
@@ -39,7 +39,7 @@ def _with_strokes(image: mnist.ByteArray, add: Any, generator: np.random.Generat
     """The digit with `add`'s lines drawn on it in its own stroke width, prepared afresh."""
     from PIL import Image, ImageDraw
 
-    from mnist_core.drawing import Preprocessing, prepare, stroke_width
+    from mnist_core.drawing.preprocessing import Preprocessing, prepare, stroke_width
 
     zoom, margin = 4, 6  # drawn four times larger, with room for what sticks out
     side = (28 + 2 * margin) * zoom

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnist_core import dataset as mnist
-from mnist_core import training_strokes as pen
-from mnist_core.default_model import (
+from mnist_core.data import mnist
+from mnist_core.drawing import training_strokes as pen
+from mnist_core.drawing.not_a_digit import features_of
+from mnist_core.drawing.preprocessing import predict
+from mnist_core.drawing.pretrained import (
     CARD_NAME,
     DETECTOR_NAME,
     EXPERIMENT,
@@ -31,12 +33,10 @@ from mnist_core.default_model import (
     MODEL_NAME,
     sha256_of,
 )
-from mnist_core.drawing import predict
 from mnist_core.european_digits import european_digits
-from mnist_core.events import Epoch, Failed, Finished, Resume
-from mnist_core.not_a_digit import features_of
-from mnist_core.spec import Augmentation, Experiment, TrainingSpec
-from mnist_core.training import train
+from mnist_core.experiment.spec import Augmentation, Experiment, TrainingSpec
+from mnist_core.training.events import Epoch, Failed, Finished, Resume
+from mnist_core.training.loop import train
 
 if TYPE_CHECKING:
     import keras
@@ -71,7 +71,7 @@ SOURCES = (
 
 def make(pen_digits: Path | None, folder: Path = MODEL_FOLDER) -> dict[str, Any]:
     """Train both networks, write them and their card into `folder`, and return the card."""
-    from mnist_core.build import build_model
+    from mnist_core.model.build import build_model
 
     data = mnist.load()
     european = european_digits(data, EUROPEAN_DIGITS)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from mnist_core.cut_out import FoundDigit, prepared
-from mnist_core.drawing import FloatArray
-from mnist_core.not_a_digit import DOUBTFUL, doubt
-from mnist_core.segment import Box, Group, joined, trimmed
+from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
+from mnist_core.drawing.preprocessing import FloatArray
+from mnist_core.drawing.segment import Box, Group, joined, trimmed
 
 # So many marks get a second look at most; a cut lies within this part of the marks' length.
 MOST = 30
