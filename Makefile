@@ -50,7 +50,7 @@ format: install-dev
 	$(BIN)/ruff format .
 
 model: install
-	$(BIN)/python -m mnist_core.pretraining $(if $(PEN),--pen $(PEN))
+	$(BIN)/python -m mnist_core.drawing.pretraining $(if $(PEN),--pen $(PEN))
 
 lesson: install
 	$(BIN)/python -m mnist_core.lesson.recordings

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from benchmarks._photo_kinds import KINDS, Case, Hand, Random, cases
 from mnist_core.data import mnist
 from mnist_core.drawing.photo import PhotoError, find_photo
-from mnist_core.drawing.preprocessing import readings
+from mnist_core.drawing.reader import readings
 from mnist_core.drawing.training_strokes import Strokes, read_pen_digits
 
 SUMMARY = "share of pictures of numbers read right: screenshots, lines, boxes, grids, photos"

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnist_core.drawing.drawn_digits import find_drawn, read_digits
     from mnist_core.drawing.photo import find_photo, read_photo
     from mnist_core.drawing.picture_file import PhotoError
-    from mnist_core.drawing.preprocessing import Reading, read_drawing
     from mnist_core.drawing.pretrained import load_default_model
-    from mnist_core.drawn_digits import find_drawn, read_digits
+    from mnist_core.drawing.reader import Reading, read_drawing
     from mnist_core.experiment.presets import PRESET_NOTES, PRESETS
     from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
     from mnist_core.experiment.validation import ExperimentError, Problem
@@ -50,13 +50,13 @@ _LATER = {
     "NetworkSpec": "experiment.spec",
     "PhotoError": "drawing.picture_file",
     "Problem": "experiment.validation",
-    "Reading": "drawing.preprocessing",
+    "Reading": "drawing.reader",
     "TrainingSpec": "experiment.spec",
-    "find_drawn": "drawn_digits",
+    "find_drawn": "drawing.drawn_digits",
     "find_photo": "drawing.photo",
     "load_default_model": "drawing.pretrained",
-    "read_digits": "drawn_digits",
-    "read_drawing": "drawing.preprocessing",
+    "read_digits": "drawing.drawn_digits",
+    "read_drawing": "drawing.reader",
     "read_photo": "drawing.photo",
     "train": "training.loop",
 }

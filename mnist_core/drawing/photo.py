@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.cut_out import FoundDigit, prepared
+from mnist_core.drawing.cut_out import FoundDigit, prepared
 from mnist_core.drawing.ink_mask import enlarged, ink_and_mask
 from mnist_core.drawing.picture_file import PhotoError, open_picture
-from mnist_core.drawing.preprocessing import Reading, readings
+from mnist_core.drawing.reader import Reading, readings
+from mnist_core.drawing.second_look import look_again
 from mnist_core.drawing.segment import MAX_DIGITS, find_groups, in_order, reading_lines
-from mnist_core.second_look import look_again
 
 __all__ = ["FoundDigit", "FoundPicture", "PhotoError", "find_photo", "read_photo"]
 

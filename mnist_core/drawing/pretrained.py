@@ -1,6 +1,6 @@
 """The networks that ship with the app: how they are loaded, and what is known of them.
 
-`mnist_core.pretraining` (or `make model`) trains them again.
+`mnist_core.drawing.pretraining` (or `make model`) trains them again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_core.base.errors import Trouble
 from mnist_core.experiment.layers import Dropout, Flatten
-from mnist_core.experiment.presets import conv_block
+from mnist_core.experiment.preset_values import conv_block
 from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from mnist_core.data import mnist
 from mnist_core.drawing.photo import find_in_picture, find_photo, read_photo
 from mnist_core.drawing.picture_decoder import Refused, decode
 from mnist_core.drawing.picture_file import MAX_BYTES, PhotoError, open_picture
-from mnist_core.drawing.preprocessing import predict
+from mnist_core.drawing.predict import predict
 from mnist_core.drawing.segment import Box, find_groups, reading_lines
 from tests.support.photos import as_file, photo
 

@@ -23,8 +23,9 @@ import numpy as np
 
 from mnist_core.data import mnist
 from mnist_core.drawing import training_strokes as pen
+from mnist_core.drawing.european_digits import european_digits
 from mnist_core.drawing.not_a_digit import features_of
-from mnist_core.drawing.preprocessing import predict
+from mnist_core.drawing.predict import predict
 from mnist_core.drawing.pretrained import (
     CARD_NAME,
     DETECTOR_NAME,
@@ -33,7 +34,6 @@ from mnist_core.drawing.pretrained import (
     MODEL_NAME,
     sha256_of,
 )
-from mnist_core.european_digits import european_digits
 from mnist_core.experiment.spec import Augmentation, Experiment, TrainingSpec
 from mnist_core.training.events import Epoch, Failed, Finished, Resume
 from mnist_core.training.loop import train
@@ -162,7 +162,7 @@ def make_card(model: keras.Model, folder: Path, sources: tuple[str, ...]) -> dic
         "test_errors": errors,
         "parameters": model.count_params(),
         "made": datetime.now(UTC).date().isoformat(),
-        "how": "python -m mnist_core.pretraining --pen FILE",
+        "how": "python -m mnist_core.drawing.pretraining --pen FILE",
         "data": list(sources),
         "sha256": sha256_of(folder / MODEL_NAME),
         "detector_sha256": sha256_of(folder / DETECTOR_NAME),

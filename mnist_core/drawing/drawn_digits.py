@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.cut_out import FoundDigit, prepared
+from mnist_core.drawing.cut_out import FoundDigit, prepared
 from mnist_core.drawing.ink_mask import EVEN_INK
 from mnist_core.drawing.not_a_digit import DOUBTFUL, FloatArray, doubt
-from mnist_core.drawing.preprocessing import Preprocessing, Reading, Steps, prepare, readings
+from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
+from mnist_core.drawing.reader import Reading, readings
 from mnist_core.drawing.segment import MAX_DIGITS, Box, find_groups, trimmed
 
 

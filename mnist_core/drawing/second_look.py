@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_core.cut_out import FoundDigit, prepared
+from mnist_core.drawing.cut_out import FoundDigit, prepared
 from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
 from mnist_core.drawing.preprocessing import FloatArray
 from mnist_core.drawing.segment import Box, Group, joined, trimmed
