@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mnist_core.drawing.cut_out import FoundDigit, prepared
 from mnist_core.drawing.ink_mask import EVEN_INK
-from mnist_core.drawing.not_a_digit import DOUBTFUL, FloatArray, doubt
+from mnist_core.drawing.not_a_digit import UNSURE, FloatArray, doubt
 from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
 from mnist_core.drawing.reader import Reading, readings
 from mnist_core.drawing.segment import MAX_DIGITS, Box, find_groups, trimmed
@@ -51,5 +51,5 @@ def find_drawn(
 def _are_several(whole: Steps, parts: list[FoundDigit]) -> bool:
     images = np.stack([whole.image28, *(part.steps.image28 for part in parts)])
     doubts: FloatArray = doubt(images)
-    digits = int((doubts[1:] <= DOUBTFUL).sum())
-    return bool(doubts[0] > DOUBTFUL and digits >= max(2, len(parts) / 2))
+    digits = int((doubts[1:] <= UNSURE).sum())
+    return bool(doubts[0] > UNSURE and digits >= max(2, len(parts) / 2))

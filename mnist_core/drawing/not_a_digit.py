@@ -20,7 +20,11 @@ FloatArray = npt.NDArray[np.float32]
 
 # Above it a drawing is called "Not a digit?". benchmarks/drawing.py prints which share of pen
 # digits and of other drawings lies above.
-DOUBTFUL = 0.5
+DOUBTFUL = 0.97
+# Above it, and below DOUBTFUL, the network was trained to lean to "no digit". People draw digits far
+# more often than anything else, so that this is too little to say so; but it is enough to try
+# whether marks that are cut or joined look better.
+UNSURE = 0.5
 
 
 def doubt(images: FloatArray) -> FloatArray:

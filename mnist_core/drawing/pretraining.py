@@ -61,7 +61,7 @@ FINE_TUNING = TrainingSpec.model_validate(
 # The second step's share in the mean of the weights. On the test images of MNIST it makes no
 # difference up to 0.5; there the mean begins to forget.
 FINE_TUNED_SHARE = 0.4
-# Of MNIST and of drawings, how many images the small network learns from.
+# How many of MNIST's images the small network learns from.
 DETECTOR_IMAGES, DETECTOR_EPOCHS = 12_000, 12
 SOURCES = (
     "MNIST (Y. LeCun, C. Cortes, C. Burges), CC BY-SA 3.0",
@@ -83,7 +83,10 @@ def make(pen_digits: Path | None, folder: Path = MODEL_FOLDER) -> dict[str, Any]
     second = weights_after(tuning, pen.joined(european, *drawn), Resume(step=0, weights=first))
     model = build_model(EXPERIMENT.network)  # float32, whatever the runs computed in
     model.set_weights(mean_weights(first, second, FINE_TUNED_SHARE))
-    digits = np.concatenate([data.x_train[:DETECTOR_IMAGES], european[0], *(p[0] for p in drawn)])
+    # Half of the drawings do: it is what the network has found in them that is learned from.
+    some = [images[:: len(images) // 2000] for images in european[:1]]
+    some += [images[::2] for images, _ in drawn]
+    digits = np.concatenate([data.x_train[:DETECTOR_IMAGES], *some])
     detector = train_detector(model, digits, pen.other_images(OTHER_DRAWINGS, seed=3))
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / MODEL_NAME)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mnist_core.drawing.cut_out import FoundDigit, prepared
-from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
+from mnist_core.drawing.not_a_digit import UNSURE, doubt
 from mnist_core.drawing.preprocessing import FloatArray
 from mnist_core.drawing.segment import Box, Group, joined, trimmed
 
@@ -27,10 +27,10 @@ def look_again(ink: FloatArray, groups: list[Group]) -> list[Group]:
     doubts = _doubts(ink, groups)
     kept = dict(enumerate(groups))
     for index in np.argsort(-doubts)[:MOST].tolist():
-        if doubts[index] <= DOUBTFUL or index not in kept:
+        if doubts[index] <= UNSURE or index not in kept:
             continue
         for parts in _cuts(groups[index]):
-            if _doubts(ink, parts).max() <= DOUBTFUL:
+            if _doubts(ink, parts).max() <= UNSURE:
                 del kept[index]
                 kept |= {max(kept, default=0) + 1 + n + len(groups): p for n, p in enumerate(parts)}
                 break
@@ -46,7 +46,7 @@ def _join_with_neighbour(ink: FloatArray, kept: dict[int, Group], index: int) ->
         whole = joined([own, kept[key]])
         if gap > GAP * whole.box.height or whole.box.width > WIDEST * whole.box.height:
             continue
-        if _doubts(ink, [whole])[0] <= DOUBTFUL:
+        if _doubts(ink, [whole])[0] <= UNSURE:
             kept[index] = whole
             del kept[key]
             return
