@@ -21,6 +21,7 @@ from mnist_core.model.build import build_model
 from mnist_core.storage import corrections
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Failed, Snapshot
+from pages.views.draw.steps import STEPS as STEPS_OF_A_DRAWING
 from pages.views.draw.views import VIEWS
 from pages.widgets.escape import plain
 from tests.support.photos import as_file, photo
@@ -28,7 +29,19 @@ from tests.support.strokes import strokes
 
 PAGE = Path(__file__).parents[2] / "pages" / "draw.py"
 STEPS, WHY, COMPARE, LEARN, TEACH, PHOTO = VIEWS
-DASHES = (Stroke(((140.0, 40.0), (141.0, 60.0))), Stroke(((20.0, 230.0), (260.0, 231.0))))
+HASH = tuple(
+    Stroke(points)
+    for points in (
+        ((90.0, 40.0), (90.0, 240.0)),
+        ((180.0, 40.0), (180.0, 240.0)),
+        ((40.0, 90.0), (240.0, 90.0)),
+        ((40.0, 180.0), (240.0, 180.0)),
+    )
+)
+FORTY_TWO = (
+    *strokes(4, size=120, left=10, top=80, width=14),
+    *strokes(2, size=120, left=150, top=80, width=14),
+)
 
 
 @pytest.fixture
@@ -124,9 +137,24 @@ def test_ink_that_was_rubbed_out_is_no_drawing(open_page):
 
 
 def test_what_is_no_digit_gets_a_question_mark(open_page):
-    page = settled(open_page(drawing_history=History(DASHES)), lambda page: "?" in texts(page))
+    page = settled(open_page(drawing_history=History(HASH)), lambda page: "?" in texts(page))
     assert not any(text.isdigit() for text in texts(page))
     assert "Not a digit?" in shown(page)
+
+
+def test_several_digits_are_read_as_a_number(open_page):
+    page = open_page(drawing_history=History(FORTY_TWO), drawing_view=TEACH)
+    assert not page.exception
+    assert "42" in texts(page)
+    assert len(re.findall(r"<strong>[42]</strong> · Confidence (> )?\d\d\.\d%", shown(page))) == 2
+    first = page.session_state["drawing_image28"]
+    page.button_group(key="drawn_digit_of_2").set_value(1).run()
+    assert not page.exception
+    assert "42" in texts(page)
+    # The rest of the page is about the digit that was chosen.
+    assert not np.allclose(page.session_state["drawing_image28"], first)
+    page.button(key="it_was_2").click().run()
+    assert any("It was right. Kept as a 2" in caption.value for caption in page.caption)
 
 
 def test_the_newest_run_with_weights_reads_first(open_page, own_run):
@@ -268,6 +296,13 @@ def test_a_photo_is_read_and_a_broken_one_is_a_sentence(open_page):
     image, _ = photo([[3, 1, 4]], seed=3)
     page.file_uploader[0].set_value(("paper.jpg", as_file(image), "image/jpeg")).run()
     page = settled(page, lambda page: "3 1 4" in texts(page))
+    # What the network sees of a digit, step by step, as for a drawing.
+    first = re.findall(r'src="([^"]*)" alt="After the step [^"]*"', shown(page))
+    assert len(first) == len(STEPS_OF_A_DRAWING) and "None: only shrunk" in shown(page)
+    page.button_group(key="photo_digit_of_3").set_value(2).run()
+    assert not page.exception
+    last = re.findall(r'src="([^"]*)" alt="After the step [^"]*"', shown(page))
+    assert len(last) == len(first) and set(last).isdisjoint(first)
     page.file_uploader[0].set_value(("paper.png", b"no picture", "image/png")).run()
     page = settled(page, lambda page: page.error)
     assert "no picture" in page.error[0].value

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, fields, replace
+from concurrent.futures import wait
+from dataclasses import dataclass, fields
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE
+from mnist_core.drawing.drawn_digits import find_drawn
+from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
 from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
 from mnist_core.drawing.reader import Reading
 from mnist_core.drawing.strokes import picture
 from pages.session.paper import drawing
 from pages.session.reader import NotReadable, Reader, wait_for
-from pages.views.draw.networks import current_reader, novelty_measure, training_images
+from pages.views.draw.networks import can_doubt, current_reader, detector, training_images
 from pages.views.draw.parts import (
     bars,
     confidence,
     gallery,
     image_address,
-    ordinal,
     percent,
     small_image,
+    which_digit,
 )
 from pages.widgets.escape import plain
 
@@ -38,20 +40,18 @@ INVITATION = "_Draw a digit, or several: the answer appears here._"
 class Answer:
     """A digit of the drawing on its way through the steps, who read it and what.
 
-    `strangeness` is as in `mnist_core.drawing.neighbours`; None while that measure is being
-    prepared.
+    `doubt` is the probability that it is no digit; 0 where nothing can tell.
     """
 
     steps: Steps
     reader: Reader
     reading: Reading
-    strangeness: float | None = None
+    doubt: float = 0.0
 
     @property
     def text(self) -> str:
         """The digit, or a question mark for what looks like none; of other classes the name."""
-        strange = self.strangeness is not None and self.strangeness > STRANGE
-        return "?" if strange else self.name
+        return "?" if self.doubt > DOUBTFUL else self.name
 
     @property
     def name(self) -> str:
@@ -66,50 +66,33 @@ def answer() -> Answer | None:
     Returns the digit that the rest of the page is about: the one that the person has chosen where
     there are several. None for empty paper, or when no network can read it.
     """
-    drawn = digits_drawn()
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium", key="answer")
     below = st.container(gap="small")
     with row, st.container(key="prediction", width="content"):
         # One element, so that the old number stays until the new one is known.
         place = _Place()
+        training_images()  # begin now, for the drawings to come
         try:
             reader = current_reader()
             wait_for(reader, say=place.say)
-            training_images(), novelty_measure()  # begin now, for the drawings to come
-            found = _read(drawn, reader)
-            place.say(_large(found) if found else INVITATION)
+            wait([detector()])
+            found = _read(digits_drawn(), reader)
         except NotReadable as error:
+            digits_drawn()
             place.say("")
             below.error(str(error), icon=":material/error:")
             return None
-        measured = [_measured(one) for one in found]
-        if any(one.text == "?" for one in measured):
-            place.say(_large(measured))
-    if not measured:
+        place.say(_large(found) if found else INVITATION)
+    if not found:
         return None
     with row:
-        st.html(_seen(measured[0]) if len(measured) == 1 else _each(measured))
+        st.html(_seen(found[0]) if len(found) == 1 else _each(found))
     with below:
-        chosen = measured[_choose([one.text for one in measured])]
+        several = len(found) > 1
+        chosen = found[which_digit([one.text for one in found], "drawn_digit") if several else 0]
         st.session_state.drawing_image28 = chosen.steps.image28
         st.html(bars(chosen.reading.probabilities, chosen.reader.names))
     return chosen
-
-
-def _choose(read: list[str]) -> int:
-    """The place of the digit that the rest of the page is about."""
-    if len(read) == 1:
-        return 0
-    chosen = st.segmented_control(
-        "Look closer at",
-        range(len(read)),
-        default=0,
-        required=True,
-        format_func=lambda place: f"{read[place]} ({ordinal(place + 1)})",
-        key=f"digit_of_{len(read)}",
-        wrap=True,
-    )
-    return int(chosen or 0)
 
 
 def _large(found: list[Answer]) -> str:
@@ -138,9 +121,15 @@ def digits_drawn() -> tuple[Steps, ...]:
 
     Look inside shares them.
     """
-    strokes = drawing()
-    steps = prepare(picture(strokes), switches()) if strokes else None
-    found = () if steps is None or steps.blank else (steps,)
+    found: tuple[Steps, ...] = ()
+    drawn = picture(drawing())
+    if not drawing():
+        pass
+    elif can_doubt():
+        found = tuple(digit.steps for digit in find_drawn(drawn, switches()))
+    else:
+        steps = prepare(drawn, switches())
+        found = () if steps.blank else (steps,)
     st.session_state.drawing_image28 = found[0].image28 if found else None
     return found
 
@@ -166,20 +155,11 @@ def _read(drawn: tuple[Steps, ...], reader: Reader) -> list[Answer]:
         return []
     images = np.stack([steps.image28 for steps in drawn])
     shares = np.asarray(reader.probabilities(images), np.float32)
+    doubts = doubt(images) if reader.reads_digits and can_doubt() else np.zeros(len(images))
     return [
-        Answer(steps, reader, Reading(int(row.argmax()), row, steps.image28))
-        for steps, row in zip(drawn, shares, strict=True)
+        Answer(steps, reader, Reading(int(row.argmax()), row, steps.image28), float(unsure))
+        for steps, row, unsure in zip(drawn, shares, doubts, strict=True)
     ]
-
-
-def _measured(found: Answer) -> Answer:
-    """With its strangeness, which would hold up the number on the screen if it came first."""
-    measure = novelty_measure()
-    if not found.reader.reads_digits:
-        return found  # it measures what is strange for a digit
-    if not measure.done() or measure.exception() is not None:
-        return found
-    return replace(found, strangeness=measure.result().strangeness(found.reading.image28))
 
 
 def _reads_poorly(reader: Reader) -> bool:
@@ -210,13 +190,8 @@ def _seen(found: Answer) -> str:
     more = "What the network sees: 28 × 28 pixels."
     if found.text == "?":
         more = (
-            "No training image looks like this. A network must choose all the same: "
+            "This looks like no digit. A network must choose all the same: "
             f"this one would say {html.escape(found.name)} ({percent(reading.confidence)})."
-        )
-    elif found.strangeness is not None and found.strangeness > DOUBTFUL:
-        more = (
-            "Perhaps this is not a digit: hardly any training image looks like it, "
-            "however sure the network is."
         )
     elif _reads_poorly(found.reader):
         more = (

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import streamlit as st
 
 from mnist_core.experiment.class_names import DIGITS, noun
 from mnist_core.figures.live import png_address
@@ -32,6 +33,20 @@ def ordinal(number: int) -> str:
     """
     ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
+
+
+def which_digit(read: Sequence[str], key: str) -> int:
+    """Choose one of the digits that were read; its place in the row."""
+    chosen = st.segmented_control(
+        "A closer look at",
+        range(len(read)),
+        default=0,
+        required=True,
+        format_func=lambda place: f"{read[place]} ({ordinal(place + 1)})",
+        key=f"{key}_of_{len(read)}",
+        wrap=True,
+    )
+    return int(chosen or 0)
 
 
 def image_address(ink: FloatArray) -> str:
