@@ -231,7 +231,7 @@ def torn(hand: Hand, random: Random) -> Case:
 
 
 def two_lines(hand: Hand, random: Random) -> Case:
-    """Two lines so near to each other that tails of the upper one reach between the lower's digits."""
+    """Two lines so near to each other that tails reach from one into the other."""
     one, other, page = _text(random, 3), _text(random, 3), Page(640, 420)
     page.write(one, hand, random, 100, 90)
     page.write(other, hand, random, 165, 197)

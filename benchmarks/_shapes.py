@@ -1,7 +1,7 @@
 """Things that are clearly no digit, drawn by a hand that no training image was made with.
 
 Each is a function of a random generator that gives strokes in a unit square. They share neither
-points nor code with `mnist_core.drawing.stroke_templates`, and some are of kinds that are not there.
+points nor code with `mnist_core.drawing.stroke_templates`, which has not all of their kinds.
 """
 
 from __future__ import annotations
