@@ -13,6 +13,7 @@ from mnist_core.drawing.ink_mask import EVEN_INK
 from mnist_core.drawing.not_a_digit import UNSURE, FloatArray, doubt
 from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
 from mnist_core.drawing.reader import Reading, readings
+from mnist_core.drawing.second_look import look_again
 from mnist_core.drawing.segment import MAX_DIGITS, Box, find_groups, trimmed
 
 
@@ -42,7 +43,8 @@ def find_drawn(
     whole = trimmed(0, 0, mask)
     if whole is None:  # grey all over
         return (FoundDigit(Box(0, 0, *steps.ink.shape[::-1]).scaled(scale), steps),)
-    parts = prepared(steps.ink, find_groups(mask, even=True)[:MAX_DIGITS], preprocessing)
+    groups = look_again(steps.ink, find_groups(mask, even=True))
+    parts = prepared(steps.ink, groups[:MAX_DIGITS], preprocessing)
     if len(parts) < 2 or not _are_several(steps, parts):
         return (FoundDigit(whole.box.scaled(scale), steps),)
     return tuple(replace(part, box=part.box.scaled(scale)) for part in parts)

@@ -61,9 +61,7 @@ def find_groups(mask: Mask, *, even: bool) -> list[Group]:
 
     `even` says that the picture comes from a screen: then marks at its edge are digits too.
     """
-    return in_order(
-        [part for group in _grouped(_marks(mask), mask.shape, even) for part in split(group)]
-    )
+    return in_order(_grouped(_marks(mask), mask.shape, even))
 
 
 def in_order(groups: list[Group]) -> list[Group]:
