@@ -52,7 +52,7 @@ def _is_too_wide(group: Group) -> bool:
 def _parts(ink: FloatArray, group: Group, groups: list[Group]) -> list[Group]:
     """The digits into which a group is cut; none where it stays whole."""
     parts = split(group)
-    if len(parts) > 1:
+    if len(parts) > 1 and np.median(_doubts(ink, parts)) <= UNSURE:
         return parts
     for parts in _cuts(group, groups):
         if _doubts(ink, parts).max() <= UNSURE:

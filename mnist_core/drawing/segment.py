@@ -22,6 +22,8 @@ LEAST_SIZE = 0.025
 MOST_MARKS, MAX_DIGITS = 400, 100
 # Parts of a torn stroke lie nearer to each other than this share of the stroke's width.
 TORN = 0.5
+# Where fewer columns than this hold more than one stroke, a wide mark is a line, and no digits.
+SINGLE_LINE = 0.2
 ALL_AROUND = np.ones((3, 3))
 
 
@@ -195,6 +197,8 @@ def split(group: Group) -> list[Group]:
     if box.width < 1.45 * box.height:
         return [group]
     strokes = (np.diff(marks.astype(np.int8), axis=0, prepend=0) > 0).sum(0)
+    if (strokes > 1).mean() < SINGLE_LINE:
+        return [group]
     ink = marks.sum(0)
     ways = [np.where(strokes > 1, len(marks), ink)]
     if box.width > 2 * box.height:  # no single digit is as wide: they overlap

@@ -65,3 +65,9 @@ def test_blank_paper_holds_no_digit_and_steps_that_are_off_stay_off():
     assert read_digits(np.full((280, 280), 255, np.uint8)) == []
     (found,) = find_drawn(picture(strokes(3)), Preprocessing(scale=False))
     assert max(found.steps.scaled.shape) != 20
+
+
+@pytest.mark.parametrize("points", [((20, 230), (260, 231)), ((20, 230), (260, 150))])
+def test_a_long_stroke_stays_whole_and_is_no_digit(points):
+    (found,) = read_digits(picture((Stroke(points, 20),)))
+    assert points[0][1] - points[1][1] > 50 or not found.looks_like_digit
