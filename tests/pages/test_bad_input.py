@@ -241,9 +241,12 @@ def test_any_bytes_are_no_photo(data: bytes) -> None:
 
 
 @quick(60)
-@given(some.one_of(junk, some.lists(some.fixed_dictionaries(
-    {"points": some.lists(some.lists(junk, max_size=3), max_size=4) | junk, "width": junk}
-), max_size=4)))  # fmt: skip
+@given(some.one_of(junk, some.fixed_dictionaries({"objects": some.lists(some.fixed_dictionaries({
+    "type": some.just("Path"),
+    "path": some.lists(some.tuples(some.sampled_from("MQL"), junk, junk).map(list), max_size=4)
+    | junk,
+    "strokeWidth": junk,
+}), max_size=4)})))  # fmt: skip
 def test_whatever_a_browser_sends_becomes_strokes_or_nothing(sent) -> None:
     found = read_strokes(sent)
     assert all(isinstance(stroke, Stroke) for stroke in found)
