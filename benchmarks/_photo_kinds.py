@@ -97,9 +97,8 @@ def tile_in_a_figure(hand: Hand, random: Random) -> Case:
     """White on a black square in the middle of a white page."""
     case = _tile(28, True)(hand, random)
     page = np.full((260, 300), 255, np.uint8)
-    page[30:230, 60:260] = Image.fromarray(case.picture).resize(
-        (200, 200), Image.Resampling.NEAREST
-    )
+    large = Image.fromarray(case.picture).resize((200, 200), Image.Resampling.NEAREST)
+    page[30:230, 60:260] = np.asarray(large)
     return Case(page, case.text)
 
 
