@@ -28,6 +28,8 @@ def look_again(ink: FloatArray, groups: list[Group]) -> list[Group]:
 
     `ink` is the whole picture's, float32 [H, W] in [0, 1].
     """
+    if len(groups) == 1 and len(split(groups[0])) == 1:
+        return groups
     kept = dict(enumerate(groups))
     doubts = _doubts(ink, groups)
     for index in np.argsort(-doubts).tolist():
