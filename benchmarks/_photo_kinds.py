@@ -97,9 +97,8 @@ def tile_in_a_figure(hand: Hand, random: Random) -> Case:
     """White on a black square in the middle of a white page."""
     case = _tile(28, True)(hand, random)
     page = np.full((260, 300), 255, np.uint8)
-    page[30:230, 60:260] = Image.fromarray(case.picture).resize(
-        (200, 200), Image.Resampling.NEAREST
-    )
+    large = Image.fromarray(case.picture).resize((200, 200), Image.Resampling.NEAREST)
+    page[30:230, 60:260] = np.asarray(large)
     return Case(page, case.text)
 
 
@@ -231,7 +230,7 @@ def torn(hand: Hand, random: Random) -> Case:
 
 
 def two_lines(hand: Hand, random: Random) -> Case:
-    """Two lines so near to each other that tails of the upper one reach between the lower's digits."""
+    """Two lines so near to each other that tails reach from one into the other."""
     one, other, page = _text(random, 3), _text(random, 3), Page(640, 420)
     page.write(one, hand, random, 100, 90)
     page.write(other, hand, random, 165, 197)

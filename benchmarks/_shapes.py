@@ -1,7 +1,7 @@
 """Things that are clearly no digit, drawn by a hand that no training image was made with.
 
 Each is a function of a random generator that gives strokes in a unit square. They share neither
-points nor code with `mnist_core.drawing.stroke_templates`, and some are of kinds that are not there.
+points nor code with `mnist_core.drawing.stroke_templates`, which has not all of their kinds.
 """
 
 from __future__ import annotations
@@ -17,10 +17,18 @@ Points = npt.NDArray[np.float64]
 Random = np.random.Generator
 Shape = Callable[[Random], list[Points]]
 WIDTHS = (8, 14, 20, 28)
+STEP = 0.03
+
+
+def straight(points: Points) -> Points:
+    """Points along the straight lines between `points`: a pen's path is as dense as that."""
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    at = np.linspace(0, length[-1], max(2, round(length[-1] / STEP)))
+    return np.stack([np.interp(at, length, points[:, axis]) for axis in (0, 1)], 1)
 
 
 def _path(*points: tuple[float, float]) -> Points:
-    return np.array(points)
+    return straight(np.array(points))
 
 
 def _arc(
@@ -35,7 +43,7 @@ def _regular(corners: int) -> Shape:
         angles = -np.pi / 2 + np.arange(corners + 1) * 2 * np.pi / corners
         if corners == 4:
             angles = angles + np.pi / 4
-        return [0.5 + 0.45 * np.stack([np.cos(angles), np.sin(angles)], 1)]
+        return [straight(0.5 + 0.45 * np.stack([np.cos(angles), np.sin(angles)], 1))]
 
     return make
 
@@ -169,7 +177,7 @@ def _strokes(shape: list[Points], random: Random) -> tuple[Stroke, ...]:
     stretch = np.array([random.uniform(0.8, 1), random.uniform(0.8, 1)])
     strokes = []
     for points in shape:
-        shaken = points + np.cumsum(random.normal(0, 0.004, points.shape), 0)
+        shaken = points + np.cumsum(random.normal(0, 0.003, points.shape), 0)
         moved = ((shaken - 0.5) * stretch @ turn.T + 0.5) * size + place
         strokes.append(Stroke(tuple((float(x), float(y)) for x, y in moved), width))
     return tuple(strokes)

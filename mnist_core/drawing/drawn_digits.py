@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from mnist_core.drawing.cut_out import FoundDigit, prepared
 from mnist_core.drawing.ink_mask import EVEN_INK
-from mnist_core.drawing.not_a_digit import UNSURE, FloatArray, doubt
-from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
+from mnist_core.drawing.not_a_digit import UNSURE, doubt
+from mnist_core.drawing.preprocessing import Preprocessing, prepare
 from mnist_core.drawing.reader import Reading, readings
+from mnist_core.drawing.second_look import look_again
 from mnist_core.drawing.segment import MAX_DIGITS, Box, find_groups, trimmed
 
 
@@ -39,17 +40,21 @@ def find_drawn(
         return ()
     scale = max(np.asarray(image).shape[:2]) / max(steps.ink.shape)
     mask = steps.ink > EVEN_INK
-    whole = trimmed(0, 0, mask)
-    if whole is None:  # grey all over
-        return (FoundDigit(Box(0, 0, *steps.ink.shape[::-1]).scaled(scale), steps),)
-    parts = prepared(steps.ink, find_groups(mask, even=True)[:MAX_DIGITS], preprocessing)
-    if len(parts) < 2 or not _are_several(steps, parts):
-        return (FoundDigit(whole.box.scaled(scale), steps),)
+    marks = trimmed(0, 0, mask)
+    box = Box(0, 0, *steps.ink.shape[::-1]) if marks is None else marks.box  # None: grey all over
+    whole = (FoundDigit(box.scaled(scale), steps),)
+    if marks is None or float(doubt(steps.image28[None])[0]) <= UNSURE:
+        return whole
+    groups = look_again(steps.ink, find_groups(mask, even=True))
+    parts = prepared(steps.ink, groups[:MAX_DIGITS], preprocessing) if len(groups) > 1 else []
+    if not _are_digits(parts):
+        return whole
     return tuple(replace(part, box=part.box.scaled(scale)) for part in parts)
 
 
-def _are_several(whole: Steps, parts: list[FoundDigit]) -> bool:
-    images = np.stack([whole.image28, *(part.steps.image28 for part in parts)])
-    doubts: FloatArray = doubt(images)
-    digits = int((doubts[1:] <= UNSURE).sum())
-    return bool(doubts[0] > UNSURE and digits >= max(2, len(parts) / 2))
+def _are_digits(parts: list[FoundDigit]) -> bool:
+    """Whether at least two of the parts, and half of them, look like digits."""
+    if len(parts) < 2:
+        return False
+    doubts = doubt(np.stack([part.steps.image28 for part in parts]))
+    return int((doubts <= UNSURE).sum()) >= max(2, len(parts) / 2)

@@ -20,10 +20,10 @@ FloatArray = npt.NDArray[np.float32]
 
 # Above it a drawing is called "Not a digit?". benchmarks/drawing.py prints which share of pen
 # digits and of other drawings lies above.
+# It lies high because people draw digits far more often than anything else, while the network met
+# as many of one as of the other.
 DOUBTFUL = 0.97
-# Above it, and below DOUBTFUL, the network was trained to lean to "no digit". People draw digits far
-# more often than anything else, so that this is too little to say so; but it is enough to try
-# whether marks that are cut or joined look better.
+# Above it marks are tried once more, cut or joined.
 UNSURE = 0.5
 
 

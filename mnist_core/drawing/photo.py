@@ -16,7 +16,7 @@ from mnist_core.drawing.ink_mask import enlarged, ink_and_mask
 from mnist_core.drawing.picture_file import PhotoError, open_picture
 from mnist_core.drawing.reader import Reading, readings
 from mnist_core.drawing.second_look import look_again
-from mnist_core.drawing.segment import MAX_DIGITS, find_groups, in_order, reading_lines
+from mnist_core.drawing.segment import MAX_DIGITS, find_groups, reading_lines
 
 __all__ = ["FoundDigit", "FoundPicture", "PhotoError", "find_photo", "read_photo"]
 
@@ -68,7 +68,7 @@ def find_in_picture(picture: npt.NDArray[np.uint8], scale: float = 1.0) -> Found
     """Find the digits in uint8 [H, W, 3]; `scale` is as in `FoundPicture`, before enlarging."""
     picture, times = enlarged(picture)
     ink, mask, even = ink_and_mask(picture)
-    groups = in_order(look_again(ink, find_groups(mask, even=even)))
+    groups = look_again(ink, find_groups(mask, even=even))
     digits = prepared(ink, groups[:MAX_DIGITS])
     lines = reading_lines([digit.box for digit in digits])
     return FoundPicture(

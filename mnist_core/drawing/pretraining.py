@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 Weights = tuple[Any, ...]
 
 EUROPEAN_DIGITS = 6000
-# How often each pen digit and each template of a digit is drawn; and each template of anything else.
+# How often each pen digit, each template of a digit and each of anything else is drawn.
 PEN_DRAWINGS, TEMPLATE_DRAWINGS, OTHER_DRAWINGS = 10, 150, 130
 FINE_TUNING = TrainingSpec.model_validate(
     EXPERIMENT.training.model_dump()

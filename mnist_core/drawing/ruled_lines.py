@@ -176,8 +176,8 @@ def find_path(mask: Mask, thickest: float) -> npt.NDArray[np.intp] | None:
         row += int(moves[strip, row])
     if (ink[rows, np.arange(strips)] > 0.5).mean() < LINE_COVER:
         return None
-    path = np.interp(np.arange(width), (np.arange(strips) + 0.5) * STRIP, rows)
-    path = np.round(path).astype(np.intp)
+    course = np.interp(np.arange(width), (np.arange(strips) + 0.5) * STRIP, rows)
+    path = np.round(course).astype(np.intp)
     starts, ends = _runs(mask, path)
     thickness = float(np.quantile((ends - starts)[ends > starts], 0.35))
     return path if thickness <= max(3.0, thickest) else None

@@ -11,32 +11,55 @@ import numpy as np
 from mnist_core.drawing.cut_out import FoundDigit, prepared
 from mnist_core.drawing.not_a_digit import UNSURE, doubt
 from mnist_core.drawing.preprocessing import FloatArray
-from mnist_core.drawing.segment import Box, Group, joined, trimmed
+from mnist_core.drawing.segment import Box, Group, in_order, joined, split, trimmed
 
 # So many marks get a second look at most; a cut lies within this part of the marks' length.
 MOST = 30
 CUT_FROM, CUT_TO = 0.3, 0.7
+# Marks are cut that are this much higher or wider than most; no single digit is as wide for its
+# height as TOO_WIDE.
+HIGHER, WIDER, TOO_WIDE = 1.35, 1.3, 2.2
 # Parts of a digit are no further apart than this share of their height, and no wider together.
 GAP, WIDEST = 0.3, 1.3
 
 
 def look_again(ink: FloatArray, groups: list[Group]) -> list[Group]:
-    """The groups, some of them cut in two or joined with a neighbour; in no order."""
-    if len(groups) < 2:
+    """The groups line by line, some of them cut or joined with a neighbour.
+
+    `ink` is the whole picture's, float32 [H, W] in [0, 1].
+    """
+    if len(groups) == 1 and len(split(groups[0])) == 1:
         return groups
-    doubts = _doubts(ink, groups)
     kept = dict(enumerate(groups))
-    for index in np.argsort(-doubts)[:MOST].tolist():
-        if doubts[index] <= UNSURE or index not in kept:
+    doubts = _doubts(ink, groups)
+    for index in np.argsort(-doubts).tolist():
+        if index not in kept or not (doubts[index] > UNSURE or _is_too_wide(kept[index])):
             continue
-        for parts in _cuts(groups[index]):
-            if _doubts(ink, parts).max() <= UNSURE:
-                del kept[index]
-                kept |= {max(kept, default=0) + 1 + n + len(groups): p for n, p in enumerate(parts)}
-                break
-        else:
+        if len(kept) > len(groups) + MOST:
+            break
+        parts = _parts(ink, kept[index], groups)
+        if parts:
+            del kept[index]
+            first = max([*kept, len(groups)]) + 1
+            kept |= dict(enumerate(parts, first))
+        elif len(groups) > 1:
             _join_with_neighbour(ink, kept, index)
-    return list(kept.values())
+    return in_order(list(kept.values()))
+
+
+def _is_too_wide(group: Group) -> bool:
+    return group.box.width > TOO_WIDE * group.box.height
+
+
+def _parts(ink: FloatArray, group: Group, groups: list[Group]) -> list[Group]:
+    """The digits into which a group is cut; none where it stays whole."""
+    parts = split(group)
+    if len(parts) > 1 and np.median(_doubts(ink, parts)) <= UNSURE:
+        return parts
+    for parts in _cuts(group, groups):
+        if _doubts(ink, parts).max() <= UNSURE:
+            return parts
+    return []
 
 
 def _join_with_neighbour(ink: FloatArray, kept: dict[int, Group], index: int) -> None:
@@ -58,22 +81,21 @@ def _gap(one: Box, other: Box) -> float:
     return float(np.hypot(max(across, 0), max(down, 0)))
 
 
-def _cuts(group: Group) -> list[list[Group]]:
-    """The group cut between two lines, and cut between two digits, where there is least ink."""
+def _cuts(group: Group, groups: list[Group]) -> list[list[Group]]:
+    """A group higher or wider than most, cut between two lines or digits where least ink is."""
+    if len(groups) < 3:
+        return []
     ways = []
     left, top = group.box.left, group.box.top
     height, width = group.marks.shape
-    if height > width:
+    if height > HIGHER * np.median([other.box.height for other in groups]):
         row = _thinnest(group.marks.sum(1))
-        parts = [trimmed(left, top, group.marks[:row]), trimmed(left, top + row, group.marks[row:])]
-        ways.append(parts)
-    if width > 0.7 * height:
+        upper, lower = group.marks[:row], group.marks[row:]
+        ways.append([trimmed(left, top, upper), trimmed(left, top + row, lower)])
+    if width > max(WIDER * np.median([other.box.width for other in groups]), 0.7 * height):
         column = _thinnest(group.marks.sum(0))
-        parts = [
-            trimmed(left, top, group.marks[:, :column]),
-            trimmed(left + column, top, group.marks[:, column:]),
-        ]
-        ways.append(parts)
+        before, after = group.marks[:, :column], group.marks[:, column:]
+        ways.append([trimmed(left, top, before), trimmed(left + column, top, after)])
     return [[part for part in parts if part is not None] for parts in ways if None not in parts]
 
 

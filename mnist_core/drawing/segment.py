@@ -22,6 +22,8 @@ LEAST_SIZE = 0.025
 MOST_MARKS, MAX_DIGITS = 400, 100
 # Parts of a torn stroke lie nearer to each other than this share of the stroke's width.
 TORN = 0.5
+# Where fewer columns than this hold more than one stroke, a wide mark is a line, and no digits.
+SINGLE_LINE = 0.2
 ALL_AROUND = np.ones((3, 3))
 
 
@@ -61,9 +63,7 @@ def find_groups(mask: Mask, *, even: bool) -> list[Group]:
 
     `even` says that the picture comes from a screen: then marks at its edge are digits too.
     """
-    return in_order(
-        [part for group in _grouped(_marks(mask), mask.shape, even) for part in split(group)]
-    )
+    return in_order(_grouped(_marks(mask), mask.shape, even))
 
 
 def in_order(groups: list[Group]) -> list[Group]:
@@ -197,6 +197,8 @@ def split(group: Group) -> list[Group]:
     if box.width < 1.45 * box.height:
         return [group]
     strokes = (np.diff(marks.astype(np.int8), axis=0, prepend=0) > 0).sum(0)
+    if (strokes > 1).mean() < SINGLE_LINE:
+        return [group]
     ink = marks.sum(0)
     ways = [np.where(strokes > 1, len(marks), ink)]
     if box.width > 2 * box.height:  # no single digit is as wide: they overlap

@@ -270,7 +270,7 @@ SHAPES: dict[str, str] = {
 def parse(template: str) -> list[Points]:
     """Its strokes, each float64 [n, 2] of points (x, y) in the unit square, y downward."""
     return [
-        np.array([[int(x), int(y)] for x, y in stroke.split()], float) / 9
+        np.array([[int(point[0]) / 9, int(point[1]) / 9] for point in stroke.split()])
         for stroke in template.split("|")
     ]
 

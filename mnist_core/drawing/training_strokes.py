@@ -107,9 +107,8 @@ def other_images(each: int, seed: int = 0) -> Images:
         for _ in range(each)
     ]
     digits = [_curved(strokes) for _, strokes in templates.all_digits()]
-    for number in range(len(images) // 2):
-        images.append(draw_prepared(_any_other(number, digits, generator), generator))
-    return np.stack(images)
+    more = (_any_other(number, digits, generator) for number in range(len(images) // 2))
+    return np.stack([*images, *(draw_prepared(strokes, generator) for strokes in more)])
 
 
 def _any_other(number: int, digits: list[Strokes], generator: np.random.Generator) -> Strokes:
