@@ -11,6 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnist_core.drawing.drawn_digits import find_drawn, read_digits
+    from mnist_core.drawing.photo import find_photo, read_photo
+    from mnist_core.drawing.picture_file import PhotoError
     from mnist_core.drawing.pretrained import load_default_model
     from mnist_core.drawing.reader import Reading, read_drawing
     from mnist_core.experiment.presets import PRESET_NOTES, PRESETS
@@ -25,11 +28,16 @@ __all__ = [
     "Experiment",
     "ExperimentError",
     "NetworkSpec",
+    "PhotoError",
     "Problem",
     "Reading",
     "TrainingSpec",
+    "find_drawn",
+    "find_photo",
     "load_default_model",
+    "read_digits",
     "read_drawing",
+    "read_photo",
     "train",
 ]
 
@@ -40,11 +48,16 @@ _LATER = {
     "Experiment": "experiment.spec",
     "ExperimentError": "experiment.validation",
     "NetworkSpec": "experiment.spec",
+    "PhotoError": "drawing.picture_file",
     "Problem": "experiment.validation",
     "Reading": "drawing.reader",
     "TrainingSpec": "experiment.spec",
+    "find_drawn": "drawing.drawn_digits",
+    "find_photo": "drawing.photo",
     "load_default_model": "drawing.pretrained",
+    "read_digits": "drawing.drawn_digits",
     "read_drawing": "drawing.reader",
+    "read_photo": "drawing.photo",
     "train": "training.loop",
 }
 
