@@ -1,0 +1,105 @@
+"""A foreign model taken over and measured; run in the sandbox, by `mnist_core.isolated.call`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnist_core import dataset
+from mnist_core.files.model_import.containers import ModelFile, open_container, read_config
+from mnist_core.files.model_import.stack import RISING, Taken
+from mnist_core.isolated import answer, request_in
+from mnist_core.spec import NetworkSpec, parse_network
+from mnist_core.untrusted import FileRefused
+
+MODEL, DESCRIPTION, WEIGHTS = "model.bin", "description.json", "weights.npz"
+
+
+class WeightsAlone(FileRefused):
+    """A file that holds weights without the layers that they belong to."""
+
+
+def work(folder: Path) -> None:
+    """Write `weights.npz`, or say why the model is refused."""
+    request, arrays = request_in(folder)
+    try:
+        answer(folder, _read(folder, request, arrays))
+    except FileRefused as error:
+        answer(folder, {"refused": str(error), "alone": isinstance(error, WeightsAlone)})
+
+
+def _read(folder: Path, request: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
+    file = open_container((folder / MODEL).read_bytes())
+    if (folder / DESCRIPTION).exists():
+        text = (folder / DESCRIPTION).read_bytes()
+        file = ModelFile(file.form, file.content, read_config(text))
+    chosen = request["network"] and parse_network(request["network"])
+    taken = _taken(file, request["classes"], chosen)
+    measured = _measured(taken, arrays)
+    named: dict[str, Any] = {f"w{at:03d}": array for at, array in enumerate(taken.weights)}
+    np.savez(folder / WEIGHTS, **named)
+    preparation = measured.preparation
+    return {
+        "refused": "",
+        "network": json.loads(taken.network.model_dump_json()),
+        "front": list(taken.front),
+        "ending": taken.ending,
+        "preparation": preparation.words,
+        "scale": preparation.scale,
+        "offset": preparation.offset,
+        "unit_norm": preparation.unit_norm,
+        "test_accuracy": measured.accuracy,
+        "test_loss": measured.loss,
+    }
+
+
+def _taken(file: ModelFile, classes: int, chosen: NetworkSpec | None) -> Taken:
+    if file.form == "onnx":
+        from mnist_core.files.model_import.onnx_graph import take_onnx
+
+        return take_onnx(file.content, classes)
+    from mnist_core.files.model_import.hdf5 import config_of, described, open_hdf5
+    from mnist_core.files.model_import.keras_config import read_model
+    from mnist_core.files.model_import.keras_layers import take_keras
+    from mnist_core.files.model_import.keras_weights import arrays_for, weights_in
+
+    with open_hdf5(file.content) as opened:
+        config = file.config if file.config is not None else config_of(opened)
+        if config is not None:
+            model = read_model(config)
+            return take_keras(model, weights_in(opened, model), classes)
+        if chosen is None:
+            raise WeightsAlone(
+                "This file holds weights alone: it does not say which layers they belong to. "
+                "Choose a network of the same shape for them, or save the whole model with "
+                f"model.save(“model.keras”). The weights are {described(opened)}."
+            )
+        arrays = tuple(array.astype(np.float32) for array in arrays_for(opened, chosen))
+        return Taken(chosen, arrays, "softmax", (1.0, 0.0), ())
+
+
+def _measured(taken: Taken, arrays: dict[str, Any]) -> Any:
+    """How well the model reads, prepared in the way that suits it best."""
+    from mnist_core.files.model_import.preparations import best
+    from mnist_core.inside.probe import WeightsError, probe
+
+    network = probe(taken.network)
+    scale, offset = (np.float32(value) for value in taken.front)
+
+    def read(images: Any) -> Any:
+        prepared = images * scale + offset
+        if taken.ending in RISING:  # each output for itself, so that they do not add up to 1
+            logits = network.output(taken.weights, prepared, "logits").astype(np.float64)
+            shares = 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
+            return shares / np.maximum(shares.sum(1, keepdims=True), 1e-30)
+        return network.probabilities(taken.weights, prepared)
+
+    try:
+        return best(read, dataset.ink(arrays["x_test"]), arrays["y_test"])
+    except WeightsError:
+        raise FileRefused(
+            "This model's weights do not fit the layers that it describes."
+        ) from None
