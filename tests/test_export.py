@@ -134,17 +134,17 @@ def test_work_that_fails_or_takes_too_long_is_a_sentence(tmp_path) -> None:
         isolated.call("mnist_core.export.convert", tmp_path)
 
 
-def test_the_process_knows_none_of_the_app_s_secrets(monkeypatch) -> None:
-    seen = {}
+def test_the_process_knows_none_of_the_app_s_secrets(monkeypatch, tmp_path) -> None:
+    seen, started = {}, subprocess.Popen
 
     def run(command, env, **more):
         seen.update(env)
-        return subprocess.CompletedProcess(command, 1, b"", b"")
+        return started([sys.executable, "-c", "raise SystemExit(1)"], stdin=subprocess.PIPE)
 
     monkeypatch.setenv("MNIST_LAB_DATABASE", "postgresql://user:secret@host/lab")
-    monkeypatch.setattr(isolated.subprocess, "run", run)
+    monkeypatch.setattr(isolated.subprocess, "Popen", run)
     with pytest.raises(WorkFailed):
-        isolated.call("mnist_core.export.convert", None)
+        isolated.call("mnist_core.export.convert", tmp_path)
     assert "PATH" in seen and "secret" not in json.dumps(seen)
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from mnist_core import dataset, kept_data, keras_file, runfile
+from mnist_core.job_queue import QueueFull
 from mnist_core.limits import current, upload_problem
 from mnist_core.runfile import RunFile, keep, with_author_in_note
 from mnist_core.spec import MNIST
 from mnist_core.store import LONGEST_TAG, StoreError
 from mnist_core.untrusted import MEGABYTE, FileRefused
-from pages.shared.background import come_back_for
+from pages.shared.background import CONVERSIONS, come_back_for
 from pages.shared.data import own_dataset, own_sets, title_of
 from pages.shared.explore.files_compare import comparison
-from pages.shared.explore.files_models import converter
 from pages.shared.plain import plain
 from pages.shared.run_choice import compare_with
 from pages.shared.state import get_store, owner
@@ -101,7 +102,7 @@ def _waiting_words(waiting: list[Opened]) -> str:
     assert work is not None
     return (
         f"Loading {plain(waiting[0].name)} in a process of its own, and comparing it with the "
-        f"network rebuilt here{time_left('Keras file', work)}"
+        f"network rebuilt here{time_left('Keras file', work, CONVERSIONS)}"
     )
 
 
@@ -164,10 +165,11 @@ def _opened(upload: Any) -> Opened:
         try:
             if is_model:
                 images = dataset.load() if data_name == MNIST else own_dataset(data_name)
-                item.work = converter().submit(_read_keras, data, upload.name, images, data_name)
+                read = partial(_read_keras, data, upload.name, images, data_name)
+                item.work = CONVERSIONS.submit(owner(), read)
             else:
                 item.run = runfile.read(data)
-        except (FileRefused, dataset.DatasetError) as error:
+        except (FileRefused, dataset.DatasetError, QueueFull) as error:
             item.problem = str(error)
     return known[place]
 
