@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mnist_core.layers import LEAK
 from mnist_core.shapes import INPUT_SHAPE, layer_name
 from mnist_core.spec import NetworkSpec, TrainingSpec
 
@@ -78,6 +79,12 @@ def keras_layer(layer: Any, seed: int) -> tuple[str, dict[str, Any]]:
             settings["strides"] = layer.stride
     elif layer.kind == "dropout":
         settings |= {"rate": layer.rate, "seed": seed}
+    elif layer.kind == "rescale":
+        settings |= {"scale": layer.scale, "offset": layer.offset}
+    elif layer.kind == "unit_norm":
+        settings["axis"] = 1
+    elif _leaks_otherwise(layer):
+        return "LeakyReLU", {"negative_slope": layer.negative_slope}
     if getattr(layer, "padding", "valid") != "valid":
         settings["padding"] = layer.padding
     if getattr(layer, "activation", "linear") != "linear" or layer.kind == "activation":
@@ -91,6 +98,12 @@ def keras_layer(layer: Any, seed: int) -> tuple[str, dict[str, Any]]:
     return _CLASSES[layer.kind], settings
 
 
+def _leaks_otherwise(layer: Any) -> bool:
+    """Whether it is a leaky ReLU that Keras has no name for, as it has for the slope `LEAK`."""
+    leaky = layer.kind == "activation" and layer.activation == "leaky_relu"
+    return leaky and layer.negative_slope != LEAK
+
+
 _CLASSES = {
     "dense": "Dense",
     "conv": "Conv2D",
@@ -101,6 +114,8 @@ _CLASSES = {
     "dropout": "Dropout",
     "flatten": "Flatten",
     "global_average_pool": "GlobalAveragePooling2D",
+    "rescale": "Rescaling",
+    "unit_norm": "UnitNormalization",
 }
 
 

@@ -16,6 +16,9 @@ EVERY_LAYER = parse_network(
             {"kind": "conv", "filters": 3, "kernel_size": 5, "stride": 2, "padding": "same"},
             {"kind": "batch_norm"},
             {"kind": "activation", "activation": "gelu"},
+            {"kind": "rescale", "scale": 0.5, "offset": 0.1},
+            {"kind": "unit_norm"},
+            {"kind": "activation", "activation": "leaky_relu", "negative_slope": 0.03},
             {"kind": "average_pool", "pool_size": 3, "stride": 1},
             {"kind": "max_pool", "pool_size": 3, "stride": 2, "padding": "same"},
             {"kind": "conv", "filters": 4, "kernel_size": 2, "l1": 0.1, "l2": 0.2},
@@ -75,7 +78,7 @@ def test_one_seed_one_start_and_equal_layers_differ() -> None:
 
 def test_penalties_reach_the_model() -> None:
     model = build_model(EVERY_LAYER)
-    kernel = model.get_layer("conv_6").kernel
+    kernel = model.get_layer("conv_9").kernel
     expected = 0.1 * np.abs(kernel).sum() + 0.2 * np.square(kernel).sum()
     assert float(sum(model.losses)) == pytest.approx(float(expected), rel=1e-5)
 

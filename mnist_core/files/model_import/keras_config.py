@@ -6,6 +6,7 @@ not know is refused, whatever place it stands in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -229,16 +230,9 @@ def _saved_places(layers: Sequence[Config]) -> dict[str, str]:
 
 
 def snake_case(name: str) -> str:
-    """A class's name as Keras writes it in a file: "Conv2D" → "conv2d"."""
-    found = ""
-    for at, letter in enumerate(name):
-        before, after = name[at - 1 : at], name[at + 1 : at + 2]
-        if letter.isupper() and at and (
-            before.islower() or before.isdigit() or (before.isupper() and after.islower())
-        ):
-            found += "_"
-        found += letter.lower()
-    return found
+    """A class's name as Keras writes it in a file: "MaxPooling2D" → "max_pooling2d"."""
+    parted = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", parted).lower()
 
 
 def _in_order(layers: Sequence[dict[str, Any]], settings: Config) -> list[dict[str, Any]]:
