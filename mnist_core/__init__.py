@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mnist_core.default_model import load_default_model
     from mnist_core.drawing import Reading, read_drawing
+    from mnist_core.files.model_import import ImportedModel, import_model
     from mnist_core.presets import PRESET_NOTES, PRESETS
     from mnist_core.problems import ExperimentError, Problem
     from mnist_core.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
     from mnist_core.training import train
+    from mnist_core.untrusted import FileRefused
 
 __all__ = [
     "PRESETS",
@@ -24,10 +26,13 @@ __all__ = [
     "Augmentation",
     "Experiment",
     "ExperimentError",
+    "FileRefused",
+    "ImportedModel",
     "NetworkSpec",
     "Problem",
     "Reading",
     "TrainingSpec",
+    "import_model",
     "load_default_model",
     "read_drawing",
     "train",
@@ -46,6 +51,9 @@ _LATER = {
     "load_default_model": "default_model",
     "read_drawing": "drawing",
     "train": "training",
+    "FileRefused": "untrusted",
+    "ImportedModel": "files.model_import",
+    "import_model": "files.model_import",
 }
 
 

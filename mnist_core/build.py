@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mnist_core.layers import LEAK
@@ -77,12 +78,8 @@ def keras_layer(layer: Any, seed: int) -> tuple[str, dict[str, Any]]:
         settings["pool_size"] = layer.pool_size
         if layer.stride is not None:
             settings["strides"] = layer.stride
-    elif layer.kind == "dropout":
-        settings |= {"rate": layer.rate, "seed": seed}
-    elif layer.kind == "rescale":
-        settings |= {"scale": layer.scale, "offset": layer.offset}
-    elif layer.kind == "unit_norm":
-        settings["axis"] = 1
+    elif layer.kind in _SETTINGS:
+        settings |= _SETTINGS[layer.kind](layer, seed)
     elif _leaks_otherwise(layer):
         return "LeakyReLU", {"negative_slope": layer.negative_slope}
     if getattr(layer, "padding", "valid") != "valid":
@@ -104,6 +101,11 @@ def _leaks_otherwise(layer: Any) -> bool:
     return leaky and layer.negative_slope != LEAK
 
 
+_SETTINGS: dict[str, Callable[[Any, int], dict[str, Any]]] = {
+    "dropout": lambda layer, seed: {"rate": layer.rate, "seed": seed},
+    "rescale": lambda layer, _seed: {"scale": layer.scale, "offset": layer.offset},
+    "unit_norm": lambda _layer, _seed: {"axis": 1},
+}
 _CLASSES = {
     "dense": "Dense",
     "conv": "Conv2D",

@@ -398,9 +398,9 @@ def _slopes(arithmetic: Arithmetic) -> FloatArray:
         return (p[at] * ((np.arange(len(p)) == at) - p)).astype(np.float32)
     if kind == "unit_norm":
         place, length = (arithmetic.unit[0], *(0,) * (values.ndim - 1)), _length(values)
-        slopes = -arithmetic.value * values.astype(np.float64) / length**2
-        slopes[place] += 1 / length
-        return slopes.astype(np.float32)
+        found = -arithmetic.value * values.astype(np.float64) / length
+        found[place] += 1
+        return (found / length).astype(np.float32)
     assert arithmetic.inside is not None
     inside = arithmetic.inside[..., None]
     if kind == "max_pool":

@@ -7,7 +7,7 @@ The file is read in the sandbox (`work`), layer by layer, and put into this app'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,17 @@ from mnist_core.runfile import MAX_NAME, MomentFacts, RunFacts, RunFile
 from mnist_core.spec import MAX_NAME_LENGTH, MNIST, Experiment, NetworkSpec, parse_network
 from mnist_core.untrusted import FileRefused, readable
 
-__all__ = ["SUFFIXES", "FileRefused", "ImportedModel", "WeightsAlone", "as_run", "import_model"]
+__all__ = [
+    "SUFFIXES",
+    "FileRefused",
+    "ImportedModel",
+    "WeightsAlone",
+    "as_run",
+    "fits",
+    "import_model",
+]
 
-PROCESS = ProcessLimits(
-    seconds=120, cpu_seconds=100, memory=2_500_000_000, file_bytes=200_000_000
-)
+PROCESS = ProcessLimits(seconds=120, cpu_seconds=100, memory=2_500_000_000, file_bytes=200_000_000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +127,9 @@ def import_model(
                 f"“{readable(name)[:60]}” could not be read as a model. {error}"
             ) from None
         if found["refused"]:
-            raise (WeightsAlone if found["alone"] else FileRefused)(found["refused"])
+            if found["alone"] is not None:
+                raise WeightsAlone(found["refused"], found["alone"])
+            raise FileRefused(found["refused"])
         with np.load(folder / WEIGHTS, allow_pickle=False) as archive:
             weights = tuple(archive[name] for name in sorted(archive.files))
     return _prepared(found, weights)
@@ -151,6 +159,12 @@ def _prepared(found: dict[str, Any], weights: tuple[npt.NDArray[np.float32], ...
         found["preparation"],
         found["ending"],
     )
+
+
+def fits(network: NetworkSpec, shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether weights of these shapes may be those of a network."""
+    wanted = [shape for layer in layer_weights(network) for shape in layer.shapes]
+    return sorted(wanted) == sorted(shapes)
 
 
 def as_run(model: ImportedModel, file_name: str, data_name: str = MNIST) -> RunFile:

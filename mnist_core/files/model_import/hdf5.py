@@ -8,7 +8,8 @@ library is native code.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,10 +35,10 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Hdf5:
-    """An open file that has passed; paths are as "model_weights/dense/kernel:0".
+    r"""An open file that has passed; paths are as "model_weights/dense/kernel:0".
 
     `datasets` and `groups` say what each path is called in the file: Keras on Windows has
-    written "layers\\dense".
+    written "layers\dense".
     """
 
     file: h5py.File
@@ -69,13 +70,16 @@ class Hdf5:
         while (more := self._attribute(group, f"{name}{at}")) is not None and at < 1000:
             found += list(np.ravel(more))
             at += 1
-        return [one.decode(errors="replace") if isinstance(one, bytes) else str(one) for one in found]
+        return [
+            one.decode(errors="replace") if isinstance(one, bytes) else str(one) for one in found
+        ]
 
     def _attribute(self, group: str, name: str) -> Any:
         where = self.file[self.groups[group]] if group else self.file
         if name not in where.attrs:
             return None
-        if h5py.h5a.open(where.id, name.encode()).get_storage_size() > MAX_CONFIG:
+        found = h5py.h5a.open(where.id, name.encode())
+        if math.prod(found.shape) * found.dtype.itemsize > MAX_CONFIG:
             raise FileRefused("This model file's description is too long.")
         return where.attrs[name]
 
@@ -91,8 +95,7 @@ def open_hdf5(content: bytes) -> Iterator[Hdf5]:
             yield _walk(file)
     except FileRefused:
         raise
-    except (OSError, KeyError, RuntimeError, AttributeError, ValueError, TypeError,
-            MemoryError, OverflowError):  # fmt: skip
+    except Exception:  # h5py's own errors are of many kinds, none of which helps
         raise FileRefused("This model's weights are damaged: they cannot be read.") from None
 
 
@@ -157,11 +160,16 @@ def _check_numbers(dataset: h5py.Dataset) -> None:
         raise FileRefused("This model's weights are not plain arrays of numbers.")
 
 
-def described(file: Hdf5) -> str:
-    """What a file without a description holds, for a sentence: "784×32, 32, 32×10, 10"."""
-    shapes = [
-        "×".join(map(str, file.file[inner].shape))
+def shapes_in(file: Hdf5) -> list[tuple[int, ...]]:
+    """The shapes of all weights, those of an optimiser left out."""
+    return [
+        file.file[inner].shape
         for path, inner in sorted(file.datasets.items())
         if "optimizer" not in path and "metrics" not in path and file.file[inner].shape
     ]
-    return ", ".join(shapes[:8]) + (", …" if len(shapes) > 8 else "")
+
+
+def shapes_words(shapes: Sequence[tuple[int, ...]]) -> str:
+    """Shapes for a sentence: "784×32, 32"."""
+    words = ["×".join(map(str, shape)) for shape in shapes]
+    return ", ".join(words[:8]) + (", …" if len(words) > 8 else "")

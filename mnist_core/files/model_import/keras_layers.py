@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from mnist_core.build import INITIALIZERS
 from mnist_core.files.model_import.keras_config import KerasLayer, KerasModel
 from mnist_core.files.model_import.stack import (
     EPSILON,
-    LEAK,
     PIXELS,
     SIDE,
     Array,
@@ -112,7 +111,7 @@ class Settings:
         """A size in both directions."""
         value = self.values.get(setting, default)
         sizes = [value, value] if isinstance(value, int) else list(value)
-        if len(sizes) != 2 or not all(isinstance(size, int) and 1 <= size for size in sizes):
+        if len(sizes) != 2 or not all(isinstance(size, int) and size >= 1 for size in sizes):
             raise FileRefused(
                 f"{self.words} has a {setting.replace('_', ' ')} that cannot be read."
             )
@@ -192,9 +191,7 @@ _Taker = Callable[[Stack, Settings, Weights], None]
 
 
 def _dense(stack: Stack, settings: Settings, weights: Weights) -> None:
-    stack.dense(
-        weights["kernel"], weights.get("bias"), settings.words, name=settings.initializer()
-    )
+    stack.dense(weights["kernel"], weights.get("bias"), settings.words, name=settings.initializer())
     _own_activation(stack, settings)
 
 
@@ -364,9 +361,7 @@ def _normalization(stack: Stack, settings: Settings, weights: Weights) -> None:
     settings.need("invert", False)
     mean, variance = weights.get("mean"), weights.get("variance")
     if mean is None or variance is None:
-        mean, variance = (
-            _numbers(settings.values.get(name)) for name in ("mean", "variance")
-        )
+        mean, variance = (_numbers(settings.values.get(name)) for name in ("mean", "variance"))
     factor = 1 / np.maximum(np.sqrt(variance), 1e-7)
     stack.scale_pixels(factor, -mean * factor, settings.words)
 

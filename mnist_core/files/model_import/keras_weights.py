@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from mnist_core.files.model_import.hdf5 import Array, Hdf5, described
+from mnist_core.files.model_import.hdf5 import Array, Hdf5, shapes_in, shapes_words
 from mnist_core.files.model_import.keras_config import KerasLayer, KerasModel, snake_case
 from mnist_core.files.model_import.keras_layers import PARTS, WeightsOf
 from mnist_core.inside.weights import layer_weights
@@ -22,7 +22,6 @@ _OLD_ENDINGS = {
     "_running_mean": "moving_mean",
     "_running_std": "moving_variance",
 }
-_KNOWN_PARTS = {part for parts in PARTS.values() for part in parts}
 
 
 def weights_in(file: Hdf5, model: KerasModel) -> WeightsOf:
@@ -77,7 +76,7 @@ def _by_names(file: Hdf5, model: KerasModel) -> WeightsOf:
         if len(layer.name) > 1:
             names = _of_nested(names, layer, _siblings(model, layer))
         by_part = {_part(name): name for name in names}
-        if len(by_part) == len(names) and by_part.keys() <= _KNOWN_PARTS:
+        if len(by_part) == len(names) and by_part.keys() <= set(_parts(layer)):
             wanted = [part for part in _parts(layer) if part in by_part]
             return {part: file.array(f"{group}/{by_part[part]}") for part in wanted}
         return named(layer, [file.array(f"{group}/{name}") for name in names])
@@ -152,15 +151,9 @@ def arrays_for(file: Hdf5, network: NetworkSpec) -> list[Array]:
     if len(given) != len(layers) or [array.shape for array in found] != wanted:
         raise FileRefused(
             f"These weights do not fit the network that was chosen. The file holds "
-            f"{described(file)}; the network needs {shapes_words(wanted)}."
+            f"{shapes_words(shapes_in(file))}; the network needs {shapes_words(wanted)}."
         )
     return found
-
-
-def shapes_words(shapes: Sequence[tuple[int, ...]]) -> str:
-    """Shapes for a sentence: "784×32, 32"."""
-    words = ["×".join(map(str, shape)) for shape in shapes]
-    return ", ".join(words[:8]) + (", …" if len(words) > 8 else "")
 
 
 def _listed_layers(file: Hdf5) -> list[list[Array]]:

@@ -36,7 +36,7 @@ class Preparation:
         """Images [n, 28, 28] as the model takes them."""
         if self.unit_norm:
             lengths = np.sqrt(np.square(ink).sum(axis=1, keepdims=True))
-            return ink / np.where(lengths == 0, np.float32(1), lengths)
+            return np.asarray(ink / np.where(lengths == 0, 1, lengths), np.float32)
         return ink * np.float32(self.scale) + np.float32(self.offset)
 
 

@@ -85,7 +85,7 @@ class Stack:
         elif sizes == (SIDE, SIDE, 3):
             stack.copies = 3
         elif sizes in ((32, 32), (32, 32, 1), (1, 32, 32)):
-            stack.channels_first = sizes[0] == 1
+            stack.channels_first = sizes == (1, 32, 32)
             stack.pads = (2, 2, 2, 2)
         elif sizes not in ((SIDE, SIDE), INPUT_SHAPE):
             received = "×".join("?" if size is None else str(size)[:8] for size in sizes[:5])
@@ -139,8 +139,7 @@ class Stack:
         if len(set(strides)) != 1:
             raise FileRefused(f"{words} has a stride that is not square.")
         stride = int(strides[0])
-        outer = tuple(a + b for a, b in zip(self.pads, pads, strict=True))
-        self.pads = NO_PADS
+        outer, self.pads = _sum(self.pads, pads), NO_PADS
         kernel, padding = _fitted(kernel, self.shape, stride, padding, outer, words)
         bias = np.zeros(kernel.shape[3]) if bias is None else bias
         layer = {"kind": "conv", "filters": kernel.shape[3], "kernel_size": kernel.shape[0],
@@ -228,7 +227,7 @@ class Stack:
             raise FileRefused(f"{words} stands where MNIST Lab cannot have it.")
         if self.copies > 1 or self.per_pixel is not None:
             raise FileRefused(f"{words} stands where MNIST Lab cannot have it.")
-        layer = {"kind": "activation", "activation": name}
+        layer: dict[str, Any] = {"kind": "activation", "activation": name}
         if name == "leaky_relu":
             layer |= {"negative_slope": slope}
         self.layers.append(layer)
@@ -279,8 +278,7 @@ class Stack:
         self._open(words)
         if len(self.shape) != 3:
             raise FileRefused(f"{words} needs an image, but receives a row of numbers.")
-        top, bottom, left, right = (a + b for a, b in zip(self.pads, pads, strict=True))
-        self.pads = (top, bottom, left, right)
+        self.pads = _sum(self.pads, pads)
 
     def flatten(self, channels_first: bool | None = None) -> None:
         """An image as a row of numbers; `channels_first` says in which order the file has them."""
@@ -348,7 +346,7 @@ class Stack:
 
     def finish(self, classes: int) -> Taken:
         """The whole network, which must tell `classes` classes apart. Raises FileRefused."""
-        while self.layers and self.layers[-1]["kind"] in ("dropout",):
+        while self.layers and self.layers[-1]["kind"] == "dropout":
             self.layers.pop()
         self._take_rising_end()
         if self.shape == (1, 1, classes):
@@ -432,6 +430,10 @@ def _initializer(name: str) -> dict[str, Any]:
     return {"initializer": name or "glorot_uniform"}
 
 
+def _sum(one: Pads, other: Pads) -> Pads:
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3]
+
+
 def _ungrouped(kernel: Array, groups: int) -> Array:
     """A convolution in groups as one over all channels, zeros between the groups."""
     if groups == 1:
@@ -494,7 +496,7 @@ def _fitted(
     if padding == "same":
         outer = (shape[0] + pads[0] + pads[1], shape[1] + pads[2] + pads[3])
         own = _same_pads(outer, height, stride)[:2] + _same_pads(outer, width, stride)[2:]
-        pads = tuple(a + b for a, b in zip(pads, own, strict=True))  # type: ignore[assignment]
+        pads = _sum(pads, own)
     if pads == NO_PADS and height == width:
         return kernel, "valid"
     wanted = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,11 @@ MODEL, DESCRIPTION, WEIGHTS = "model.bin", "description.json", "weights.npz"
 
 
 class WeightsAlone(FileRefused):
-    """A file that holds weights without the layers that they belong to."""
+    """A file that holds weights of these `shapes` without the layers that they belong to."""
+
+    def __init__(self, message: str, shapes: Sequence[tuple[int, ...]]) -> None:
+        super().__init__(message)
+        self.shapes = tuple(tuple(shape) for shape in shapes)
 
 
 def work(folder: Path) -> None:
@@ -28,7 +33,7 @@ def work(folder: Path) -> None:
     try:
         answer(folder, _read(folder, request, arrays))
     except FileRefused as error:
-        answer(folder, {"refused": str(error), "alone": isinstance(error, WeightsAlone)})
+        answer(folder, {"refused": str(error), "alone": getattr(error, "shapes", None)})
 
 
 def _read(folder: Path, request: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def _taken(file: ModelFile, classes: int, chosen: NetworkSpec | None) -> Taken:
         from mnist_core.files.model_import.onnx_graph import take_onnx
 
         return take_onnx(file.content, classes)
-    from mnist_core.files.model_import.hdf5 import config_of, described, open_hdf5
+    from mnist_core.files.model_import.hdf5 import config_of, open_hdf5, shapes_in, shapes_words
     from mnist_core.files.model_import.keras_config import read_model
     from mnist_core.files.model_import.keras_layers import take_keras
     from mnist_core.files.model_import.keras_weights import arrays_for, weights_in
@@ -75,7 +80,8 @@ def _taken(file: ModelFile, classes: int, chosen: NetworkSpec | None) -> Taken:
             raise WeightsAlone(
                 "This file holds weights alone: it does not say which layers they belong to. "
                 "Choose a network of the same shape for them, or save the whole model with "
-                f"model.save(“model.keras”). The weights are {described(opened)}."
+                f"model.save(“model.keras”). The weights are {shapes_words(shapes_in(opened))}.",
+                shapes_in(opened),
             )
         arrays = tuple(array.astype(np.float32) for array in arrays_for(opened, chosen))
         return Taken(chosen, arrays, "softmax", (1.0, 0.0), ())
@@ -100,6 +106,4 @@ def _measured(taken: Taken, arrays: dict[str, Any]) -> Any:
     try:
         return best(read, dataset.ink(arrays["x_test"]), arrays["y_test"])
     except WeightsError:
-        raise FileRefused(
-            "This model's weights do not fit the layers that it describes."
-        ) from None
+        raise FileRefused("This model's weights do not fit the layers that it describes.") from None

@@ -10,8 +10,7 @@ import streamlit as st
 
 from mnist_core import Experiment, NetworkSpec
 from mnist_core.figures.lesson_activations import activation_curves, stack_curve
-from mnist_core.layers import Dense, Flatten
-from mnist_core.layers import LEAK
+from mnist_core.layers import LEAK, Dense, Flatten
 from mnist_core.smallnet import ACTIVATIONS, Layer, collapse, forward
 from pages.shared.lesson.parts import Chapter, Option, Question, side_by_side, train_link
 from pages.shared.lesson.words import factor, plain, tex
