@@ -22,8 +22,8 @@ from mnist_core.layers import ActivationName
 from mnist_core.spec import parse_network
 from mnist_core.store import Store
 from tests.runs_in_store import ended_run, some_weights
+from tests.support.sandbox import here
 from tests.test_build import EVERY_LAYER
-from tests.test_import_keras import here
 
 
 def test_every_kind_of_layer_converts_to_every_format() -> None:

@@ -20,7 +20,7 @@ from pages.shared.explore import files_models, files_open
 from pages.shared.explore.files_link import train_address
 from pages.shared.explore.files_parts import distinct
 from tests.runs_in_store import SMALL, ended_run
-from tests.test_import_keras import zipped
+from tests.support.sandbox import zipped
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
 SAVE, OPEN, LINK = "Save a run", "Open files", "Link for a class"

@@ -70,10 +70,9 @@ def _open_zip(data: bytes) -> ModelFile:
         if any(name == part or name.endswith(f"/{part}") for name in names):
             raise FileRefused(sentence)
     if not names >= _KERAS_ENTRIES:
-        inside = ", ".join(sorted(name for name in names if name.isprintable())[:3])
+        inside = readable(", ".join(sorted(names)[:3]))[:90] or "nothing"
         raise FileRefused(
-            f"This zip file is not a model of Keras: it holds {readable(inside)[:90] or 'nothing'}, "
-            "but a .keras file holds config.json, metadata.json and model.weights.h5. Upload the "
+            f"This zip file is not a model of Keras: it holds {inside}, but a .keras file holds config.json, metadata.json and model.weights.h5. Upload the "
             "model file itself."
         )
     entries = read_zip(data, LIMITS, WHAT)

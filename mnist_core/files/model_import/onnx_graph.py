@@ -278,7 +278,8 @@ def _add(stack: Stack, node: Node) -> None:
     """A bias on its own, or a constant for all pixels."""
     value = next(value for value in node.constants if value is not None)
     last = stack.layers[-1]["kind"] if stack.layers else ""
-    if last in ("dense", "conv") and value.size in (1, stack.shape[-1]):
+    takes = last in ("dense", "conv", "batch_norm") and stack.row_order is None
+    if takes and value.size in (1, stack.shape[-1]):
         stack.weights[-1][1] = stack.weights[-1][1] + value.ravel()
         return
     _affine(stack, node, 1.0, value)
@@ -291,6 +292,9 @@ def _affine(stack: Stack, node: Node, factor: Any, offset: Any) -> None:
         return
     size = max(factor.size, offset.size)
     whole = [np.broadcast_to(part.ravel(), (size,)) for part in (factor, offset)]
+    if size == stack.shape[-1] and not stack.in_front:  # what is left of batch normalisation
+        stack.batch_norm(whole[0], whole[1], np.zeros(size), np.ones(size), 0.0, node.words)
+        return
     stack.scale_pixels(whole[0], whole[1], node.words)
 
 
@@ -363,17 +367,19 @@ def _reduce_mean(stack: Stack, node: Node) -> None:
 
 
 def _activation(name: str) -> Callable[[Stack, Node], None]:
-    return lambda stack, node: stack.activation(name, node.words)
+    def take(stack: Stack, node: Node) -> None:
+        before = len(stack.layers)
+        stack.activation(name, node.words, float(node.settings.get("alpha", 0.01)))
+        if len(stack.layers) > before:
+            stack.merge_activation()
 
-
-def _leaky_relu(stack: Stack, node: Node) -> None:
-    stack.activation("leaky_relu", node.words, float(node.settings.get("alpha", 0.01)))
+    return take
 
 
 def _elu(stack: Stack, node: Node) -> None:
     if float(node.settings.get("alpha", 1.0)) != 1:
         raise FileRefused(f"{node.words} has another alpha than 1.")
-    stack.activation("elu", node.words)
+    _activation("elu")(stack, node)
 
 
 def _softmax(stack: Stack, node: Node) -> None:
@@ -427,7 +433,7 @@ _TAKERS: dict[str, Callable[[Stack, Node], None]] = {
     "Selu": _activation("selu"),
     "Softplus": _activation("softplus"),
     "Softsign": _activation("softsign"),
-    "LeakyRelu": _leaky_relu,
+    "LeakyRelu": _activation("leaky_relu"),
     "Elu": _elu,
     "Softmax": _softmax,
     "LogSoftmax": _softmax,
