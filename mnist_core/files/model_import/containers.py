@@ -72,8 +72,8 @@ def _open_zip(data: bytes) -> ModelFile:
     if not names >= _KERAS_ENTRIES:
         inside = readable(", ".join(sorted(names)[:3]))[:90] or "nothing"
         raise FileRefused(
-            f"This zip file is not a model of Keras: it holds {inside}, but a .keras file holds config.json, metadata.json and model.weights.h5. Upload the "
-            "model file itself."
+            f"This zip file is not a model of Keras: it holds {inside}, but a .keras file holds "
+            "config.json, metadata.json and model.weights.h5. Upload the model file itself."
         )
     entries = read_zip(data, LIMITS, WHAT)
     if extra := entries.keys() - _KERAS_ENTRIES:

@@ -282,7 +282,7 @@ def _named_activation(stack: Stack, settings: Settings, *_: Any) -> None:
             _SHAPES[class_name](stack, Settings(inner, settings.words), {})
             return
         else:
-            value = class_name
+            value = str(class_name)
     name = str(_ACTIVATIONS.get(value, value) if value is None or isinstance(value, str) else "?")
     name = name.removeprefix("keras.activations.")
     if name not in KNOWN_ACTIVATIONS:
