@@ -13,16 +13,18 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from mnist_core import FileRefused, dataset, import_model, isolated
-from mnist_core.dataset import Dataset
+from mnist_core import FileRefused, import_model
+from mnist_core.base import sandbox
+from mnist_core.data import mnist
+from mnist_core.data.custom import from_arrays
+from mnist_core.data.mnist import Dataset
+from mnist_core.experiment.spec import parse_network
 from mnist_core.files.model_import import WeightsAlone, as_run, fits
 from mnist_core.files.model_import.work import _taken, open_container
-from mnist_core.inside.probe import probe
-from mnist_core.own_data import from_arrays
-from mnist_core.runfile import keep
-from mnist_core.spec import parse_network
-from mnist_core.store import Store
-from tests.data_sets import bars
+from mnist_core.files.runfile import keep
+from mnist_core.inspection.activations import probe
+from mnist_core.storage.store import Store
+from tests.support.data_sets import bars
 from tests.support.model_files import (
     conv,
     dense,
@@ -52,7 +54,7 @@ def kinds(data: bytes) -> list[str]:
 
 def some(count: int = 300) -> Dataset:
     """MNIST with few test images: enough to see that a preparation was tried."""
-    data = dataset.load()
+    data = mnist.load()
     return Dataset(data.x_train[:50], data.y_train[:50], data.x_test[:count], data.y_test[:count])
 
 
@@ -399,9 +401,9 @@ def loss(logits: np.ndarray, labels: np.ndarray) -> float:
 
 @pytest.mark.parametrize("words", PREPARED)
 def test_the_preparation_is_found_by_trying(words) -> None:
-    data = dataset.load()
+    data = mnist.load()
     count = 3000
-    ink = PREPARED[words](dataset.ink(data.x_train[:count])).reshape(count, 784)
+    ink = PREPARED[words](mnist.ink(data.x_train[:count])).reshape(count, 784)
     wanted = np.eye(10)[data.y_train[:count]]
     # A linear network that is as sure as it is right, by least squares with a penalty.
     scale = float(np.abs(ink).max())
@@ -414,7 +416,7 @@ def test_the_preparation_is_found_by_trying(words) -> None:
     weights = {"flatten": {}, "out": {"kernel:0": kernel, "bias:0": bias}}
     model = import_model(h5(config, weights), "linear.h5", some(1000), call=here)
     assert words.removesuffix(" best") in model.preparation
-    logits = PREPARED[words](dataset.ink(data.x_test[:1000])).reshape(1000, 784) @ kernel + bias
+    logits = PREPARED[words](mnist.ink(data.x_test[:1000])).reshape(1000, 784) @ kernel + bias
     own = (logits.argmax(1) == data.y_test[:1000]).mean()
     assert model.test_accuracy == pytest.approx(own, abs=0.002) and own > 0.7
     assert "nine preparations tried" in model.note and f"{own:.1%}" in model.note
@@ -444,7 +446,7 @@ def test_a_model_is_read_in_a_process_of_its_own() -> None:
 
 
 def test_the_shipped_model_comes_in_with_its_accuracy() -> None:
-    from mnist_core.default_model import MODEL_FOLDER, default_model_card
+    from mnist_core.drawing.pretrained import MODEL_FOLDER, default_model_card
 
     data = (MODEL_FOLDER / "default.keras").read_bytes()
     model = import_model(data, "default.keras", call=here)
@@ -661,7 +663,7 @@ def test_a_hundred_damaged_files_are_a_hundred_sentences() -> None:
 
 def test_a_process_that_dies_is_a_sentence() -> None:
     def dies(_module, folder, **limits):
-        return isolated.call("mnist_core.no_such_module", folder, **limits)
+        return sandbox.call("mnist_core.no_such_module", folder, **limits)
 
     with pytest.raises(FileRefused, match="could not be read as a model"):
         import_model(small_h5(), "a.h5", some(20), call=dies)

@@ -8,13 +8,13 @@ import zipfile
 from importlib import import_module
 from typing import Any
 
-from mnist_core import isolated
+from mnist_core.base import sandbox
 
 
 def here(module: str, folder, **_limits: Any) -> Any:
     """The work of `isolated.call` in this process: TensorFlow is loaded already."""
     import_module(module).work(folder)
-    return json.loads((folder / isolated.ANSWER).read_text())
+    return json.loads((folder / sandbox.ANSWER).read_text())
 
 
 def zipped(parts: dict[str, bytes]) -> bytes:

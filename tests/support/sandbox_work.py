@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from mnist_core.isolated import answer, request_in
+from mnist_core.base.sandbox import answer, request_in
 
 
 def work(folder: Path) -> None:

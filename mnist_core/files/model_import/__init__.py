@@ -14,19 +14,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core import dataset as mnist
-from mnist_core.dataset import Dataset
+from mnist_core.base.sandbox import ProcessLimits, WorkFailed, call, folder_with
+from mnist_core.base.untrusted import FileRefused, readable
+from mnist_core.data import mnist
+from mnist_core.data.mnist import Dataset
+from mnist_core.experiment.layers import UnitNorm
+from mnist_core.experiment.spec import (
+    MAX_NAME_LENGTH,
+    MNIST,
+    Experiment,
+    NetworkSpec,
+    parse_network,
+)
+from mnist_core.experiment.validation import ExperimentError
 from mnist_core.files.model_import.containers import SUFFIXES, open_container, read_config
 from mnist_core.files.model_import.preparations import POOR, PREPARATIONS
 from mnist_core.files.model_import.stack import RISING
 from mnist_core.files.model_import.work import DESCRIPTION, MODEL, WEIGHTS, WeightsAlone
-from mnist_core.inside.weights import layer_weights
-from mnist_core.isolated import ProcessLimits, WorkFailed, call, folder_with
-from mnist_core.layers import UnitNorm
-from mnist_core.problems import ExperimentError
-from mnist_core.runfile import MAX_NAME, MomentFacts, RunFacts, RunFile
-from mnist_core.spec import MAX_NAME_LENGTH, MNIST, Experiment, NetworkSpec, parse_network
-from mnist_core.untrusted import FileRefused, readable
+from mnist_core.files.runfile import MAX_NAME, MomentFacts, RunFacts, RunFile
+from mnist_core.inspection.weights import layer_weights
 
 __all__ = [
     "SUFFIXES",

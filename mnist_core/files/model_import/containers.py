@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Literal
 
-from mnist_core.untrusted import MEGABYTE, FileRefused, Limits, read_json, read_zip, readable
+from mnist_core.base.untrusted import MEGABYTE, FileRefused, Limits, read_json, read_zip, readable
 
 Form = Literal["keras", "hdf5", "onnx"]
 

@@ -18,8 +18,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.base.untrusted import FileRefused
 from mnist_core.files.model_import.containers import MAX_CONFIG, read_config
-from mnist_core.untrusted import FileRefused
 
 MAX_OBJECTS, MAX_DEPTH = 20_000, 25
 MAX_BYTES = 120_000_000

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_core.untrusted import FileRefused
+from mnist_core.base.untrusted import FileRefused
 
 Config = Mapping[str, Any]
 Name = tuple[str, ...]

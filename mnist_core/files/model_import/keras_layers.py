@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_core.build import INITIALIZERS
+from mnist_core.base.untrusted import FileRefused
 from mnist_core.files.model_import.keras_config import KerasLayer, KerasModel
 from mnist_core.files.model_import.stack import (
     EPSILON,
@@ -20,7 +20,7 @@ from mnist_core.files.model_import.stack import (
     depthwise,
     separable,
 )
-from mnist_core.untrusted import FileRefused
+from mnist_core.model.build import INITIALIZERS
 
 # A layer's weights by what they are: {"kernel": …, "bias": …}.
 Weights = Mapping[str, Array]

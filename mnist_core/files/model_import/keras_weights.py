@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from mnist_core.base.untrusted import FileRefused
+from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.files.model_import.hdf5 import Array, Hdf5, shapes_in, shapes_words
 from mnist_core.files.model_import.keras_config import KerasLayer, KerasModel, snake_case
 from mnist_core.files.model_import.keras_layers import PARTS, WeightsOf
-from mnist_core.inside.weights import layer_weights
-from mnist_core.spec import NetworkSpec
-from mnist_core.untrusted import FileRefused
+from mnist_core.inspection.weights import layer_weights
 
 # What Keras 1 called its weights: "dense_1_W", "batchnormalization_1_running_std".
 _OLD_ENDINGS = {

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from mnist_core.base.untrusted import FileRefused
 from mnist_core.files.model_import.stack import NO_PADS, SIDE, Array, Pads, Stack, Taken
-from mnist_core.untrusted import FileRefused
 
 MAX_NODES = 2_000
 MAX_VALUES = 30_000_000

@@ -14,11 +14,11 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.layers import ActivationName
-from mnist_core.problems import ExperimentError
-from mnist_core.shapes import INPUT_SHAPE, describe_shape
-from mnist_core.spec import NetworkSpec, parse_network
-from mnist_core.untrusted import FileRefused
+from mnist_core.base.untrusted import FileRefused
+from mnist_core.experiment.layers import ActivationName
+from mnist_core.experiment.shapes import INPUT_SHAPE, describe_shape
+from mnist_core.experiment.spec import NetworkSpec, parse_network
+from mnist_core.experiment.validation import ExperimentError
 
 EPSILON = 1e-3  # of batch normalisation, Keras's default and ours
 LEAK = 0.2  # the slope of the activation "leaky_relu" unless a layer gives another

@@ -1,4 +1,4 @@
-"""A foreign model taken over and measured; run in the sandbox, by `mnist_core.isolated.call`."""
+"""A foreign model taken over and measured; run in the sandbox, by `mnist_core.base.sandbox.call`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from mnist_core import dataset
+from mnist_core.base.sandbox import answer, request_in
+from mnist_core.base.untrusted import FileRefused
+from mnist_core.data import mnist
+from mnist_core.experiment.spec import NetworkSpec, parse_network
 from mnist_core.files.model_import.containers import ModelFile, open_container, read_config
 from mnist_core.files.model_import.stack import RISING, Taken
-from mnist_core.isolated import answer, request_in
-from mnist_core.spec import NetworkSpec, parse_network
-from mnist_core.untrusted import FileRefused
 
 MODEL, DESCRIPTION, WEIGHTS = "model.bin", "description.json", "weights.npz"
 
@@ -90,7 +90,7 @@ def _taken(file: ModelFile, classes: int, chosen: NetworkSpec | None) -> Taken:
 def _measured(taken: Taken, arrays: dict[str, Any]) -> Any:
     """How well the model reads, prepared in the way that suits it best."""
     from mnist_core.files.model_import.preparations import best
-    from mnist_core.inside.probe import WeightsError, probe
+    from mnist_core.inspection.activations import WeightsError, probe
 
     network = probe(taken.network)
     scale, offset = (np.float32(value) for value in taken.front)
@@ -104,6 +104,6 @@ def _measured(taken: Taken, arrays: dict[str, Any]) -> Any:
         return network.probabilities(taken.weights, prepared)
 
     try:
-        return best(read, dataset.ink(arrays["x_test"]), arrays["y_test"])
+        return best(read, mnist.ink(arrays["x_test"]), arrays["y_test"])
     except WeightsError:
         raise FileRefused("This model's weights do not fit the layers that it describes.") from None

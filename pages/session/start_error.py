@@ -1,0 +1,36 @@
+"""What Train could not do, said at its head.
+
+The page runs again by itself, when its address changes for example. What was wrong with a link is
+said until the person does something else; a start that failed is told once, for by the next run of
+the page its reason may be gone.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mnist_core import Experiment
+from pages.widgets.escape import plain
+
+_SAID, _STAYS, _ABOUT = "page_error", "page_error_stays", "page_error_about"
+
+
+def tell(sentence: str, *, stays: bool = False) -> None:
+    """Say this when the page is drawn next, and with `stays` until the experiment is changed."""
+    st.session_state[_SAID], st.session_state[_STAYS] = sentence, stays
+    st.session_state.pop(_ABOUT, None)
+
+
+def forget() -> None:
+    """Say nothing more of it: the person tries again, or has left the page."""
+    st.session_state.pop(_SAID, None)
+
+
+def show(experiment: Experiment | None) -> None:
+    """Show it, unless the experiment has been changed since it was first shown."""
+    said = st.session_state.get(_SAID)
+    changed = said is not None and st.session_state.setdefault(_ABOUT, experiment) != experiment
+    if changed or not st.session_state.get(_STAYS):
+        forget()
+    if said is not None and not changed:
+        st.error(plain(said), icon=":material/error:")

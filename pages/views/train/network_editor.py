@@ -1,0 +1,172 @@
+"""The list of layers: add, remove, reorder, edit, each mistake beside its layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import streamlit as st
+
+from mnist_core import Problem
+from mnist_core.experiment.layers import LEAK, TITLES, ActivationName, InitializerName
+from pages.editors import draft, fields
+from pages.editors.problem_notes import show_problems
+from pages.widgets.icon_button import icon_button
+
+ICONS = {
+    "dense": ":material/hub:",
+    "conv": ":material/blur_on:",
+    "max_pool": ":material/compress:",
+    "average_pool": ":material/compress:",
+    "batch_norm": ":material/equalizer:",
+    "activation": ":material/show_chart:",
+    "dropout": ":material/grain:",
+    "flatten": ":material/view_week:",
+    "global_average_pool": ":material/filter_center_focus:",
+    "rescale": ":material/tune:",
+    "unit_norm": ":material/straighten:",
+}
+ACTIVATIONS = get_args(ActivationName)
+INITIALIZERS = get_args(InitializerName)
+
+
+def network_editor(problems: Sequence[Problem]) -> None:
+    """Show and edit the draft's layers, each of `problems` beside its layer."""
+    layers = st.session_state.draft["network"]["layers"]
+    fixed = not draft.shown("layers")
+    for index, layer in enumerate(layers):
+        own = [problem for problem in problems if problem.layer == index]
+        if fixed:
+            st.markdown(f"{ICONS[layer['kind']]} {index + 1}. {summary(layer)}")
+        else:
+            _layer_row(index, layer, len(layers), own)
+        for problem in own:
+            show_problems([problem])
+            _offer_missing_layer(index, problem)
+    if not fixed:
+        with st.container(horizontal=True, wrap=False, gap="small"):
+            _add_layer(len(layers))
+            if draft.can_undo():
+                st.button("Undo", key="undo_layers", icon=":material/undo:", on_click=draft.undo,
+                          help="Take back the last change of layers or network")  # fmt: skip
+    for problem in problems:
+        if problem.layer is None and problem.field in (None, "layers"):
+            show_problems([problem])
+            _offer_missing_layer(len(layers), problem)
+    if draft.shown("output"):
+        fields.choose(
+            "Output layer starts from",
+            ("network", "output_initializer"),
+            INITIALIZERS,
+            tip="How the weights of the output layer are drawn before the first step.",
+        )
+
+
+def summary(layer: dict[str, Any]) -> str:
+    """A layer in a few words: "Convolution · 32 filters 3×3 · relu"."""
+    words = [TITLES[layer["kind"]].capitalize()]
+    if layer["kind"] == "dense":
+        words.append(f"{layer['units']} units")
+    elif layer["kind"] == "conv":
+        size = layer["kernel_size"]
+        words.append(f"{layer['filters']} filters {size}×{size}")
+    elif "pool_size" in layer:
+        words.append(f"{layer['pool_size']}×{layer['pool_size']}")
+    elif layer["kind"] == "dropout":
+        words.append(f"{layer['rate']:.0%}")
+    elif layer["kind"] == "rescale":
+        words.append(f"×{layer['scale']:.4g} {layer['offset']:+.4g}".replace("-", "−"))
+    stride = layer.get("stride")
+    if stride and stride != 1:
+        words.append(f"stride {stride}")
+    if "activation" in layer:
+        slope = layer.get("negative_slope", LEAK)
+        own = f" {slope:g}" if layer["activation"] == "leaky_relu" and slope != LEAK else ""
+        words.append(layer["activation"].replace("_", " ") + own)
+    return " · ".join(words)
+
+
+def _layer_row(index: int, layer: dict[str, Any], count: int, problems: Sequence[Problem]) -> None:
+    with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
+        label = f"{index + 1}. {summary(layer)}"
+        with st.popover(label, icon=ICONS[layer["kind"]], width="stretch"):
+            _layer_fields(index, layer)
+            show_problems(problems)  # those below the row lie behind the open popover
+        _move_button(index, index - 1, "arrow_upward", "up", index == 0)
+        _move_button(index, index + 1, "arrow_downward", "down", index == count - 1)
+        icon_button(
+            f"Remove layer {index + 1}",
+            ":material/delete:",
+            f"layer-{index}-remove",
+            draft.edit_layers,
+            (lambda layers: layers.pop(index),),
+            type="tertiary",
+        )
+
+
+def _move_button(index: int, target: int, icon: str, where: str, disabled: bool) -> None:
+    icon_button(
+        f"Move layer {index + 1} {where}",
+        f":material/{icon}:",
+        f"layer-{index}-{where}",
+        draft.edit_layers,
+        (lambda layers: layers.insert(target, layers.pop(index)),),
+        type="tertiary",
+        disabled=disabled,
+    )
+
+
+def _layer_fields(index: int, layer: dict[str, Any]) -> None:
+    at: draft.Path = ("network", "layers", index)
+    kind = layer["kind"]
+    if kind == "dense":
+        fields.whole("Units", (*at, "units"))
+    elif kind == "conv":
+        fields.whole("Filters", (*at, "filters"))
+        fields.whole("Kernel size", (*at, "kernel_size"))
+        fields.whole("Stride", (*at, "stride"))
+    elif kind in ("max_pool", "average_pool"):
+        fields.whole("Pool size", (*at, "pool_size"))
+        fields.whole("Stride (empty: the pool size)", (*at, "stride"), optional=True)
+    elif kind == "dropout":
+        fields.slide("Share of values set to zero", (*at, "rate"), 0.0, 0.95, 0.05)
+    elif kind == "rescale":
+        fields.real("Factor", (*at, "scale"), 0.1)
+        fields.real("Added afterwards", (*at, "offset"), 0.1)
+    if "padding" in layer:
+        fields.choose("Padding", (*at, "padding"), ("valid", "same"))
+    if "activation" in layer:
+        fields.choose("Activation", (*at, "activation"), ACTIVATIONS)
+    if layer.get("activation") == "leaky_relu" and "negative_slope" in layer:
+        fields.slide("Slope below zero", (*at, "negative_slope"), 0.0, 1.0, 0.01)
+    if "initializer" in layer:
+        fields.choose("Weights start from", (*at, "initializer"), INITIALIZERS)
+        for name in ("l1", "l2"):
+            fields.real(f"{name.upper()} penalty", (*at, name), 0.0001)
+    if kind in ("flatten", "global_average_pool", "batch_norm", "unit_norm"):
+        st.caption("This layer has nothing to set.")
+
+
+def _add_layer(count: int) -> None:
+    with st.popover("Add a layer", icon=":material/add:", width="stretch"):
+        for kind, title in TITLES.items():
+            st.button(
+                title.capitalize(),
+                key=f"layer-add-{kind}",
+                icon=ICONS[kind],
+                type="tertiary",
+                on_click=draft.edit_layers,
+                args=(lambda layers, kind=kind: layers.append(draft.new_layer(kind)),),
+            )
+
+
+def _offer_missing_layer(index: int, problem: Problem) -> None:
+    kind = problem.missing_layer
+    if kind is not None:
+        st.button(
+            f"Add a {TITLES[kind]} layer here",
+            key=f"layer-{index}-mend",
+            icon=":material/build:",
+            on_click=draft.edit_layers,
+            args=(lambda layers: layers.insert(index, draft.new_layer(kind)),),
+        )
