@@ -12,6 +12,7 @@ from mnist_core.visitors.limits import Refused
 from pages.editors import draft
 from pages.frame import projector
 from pages.session import start_error
+from pages.session.compared_runs import lay_over, lift_off
 from pages.session.data_sets import title_of
 from pages.session.errors import said_later
 from pages.session.limits import offer_room, rules_note
@@ -19,7 +20,7 @@ from pages.session.services import get_engine, get_store
 from pages.streamlit_compat import entry
 from pages.views.train.live_run import live_run
 from pages.views.train.network_tabs import network_tabs
-from pages.views.train.run_choice import lay_over, lift_off, run_choice
+from pages.views.train.run_choice import run_choice
 from pages.widgets.copy_link import address_to_copy
 from pages.widgets.escape import plain
 from pages.widgets.layout import slot, unseen_title

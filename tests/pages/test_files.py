@@ -207,7 +207,7 @@ def hidden_by(app: AppTest) -> str:
 
 @pytest.fixture
 def no_training(store, monkeypatch):
-    from tests.pages.test_train import Engine
+    from mnist_core.engine.engine import Engine
 
     monkeypatch.setattr(Engine, "warm", lambda self: None)
 

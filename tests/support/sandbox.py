@@ -1,20 +1,13 @@
-"""What runs in the sandbox, run in the test's own process; zip files from dicts."""
+"""What goes into the sandbox, and its work without a process of its own."""
 
 from __future__ import annotations
 
 import io
 import json
 import zipfile
-from importlib import import_module
 from typing import Any
 
 from mnist_core.base import sandbox
-
-
-def here(module: str, folder, **_limits: Any) -> Any:
-    """The work of `isolated.call` in this process: TensorFlow is loaded already."""
-    import_module(module).work(folder)
-    return json.loads((folder / sandbox.ANSWER).read_text())
 
 
 def zipped(parts: dict[str, bytes]) -> bytes:
@@ -23,3 +16,11 @@ def zipped(parts: dict[str, bytes]) -> bytes:
         for name, data in parts.items():
             archive.writestr(name, data)
     return stream.getvalue()
+
+
+def here(module: str, folder, **_limits: Any) -> Any:
+    """The work of `isolated.call` in this process: TensorFlow is loaded already."""
+    from importlib import import_module
+
+    import_module(module).work(folder)
+    return json.loads((folder / sandbox.ANSWER).read_text())

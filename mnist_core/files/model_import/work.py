@@ -1,4 +1,4 @@
-"""A foreign model taken over and measured; run in the sandbox, by `mnist_core.base.sandbox.call`."""
+"""A foreign model taken over and measured: what the sandbox runs."""
 
 from __future__ import annotations
 

@@ -11,15 +11,17 @@ from mnist_core import Experiment
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
-from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
+from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.storage.store import Run, Store, StoreError
 from mnist_core.visitors.limits import Refused, current
 from pages.frame import projector
 from pages.session.errors import ICON
 from pages.session.open_elsewhere import has_weights, let_it_read
 from pages.session.services import notice
+from pages.widgets.clock import clock
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
+from pages.widgets.run_curves import run_curves
 
 REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
@@ -138,16 +140,6 @@ def status_words(run: Run) -> str:
     elif run.seconds:
         parts.append(f"{clock(run.seconds)} of training")
     return " · ".join(parts)
-
-
-def clock(seconds: float) -> str:
-    """A duration for people: "8 s", "2 min 5 s", "1 h 3 min"."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _queue_words(run: Run, engine: VisitorEngine) -> str:
@@ -318,20 +310,6 @@ def _axes_controls() -> tuple[bool, float]:
         log_y = st.toggle("Logarithmic axes", key="log_axis")
         smoothing = st.slider("Smoothing", 0.0, 0.99, value=SMOOTHING, step=0.01, key="smoothing")
     return log_y, smoothing
-
-
-def run_curves(store: Store, run: Run) -> RunCurves:
-    """What the run has recorded, as the charts take it."""
-    steps, epochs = store.steps(run.id), store.epochs(run.id)
-    return RunCurves(
-        name=run.name,
-        step=steps.step,
-        loss=steps.loss,
-        accuracy=steps.accuracy,
-        epoch_steps=[epoch.step for epoch in epochs],
-        val_loss=[epoch.val_loss for epoch in epochs],
-        val_accuracy=[epoch.val_accuracy for epoch in epochs],
-    )
 
 
 def _find_advice(store: Store, run: Run) -> Advice | None:
