@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mnist_core.base.untrusted import FileRefused
+    from mnist_core.data.read_files import read_data
     from mnist_core.drawing.pretrained import load_default_model
     from mnist_core.drawing.reader import Reading, read_drawing
     from mnist_core.experiment.presets import PRESET_NOTES, PRESETS
@@ -34,6 +35,7 @@ __all__ = [
     "TrainingSpec",
     "import_model",
     "load_default_model",
+    "read_data",
     "read_drawing",
     "train",
 ]
@@ -54,6 +56,7 @@ _LATER = {
     "FileRefused": "base.untrusted",
     "ImportedModel": "files.model_import",
     "import_model": "files.model_import",
+    "read_data": "data.read_files",
 }
 
 
