@@ -111,7 +111,7 @@ def call(
         process = subprocess.Popen(  # noqa: S603 (this interpreter, this package's modules)
             [sys.executable, "-m", "mnist_core.base.sandbox", module, str(folder), _packed(limits)],
             cwd=ROOT,
-            env=_environment(),
+            env=clean_environment(),
             stdin=subprocess.PIPE,  # closes when this process ends, whichever way
             stdout=subprocess.DEVNULL,
             stderr=errors,
@@ -136,7 +136,8 @@ def call(
         raise WorkFailed("This could not be done: the process gave no answer.") from None
 
 
-def _environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
+    """What a process of ours may know of the app's surroundings."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return kept | {
         "KERAS_BACKEND": "tensorflow",
@@ -193,19 +194,18 @@ def _last_line(errors: Path) -> str:
     return next((line.strip()[:300].rstrip(".") for line in reversed(lines) if line.strip()), "")
 
 
-def _set_limits(cpu_seconds: int, memory: int, file_bytes: int) -> None:
-    """Bounds on what a hostile file can make this process use (not on Windows)."""
+def set_limits(limits: ProcessLimits, cpu: bool = True) -> None:
+    """Bound what this process may use from now on (not on Windows); `cpu`: its seconds, too."""
     try:
         import resource
     except ImportError:
         return
-    os.nice(5)  # the server and whoever looks at a page come first
-    for name, most in (
-        ("RLIMIT_CPU", cpu_seconds),
-        ("RLIMIT_DATA", memory),
-        ("RLIMIT_FSIZE", file_bytes),
+    bounds = [
+        ("RLIMIT_DATA", limits.memory),
+        ("RLIMIT_FSIZE", limits.file_bytes),
         ("RLIMIT_CORE", 0),
-    ):
+    ]
+    for name, most in [*bounds, ("RLIMIT_CPU", limits.cpu_seconds)] if cpu else bounds:
         kind = getattr(resource, name)
         _, hard = resource.getrlimit(kind)
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -235,7 +235,9 @@ def main(arguments: list[str]) -> int:
     """Do the work in the process of its own; returns its exit code."""
     module, folder, limits = arguments
     end_with_parent()
-    _set_limits(*(int(number) for number in limits.split(",")))
+    set_limits(ProcessLimits(0, *(int(number) for number in limits.split(","))))
+    if hasattr(os, "nice"):
+        os.nice(5)  # the server and whoever looks at a page come first
     try:
         import_module(module).work(Path(folder))
     except MemoryError:

@@ -37,9 +37,10 @@ class Limits:
     `parameters`, `epochs` and `step_multiplications` (of all images in a batch) belong to one
     experiment. A run ends after `minutes` of training, `pause_minutes` in one pause, or when its
     visitor has had no page open for `away_minutes`. `upload_megabytes` is for each of
-    `upload_files`. A visitor keeps `kept_data` data sets of their own, each of at most
-    `data_images`. A study may have `study_trials`, of which `trials_at_once` train, and asks for
-    no more after `study_minutes`.
+    `upload_files`; files that are open take `session_upload_megabytes` of a session and
+    `server_upload_megabytes` of all together. A visitor keeps `kept_data` data sets of their own,
+    each of at most `data_images`. A study may have `study_trials`, of which `trials_at_once`
+    train, and asks for no more after `study_minutes`.
     """
 
     public: bool = False
@@ -56,6 +57,8 @@ class Limits:
     away_minutes: float | None = None
     upload_megabytes: int | None = None
     upload_files: int | None = None
+    session_upload_megabytes: int | None = None
+    server_upload_megabytes: int | None = None
     kept_data: int | None = None
     data_images: int | None = None
     study_trials: int | None = None
@@ -63,7 +66,8 @@ class Limits:
     trials_at_once: int | None = None
 
 
-LOCAL = Limits()
+# Open files are held in memory, so that there is a bound for a lab of one's own, too.
+LOCAL = Limits(session_upload_megabytes=500, server_upload_megabytes=1000)
 PUBLIC = Limits(
     public=True,
     runs_at_once=1,
@@ -79,6 +83,8 @@ PUBLIC = Limits(
     away_minutes=10,
     upload_megabytes=25,
     upload_files=30,
+    session_upload_megabytes=200,
+    server_upload_megabytes=1000,
     kept_data=4,
     data_images=100_000,
     study_trials=30,

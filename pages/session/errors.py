@@ -16,6 +16,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.base.errors import StoreError, Trouble
+from mnist_core.base.sandbox import WorkFailed
 
 ICON = ":material/database_off:"
 _WAITING = "store_error"
@@ -31,6 +32,8 @@ def guarded() -> Iterator[None]:
     except Trouble as error:
         icon = ICON if isinstance(error, StoreError) else ":material/error:"
         st.error(f"{error} Then reload this page.", icon=icon)
+    except WorkFailed as error:
+        st.error(str(error), icon=":material/error:")
 
 
 def fragment(part: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:

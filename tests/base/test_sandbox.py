@@ -57,11 +57,11 @@ def test_waiting_for_ever_ends_at_the_limit() -> None:
 
 def test_a_process_ends_with_its_server(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from mnist_core import isolated; "
+        "from pathlib import Path; from mnist_core.base import sandbox; "
         f"folder = Path({str(tmp_path)!r}); "
         "(folder / 'request.json').write_text('{\"do\": \"wait\"}'); "
         "import numpy; numpy.savez(folder / 'arrays.npz'); "
-        f"isolated.call({WORK!r}, folder)"
+        f"sandbox.call({WORK!r}, folder)"
     )
     server = subprocess.Popen([sys.executable, "-c", code], cwd=sandbox.ROOT)
     pid = tmp_path / "pid"
