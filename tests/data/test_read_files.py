@@ -126,9 +126,9 @@ def med_mnist() -> list[tuple[str, bytes]]:
 
 
 def kaggle() -> list[tuple[str, bytes]]:
-    without = csv(DATA.x_test, DATA.y_test).decode().split("\n")
-    without = "\n".join(line.partition(",")[2] for line in without).encode()
-    return [("train.csv", csv(DATA.x_train, DATA.y_train)), ("test.csv", without)]
+    lines = csv(DATA.x_test, DATA.y_test).decode().split("\n")
+    without = "\n".join(line.partition(",")[2] for line in lines)
+    return [("train.csv", csv(DATA.x_train, DATA.y_train)), ("test.csv", without.encode())]
 
 
 def small(images: np.ndarray) -> np.ndarray:
