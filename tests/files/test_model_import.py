@@ -19,7 +19,7 @@ from mnist_core.data import mnist
 from mnist_core.data.custom import from_arrays
 from mnist_core.data.mnist import Dataset
 from mnist_core.experiment.spec import parse_network
-from mnist_core.files.model_import import WeightsAlone, as_run, fits
+from mnist_core.files.model_import import WeightsAlone, as_run, fits, likely_networks
 from mnist_core.files.model_import.work import _taken, open_container
 from mnist_core.files.runfile import keep
 from mnist_core.inspection.activations import probe
@@ -43,13 +43,13 @@ IMAGES = np.random.default_rng(0).random((12, 28, 28), np.float32)
 
 def shares(data: bytes, images: np.ndarray = IMAGES) -> np.ndarray:
     """The probabilities that the network which is taken over gives, without any preparation."""
-    taken = _taken(open_container(data), 10, None)
+    taken = _taken(open_container(data), 10)
     factor, offset = (np.float32(value) for value in taken.front)
     return probe(taken.network).probabilities(list(taken.weights), images * factor + offset)
 
 
 def kinds(data: bytes) -> list[str]:
-    return [one.kind for one in _taken(open_container(data), 10, None).network.layers]
+    return [one.kind for one in _taken(open_container(data), 10).network.layers]
 
 
 def some(count: int = 300) -> Dataset:
@@ -269,6 +269,8 @@ def test_weights_alone_say_what_is_missing_and_open_onto_a_network(form, tmp_pat
         {"layers": [{"kind": "flatten"}, {"kind": "dense", "units": 5, "activation": "tanh"}]}
     )
     assert fits(network, refused.value.shapes)
+    likely = likely_networks(refused.value.shapes, 10)
+    assert likely["Dense layers of 5, 10 units, tanh"] == network
     taken = import_model(alone, "a", some(), network=network, call=here)
     for one, other in zip(taken.weights, model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other)

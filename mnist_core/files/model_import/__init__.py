@@ -8,6 +8,7 @@ The file is read in the sandbox (`work`), layer by layer, and put into this app'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ from mnist_core.experiment.spec import (
 from mnist_core.experiment.validation import ExperimentError
 from mnist_core.files.model_import.containers import SUFFIXES, open_container, read_config
 from mnist_core.files.model_import.preparations import POOR, PREPARATIONS
-from mnist_core.files.model_import.stack import RISING
+from mnist_core.files.model_import.stack import PIXELS, RISING
 from mnist_core.files.model_import.work import DESCRIPTION, MODEL, WEIGHTS, WeightsAlone
 from mnist_core.files.runfile import MAX_NAME, MomentFacts, RunFacts, RunFile
 from mnist_core.inspection.weights import layer_weights
@@ -44,7 +45,7 @@ __all__ = [
     "import_model",
 ]
 
-PROCESS = ProcessLimits(seconds=120, cpu_seconds=100, memory=2_500_000_000, file_bytes=200_000_000)
+PROCESS = ProcessLimits(seconds=180, cpu_seconds=200, memory=2_500_000_000, file_bytes=200_000_000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ class ImportedModel:
         if self.poor:
             said += (
                 " That is little: the images that it was trained on were prepared in another "
-                "way, or it was trained for something else."
+                "way, or it has learned little, or something else."
             )
         return said
 
@@ -171,6 +172,30 @@ def fits(network: NetworkSpec, shapes: Sequence[tuple[int, ...]]) -> bool:
     """Whether weights of these shapes may be those of a network."""
     wanted = [shape for layer in layer_weights(network) for shape in layer.shapes]
     return sorted(wanted) == sorted(shapes)
+
+
+def likely_networks(shapes: Sequence[tuple[int, ...]], classes: int) -> dict[str, NetworkSpec]:
+    """Dense networks that weights of these shapes may belong to, by words for each.
+
+    Nothing but the activation is open where all are dense layers one behind the other.
+    """
+    kernels = [shape for shape in shapes if len(shape) == 2]
+    units, width = [], PIXELS
+    while kernels and width != classes:
+        following = next((shape for shape in kernels if shape[0] == width), None)
+        if following is None:
+            return {}
+        kernels.remove(following)
+        width = following[1]
+        units.append(width)
+    found = {}
+    for activation in ("relu", "sigmoid", "tanh"):
+        hidden = [{"kind": "dense", "units": n, "activation": activation} for n in units[:-1]]
+        with suppress(ExperimentError):
+            network = parse_network({"layers": [{"kind": "flatten"}, *hidden], "classes": classes})
+            if fits(network, shapes):
+                found[f"Dense layers of {', '.join(map(str, units))} units, {activation}"] = network
+    return found
 
 
 def as_run(model: ImportedModel, file_name: str, data_name: str = MNIST) -> RunFile:

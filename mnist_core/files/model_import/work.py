@@ -38,11 +38,11 @@ def work(folder: Path) -> None:
 
 def _read(folder: Path, request: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
     file = open_container((folder / MODEL).read_bytes())
-    if (folder / DESCRIPTION).exists():
-        text = (folder / DESCRIPTION).read_bytes()
-        file = ModelFile(file.form, file.content, read_config(text))
     chosen = request["network"] and parse_network(request["network"])
-    taken = _taken(file, request["classes"], chosen)
+    described = None
+    if (folder / DESCRIPTION).exists():
+        described = read_config((folder / DESCRIPTION).read_bytes())
+    taken = _taken(file, request["classes"], chosen, described)
     measured = _measured(taken, arrays)
     named: dict[str, Any] = {f"w{at:03d}": array for at, array in enumerate(taken.weights)}
     np.savez(folder / WEIGHTS, **named)
@@ -61,7 +61,10 @@ def _read(folder: Path, request: dict[str, Any], arrays: dict[str, Any]) -> dict
     }
 
 
-def _taken(file: ModelFile, classes: int, chosen: NetworkSpec | None) -> Taken:
+def _taken(
+    file: ModelFile, classes: int, chosen: NetworkSpec | None = None, described: Any = None
+) -> Taken:
+    """The network in a file; `chosen` or `described` say it where the file does not."""
     if file.form == "onnx":
         from mnist_core.files.model_import.onnx_graph import take_onnx
 
@@ -73,6 +76,7 @@ def _taken(file: ModelFile, classes: int, chosen: NetworkSpec | None) -> Taken:
 
     with open_hdf5(file.content) as opened:
         config = file.config if file.config is not None else config_of(opened)
+        config = described if config is None else config
         if config is not None:
             model = read_model(config)
             return take_keras(model, weights_in(opened, model), classes)
@@ -104,6 +108,7 @@ def _measured(taken: Taken, arrays: dict[str, Any]) -> Any:
         return network.probabilities(taken.weights, prepared)
 
     try:
-        return best(read, mnist.ink(arrays["x_test"]), arrays["y_test"])
+        cost = sum(row.multiplications for row in taken.network.shapes())
+        return best(read, mnist.ink(arrays["x_test"]), arrays["y_test"], cost)
     except WeightsError:
         raise FileRefused("This model's weights do not fit the layers that it describes.") from None

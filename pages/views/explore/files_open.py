@@ -62,8 +62,10 @@ def open_view() -> None:
             )
         elif item.alone is not None:
             choose_network(item)
-        elif item.warning:
-            st.warning(f"**{plain(item.name)}**: {plain(item.warning)}", icon=":material/warning:")
+        elif item.poor:
+            st.warning(f"**{plain(item.name)}**: {plain(item.note)}", icon=":material/warning:")
+        elif item.note:
+            st.caption(f"**{plain(item.name)}**: {plain(item.note)}")
     waiting = [item for item in opened if item.work is not None]
     for item in waiting[:1]:
         assert item.work is not None

@@ -15,11 +15,12 @@ from mnist_core import PRESETS, ExperimentError
 from mnist_core.base.job_queue import QueueFull
 from mnist_core.base.untrusted import FileRefused
 from mnist_core.data import mnist
+from mnist_core.experiment.shapes import CLASSES
 from mnist_core.experiment.spec import MNIST, NetworkSpec, parse_network
 from mnist_core.files import model_import, runfile
 from mnist_core.files.model_import import WeightsAlone
 from mnist_core.files.runfile import RunFile
-from pages.session.data_sets import own_dataset
+from pages.session.data_sets import own_dataset, own_sets
 from pages.session.services import get_store, owner
 from pages.widgets.background import CONVERSIONS
 from pages.widgets.escape import plain
@@ -42,7 +43,8 @@ class Opened:
     place: str
     run: RunFile | None = None
     problem: str = ""
-    warning: str = ""
+    note: str = ""
+    poor: bool = False
     alone: WeightsAlone | None = None
     work: Future[tuple[RunFile, bool]] | None = None
     kept_as: str | None = None
@@ -61,7 +63,7 @@ class Opened:
         except MemoryError:
             self.problem = "It needs more memory than there is."
         else:
-            self.warning = self.run.facts.note if poor else ""
+            self.note, self.poor = self.run.facts.note, poor
 
 
 def read_once(uploads: Sequence[Any]) -> list[Opened]:
@@ -85,7 +87,7 @@ def _opened(known: dict[str, Opened], upload: Any, description: Any) -> Opened:
     is_run = upload.name.lower().endswith(runfile.SUFFIX)
     data_name = MNIST if is_run else st.session_state.get("open_data", MNIST)
     described = "" if is_run or description is None else description.file_id
-    network = st.session_state.get(f"open_network-{upload.file_id}")
+    network = _chosen().get(upload.file_id)
     place = f"{upload.file_id} {data_name} {described} {network or ''}"
     if place not in known:
         item = known[place] = Opened(upload.name, upload.file_id)
@@ -106,7 +108,7 @@ def _submit(
     upload: Any, data_name: str, description: bytes | None, network: str | None
 ) -> Future[tuple[RunFile, bool]]:
     images = mnist.load() if data_name == MNIST else own_dataset(data_name)
-    chosen = None if network is None else _networks().get(network)
+    chosen = None if network is None else st.session_state.open_networks_offered.get(network)
     read = partial(_read, upload.getvalue(), upload.name, images, data_name, description, chosen)
     return CONVERSIONS.submit(owner(), read)
 
@@ -128,7 +130,14 @@ def choose_network(item: Opened) -> None:
     """For weights alone: which network they belong to, of those that they fit."""
     assert item.alone is not None
     shapes = item.alone.shapes
-    fitting = [name for name, network in _networks().items() if model_import.fits(network, shapes)]
+    data_name = st.session_state.get("open_data", MNIST)
+    classes = CLASSES if data_name == MNIST else len(own_sets()[data_name].classes)
+    fitting = {
+        name: network
+        for name, network in _networks(shapes, classes).items()
+        if model_import.fits(network, shapes)
+    }
+    st.session_state.setdefault("open_networks_offered", {}).update(fitting)
     st.warning(f"**{plain(item.name)}**: {plain(str(item.alone))}", icon=":material/help:")
     if not fitting:
         st.caption(
@@ -137,18 +146,27 @@ def choose_network(item: Opened) -> None:
             "description (model.to_json()) beside the weights."
         )
         return
+    key = f"open_network-{item.place}"
     st.selectbox(
         f"Network of {plain(item.name)}",
-        fitting,
+        list(fitting),
         index=None,
         placeholder="Choose a network of this shape",
-        key=f"open_network-{item.place}",
+        key=key,
+        on_change=lambda: _chosen().update({item.place: st.session_state[key]}),
     )
 
 
-def _networks() -> dict[str, NetworkSpec]:
-    """Networks that weights may belong to, by what they are called here."""
-    found = {f"Preset {name}": preset.network for name, preset in PRESETS.items()}
+def _chosen() -> dict[str, str]:
+    """The network that was chosen for a file of weights alone, by the file's id."""
+    chosen: dict[str, str] = st.session_state.setdefault("open_networks", {})
+    return chosen
+
+
+def _networks(shapes: Sequence[tuple[int, ...]], classes: int) -> dict[str, NetworkSpec]:
+    """Networks that weights of these shapes may belong to, by what they are called here."""
+    found = model_import.likely_networks(shapes, classes)
+    found |= {f"Preset {name}": preset.network for name, preset in PRESETS.items()}
     for run in get_store().runs(owner())[:MOST_RUNS]:
         found.setdefault(f"Run {run.name}", run.experiment.network)
     if "draft" in st.session_state:
