@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
 from mnist_core.experiment.class_links import GROUPS
+from mnist_core.files import runfile
 from mnist_core.files.export.models import ModelFile
 from mnist_core.files.runfile import from_store, pack
 from mnist_core.storage.store import Store
@@ -183,7 +184,21 @@ def test_weights_alone_open_onto_the_network_that_is_chosen(store) -> None:
     read(app)
     app.button(key="keep_files").click().run()
     (run,) = store.runs()
-    assert run.experiment.network.layers[1].activation == "sigmoid"
+    assert run.experiment.network.layers[-1].activation == "sigmoid"
+
+
+def test_what_nobody_foresaw_in_one_file_does_not_hide_the_others(store, monkeypatch) -> None:
+    good, read_run = file_of(store), runfile.read
+
+    def strange(data: bytes):
+        if data == b"strange":
+            raise ZeroDivisionError
+        return read_run(data)
+
+    monkeypatch.setattr(runfile, "read", strange)
+    app = drop(files(OPEN), ("a.mnistlab", b"strange"), ("good.mnistlab", good))
+    assert "not foreseen" in app.error[0].value
+    assert app.dataframe[0].value["File"].tolist() == ["good.mnistlab"]
 
 
 def test_files_are_held_only_while_they_are_there_and_not_too_many(store, monkeypatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -36,6 +37,8 @@ from pages.views.explore.data_images import show_images
 from pages.widgets.background import come_back_for
 from pages.widgets.escape import plain
 from pages.widgets.progress_notes import measured, time_left
+
+log = logging.getLogger(__name__)
 
 AS_THEY_ARE = "as in the file"
 # Sets are read in processes of their own, one at a time: a large one takes a gigabyte meanwhile.
@@ -131,8 +134,14 @@ def _show(work: Future[OwnSet], meanwhile: Callable[[], str]) -> None:
     except FileRefused as error:
         st.error(plain(str(error)), icon=":material/block:")
         return
-    except MemoryError:
-        st.error("This data set needs more memory than there is.", icon=":material/block:")
+    except Exception as error:  # nobody foresaw it: into the log, a sentence onto the page
+        log.error("files could not be read as a data set", exc_info=error)
+        st.error(
+            "This data set needs more memory than there is."
+            if isinstance(error, MemoryError)
+            else "These files are damaged in a way that was not foreseen; nothing was read.",
+            icon=":material/block:",
+        )
         return
     _preview(found)
 

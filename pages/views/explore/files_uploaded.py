@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -25,6 +26,8 @@ from pages.session.services import get_store, owner
 from pages.widgets.background import CONVERSIONS
 from pages.widgets.escape import plain
 from pages.widgets.progress_notes import measured
+
+log = logging.getLogger(__name__)
 
 DESCRIPTION = ".json"
 # Runs whose networks are offered for weights without a description: the newest.
@@ -60,8 +63,8 @@ class Opened:
             self.alone = error
         except (FileRefused, mnist.DatasetError) as error:
             self.problem = str(error)
-        except MemoryError:
-            self.problem = "It needs more memory than there is."
+        except Exception as error:  # one file's trouble must not hide the others of a class
+            self.problem = _unforeseen(error)
         else:
             self.note, self.poor = self.run.facts.note, poor
 
@@ -99,9 +102,17 @@ def _opened(known: dict[str, Opened], upload: Any, description: Any) -> Opened:
                 item.work = _submit(upload, data_name, text, network)
         except (FileRefused, mnist.DatasetError, QueueFull) as error:
             item.problem = str(error)
-        except MemoryError:
-            item.problem = "It needs more memory than there is."
+        except Exception as error:  # as above
+            item.problem = _unforeseen(error)
     return known[place]
+
+
+def _unforeseen(error: Exception) -> str:
+    """The sentence for what nobody foresaw, which goes into the log."""
+    if isinstance(error, MemoryError):
+        return "It needs more memory than there is."
+    log.error("a file could not be opened", exc_info=error)
+    return "It is damaged in a way that was not foreseen, so that nothing of it can be read."
 
 
 def _submit(
