@@ -20,7 +20,7 @@ from mnist_core.data.custom import from_arrays
 from mnist_core.data.mnist import Dataset
 from mnist_core.experiment.spec import parse_network
 from mnist_core.files.model_import import WeightsAlone, as_run, fits, likely_networks
-from mnist_core.files.model_import.work import _taken, open_container
+from mnist_core.files.model_import.work import open_container, take_file
 from mnist_core.files.runfile import keep
 from mnist_core.inspection.activations import probe
 from mnist_core.storage.store import Store
@@ -43,13 +43,13 @@ IMAGES = np.random.default_rng(0).random((12, 28, 28), np.float32)
 
 def shares(data: bytes, images: np.ndarray = IMAGES) -> np.ndarray:
     """The probabilities that the network which is taken over gives, without any preparation."""
-    taken = _taken(open_container(data), 10)
+    taken = take_file(open_container(data), 10)
     factor, offset = (np.float32(value) for value in taken.front)
     return probe(taken.network).probabilities(list(taken.weights), images * factor + offset)
 
 
 def kinds(data: bytes) -> list[str]:
-    return [one.kind for one in _taken(open_container(data), 10).network.layers]
+    return [one.kind for one in take_file(open_container(data), 10).network.layers]
 
 
 def some(count: int = 300) -> Dataset:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
 from mnist_core.base.sandbox import ProcessCrashed, ProcessLimits, call, folder_with
 from mnist_core.experiment.layers import Conv, Flatten
-from mnist_core.experiment.spec import NetworkSpec
+from mnist_core.experiment.spec import Experiment, NetworkSpec, TrainingSpec
 from mnist_core.inspection.activations import probe
 from mnist_core.inspection.gradients import backward
 from mnist_core.model.build import build_model
+from mnist_core.model.keras_script import keras_script
 from tests.support.every_window import SIZES
 
 LIMITS = ProcessLimits(seconds=500, cpu_seconds=300)
@@ -50,6 +52,19 @@ def test_kernel_one_with_a_stride_computes_the_same_numbers(stride: int, padding
     assert found.layers[2].name == "conv_2" and found.layers[2].shape == values.shape[1:]
     wanted = before[:, ::stride, ::stride] @ weights[2][0, 0] + weights[3]
     np.testing.assert_allclose(values, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_the_script_builds_the_same_network() -> None:
+    experiment = Experiment(network=network(2, "valid"), training=TrainingSpec(seed=3))
+    script = keras_script(experiment)
+    building = script[script.index("model = keras.Sequential") : script.index("model.summary()")]
+    names = {"keras": keras}
+    exec(building, names)
+    ours, theirs = build_model(experiment.network, seed=3), names["model"]
+    for own, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)
+    images = np.random.default_rng(0).random((4, 28, 28, 1), np.float32)
+    np.testing.assert_allclose(ours(images), theirs(images), rtol=1e-5, atol=1e-6)
 
 
 def test_its_gradient_is_that_of_the_pixels_it_meets() -> None:

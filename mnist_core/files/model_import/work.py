@@ -42,7 +42,7 @@ def _read(folder: Path, request: dict[str, Any], arrays: dict[str, Any]) -> dict
     described = None
     if (folder / DESCRIPTION).exists():
         described = read_config((folder / DESCRIPTION).read_bytes())
-    taken = _taken(file, request["classes"], chosen, described)
+    taken = take_file(file, request["classes"], chosen, described)
     measured = _measured(taken, arrays)
     named: dict[str, Any] = {f"w{at:03d}": array for at, array in enumerate(taken.weights)}
     np.savez(folder / WEIGHTS, **named)
@@ -61,7 +61,7 @@ def _read(folder: Path, request: dict[str, Any], arrays: dict[str, Any]) -> dict
     }
 
 
-def _taken(
+def take_file(
     file: ModelFile, classes: int, chosen: NetworkSpec | None = None, described: Any = None
 ) -> Taken:
     """The network in a file; `chosen` or `described` say it where the file does not."""
