@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnist_core.base.untrusted import FileRefused
+    from mnist_core.data.read_files import read_data
     from mnist_core.drawing.drawn_digits import find_drawn, read_digits
     from mnist_core.drawing.photo import find_photo, read_photo
     from mnist_core.drawing.picture_file import PhotoError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mnist_core.experiment.presets import PRESET_NOTES, PRESETS
     from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
     from mnist_core.experiment.validation import ExperimentError, Problem
+    from mnist_core.files.model_import import ImportedModel, import_model
     from mnist_core.training.loop import train
 
 __all__ = [
@@ -27,6 +30,8 @@ __all__ = [
     "Augmentation",
     "Experiment",
     "ExperimentError",
+    "FileRefused",
+    "ImportedModel",
     "NetworkSpec",
     "PhotoError",
     "Problem",
@@ -34,7 +39,9 @@ __all__ = [
     "TrainingSpec",
     "find_drawn",
     "find_photo",
+    "import_model",
     "load_default_model",
+    "read_data",
     "read_digits",
     "read_drawing",
     "read_photo",
@@ -59,6 +66,10 @@ _LATER = {
     "read_drawing": "drawing.reader",
     "read_photo": "drawing.photo",
     "train": "training.loop",
+    "FileRefused": "base.untrusted",
+    "ImportedModel": "files.model_import",
+    "import_model": "files.model_import",
+    "read_data": "data.read_files",
 }
 
 
