@@ -311,6 +311,8 @@ def test_a_server_that_does_not_take_its_turn_holds_nobody_up(
     engine.warm()
     wait(engine.ready, "the worker")
     heartbeat.register(store, "hangs", engine._connection.scheduler_id)
+    both = {engine.id, "hangs"}
+    wait(lambda: heartbeat.sharing_workers(store, engine.id) == both, "its own entry's scheduler")
     theirs = store.create_run(SHORT, server="hangs")
     monkeypatch.setattr("mnist_core.engine.scheduler.PATIENCE_SECONDS", 3600.0)
     ours = engine.start(SHORT, owner="somebody else")
