@@ -7,18 +7,18 @@ from mnist_core.evaluation.compare_runs import told_by_preset
 from mnist_core.experiment.class_links import class_query
 from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.architecture import architecture
-from mnist_core.storage.store import StoreError
+from mnist_core.storage.store import StoreError, Unavailable
 from mnist_core.visitors.limits import Refused
 from pages.editors import draft
 from pages.frame import projector
-from pages.session import start_error
+from pages.session import errors, start_error
 from pages.session.compared_runs import lay_over, lift_off
 from pages.session.data_sets import title_of
 from pages.session.errors import said_later
 from pages.session.limits import offer_room, rules_note
 from pages.session.services import get_engine, get_store
 from pages.streamlit_compat import entry
-from pages.views.train.live_run import live_run
+from pages.views.train.live_run import last_seen, live_run
 from pages.views.train.network_tabs import network_tabs
 from pages.views.train.run_choice import run_choice
 from pages.widgets.copy_link import address_to_copy
@@ -138,33 +138,44 @@ if experiment:
 with st.empty():
     start_error.show(experiment)
 
-shapes = draft.shapes()
 
-chooser(experiment)
-newcomer = not store.runs(limit=1)
-if newcomer or not projector.is_on():
-    # Open for a newcomer; once there are runs, their curves take the place.
-    with st.expander("The network as a picture", expanded=newcomer):
-        if shapes:
-            st.html(architecture(shapes))
-        else:
-            st.caption("It is drawn again once the network holds together.")
-# The curves come first: on a phone they stand right under the start button. On a projector
-# they have the page to themselves.
-if projector.is_on():
-    watch = st.container()
-else:
-    watch, compose = st.columns([3, 2], gap="large")
-    with compose:
-        network_tabs(experiment, shapes)
-with watch:
-    chosen, others = run_choice(store)
-    if chosen is None:
-        st.info(
-            "Press **Start training** and watch the network learn.",
-            icon=":material/play_circle:",
-        )
+def page() -> None:
+    """The page from top to bottom. Raises StoreError."""
+    shapes = draft.shapes()
+
+    chooser(experiment)
+    newcomer = not store.runs(limit=1)
+    if newcomer or not projector.is_on():
+        # Open for a newcomer; once there are runs, their curves take the place.
+        with st.expander("The network as a picture", expanded=newcomer):
+            if shapes:
+                st.html(architecture(shapes))
+            else:
+                st.caption("It is drawn again once the network holds together.")
+    # The curves come first: on a phone they stand right under the start button. On a projector
+    # they have the page to themselves.
+    if projector.is_on():
+        watch = st.container()
     else:
-        live_run(store, engine, chosen, others, try_out)
-# Last, so that the page is on screen before another process takes its share of the computer.
-engine.warm()
+        watch, compose = st.columns([3, 2], gap="large")
+        with compose:
+            network_tabs(experiment, shapes)
+    with watch:
+        chosen, others = run_choice(store)
+        if chosen is None:
+            st.info(
+                "Press **Start training** and watch the network learn.",
+                icon=":material/play_circle:",
+            )
+        else:
+            live_run(store, engine, chosen, others, try_out)
+    # Last, so that the page is on screen before another process takes its share of the computer.
+    engine.warm()
+
+
+try:
+    page()
+except Unavailable as error:
+    if not last_seen(engine, try_out, str(error)):
+        raise
+    errors.try_again()

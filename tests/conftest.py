@@ -72,3 +72,13 @@ def components_of_packages():
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         patch.setattr(app_test, "BidiComponentManager", ComponentsOfPackages)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _new_server(home):
+    """Each test is a server of its own: what a process has once is made anew."""
+    from mnist_core.base.once import forget_all
+
+    forget_all()
+    yield
+    forget_all()

@@ -239,6 +239,7 @@ _SETTINGS = {
     "MNIST_LAB_SCHEDULER",
     "MNIST_LAB_CERTIFICATES",
     "MNIST_LAB_PUBLIC",
+    "MNIST_LAB_TRUSTED_PROXIES",
     "MNIST_LAB_THREADS",
     "MNIST_LAB_LOG",
     "MNIST_LAB_STATUS_KEY",
@@ -257,9 +258,9 @@ def settings() -> str:
     from mnist_core.base import logs
     from mnist_core.cli import admin_key
     from mnist_core.engine import worker
-    from mnist_core.visitors import limits
+    from mnist_core.visitors import addresses, limits
 
-    wrong = limits.setting_problems()
+    wrong = limits.setting_problems() + addresses.setting_problems()
     wrong += [f"{name} is no setting of MNIST Lab" for name in sorted(_ours() - limits.names())]
     if (threads := os.environ.get(worker.THREADS, "").strip()) and (
         not threads.isdecimal() or not 1 <= int(threads) <= 4 * (os.cpu_count() or 1)
@@ -383,7 +384,7 @@ def scheduler(address: str) -> str:
     """The scheduler answers, and has workers that know MNIST Lab."""
     from distributed import Client
 
-    from mnist_core.engine import certificates, worker
+    from mnist_core.engine import certificates, dask_client, worker
 
     remedy = "Start it, or put MNIST_LAB_SCHEDULER right (unset: train on this computer)."
     try:
@@ -406,6 +407,11 @@ def scheduler(address: str) -> str:
             raise Wrong(
                 f"The worker at {lost[0]} does not know MNIST Lab. Start it in the repository’s "
                 "folder with --preload mnist_core.engine.worker."
+            )
+        if (kept := dask_client.kept_messages(client)) > dask_client.MOST_KEPT_MESSAGES:
+            raise Wrong(
+                f"The scheduler at {address} keeps {kept} messages of each server in memory, "
+                f"weights among them. Start it with {dask_client.KEPT_MESSAGES_SETTING}=1."
             )
     finally:
         client.close(timeout=2)

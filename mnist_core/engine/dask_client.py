@@ -21,15 +21,20 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10
 CLOSE_SECONDS = 2
+# A scheduler keeps what it was told last under each topic, snapshots of many megabytes among it;
+# by Dask's default the last thousand. How few is for whoever starts it to say.
+MOST_KEPT_MESSAGES = 10
+KEPT_MESSAGES_SETTING = "DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH"
 
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """One process that trains."""
+    """One process that trains. `sign` changes whenever it says that it lives."""
 
     address: str
     threads: int
     memory: int
+    sign: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,11 @@ class Connection:
     def there(self) -> bool:
         """True when the scheduler has been reached."""
         return self._client is not None
+
+    @property
+    def scheduler_id(self) -> str | None:
+        """What tells the scheduler that has been reached from all others; None without one."""
+        return self._scheduler_id if self._client is not None else None
 
     def open(self) -> None:
         """Connect in the background, if that has not happened; returns at once."""
@@ -136,7 +146,8 @@ class Connection:
                 log.warning(warning)
             client = self._reach_scheduler()
             client.subscribe_topic(self._topic, lambda event: self._listener.message(event[1]))
-            _forget_events(client, self._topic)
+            if self._scheduler:
+                _warn_of_kept_messages(client)
             identity = client.scheduler_info(n_workers=0)["id"]
             with self._lock:
                 self._client, self._scheduler_id = client, identity
@@ -196,7 +207,12 @@ class Connection:
             log.warning("the scheduler did not answer", exc_info=True)
             return None
         return [
-            WorkerInfo(address, info["nthreads"], info.get("metrics", {}).get("memory", 0))
+            WorkerInfo(
+                address,
+                info["nthreads"],
+                info.get("metrics", {}).get("memory", 0),
+                info["last_seen"],
+            )
             for address, info in known.items()
         ]
 
@@ -261,6 +277,12 @@ class Connection:
                 return None
             return self._local.revive()
 
+    def end_worker(self) -> None:
+        """Kill the local worker, one that hangs too; `revive_worker` starts another."""
+        with self._lock:
+            if self._local is not None:
+                self._local.kill()
+
     def renew_worker(self) -> None:
         """Replace a local worker that has grown large; it must have nothing to do."""
         with self._lock:
@@ -268,12 +290,18 @@ class Connection:
                 self._local.renew_if_large()
 
 
-def _forget_events(client: Client, topic: str) -> None:
-    """Keep a cluster's scheduler from holding on to a thousand events, snapshots among them."""
+def kept_messages(client: Client) -> int:
+    """How many past messages of each server the scheduler keeps, as its setting says."""
+    name = "distributed.admin.low-level-log-length"
+    return int(client.run_on_scheduler(dask.config.get, name, 1000))
 
-    def bound(dask_scheduler: Any) -> None:  # sent by value: the scheduler need not have our code
-        known = dask_scheduler._broker._topics[topic]
-        known.events = type(known.events)(maxlen=1)
 
-    with contextlib.suppress(Exception):  # costs the scheduler memory, nothing else
-        client.run_on_scheduler(bound)
+def _warn_of_kept_messages(client: Client) -> None:
+    with contextlib.suppress(Exception):  # Dask raises many kinds; then nothing is said
+        if (count := kept_messages(client)) > MOST_KEPT_MESSAGES:
+            log.warning(
+                "the scheduler keeps %d messages of each server in memory, weights among them: "
+                "start it with %s=1",
+                count,
+                KEPT_MESSAGES_SETTING,
+            )

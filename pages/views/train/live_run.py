@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import streamlit as st
 
 from mnist_core import Experiment
+from mnist_core.engine.queue_position import Place
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
-from mnist_core.figures.curves import accuracy_chart, loss_chart
-from mnist_core.storage.store import Run, Store, StoreError
+from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
+from mnist_core.storage.store import ACTIVE, Run, Store, StoreError
 from mnist_core.visitors.limits import Refused, current
 from pages.frame import projector
 from pages.session.errors import ICON
 from pages.session.open_elsewhere import has_weights, let_it_read
-from pages.session.services import notice
+from pages.session.services import note_presence
 from pages.widgets.clock import clock
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
@@ -60,15 +63,17 @@ def live_run(
     panel(store, engine, run_id, others, try_out, active)
 
 
-def _panel(*arguments: Any) -> None:
-    """What is refreshed; a database that does not answer now may do so the next time."""
-    try:
-        _show(*arguments)
-    except StoreError as error:
-        st.error(f"{error} The page tries again by itself.", icon=ICON)
+@dataclass(frozen=True)
+class _View:
+    """What is shown of a run, and kept in the session: the database may be away the next time."""
+
+    run: Run
+    place: Place | None
+    advice: Advice | None
+    curves: list[RunCurves]
 
 
-def _show(
+def _panel(
     store: Store,
     engine: VisitorEngine,
     run_id: str,
@@ -76,18 +81,56 @@ def _show(
     try_out: Callable[[Experiment], None],
     was_active: bool,
 ) -> None:
-    notice()
-    run = store.run(run_id)
-    if run is None:
+    """What is refreshed; a database that does not answer now may do so the next time."""
+    away = None
+    try:
+        note_presence()
+        view = _read(store, engine, run_id, others)
+    except StoreError as error:
+        away, view = str(error), st.session_state.get("last_view")
+        st.session_state.database_away = True
+        if view is None or view.run.id != run_id:
+            st.error(f"{away} The page tries again by itself.", icon=ICON)
+            return
+    if view is None:
         st.info("This run has been deleted. Start another one.", icon=":material/delete:")
         return
-    if was_active != (run.active) or st.session_state.get("shown_run") != run_id:
+    st.session_state.last_view = view
+    if away is None and st.session_state.pop("database_away", False):
+        st.session_state.pop("run_refused", None)  # it was refused for want of the database
+    if was_active != view.run.active or st.session_state.get("shown_run") != run_id:
         st.rerun()  # refreshing starts and ends with the run, or another run is shown now
-    advice = _find_advice(store, run)
+    _show(view, engine, try_out, away)
+
+
+def last_seen(engine: VisitorEngine, try_out: Callable[[Experiment], None], away: str) -> bool:
+    """Show the run as it was when the database could last be read; False when nothing is known."""
+    view = st.session_state.get("last_view")
+    if view is None or view.run.id != st.session_state.get("shown_run"):
+        return False
+    _show(view, engine, try_out, away)
+    return True
+
+
+def _read(store: Store, engine: VisitorEngine, run_id: str, others: list[str]) -> _View | None:
+    """What is kept of the run just now, None when it has been deleted. Raises StoreError."""
+    run = store.run(run_id)
+    if run is None:
+        return None
+    place = engine.place(run_id) if run.status == "queued" else None
+    shown = [run, *(other for name in others if (other := store.run(name)))]
+    curves = [run_curves(store, item) for item in shown]
+    return _View(run, place, _find_advice(store, run), curves)
+
+
+def _show(
+    view: _View, engine: VisitorEngine, try_out: Callable[[Experiment], None], away: str | None
+) -> None:
+    run, advice = view.run, view.advice
     # A container of its own: what comes and goes in it must not move the charts to another
     # place in the page's tree, where they would be drawn anew.
     with st.container():
-        _status(run, engine)
+        _status(run, view.place, engine, away)
     if projector.is_on():  # side by side, so that the curves are on the first screen
         left, right = st.columns([2, 3], vertical_alignment="center")
         with left:
@@ -100,39 +143,80 @@ def _show(
     with st.container():  # above the charts: what went wrong is not to be scrolled for
         if advice is not None:
             _show_advice(advice, try_out)
-    _charts(store, run, others)
+    _charts(run, view.curves)
 
 
-def _status(run: Run, engine: VisitorEngine) -> None:
-    words = _queue_words(run, engine) if run.status == "queued" else status_words(run)
-    # What cannot be stored cannot be read back either: the engine knows that it pauses.
-    waits = engine.trouble if run.status in ("running", "paused") else None
-    status = "paused" if waits else run.status
+def _status(run: Run, place: Place | None, engine: VisitorEngine, away: str | None) -> None:
+    """Say what the run does. `away`: why the database cannot be read; then `run` is as it was."""
+    # What cannot be stored cannot be read back either: the engine knows better.
+    trouble = (engine.trouble or away) if run.active else away
+    loss = engine.loss(run.id) if trouble else None
+    status = "failed" if loss else "paused" if trouble and run.status == "running" else run.status
+    words = _queue_words(place, engine) if status == "queued" else status_words(run, status)
+    silence = _silence(run) if status in ACTIVE else None
+    if silence is not None:
+        words = f"nothing heard for {clock(silence)} · {_reached(run)}"
     if projector.is_on():  # where there is no menu of runs
         words = f"{plain(run.name)} · {words}"
+    colour = "orange" if silence is not None else COLOURS[status]
     with st.container(key="training_status"):
-        st.markdown(f":{COLOURS[status]}[{ICONS[status]} **{status}**] {words}")
-    if waits:
-        st.error(
-            f"{waits} Training waits until then and goes on by itself; nothing is lost.",
-            icon=ICON,
-        )
+        st.markdown(f":{colour}[{ICONS[status]} **{status}**] {words}")
+    if loss:
+        st.error(f"{loss} {_LOST}", icon=ICONS["failed"])
+    if trouble:
+        st.error(f"{trouble} {_waiting_words(run, loss)}", icon=ICON)
+    elif silence is not None:
+        st.warning(_SILENT, icon=":material/hearing_disabled:")
     if run.total_steps:
         st.progress(min(1.0, run.step / run.total_steps))
     if run.message and run.status in ("failed", "stopped"):
         box = st.error if run.status == "failed" else st.warning
         box(plain(run.message), icon=ICONS[run.status])
+        if run.step < run.total_steps and run.step and run.checkpoint_step is None:
+            st.caption("No snapshot of it is kept, so that it cannot go on; start it again.")
 
 
-def status_words(run: Run) -> str:
-    """Where the run stands, without its status: "epoch 2 of 5 · step 512 of 2,110 · …"."""
-    if run.status == "running" and run.step == 0:
+_LOST = "What was stored of it before is kept; the rest is stored as soon as it can be."
+_SILENT = (
+    "The training process is silent: it was halted, the computer is short of memory, or a step "
+    "takes very long. If it speaks again, training goes on by itself. If not, press **Stop** and "
+    "then **Go on**: that starts a new process."
+)
+
+
+def _waiting_words(run: Run, loss: str | None) -> str:
+    """What becomes of the run while the database is away."""
+    if loss or not run.active:
+        return "The page tries again by itself."
+    if run.status == "queued":
+        return "The run waits until then."
+    return "Training waits until then and goes on by itself."
+
+
+def _silence(run: Run) -> float | None:
+    """For how many seconds nothing has been heard of the run's training, None while it speaks."""
+    if run.unheard is None:
+        return None
+    return max(0.0, (datetime.now(UTC) - run.unheard).total_seconds())
+
+
+def _reached(run: Run) -> str:
+    """How far it has come: "epoch 2 of 5 · step 512 of 2,110"."""
+    if not run.total_steps:
+        return "not started yet"
+    return f"epoch {run.epoch} of {run.epochs} · step {run.step:,} of {run.total_steps:,}"
+
+
+def status_words(run: Run, status: str | None = None) -> str:
+    """Where the run stands, without its status: "epoch 2 of 5 · step 512 of 2,110 · …".
+
+    `status`: what it does by now, where that is known to be something else than was stored.
+    """
+    status = status or run.status
+    if status == "running" and run.step == 0:
         return "the network is being compiled; the first step follows"
-    parts = []
-    if run.total_steps:
-        parts.append(f"epoch {run.epoch} of {run.epochs}")
-        parts.append(f"step {run.step:,} of {run.total_steps:,}")
-    if run.status == "running":
+    parts = [_reached(run)] if run.total_steps else []
+    if status == "running":
         if run.images_per_second:
             parts.append(f"{run.images_per_second:,.0f} images/s")
         if run.seconds_left is not None:
@@ -142,9 +226,8 @@ def status_words(run: Run) -> str:
     return " · ".join(parts)
 
 
-def _queue_words(run: Run, engine: VisitorEngine) -> str:
+def _queue_words(place: Place | None, engine: VisitorEngine) -> str:
     """Its place and the wait: "2 runs are ahead of this one; it starts in about 40 s"."""
-    place = engine.place(run.id)
     if place is not None and place.ahead:
         runs = "run is" if place.ahead == 1 else "runs are"
         wait = "by itself" if place.seconds is None else f"in about {clock(place.seconds)}"
@@ -235,7 +318,9 @@ def _go_on_button(run: Run, engine: VisitorEngine) -> None:
         key="continue_training",
         icon=":material/play_arrow:" if unfinished else ":material/add:",
         disabled=run.step == 0 or run.checkpoint_step is None,
-        help="Training goes on from the last weights that were kept.",
+        help="Training goes on from its last snapshot."
+        if run.checkpoint_step is not None
+        else "No snapshot of this run is kept: it cannot go on.",
         on_click=_ask,
         args=(engine.continue_run, run.id),
         kwargs={"epochs": 0 if unfinished else 1},
@@ -287,11 +372,9 @@ def _numbers(run: Run) -> None:
         )
 
 
-def _charts(store: Store, run: Run, others: list[str]) -> None:
+def _charts(run: Run, curves: list[RunCurves]) -> None:
     places = st.columns(2) if projector.is_on() else [st.container()] * 2
     log_y, smoothing = (False, SMOOTHING) if projector.is_on() else _axes_controls()
-    shown = [run, *(other for name in others if (other := store.run(name)))]
-    curves = [run_curves(store, item) for item in shown]
     for place, draw, name in zip(
         places, (loss_chart, accuracy_chart), ("Loss", "Accuracy"), strict=True
     ):
