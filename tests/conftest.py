@@ -15,6 +15,7 @@ from streamlit.testing.v1 import app_test
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # For whatever looks at it while modules are imported; each test then gets a home of its own.
+os.environ["MNIST_LAB_GRADIENT_PROCESS"] = "0"  # a second TensorFlow takes seconds to load
 os.environ["MNIST_LAB_HOME"] = tempfile.mkdtemp(prefix="mnist-lab-tests-")
 
 

@@ -62,7 +62,7 @@ def test_most_neighbours_of_a_drawing_are_the_same_digit():
 def test_ink_that_speaks_for_a_digit_raises_its_odds(digit):
     network, weights, image = probe(EXPERIMENT.network), load_default_model().get_weights(), None
     image = drawn(digit)
-    slopes = evidence(network, weights, image, digit)
+    slopes = evidence(EXPERIMENT.network, weights, image, digit)
     assert slopes.shape == (28, 28) and slopes.dtype == np.float32 and slopes.any()
 
     def odds(pixels):
