@@ -20,6 +20,7 @@ from mnist_core.drawing.strokes import (
     read_strokes,
 )
 from pages.streamlit_compat.drawable_canvas import complete
+from pages.streamlit_compat.selectors import with_selectors
 from pages.widgets.icon_button import icon_button
 
 BOARD = "drawing_board"
@@ -29,7 +30,7 @@ USUAL_WIDTH = 20
 # Pixels on most screens.
 SHOWN_SIDE = 320
 
-STYLE = f"""
+STYLE = with_selectors(f"""
 .st-key-sheet {{ width: min(100%, var(--paper-width, {SHOWN_SIDE}px)); aspect-ratio: 1;
   overflow: hidden; container-type: inline-size; background: {PAPER_COLOUR}; border-radius: 0.6rem;
   box-shadow: 0 0 0 1px light-dark(#d3dae3, #36414f); }}
@@ -42,9 +43,9 @@ STYLE = f"""
   background: currentColor; }}
 .eraser.tip::before {{ background: none; box-shadow: inset 0 0 0 2px currentColor; }}
 /* Icons alone; their names are there for screen readers. */
-.st-key-drawing_tool [data-testid="stMarkdownContainer"] {{ font-size: 0; }}
-.st-key-drawing_tool [data-testid="stIconMaterial"] {{ font-size: 1.25rem; }}
-"""
+.st-key-drawing_tool :st(words) {{ font-size: 0; }}
+.st-key-drawing_tool :st(icon) {{ font-size: 1.25rem; }}
+""")
 
 
 @dataclass(frozen=True)

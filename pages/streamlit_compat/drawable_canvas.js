@@ -40,13 +40,14 @@ const buttonOf = (name) => `.st-key-${name.toLowerCase()} button`;
 
 // Undo and Redo: the component's own strokes at once, without the server, which knows the rest.
 function click(board, event) {
+  if (!board.isConnected) return;
   const name = ["Undo", "Redo"].find((name) => event.target.closest?.(buttonOf(name)));
   if (name && press(canvasIn(board), name)) event.stopImmediatePropagation();
 }
 
 // Ctrl+Z, and Ctrl+Y or Ctrl+Shift+Z, unless a field is being typed in.
 function shortcut(board, event) {
-  if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+  if (!board.isConnected || !(event.ctrlKey || event.metaKey) || event.altKey) return;
   if (event.target.closest?.("input:not([type=range]), textarea, [contenteditable=true]")) return;
   const key = event.key.toLowerCase();
   if (key !== "z" && key !== "y") return;

@@ -2,7 +2,8 @@
 
 Its component lives in the page, in an open shadow root. Of its insides these names are used: the
 label of its button *Update the app with this drawing* and the classes `upper-canvas`, `dc-canvas`
-and `dc-toolbar`; `tests/e2e/test_draw.py` fails when a release changes them. Added are:
+and `dc-toolbar`; a test of this module and `tests/e2e/test_draw.py` fail when a release changes
+them, and the first says when the script can go. Added are:
 
 - The drawing is sent as soon as a stroke ends, by that button. By itself the component waits for
   200 ms, which a person sees (`python -m benchmarks draw-latency`). Can go once the wait is an

@@ -26,6 +26,11 @@ from tests.e2e.helpers import (
 from tests.support.photos import as_file, photo
 
 
+def surface(page):
+    """What one draws on, by the name that a screen reader says."""
+    return part(page, "canvas").get_by_role("img", name="Paper to draw digits on")
+
+
 def paper(page):
     """What the canvas shows, as grey levels [280, 280] in 0..255."""
     address = (
@@ -94,9 +99,8 @@ def test_the_server_sees_what_the_paper_shows(board):
 
 
 def test_the_paper_is_the_drawable_canvas_and_has_a_name(board):
-    paper = part(board, "canvas").get_by_role("img", name="Paper to draw digits on")
-    expect(paper).to_be_visible()
-    assert "upper-canvas" in paper.get_attribute("class")
+    expect(surface(board)).to_be_visible()
+    assert "upper-canvas" in surface(board).get_attribute("class")
     # Ours stand below the paper; what the component offers beside them is out of the way.
     expect(part(board, "canvas").get_by_role("button", name="Undo")).to_have_count(1)
     expect(part(board, "canvas").get_by_role("button", name="Reset canvas")).to_have_count(0)
@@ -167,13 +171,13 @@ def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(boar
     press(board, "clear_canvas")
     nothing_read(board)
     board.reload()
-    part(board, "canvas").get_by_role("img").wait_for(timeout=30_000)
+    surface(board).wait_for(timeout=30_000)
     board.wait_for_timeout(1000)
     assert inked(board) == 0 and digit_read(board) is None
     draw(board, *DIGITS[1])
     wait_for_digit(board, 1, 20)
     board.goto(board.url)
-    part(board, "canvas").get_by_role("img").wait_for(timeout=30_000)
+    surface(board).wait_for(timeout=30_000)
     board.wait_for_timeout(1000)
     assert inked(board) == 0 and digit_read(board) is None
 
@@ -221,10 +225,9 @@ def test_a_finger_draws_at_phone_width(server, browser):
     try:
         page = phone.new_page()
         open_page(page, f"{server.url}/draw", "canvas")
-        surface = part(page, "canvas").get_by_role("img")
-        surface.wait_for(timeout=30_000)
+        surface(page).wait_for(timeout=30_000)
         page.wait_for_timeout(1000)  # what stands above it has come by then
-        box = surface.bounding_box()
+        box = surface(page).bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
         touch = phone.new_cdp_session(page)
         for stroke in DIGITS[7]:

@@ -173,8 +173,8 @@ def _each(found: list[Answer]) -> str:
         small_image(
             one.reading.image28,
             f"Digit {place} of the drawing as 28 × 28 pixels",
-            f"<strong>{html.escape(one.text)}</strong> · {_how_sure(one)}",
-            side=72,
+            f"<strong>{html.escape(one.text)}</strong><br>{_how_sure(one)}",
+            side=88,
         )
         for place, one in enumerate(found, 1)
     )
