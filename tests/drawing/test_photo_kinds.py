@@ -19,7 +19,7 @@ LEAST = {
     "lines close together": 1,
     "sixty digits": 1,
     "torn strokes": 2,
-    "touching": 2,
+    "touching": 1,
 }
 
 
