@@ -72,6 +72,10 @@ def load(path: Path | None = None) -> Dataset:
     return _load(path or MNIST_FILE)
 
 
+# Its name in `mnist_core`, where `load` alone would not say what.
+load_mnist = load
+
+
 def fitting(experiment: Experiment, dataset: Dataset | None) -> Dataset:
     """The data set to train on: MNIST when none is given. Raises DatasetError when it is another.
 

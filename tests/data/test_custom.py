@@ -148,6 +148,7 @@ def test_data_sets_that_cannot_be_are_told(changes, words) -> None:
         Experiment.parse(PRESETS["cnn"].model_dump() | changes)
 
 
+@pytest.mark.slow
 def test_a_network_learns_a_set_of_ones_own() -> None:
     events = list(train(Experiment.from_query(FAST).on(SET.digest, 3), DATA))
     finished = events[-1]
