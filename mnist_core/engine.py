@@ -22,7 +22,9 @@ from typing import Any
 from mnist_core import data_transfer, limits, relay, servers, visitors, waiting, warden, worker
 from mnist_core.connection import Connection, Listener
 from mnist_core.connection import WorkerInfo as WorkerInfo
-from mnist_core.events import Failed, from_message, pack_arrays, to_message
+from mnist_core.events import Failed, Live, from_message, pack_arrays, to_message
+from mnist_core.live_frames import LiveFrames
+from mnist_core.live_view import View
 from mnist_core.local_worker import REPOSITORY as REPOSITORY
 from mnist_core.outbox import Outbox
 from mnist_core.spec import Experiment
@@ -82,6 +84,7 @@ class Engine:
         topic = f"mnist-lab-{self._id}"
         self._connection = Connection(self.scheduler, trainer, topic, listener)
         self._outbox = Outbox(self._connection, store)
+        self._live = LiveFrames()
         self._absences = visitors.Absences(store)
         self._forgetting = visitors.Forgetting(store)
         self._busy_at = time.monotonic()
@@ -209,6 +212,28 @@ class Engine:
     def resume(self, run_id: str) -> None:
         """Let a paused run go on."""
         self.send(run_id, pause=False)
+
+    def watch(self, run_id: str, view: View) -> dict[str, Any] | None:
+        """The newest frame of a run that trains here, for somebody who looks just now.
+
+        See `live_view.pack`. To be asked again and again: a run makes frames only for those who
+        have asked lately. None while there is no frame yet.
+        """
+        frame = self._live.look(run_id, view)
+        self._send_views(run_id)
+        return frame
+
+    def _send_views(self, run_id: str) -> None:
+        """Let the run's worker know what is looked at now, when that has changed."""
+        with self._lock:
+            task = self._tasks.get(run_id)
+            if task is None or task.worker is None:
+                return
+            wanted = self._live.wanted(run_id)
+            if wanted != task.views:
+                task.views = wanted
+                command = {"views": [view.to_message() for view in wanted]}
+                self._outbox.post(task.worker, run_id, command)
 
     def place(self, run_id: str) -> waiting.Place | None:
         """How many runs are before this one and for how long, None when it does not wait."""
@@ -398,6 +423,9 @@ class Engine:
             if kind == LOST:
                 self._record_loss(task, message["what"])
                 return
+            if kind == Live.kind:
+                self._live.keep(run_id, message)
+                return
             self.store.record(run_id, from_message(message), address)
             if kind == "started":
                 self._log("training starts", run_id, address)
@@ -438,6 +466,7 @@ class Engine:
                 self._renew_process()
                 self._watch_tasks()
                 self._watch_relay()
+                self._watch_views()
                 if time.monotonic() - last_limits > LIMITS_SECONDS:
                     last_limits = time.monotonic()
                     self._watch_limits()
@@ -537,6 +566,11 @@ class Engine:
                 self.stop(run_id)
             else:
                 self.send(run_id, **command)
+
+    def _watch_views(self) -> None:
+        """Runs that nobody looks at any more need make no frames."""
+        for run_id in list(self._tasks):
+            self._send_views(run_id)
 
     def _watch_limits(self) -> None:
         """End what has had its share of a shared server."""

@@ -9,7 +9,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_core import tables
-from mnist_core.events import Epoch, Event, Failed, Finished, Snapshot, Started, Steps, pack_arrays
+from mnist_core.events import (
+    Epoch,
+    Event,
+    Failed,
+    Finished,
+    Live,
+    Snapshot,
+    Started,
+    Steps,
+    pack_arrays,
+)
 
 _Condition = sa.ColumnElement[bool]
 
@@ -46,6 +56,8 @@ def record(
         _record_epoch(connection, this, run_id, event)
     elif isinstance(event, Snapshot):
         _record_snapshot(connection, this, run_id, event)
+    elif isinstance(event, Live):
+        return  # worth seeing only while it happens
     else:
         _record_end(connection, this, event)
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from mnist_core.live_view import View
 from mnist_core.warden import Times
 
 # A run that has not begun is handed out so often.
@@ -27,7 +28,7 @@ class Task:
     pause began, in seconds of the steady clock; `number` orders runs. `commands` wait for it to be
     handed out or to start, `given` went along with it and are kept until it has started. `held`
     says that it pauses because nothing can be stored, `over` that its end is known and only
-    remains to be stored.
+    remains to be stored. `views` is what its worker knows to be looked at.
 
     Its fields are changed under the engine's lock; `missed`, `done_at` and `over` are the
     monitor's alone, which needs none.
@@ -52,6 +53,7 @@ class Task:
     stopping: bool = False
     held: bool = False
     over: bool = False
+    views: tuple[View, ...] = ()
 
     def __post_init__(self) -> None:
         self.attempt = self._new_attempt()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_core import kept_data, limits, visitors
 from mnist_core.engine import Engine
 from mnist_core.limits import Refused
+from mnist_core.live_view import View
 from mnist_core.spec import Experiment
 from mnist_core.store import Run
 from mnist_core.visitors import Full
@@ -128,6 +129,10 @@ class VisitorEngine:
     def resume(self, run_id: str) -> None:
         """Let an own paused run go on."""
         self.send(run_id, pause=False)
+
+    def watch(self, run_id: str, view: View) -> dict[str, Any] | None:
+        """The newest frame of an own run's live view; see `Engine.watch`."""
+        return self._engine.watch(run_id, view) if self._own(run_id) is not None else None
 
     def place(self, run_id: str) -> Place | None:
         """Where an own run stands in the queue, None when it does not wait."""
