@@ -36,7 +36,7 @@ HEADER_BYTES = 6_000
 # Units of a block that are shown, at most and (in wide networks) at least.
 MOST_MAPS, MOST_NEURONS, MOST_LARGE, FEWEST = 16, 64, 20, 4
 LARGE_KERNEL = 14  # an image of weights with a longer side is large
-# Between two dense blocks each connection is shown when there are no more than these.
+# The connections between the shown units of two dense blocks are shown when they are no more.
 MOST_EDGES = 1024
 LEVELS = 127  # an int8's largest value: each array is scaled to it
 # Different views of one run that are served at a time; each costs a forward pass a frame.
@@ -79,8 +79,8 @@ class Block:
     `name` and `kind` are its first layer's, `output` is the layer whose output is shown, `units`
     how many it has and `shown` which of them. `map_size` is the size of a unit's output, None
     where that is a single number. `kernel` names the layer whose weights are shown: of each unit
-    an image of `kernel_size`, the mean over its input channels. `edges` says that all connections
-    from the block before are shown.
+    an image of `kernel_size`, the mean over its input channels. `edges` says that the connections
+    from the block before are shown, between the units shown of both.
     """
 
     name: str
@@ -128,13 +128,11 @@ def blocks(network: NetworkSpec) -> tuple[Block, ...]:
     found: list[Block] = []
     # The images whose pixels a dense layer's inputs are, while they are.
     image: Shape | None = INPUT_SHAPE
-    for layer, (before, row) in zip(
-        (*network.layers, None), pairwise(network.shapes()), strict=True
-    ):
+    for layer, row in zip((*network.layers, None), network.shapes()[1:], strict=True):
         if row.kind in _OWN_BLOCK or row.kind == "output":
             size = (layer.kernel_size,) * 2 if isinstance(layer, Conv) else image and image[:2]
             found.append(_block(row, size))
-        elif found and row.kind != "flatten":
+        elif found and row.output_shape == (*found[-1].map_size, found[-1].units):
             found[-1] = replace(found[-1], output=row.name)
         if len(row.output_shape) == 3:
             image = row.output_shape
@@ -186,9 +184,9 @@ def _thinned(found: list[Block]) -> list[Block]:
 def _with_edges(found: list[Block]) -> tuple[Block, ...]:
     edges = [False]
     for before, block in pairwise(found):
-        whole = len(before.shown) == before.units and not before.map_size
-        few = before.units * len(block.shown) <= MOST_EDGES
-        edges.append(block.kernel is not None and whole and few and block.kernel_size is None)
+        few = len(before.shown) * len(block.shown) <= MOST_EDGES
+        from_units = not before.map_size and block.kernel_size is None
+        edges.append(block.kernel is not None and from_units and few)
     return tuple(replace(b, edges=edge) for b, edge in zip(found, edges, strict=False))
 
 
@@ -257,18 +255,19 @@ class LiveView:
         import tensorflow as tf
 
         shown, weights = [], iter(kernels)
+        before: tuple[int, ...] = ()
         for block, output in zip(self.blocks, outputs, strict=True):
             kernel = next(weights) if block.kernel else None
             some = tf.gather(output[0], block.shown, axis=-1)
             shown.append(tf.cast(_units_first(some), tf.float32))
-            if kernel is None:
-                continue
-            some = tf.cast(tf.gather(kernel, block.shown, axis=-1), tf.float32)
+            if kernel is not None:
+                some = tf.cast(tf.gather(kernel, block.shown, axis=-1), tf.float32)
             if block.kernel_size:
                 images = tf.reshape(some, [*block.kernel_size, -1, len(block.shown)])
                 shown.append(_units_first(tf.reduce_mean(images, axis=2)))
             if block.edges:
-                shown.append(some)
+                shown.append(tf.gather(some, before, axis=0))
+            before = block.shown
         return shown
 
 

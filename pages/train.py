@@ -20,6 +20,7 @@ from pages.shared.plain import plain
 from pages.shared.run_choice import lay_over, lift_off, run_choice
 from pages.shared.state import get_engine, get_store
 from pages.shared.visitor_limits import offer_room, rules_note
+from pages.views.train.live_network import live_network
 
 OWN = "own"
 
@@ -162,5 +163,7 @@ with watch:
         )
     else:
         live_run(store, engine, chosen, others, try_out)
+if chosen is not None and (run := store.run(chosen)) is not None:
+    live_network(engine, run)
 # Last, so that the page is on screen before another process takes its share of the computer.
 engine.warm()
