@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import streamlit as st
@@ -17,14 +18,17 @@ from mnist_core.visitor_engine import VisitorEngine
 from pages.shared import projector
 from pages.shared.guard import ICON
 from pages.shared.handing_on import has_weights, let_it_read
+from pages.shared.icon_button import icon_button
 from pages.shared.live_figure import live_figure
 from pages.shared.plain import plain
+from pages.shared.run_choice import compared, run_picker
 from pages.shared.state import notice
 
 REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
 SHARED_REFRESH_SECONDS = 1.0
 SMOOTHING = 0.9
+HEIGHT = 262  # of a chart, in pixels: both stand on the first screen of a small laptop
 ICONS = {
     "queued": ":material/hourglass_top:",
     "running": ":material/play_circle:",
@@ -43,19 +47,28 @@ COLOURS = {
 }
 
 
-def live_run(
-    store: Store,
-    engine: VisitorEngine,
-    run_id: str,
-    others: list[str],
-    try_out: Callable[[Experiment], None],
-) -> None:
-    """Show the run, and go on refreshing while it is active. `try_out` starts an experiment."""
-    run = store.run(run_id)
+@dataclass(frozen=True)
+class Watched:
+    """What the panel shows: a run, those laid over it, and what to say while it says nothing.
+
+    `try_out` starts an experiment; `quiet` says that another note already has the notes' place.
+    """
+
+    run_id: str
+    others: tuple[str, ...]
+    hint: str
+    try_out: Callable[[Experiment], None]
+    quiet: bool = False
+
+
+def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
+    """Show the run, and go on refreshing while it is active."""
+    run = store.run(watched.run_id)
     active = run is not None and run.active
     seconds = SHARED_REFRESH_SECONDS if current().public else REFRESH_SECONDS
     panel = st.fragment(_panel, run_every=seconds if active else None)
-    panel(store, engine, run_id, others, try_out, active)
+    with st.container(key="watch"):
+        panel(store, engine, watched, active)
 
 
 def _panel(*arguments: Any) -> None:
@@ -66,60 +79,79 @@ def _panel(*arguments: Any) -> None:
         st.error(f"{error} The page tries again by itself.", icon=ICON)
 
 
-def _show(
-    store: Store,
-    engine: VisitorEngine,
-    run_id: str,
-    others: list[str],
-    try_out: Callable[[Experiment], None],
-    was_active: bool,
-) -> None:
+def _show(store: Store, engine: VisitorEngine, watched: Watched, was_active: bool) -> None:
     notice()
-    run = store.run(run_id)
+    run = store.run(watched.run_id)
     if run is None:
         st.info("This run has been deleted. Start another one.", icon=":material/delete:")
         return
-    if was_active != (run.active) or st.session_state.get("shown_run") != run_id:
+    if was_active != run.active or st.session_state.get("shown_run") != run.id:
         st.rerun()  # refreshing starts and ends with the run, or another run is shown now
     advice = _find_advice(store, run)
-    # A container of its own: what comes and goes in it must not move the charts to another
+    # Containers of their own: what comes and goes in them must not move the charts to another
     # place in the page's tree, where they would be drawn anew.
     with st.container():
+        if not watched.quiet:
+            _note(run, engine, advice, watched)
+    with st.container(key="run_bar", horizontal=True, vertical_alignment="center"):
+        if not projector.is_on():
+            with st.container(key="run_picker", width=230):
+                run_picker(store)
         _status(run, engine)
-    if projector.is_on():  # side by side, so that the curves are on the first screen
-        left, right = st.columns([2, 3], vertical_alignment="center")
-        with left:
-            _controls(run, engine, advice)
-        with right:
-            _numbers(run)
-    else:
         _controls(run, engine, advice)
-        _numbers(run)
-    with st.container():  # above the charts: what went wrong is not to be scrolled for
-        if advice is not None:
-            _show_advice(advice, try_out)
-    _charts(store, run, others)
+        if not projector.is_on():
+            _more(store, run, engine)
+    _charts(store, run, watched.others)
+
+
+def _note(run: Run, engine: VisitorEngine, advice: Advice | None, watched: Watched) -> None:
+    """The one thing to say about the run now, in a place that is as high without it."""
+    # What cannot be stored cannot be read back either: the engine knows that it pauses.
+    waits = engine.trouble if run.status in ("running", "paused") else None
+    about, said = st.session_state.get("run_refused", (None, ""))
+    with st.container(key="note_run", horizontal=True, vertical_alignment="center"):
+        if waits:
+            sentence = "Training waits until then and goes on by itself; nothing is lost."
+            st.error(f"{waits} {sentence}", icon=ICON)
+        elif about == run.id:
+            st.warning(plain(said), icon=":material/block:")
+        elif run.message and run.status in ("failed", "stopped"):
+            box = st.error if run.status == "failed" else st.warning
+            box(plain(run.message), icon=ICONS[run.status])
+            if advice is not None:
+                _remedy(advice, watched.try_out)
+        elif advice is not None:
+            with st.container(key="advice", horizontal=True, vertical_alignment="center"):
+                st.markdown(f":material/lightbulb: {advice.finding}")
+                _remedy(advice, watched.try_out)
+        elif note := how_to_read(run.experiment):
+            with st.container(key="how_to_read"):
+                st.caption(f":material/info: {note}")
+        else:
+            st.caption(watched.hint)
+
+
+def _remedy(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
+    st.button(
+        f"{advice.remedy}, and train again",
+        key="take_advice",
+        icon=":material/build:",
+        type="primary",
+        help="Stops this run if it still goes on, and starts one with the change.",
+        on_click=try_out,
+        args=(advice.experiment,),
+    )
 
 
 def _status(run: Run, engine: VisitorEngine) -> None:
     words = _queue_words(run, engine) if run.status == "queued" else status_words(run)
-    # What cannot be stored cannot be read back either: the engine knows that it pauses.
-    waits = engine.trouble if run.status in ("running", "paused") else None
-    status = "paused" if waits else run.status
+    status = "paused" if run.status == "running" and engine.trouble else run.status
     if projector.is_on():  # where there is no menu of runs
         words = f"{plain(run.name)} · {words}"
     with st.container(key="training_status"):
         st.markdown(f":{COLOURS[status]}[{ICONS[status]} **{status}**] {words}")
-    if waits:
-        st.error(
-            f"{waits} Training waits until then and goes on by itself; nothing is lost.",
-            icon=ICON,
-        )
-    if run.total_steps:
-        st.progress(min(1.0, run.step / run.total_steps))
-    if run.message and run.status in ("failed", "stopped"):
-        box = st.error if run.status == "failed" else st.warning
-        box(plain(run.message), icon=ICONS[run.status])
+        # Always there, so that nothing moves when training begins.
+        st.progress(min(1.0, run.step / run.total_steps) if run.total_steps else 0.0)
 
 
 def status_words(run: Run) -> str:
@@ -137,6 +169,8 @@ def status_words(run: Run) -> str:
             parts.append(f"{clock(run.seconds_left)} left")
     elif run.seconds:
         parts.append(f"{clock(run.seconds)} of training")
+    if run.test_accuracy is not None:
+        parts.append(f"**{run.test_accuracy:.2%}** on test images")
     return " · ".join(parts)
 
 
@@ -172,46 +206,37 @@ def _ask(action: Callable[..., None], *arguments: Any, **more: Any) -> None:
 
 
 def _controls(run: Run, engine: VisitorEngine, advice: Advice | None) -> None:
-    active = run.active
-    with st.container(horizontal=True, gap="small"):
-        paused = run.status == "paused"
-        if active:
-            st.button(
-                "Resume" if paused else "Pause",
-                key="pause_training",
-                icon=":material/play_arrow:" if paused else ":material/pause:",
-                disabled=run.status == "queued",
-                on_click=_ask,
-                args=(engine.resume if paused else engine.pause, run.id),
-            )
-            st.button(
-                "Stop",
-                key="stop_training",
-                icon=":material/stop:",
-                on_click=_ask,
-                args=(engine.stop, run.id),
-            )
-        if active and not projector.is_on():
-            st.button(
-                "One step",
-                key="one_step",
-                icon=":material/skip_next:",
-                disabled=run.status == "queued",
-                help="Take a single step of gradient descent and pause.",
-                on_click=_ask,
-                args=(engine.send, run.id),
-                kwargs={"step": 1},
-            )
-        if not active:
-            # The one filled button is what to do next.
-            _hand_on_button(run, "primary" if advice is None else "secondary")
+    paused = run.status == "paused"
+    if not run.active:
+        # The one filled button is what to do next.
+        _hand_on_button(run, "primary" if advice is None else "secondary")
         if not projector.is_on():
             _go_on_button(run, engine)
-        if active and run.status != "queued":
-            _while_it_runs(run, engine)
-    about, said = st.session_state.get("run_refused", (None, ""))
-    if about == run.id:
-        st.warning(plain(said), icon=":material/block:")
+        return
+    st.button(
+        "Resume" if paused else "Pause",
+        key="pause_training",
+        icon=":material/play_arrow:" if paused else ":material/pause:",
+        disabled=run.status == "queued",
+        on_click=_ask,
+        args=(engine.resume if paused else engine.pause, run.id),
+    )
+    st.button(
+        "Stop",
+        key="stop_training",
+        icon=":material/stop:",
+        on_click=_ask,
+        args=(engine.stop, run.id),
+    )
+    if not projector.is_on():
+        icon_button(
+            "One step: take a single step of gradient descent, and pause",
+            ":material/skip_next:",
+            "one_step",
+            _ask,
+            (lambda run_id: engine.send(run_id, step=1), run.id),
+            disabled=run.status == "queued",
+        )
 
 
 def _hand_on_button(run: Run, kind: Literal["primary", "secondary"]) -> None:
@@ -226,17 +251,6 @@ def _hand_on_button(run: Run, kind: Literal["primary", "secondary"]) -> None:
 
 
 def _go_on_button(run: Run, engine: VisitorEngine) -> None:
-    if run.active:
-        st.button(
-            "One epoch more",
-            key="one_epoch",
-            icon=":material/add:",
-            disabled=run.status == "queued",
-            on_click=_ask,
-            args=(engine.send, run.id),
-            kwargs={"epochs": 1},
-        )
-        return
     unfinished = run.step < run.total_steps
     st.button(
         "Go on" if unfinished else "One epoch more",
@@ -250,74 +264,83 @@ def _go_on_button(run: Run, engine: VisitorEngine) -> None:
     )
 
 
+def _more(store: Store, run: Run, engine: VisitorEngine) -> None:
+    """What is needed now and then: other runs' curves, smoothing, speed."""
+    with st.popover("", icon=":material/more_horiz:", key="run_more",
+                    help="Compare, smoothing, learning rate, slow motion"):  # fmt: skip
+        compared(store, run.id)
+        st.slider("Smoothing", 0.0, 0.99, value=SMOOTHING, step=0.01, key="smoothing")
+        if run.active and run.status != "queued":
+            _while_it_runs(run, engine)
+
+
 def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
-    with st.popover("Speed", icon=":material/tune:"):
-        st.number_input(
-            "Learning rate now",
-            1e-6,
-            1000.0,
-            value=run.experiment.training.learning_rate,
-            step=run.experiment.training.learning_rate / 10,
-            format="%g",
-            key=f"live-rate-{run.id}",
-            help="Replaces the base learning rate from the next step on.",
-            on_change=lambda: _ask(
-                engine.send, run.id, learning_rate=st.session_state[f"live-rate-{run.id}"]
-            ),
-        )
-        st.slider(
-            "Slow motion: seconds a step",
-            0.0,
-            2.0,
-            step=0.1,
-            key=f"live-delay-{run.id}",
-            on_change=lambda: _ask(
-                engine.send, run.id, delay=st.session_state[f"live-delay-{run.id}"]
-            ),
-        )
+    st.button(
+        "One epoch more",
+        key="one_epoch",
+        icon=":material/add:",
+        on_click=_ask,
+        args=(engine.send, run.id),
+        kwargs={"epochs": 1},
+    )
+    st.number_input(
+        "Learning rate now",
+        1e-6,
+        1000.0,
+        value=run.experiment.training.learning_rate,
+        step=run.experiment.training.learning_rate / 10,
+        format="%g",
+        key=f"live-rate-{run.id}",
+        help="Replaces the base learning rate from the next step on.",
+        on_change=lambda: _ask(
+            engine.send, run.id, learning_rate=st.session_state[f"live-rate-{run.id}"]
+        ),
+    )
+    st.slider(
+        "Slow motion: seconds a step",
+        0.0,
+        2.0,
+        step=0.1,
+        key=f"live-delay-{run.id}",
+        on_change=lambda: _ask(engine.send, run.id, delay=st.session_state[f"live-delay-{run.id}"]),
+    )
 
 
-def _numbers(run: Run) -> None:
-    def percent(value: float | None) -> str:
-        return "–" if value is None else f"{value:.2%}"
-
-    def number(value: float | None) -> str:
-        return "–" if value is None else f"{value:.3g}"
-
-    with st.container(horizontal=True, gap="medium"):
-        st.metric("Batch loss", number(run.loss), help="Of the latest batch alone.")
-        st.metric("Batch accuracy", percent(run.accuracy), help="Of the latest batch alone.")
-        st.metric("Validation", percent(run.val_accuracy), help="After the latest epoch.")
-        st.metric(
-            "Test",
-            percent(run.test_accuracy),
-            help="On the test images, which played no part in training; taken once at the end.",
-        )
-
-
-def _charts(store: Store, run: Run, others: list[str]) -> None:
-    places = st.columns(2) if projector.is_on() else [st.container()] * 2
-    log_y, smoothing = (False, SMOOTHING) if projector.is_on() else _axes_controls()
+def _charts(store: Store, run: Run, others: Sequence[str]) -> None:
+    """Loss and accuracy side by side."""
+    smoothing = float(st.session_state.get("smoothing", SMOOTHING))
     shown = [run, *(other for name in others if (other := store.run(name)))]
     curves = [run_curves(store, item) for item in shown]
-    for place, draw, name in zip(
-        places, (loss_chart, accuracy_chart), ("Loss", "Accuracy"), strict=True
-    ):
-        figure = draw(curves, log_y=log_y, smoothing=smoothing, uirevision=run.id)
-        with place:
-            about = f"{name} of {run.name} over training steps"
-            live_figure(figure, f"{name.lower()}_chart", about)
-    if not projector.is_on() and (note := how_to_read(run.experiment)):
-        with st.container(key="how_to_read"):
-            st.caption(f":material/info: {note}")
+    with st.container(key="charts"):
+        for place, draw, name in zip(
+            st.columns(2, gap="medium"),
+            (loss_chart, accuracy_chart),
+            ("loss", "accuracy"),
+            strict=True,
+        ):
+            with place:
+                log_y = not projector.is_on() and _axis_control(name)
+                figure = draw(
+                    curves, log_y=log_y, smoothing=smoothing, height=HEIGHT, uirevision=run.id
+                )
+                about = f"{name.capitalize()} of {run.name} over training steps"
+                live_figure(figure, f"{name}_chart", about)
 
 
-def _axes_controls() -> tuple[bool, float]:
-    """Whether the axes are logarithmic, and how much the curves are smoothed."""
-    with st.container(horizontal=True, gap="large", vertical_alignment="center"):
-        log_y = st.toggle("Logarithmic axes", key="log_axis")
-        smoothing = st.slider("Smoothing", 0.0, 0.99, value=SMOOTHING, step=0.01, key="smoothing")
-    return log_y, smoothing
+def _axis_control(name: str) -> bool:
+    """Whether the chart's axis is logarithmic; the control lies over the chart's corner."""
+    with st.container(key=f"axis_{name}", width="content"):
+        return bool(
+            st.segmented_control(
+                f"Axis of the {name}",
+                ["linear", "log"],
+                default="linear",
+                key=f"axis-{name}",
+                required=True,
+                label_visibility="collapsed",
+            )
+            == "log"
+        )
 
 
 def run_curves(store: Store, run: Run) -> RunCurves:
@@ -338,17 +361,3 @@ def _find_advice(store: Store, run: Run) -> Advice | None:
     steps = store.steps(run.id)
     val_loss = [epoch.val_loss for epoch in store.epochs(run.id)]
     return advise(run.experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)
-
-
-def _show_advice(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
-    with st.container(border=True, key="advice"):
-        st.markdown(f":material/lightbulb: {advice.finding}")
-        st.button(
-            f"{advice.remedy}, and train again",
-            key="take_advice",
-            icon=":material/build:",
-            type="primary",
-            help="Stops this run if it still goes on, and starts one with the change.",
-            on_click=try_out,
-            args=(advice.experiment,),
-        )

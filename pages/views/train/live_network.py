@@ -121,7 +121,10 @@ def _choose(run: Run) -> None:
 
 
 def _image(choice: Choice, run: Run) -> tuple[npt.NDArray[np.uint8], int | None, str]:
-    """The image uint8 [28, 28], its class where it is known, and what it is. Raises DatasetError."""
+    """The image uint8 [28, 28], its class where that is known, and what it is.
+
+    Raises DatasetError when there are no images.
+    """
     drawing = _drawing()
     if choice.source == DRAWING and drawing is not None:
         return np.rint(255 * drawing).astype(np.uint8), None, "your drawing"
@@ -165,6 +168,6 @@ def _misread(run: Run) -> npt.NDArray[np.intp]:
     weights, data = weights_at(run.id, step), dataset_of(run.experiment)
     if weights is None:
         return np.zeros(0, np.intp)
-    images = data.x_test[:SEARCHED].astype(np.float32) / 255
+    images = data.x_test[:SEARCHED].astype(np.float32) / np.float32(255)
     read = probe(run.experiment.network).probabilities(weights, images).argmax(axis=1)
     return np.flatnonzero(read != data.y_test[:SEARCHED])
