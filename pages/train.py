@@ -35,7 +35,7 @@ def start() -> None:
         refusal.tell(problems[0].message)
         return
     try:
-        st.session_state.shown_run = engine.start(
+        st.session_state.shown_run = st.session_state.started_run = engine.start(
             experiment, preset=draft.preset_name(), title=told_by_preset(experiment)
         )
         lift_off()
@@ -111,9 +111,10 @@ if chosen is None:
     newcomers_view()
 else:
     others = compared_runs(store, chosen)
-    live_run(store, engine, Watched(chosen, others, hint(), try_out, quiet))
-    if (run := store.run(chosen)) is not None:
-        live_network(engine, run)
+    with st.container(key="watch"):
+        live_run(store, engine, Watched(chosen, others, hint(), try_out, quiet))
+        if (run := store.run(chosen)) is not None:
+            live_network(engine, run)
 if not projector.is_on():
     rules_note()
 # Last, so that the page is on screen before another process takes its share of the computer.

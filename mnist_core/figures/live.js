@@ -7,6 +7,8 @@ const base = script ? new URL("../../", script.src) : new URL("./", document.bas
 
 const PAGE_TYPE = 17; // pixels: the page's type, as .streamlit/config.toml sets it
 const LARGE_TYPE = 21; // a projector's is at least this large
+const MOST_GROWTH = 220; // pixels that a figure gains in a high window
+const NARROW = 900; // a window in which figures lie below one another
 
 const charts = new WeakMap();
 const calls = new WeakMap();
@@ -64,6 +66,12 @@ function enlarge(element, host, height) {
   host.style.height = scale > 1 ? `${height * scale}px` : "";
 }
 
+// What a figure gains in a window that is higher than it was made for.
+function growth(data) {
+  if (!data.growsAbove || innerWidth <= NARROW) return 0;
+  return Math.max(0, Math.min(MOST_GROWTH, innerHeight - data.growsAbove));
+}
+
 async function draw(chart, Plotly) {
   if (chart.busy || !chart.next || chart.element._dragging) return;
   const { data, host } = chart.next;
@@ -72,6 +80,7 @@ async function draw(chart, Plotly) {
   chart.next = undefined;
   try {
     const figure = themed(data, host);
+    figure.layout.height += growth(data);
     enlarge(chart.element, host, figure.layout.height);
     figure.layout.width = chart.element.clientWidth;
     await Plotly.react(chart.element, figure.data, figure.layout, figure.config);

@@ -28,7 +28,8 @@ REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
 SHARED_REFRESH_SECONDS = 1.0
 SMOOTHING = 0.9
-HEIGHT = 262  # of a chart, in pixels: both stand on the first screen of a small laptop
+# Of a chart, in pixels, and of the window in which all that is watched then stands whole.
+HEIGHT, WINDOW_HEIGHT = 262, 785
 ICONS = {
     "queued": ":material/hourglass_top:",
     "running": ":material/play_circle:",
@@ -67,8 +68,7 @@ def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
     active = run is not None and run.active
     seconds = SHARED_REFRESH_SECONDS if current().public else REFRESH_SECONDS
     panel = st.fragment(_panel, run_every=seconds if active else None)
-    with st.container(key="watch"):
-        panel(store, engine, watched, active)
+    panel(store, engine, watched, active)
 
 
 def _panel(*arguments: Any) -> None:
@@ -324,7 +324,7 @@ def _charts(store: Store, run: Run, others: Sequence[str]) -> None:
                     curves, log_y=log_y, smoothing=smoothing, height=HEIGHT, uirevision=run.id
                 )
                 about = f"{name.capitalize()} of {run.name} over training steps"
-                live_figure(figure, f"{name}_chart", about)
+                live_figure(figure, f"{name}_chart", about, grows_above=WINDOW_HEIGHT)
 
 
 def _axis_control(name: str) -> bool:

@@ -54,7 +54,7 @@ def _preset_menu() -> None:
     name = draft.preset_name()
     names = [*PRESETS] if name else [OWN, *PRESETS]
     key = f"preset-{st.session_state.draft_version}-{name}"
-    with st.container(key="preset", width=225), slot("preset"):
+    with st.container(key="preset", width=240), slot("preset"):
         st.selectbox(
             "Network",
             names,

@@ -257,7 +257,8 @@ function draw(view, frame) {
     const inset = kernels && (first === kernels ? maps : kernels);
     for (const [unit, { x, y, side }] of box.places.entries()) {
       picture(paint, first, unit, x, y, side, Math.min(5, side / 6));
-      if (inset && side >= 26) corner(paint, colours, inset, unit, x, y, side);
+      const share = panel.maps.shape.length === 1 ? 0.52 : 0.34; // a neuron's output is one colour
+      if (inset && side >= 26) corner(paint, colours, inset, unit, x, y, side, share);
     }
     caption(paint, view, panel, box.label);
   });
@@ -265,8 +266,8 @@ function draw(view, frame) {
 }
 
 // What belongs to a unit besides what its tile shows: its kernel on its feature map, or the reverse.
-function corner(paint, colours, sheet, unit, x, y, side) {
-  const small = Math.round(side * 0.34);
+function corner(paint, colours, sheet, unit, x, y, side, share) {
+  const small = Math.round(side * share);
   const [left, top] = [x + 2, y + side - small - 2];
   paint.fillStyle = colours.ground;
   rounded(paint, left - 1.5, top - 1.5, small + 3, small + 3, 4);
@@ -396,7 +397,7 @@ function output(paint, view, frame) {
     paint.fill();
     paint.fillStyle = tone;
     paint.globalAlpha = c === best || right_one ? 1 : 0.75;
-    rounded(paint, bar.left, y + row * 0.2, Math.max(2, bar.width * p), row * 0.6, 3);
+    rounded(paint, bar.left, y + row * 0.2, bar.width * p, row * 0.6, Math.min(3, bar.width * p / 2));
     paint.fill();
     paint.globalAlpha = 1;
     if (p >= 0.005) {
@@ -440,6 +441,16 @@ function press(view) {
   for (const button of view.host.querySelectorAll("[data-mode]")) {
     button.setAttribute("aria-pressed", String(button.dataset.mode === view.mode));
   }
+}
+
+// On a phone the curves lie below all that is set: pressing Start brings them into view.
+function bringIntoView(view, started) {
+  if (!started || started === view.started) return;
+  view.started = started;
+  if (innerWidth > 900 || sessionStorage.mnistLabStarted === started) return;
+  sessionStorage.mnistLabStarted = started;
+  const bar = document.querySelector(".st-key-run_bar");
+  bar?.scrollIntoView({ behavior: view.calm.matches ? "auto" : "smooth", block: "start" });
 }
 
 function redraw(view) {
@@ -551,5 +562,6 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   const view = views.get(host) ?? open(host);
   view.send = setStateValue;
   view.trigger = setTriggerValue;
+  bringIntoView(view, data.started);
   take(view, data);
 }

@@ -87,6 +87,8 @@ def _show(engine: VisitorEngine, run: Run) -> None:
             "drawn": _drawing() is not None,
             "misread": bool(moments(run.id)),
             "classes": list(class_names(run.experiment)),
+            # On a phone the page goes there once.
+            "started": run.id if run.id == st.session_state.get("started_run") else None,
             "note": "" if frame else "It comes alive with the first step of training.",
         },
         on_gradients_change=_take_gradients,

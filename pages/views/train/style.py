@@ -12,10 +12,10 @@ _STYLE = """<style>
 .st-key-compose > [data-testid="stLayoutWrapper"]:has(> .st-key-layers) { flex: 1 1 0;
   min-width: 0; }
 /* The layers as a row of chips, each with the colour of its kind in the network's picture. */
-.st-key-layers { flex-wrap: nowrap; gap: 0.75rem; overflow-x: auto; scrollbar-width: thin;
+.st-key-layers { flex-wrap: nowrap; gap: 1rem; overflow-x: auto; scrollbar-width: thin;
   padding: 3px; align-items: center; }
 .st-key-layers > * { flex: none; position: relative; }
-.st-key-layers > *:not(:first-child)::before { content: "→"; position: absolute; left: -0.76rem;
+.st-key-layers > *:not(:first-child)::before { content: "→"; position: absolute; left: -0.88rem;
   font-size: 0.75rem; top: 50%; transform: translateY(-50%); color: var(--quiet-text); }
 .st-key-layers button { min-height: 2.2rem; padding: 0.1rem 0.45rem 0.1rem 0.4rem; }
 .st-key-layers button p { font-size: 0.86rem; white-space: nowrap; }
@@ -41,7 +41,7 @@ _STYLE = """<style>
 [class*="st-key-note_"] button { min-height: 2.2rem; padding: 0.1rem 0.7rem; white-space: nowrap; }
 [class*="st-key-note_"] [data-testid="stElementContainer"]:has(button) { flex: none; width: auto; }
 .st-key-run_bar { flex-wrap: nowrap; gap: 0.5rem; }
-.st-key-run_bar .st-key-training_status { gap: 0.3rem; }
+.st-key-run_bar .st-key-training_status { gap: 0.45rem; }
 .st-key-training_status p { margin: 0; line-height: 1.3; font-size: 0.97rem;
   font-variant-numeric: tabular-nums; }
 @media (min-width: 901px) {
@@ -58,14 +58,26 @@ _STYLE = """<style>
   flex-wrap: nowrap; min-width: 6.4rem; }
 [class*="st-key-axis_"] button { min-height: 1.6rem; padding: 0 0.5rem; }
 [class*="st-key-axis_"] button p { font-size: 0.8rem; }
+/* What is watched does not fade while the page is drawn anew. */
+.st-key-watch [data-stale="true"] { opacity: 1 !important; transition: none !important; }
 @media (max-width: 900px) {
+  .st-key-charts { margin-top: 0.7rem; }
   .st-key-compose, .st-key-run_bar { flex-wrap: wrap; }
+  .st-key-compose > [data-testid="stLayoutWrapper"]:has(> .st-key-preset),
+  .st-key-run_bar > [data-testid="stLayoutWrapper"]:has(> .st-key-run_picker),
+  .st-key-run_bar > [data-testid="stLayoutWrapper"]:has(> .st-key-training_status) {
+    flex: 1 1 100%; width: 100%; }
+  .st-key-preset, .st-key-run_picker { width: 100% !important; }
+  .st-key-compose .st-key-start_training { flex: 1 1 auto; }
+  .st-key-compose .st-key-start_training button { width: 100%; }
+  .st-key-training_status p { font-size: 0.9rem; }
   .st-key-compose > [data-testid="stLayoutWrapper"]:has(> .st-key-layers) { flex: 1 1 100%;
     order: 5; }
   [class*="st-key-note_"] { height: 4.1rem; }
-  /* Status, Pause and Stop stay in reach while the page is scrolled. */
-  [data-testid="stLayoutWrapper"]:has(> .st-key-run_bar) { position: sticky; top: 3.75rem;
-    z-index: 99; background: var(--st-background-color, var(--page-ground)); padding: 0.3rem 0; }
+  /* Status, Pause and Stop stay in reach while the page is scrolled; the menu of runs goes. */
+  [data-testid="stLayoutWrapper"]:has(> .st-key-run_bar) { position: sticky; top: 0.8rem;
+    z-index: 99; background: light-dark(#ffffff, #12161c); padding: 0.2rem 0 0.4rem;
+    box-shadow: 0 6px 8px -8px rgba(0, 0, 0, 0.4); scroll-margin-top: 4rem; }
 }
 </style>"""
 
