@@ -13,9 +13,11 @@ from pages.shared import (
     topbar,
     visitor,
 )
+from pages.streamlit_compat import callbacks
 
 logs.configure()
 kernels.keep_kernels()
+callbacks.call_once()
 downloads.keep_downloads()
 st.session_state.inside_app = True
 st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")

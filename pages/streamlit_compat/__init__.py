@@ -1,0 +1,1 @@
+"""Every place that reaches into Streamlit's own names, and why."""
