@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.runtime.state.common import WidgetMetadata
@@ -56,14 +58,36 @@ def calls_of_a_press_during_a_refresh(monkeypatch) -> int:
 
 
 def test_streamlit_by_itself_calls_twice(monkeypatch):
-    monkeypatch.setattr(SafeSessionState, "on_script_will_rerun", callbacks._unpatched)
+    monkeypatch.setattr(SafeSessionState, "on_script_will_rerun", callbacks._unpatched_take_up)
     assert calls_of_a_press_during_a_refresh(monkeypatch) == 2
 
 
 def test_a_press_during_a_refresh_is_one_call(monkeypatch):
-    monkeypatch.setattr(SafeSessionState, "on_script_will_rerun", callbacks._unpatched)
+    monkeypatch.setattr(SafeSessionState, "on_script_will_rerun", callbacks._unpatched_take_up)
     callbacks.call_once()
     assert calls_of_a_press_during_a_refresh(monkeypatch) == 1
+
+
+def test_a_refresh_takes_no_press_along():
+    sent = ClientState(is_auto_rerun=True, fragment_id="panel")
+    sent.widget_states.widgets.add(id="start", trigger_value=True)
+    sent.widget_states.widgets.add(id="component", json_trigger_value="[1]")
+    sent.widget_states.widgets.add(id="epochs", int_value=3)
+    kept = callbacks.without_presses(sent)
+    assert [state.id for state in kept.widget_states.widgets] == ["epochs"]
+    assert kept.fragment_id == "panel" and kept.is_auto_rerun
+
+
+def test_only_refreshes_lose_their_presses(monkeypatch):
+    asked = []
+    monkeypatch.setattr(callbacks, "_unpatched_request", lambda _, sent: asked.append(sent))
+    monkeypatch.setattr(AppSession, "request_rerun", AppSession.request_rerun)
+    callbacks.call_once()
+    for refresh in (True, False):
+        sent = ClientState(is_auto_rerun=refresh)
+        sent.widget_states.widgets.add(id="start", trigger_value=True)
+        AppSession.request_rerun(object.__new__(AppSession), sent)
+    assert [len(state.widget_states.widgets) for state in asked] == [0, 1]
 
 
 @pytest.fixture(autouse=True)
