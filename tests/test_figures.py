@@ -73,14 +73,16 @@ def test_validation_is_told_apart_without_colour():
     assert training.line.dash is None
     assert validation.line.dash
     assert "markers" in validation.mode
-    assert training.line.color == validation.line.color
+    assert training.line.color != validation.line.color
+    several = loss_chart([curves(name=name) for name in "ab"])  # there a colour means a run
+    assert trace(several, "0-train").line.color == trace(several, "0-val").line.color
 
 
 def test_no_validation_and_missing_values():
     assert not [
         t
         for t in loss_chart([curves(val_loss=[], epoch_steps=[])]).data
-        if t.x[0] is None and t.name == "validation"
+        if t.x[0] is None and t.name.startswith("validation")
     ]
     run = curves(val_loss=[None, 0.4, None, 0.3, 0.2])
     assert trace(loss_chart([run]), "-val").y.tolist() == [0.4, 0.3, 0.2]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from mnist_core import Experiment
-from mnist_core.advice import Advice, advise, how_to_read
+from mnist_core.advice import Advice, advise, how_to_read, smoothing_floor
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.limits import Refused, current
 from mnist_core.spec import MNIST
@@ -346,6 +346,7 @@ def _axis_control(name: str) -> bool:
 def run_curves(store: Store, run: Run) -> RunCurves:
     """What the run has recorded, as the charts take it."""
     steps, epochs = store.steps(run.id), store.epochs(run.id)
+    smoothing = run.experiment.training.label_smoothing
     return RunCurves(
         name=run.name,
         step=steps.step,
@@ -354,6 +355,9 @@ def run_curves(store: Store, run: Run) -> RunCurves:
         epoch_steps=[epoch.step for epoch in epochs],
         val_loss=[epoch.val_loss for epoch in epochs],
         val_accuracy=[epoch.val_accuracy for epoch in epochs],
+        least_loss=smoothing_floor(smoothing, run.experiment.network.classes)
+        if smoothing
+        else None,
     )
 
 
