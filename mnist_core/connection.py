@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, SpecCluster
+from distributed.security import Security
 
-from mnist_core import worker
-from mnist_core.dask_clock import bear_clock_changes
+from mnist_core import certificates, worker
+from mnist_core.dask_clock import SchedulerWithoutHttp, bear_clock_changes
 from mnist_core.local_worker import LocalWorker
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Connection:
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._scheduler_id: str | None = None
-        self._cluster: LocalCluster | None = None
+        self._cluster: SpecCluster | None = None
         self._local: LocalWorker | None = None
         self._starting: threading.Thread | None = None
         self._closed = False
@@ -131,6 +132,8 @@ class Connection:
         bear_clock_changes()
         client: Client | None = None
         try:
+            if self._scheduler and (warning := certificates.warning_about(self._scheduler)):
+                log.warning(warning)
             client = self._reach_scheduler()
             client.subscribe_topic(self._topic, lambda event: self._listener.message(event[1]))
             _forget_events(client, self._topic)
@@ -153,24 +156,28 @@ class Connection:
         }
         with dask.config.set(settings):
             if self._scheduler is None:
-                self._start_own()
-            address = self._scheduler or self._cluster
-            return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+                address, security = self._start_own()
+            else:
+                address, security = self._scheduler, certificates.of_the_cluster()
+            return Client(address, security=security, timeout=CONNECT_SECONDS, set_as_default=False)
 
-    def _start_own(self) -> None:
-        self._cluster = LocalCluster(
-            n_workers=0,
-            protocol="tcp://",
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
+    def _start_own(self) -> tuple[str, Security]:
+        security = certificates.of_this_start()
+        options = {"host": "127.0.0.1", "port": 0, "protocol": "tls://", "security": security}
+        self._cluster = SpecCluster(
+            scheduler={"cls": SchedulerWithoutHttp, "options": options | {"dashboard": False}},
+            security=security,
             silence_logs=logging.ERROR,
         )
         warm = self._trainer == worker.TRAIN
-        self._local = LocalWorker(self._cluster.scheduler_address, warm)
+        self._local = LocalWorker(self._cluster.scheduler_address, security, warm)
+        return self._cluster.scheduler_address, security
 
     def _no_scheduler(self, error: Exception) -> str:
         if self._scheduler is None:
             return f"The training process could not be started ({type(error).__name__}: {error})."
+        if isinstance(error, certificates.Missing):
+            return str(error)
         return (
             f"The scheduler at {self._scheduler} cannot be reached. Start it, or unset "
             "MNIST_LAB_SCHEDULER to train on this computer."

@@ -1,20 +1,26 @@
-"""Keep Dask's messages flowing when the wall clock is set back."""
+"""Every place that reaches into Dask's own classes, written for distributed 2026.8.
+
+`bear_clock_changes`: `BatchedSend` waits until a wall-clock time some milliseconds ahead. Where the
+clock is set back by an hour just then, it holds everything back for an hour: a run's events, too.
+
+`SchedulerWithoutHttp`, `WorkerWithoutHttp`: each Dask server also opens a port for HTTP, a worker
+on all of the machine's addresses, for pages that nobody here looks at and that ask for no
+certificate. Dask has no option that leaves it out.
+"""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
+from distributed import Scheduler, Worker
 from distributed.batched import BatchedSend
 
 _NAME = "next_deadline"
 
 
 def bear_clock_changes() -> None:
-    """Let Dask send when its next time to send has become unreachable.
-
-    `BatchedSend` waits until a wall-clock time some milliseconds ahead. Where the clock is set
-    back by an hour just then, it holds everything back for an hour: a run's events, too.
-    """
+    """Let Dask send when its next time to send has become unreachable."""
     setattr(BatchedSend, _NAME, property(_deadline, _set_deadline))
 
 
@@ -27,3 +33,17 @@ def _deadline(sender: BatchedSend) -> float | None:
 
 def _set_deadline(sender: BatchedSend, deadline: float | None) -> None:
     vars(sender)[_NAME] = deadline
+
+
+class SchedulerWithoutHttp(Scheduler):
+    """A scheduler that listens on its one port for Dask's messages only."""
+
+    def start_http_server(self, *_arguments: Any, **_options: Any) -> None:
+        """Open no port."""
+
+
+class WorkerWithoutHttp(Worker):
+    """A worker that listens on its one port for Dask's messages only."""
+
+    def start_http_server(self, *_arguments: Any, **_options: Any) -> None:
+        """Open no port."""

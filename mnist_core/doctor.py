@@ -58,6 +58,7 @@ def examine(port: int = PORT) -> Iterator[Finding]:
             ("settings", settings),
             ("machine", machine),
             ("port", lambda: free_port(port)),
+            ("network", network),
             ("model", model),
             ("worker", worker),
         ]
@@ -235,6 +236,7 @@ _SETTINGS = {
     "MNIST_LAB_HOME",
     "MNIST_LAB_DATABASE",
     "MNIST_LAB_SCHEDULER",
+    "MNIST_LAB_CERTIFICATES",
     "MNIST_LAB_PUBLIC",
     "MNIST_LAB_THREADS",
     "MNIST_LAB_LOG",
@@ -297,6 +299,21 @@ def free_port(port: int = PORT) -> str:
             if answer.read(16) == b"ok":
                 return f"an app answers on {port}"
     raise Wrong(f"Another program uses port {port}. Choose another: “make app PORT={port + 1}”.")
+
+
+def network() -> str:
+    """Nobody without a certificate reaches what can run code."""
+    from mnist_core import certificates
+
+    address = os.environ.get("MNIST_LAB_SCHEDULER")
+    if not address:
+        return "only the app’s own port is open beyond this machine"
+    if warning := certificates.warning_about(address):
+        raise Wrong(warning)
+    certificates.of_the_cluster()
+    if problem := certificates.problem():
+        raise Wrong(problem)
+    return f"the scheduler at {address} listens to those with a certificate"
 
 
 # The worker
@@ -362,11 +379,14 @@ def scheduler(address: str) -> str:
     """The scheduler answers, and has workers that know MNIST Lab."""
     from distributed import Client
 
-    from mnist_core import worker
+    from mnist_core import certificates, worker
 
     remedy = "Start it, or put MNIST_LAB_SCHEDULER right (unset: train on this computer)."
     try:
-        client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
+        security = certificates.of_the_cluster()
+        client = Client(address, security=security, timeout=ANSWER_SECONDS, set_as_default=False)
+    except certificates.Missing as error:
+        raise Wrong(str(error)) from None
     except Exception:  # Dask raises many kinds
         raise Wrong(f"The scheduler at {address} cannot be reached. {remedy}") from None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import subprocess
@@ -9,8 +10,9 @@ import sys
 from pathlib import Path
 
 import psutil
+from distributed.security import Security
 
-from mnist_core import worker
+from mnist_core import certificates, isolated, logs, worker
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,11 @@ MAX_DEATHS = 5
 # more than this gives way to a fresh one when it has nothing to do.
 MOST_BYTES = 500_000_000
 STANDARD_ERROR = 2
+KEPT_VARIABLES = {*isolated.KEPT_VARIABLES, logs.SETTING, worker.THREADS, "TZ", "LD_PRELOAD"} - {
+    "MNIST_LAB_HOME"
+}
+KEPT_PREFIXES = ("LC_", "TF_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "OMP_", "KMP_", "ONEDNN_",
+                 "OPENBLAS_", "MALLOC_")  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -29,13 +36,15 @@ class LocalWorker:
     One thread at a time: whoever has it holds a lock. Only `heard` may be called by any.
     """
 
-    def __init__(self, scheduler: str, warm: bool) -> None:
+    def __init__(self, scheduler: str, security: Security, warm: bool) -> None:
         """Start it for the scheduler at this address; `warm`: it loads TensorFlow ahead of runs.
+
+        `security` holds the certificate without which scheduler and worker hear nobody.
 
         Not through Dask's Nanny: that uses multiprocessing, which would run Streamlit's main
         script again in the new process.
         """
-        self._scheduler, self._warm = scheduler, warm
+        self._scheduler, self._security, self._warm = scheduler, security, warm
         self._heard, self._deaths = False, 0
         self._process = self._start()
 
@@ -95,26 +104,38 @@ class LocalWorker:
             self._process.stdin.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        environment = os.environ | {
-            worker.EXIT_WITH_PARENT: "1",
-            worker.WARM: "1" if self._warm else "0",
-            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
-        }
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", self._scheduler]
-        command += ["--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard"]
-        command += ["--preload", "mnist_core.worker"]
-        return subprocess.Popen(  # noqa: S603 - every part is our own
-            command,
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mnist_core.worker_main"],
             stdin=subprocess.PIPE,
             # The worker's log, and nothing else, goes where ours does.
             stdout=subprocess.DEVNULL if sys.stderr is None else STANDARD_ERROR,
             stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
             cwd=REPOSITORY,
-            env=environment,
+            env=self._environment(),
             # Ctrl+C in the server's terminal is for the server; we end with it.
             start_new_session=True,
         )
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):  # it has died already, as `revive` will find
+            process.stdin.write(
+                f"{self._scheduler}\n{certificates.to_json(self._security)}\n".encode()
+            )
+            process.stdin.flush()
+        return process
+
+    def _environment(self) -> dict[str, str]:
+        """What it needs to compute; passwords, keys and other settings of the server stay here."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIXES)
+        }
+        return kept | {
+            worker.EXIT_WITH_PARENT: "1",
+            worker.WARM: "1" if self._warm else "0",
+            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
+        }
 
 
 def _python_path() -> list[str]:

@@ -5,6 +5,7 @@ Of the runs it tells ids and states, never whose they are or what they are calle
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import socket
@@ -17,7 +18,7 @@ from pathlib import Path
 import psutil
 import sqlalchemy as sa
 
-from mnist_core import logs, packages, servers, tables
+from mnist_core import certificates, logs, packages, servers, tables
 from mnist_core.engine import WorkerInfo
 from mnist_core.home import home
 from mnist_core.store import Run, Store
@@ -79,6 +80,7 @@ class Status:
     memory_free: int
     memory_size: int
     trouble: list[Trouble]
+    warnings: list[str] = field(default_factory=list)
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -105,6 +107,7 @@ def look(store: Store, workers: Sequence[WorkerInfo] = (), sessions: int | None 
         memory_free=memory.available,
         memory_size=memory.total,
         trouble=_trouble(store),
+        warnings=_warnings(),
     )
 
 
@@ -134,7 +137,7 @@ def _servers(store: Store) -> tuple[list[Process], list[Process]]:
 
 
 def _trains(process: psutil.Process) -> bool:
-    return "mnist_core.worker" in process.cmdline()
+    return "mnist_core.worker_main" in process.cmdline()
 
 
 def _worker(process: psutil.Process) -> Process:
@@ -196,6 +199,13 @@ def _trouble(store: Store) -> list[Trouble]:
     return newest[:MOST_TROUBLE]
 
 
+def _warnings() -> list[str]:
+    """What is wrong with the way this server is set up."""
+    scheduler = os.environ.get("MNIST_LAB_SCHEDULER")
+    warning = certificates.warning_about(scheduler) if scheduler else None
+    return [warning] if warning else []
+
+
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -215,7 +225,9 @@ class Section:
 
 def sections(status: Status) -> list[Section]:
     """The status as text, the same on the page and in the terminal."""
+    warnings = [Section("Warnings", [("Network", each) for each in status.warnings])]
     return [
+        *(warnings if status.warnings else []),
         Section("Queue", [(run.run, _queued(run)) for run in status.queue], "No run waits."),
         Section("Servers", _processes(status.servers), "No server runs on this database."),
         Section("Workers", _processes(status.workers), "No process trains."),

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 _file = Path(os.environ["FAKE_CLOCK"])
-_time, _time_ns, _now = time.time, time.time_ns, datetime.datetime.now
+_time, _time_ns = time.time, time.time_ns
 
 
 def _shift() -> float:
@@ -23,7 +23,7 @@ def _shift() -> float:
 class _Shifted(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
-        return _now(tz) + datetime.timedelta(seconds=_shift())
+        return cls.fromtimestamp(_time() + _shift(), tz)
 
 
 time.time = lambda: _time() + _shift()

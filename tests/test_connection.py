@@ -41,7 +41,7 @@ class Part:
 
 
 class Worker(Part):
-    def __init__(self, _scheduler: str, _warm: bool) -> None:
+    def __init__(self, _scheduler: str, _security: object, _warm: bool) -> None:
         super().__init__("worker")
 
 
@@ -49,7 +49,7 @@ class Worker(Part):
 def parts(monkeypatch: pytest.MonkeyPatch) -> list[Part]:
     made: list[Part] = []
     monkeypatch.setattr(Part, "parts", made, raising=False)
-    monkeypatch.setattr(connection, "LocalCluster", lambda **_: Part("scheduler"))
+    monkeypatch.setattr(connection, "SpecCluster", lambda **_: Part("scheduler"))
     monkeypatch.setattr(connection, "LocalWorker", Worker)
     monkeypatch.setattr(connection, "Client", lambda *_, **__: Part("client"))
     return made

@@ -51,6 +51,7 @@ def test_a_sound_installation_passes_and_nothing_stored_changes(home, capsys):
         "settings",
         "machine",
         "port",
+        "network",
         "model",
     ]
     assert [line.split()[:2] for line in said[:-1]] == [["ok", name] for name in [*names, "worker"]]

@@ -23,6 +23,7 @@ from mnist_core.sweep.runner import StudyRunner
 from tests.data_sets import bars
 from tests.fake_trials import HOLD
 from tests.postgres import postgres
+from tests.test_certificates import make as make_certificates
 from tests.test_engine import wait
 from tests.test_sweep import BASE, TRIALS, ended, study, trials
 
@@ -30,10 +31,13 @@ WORKERS = 3
 HELD = BASE.model_copy(update={"name": "held"})
 
 
-def documented_command(program: str, **changes: str) -> list[str]:
-    """What docs/deploy.md says to run, with parts of it exchanged: {"tcp://boss:8786": …}."""
+def documented_command(program: str, certificates: Path, **changes: str) -> list[str]:
+    """What docs/deploy.md says to run, with parts of it exchanged: {"tls://boss:8786": …}."""
     lines = (REPOSITORY / "docs" / "deploy.md").read_text().splitlines()
+    (options,) = [line for line in lines if line.startswith("TLS=")]
     (line,) = [line for line in lines if f"-m dask {program}" in line]
+    line = line.replace("$TLS", options.removeprefix("TLS=").strip('"'))
+    line = line.replace("$HOME/certificates", str(certificates))
     python, *arguments = shlex.split(line.strip().removesuffix("&"))
     assert python == ".venv/bin/python"
     return [sys.executable, *(changes.get(argument, argument) for argument in arguments)]
@@ -43,7 +47,7 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
     """As on another machine: in the repository's folder, which Python is not told otherwise."""
     here = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.Popen(
-        [*command, "--no-dashboard", "--dashboard-address", "127.0.0.1:0"],
+        command,
         cwd=REPOSITORY,
         env=here | {"MNIST_LAB_WARM": "0"},
         stdout=subprocess.DEVNULL,
@@ -61,15 +65,19 @@ def hold(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workers(monkeypatch: pytest.MonkeyPatch, hold: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+def workers(
+    monkeypatch: pytest.MonkeyPatch, hold: Path, tmp_path: Path
+) -> Iterator[list[subprocess.Popen[bytes]]]:
     """As “On a cluster” in docs/deploy.md says; the address is in MNIST_LAB_SCHEDULER."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    monkeypatch.setenv("MNIST_LAB_SCHEDULER", f"tcp://{address}")
+    monkeypatch.setenv("MNIST_LAB_SCHEDULER", f"tls://{address}")
+    certificates = make_certificates(tmp_path / "certificates")
+    monkeypatch.setenv("MNIST_LAB_CERTIFICATES", str(certificates))
     host, port = address.split(":")
-    scheduler = documented_command("scheduler", **{"8786": port})
-    worker = documented_command("worker", **{"tcp://boss:8786": f"tcp://{address}"})
+    scheduler = documented_command("scheduler", certificates, **{"8786": port})
+    worker = documented_command("worker", certificates, **{"tls://boss:8786": f"tls://{address}"})
     processes = [start([*scheduler, "--host", host])]
     processes += [start(worker) for _ in range(WORKERS)]
     yield processes[1:]

@@ -78,6 +78,10 @@ class Composition:
                      "STREAMLIT_SERVER_ADDRESS": "127.0.0.1"}  # fmt: skip
         settings = {key: self._here(value) for key, value in settings.items()}
         words = [self._here(word) for word in command(service)]
+        if name == "certificates":
+            subprocess.run(words, cwd=self._here(service["working_dir"]), check=True,
+                           capture_output=True)  # fmt: skip
+            return
         assert words[0] == "python"
         words[0] = sys.executable
         if "dask" in words:
@@ -117,15 +121,17 @@ class Composition:
 def server(home, tmp_path):
     with postgres() as url:
         port = str(free_port())
+        (certificates := tmp_path / "certificates").mkdir()
         exchange = {
-            "tcp://scheduler:8786": f"tcp://127.0.0.1:{port}",
+            "tls://scheduler:8786": f"tls://127.0.0.1:{port}",
+            "/home/lab/certificates": str(certificates),
             "8786": port,
             "postgresql+psycopg://lab:PASSWORD@database/lab": url,
         }
         composition = Composition(tmp_path, home, exchange)
         composition.database = url
         try:
-            for name in ("scheduler", "worker", "app"):
+            for name in ("certificates", "scheduler", "worker", "app"):
                 composition.start(name)
             composition.wait_for_health()
             yield composition
@@ -134,14 +140,14 @@ def server(home, tmp_path):
 
 
 def test_a_visitor_trains_on_the_compositions_workers(server, page, home):
-    assert SERVICES.keys() == {"app", "scheduler", "worker", "database"}
+    assert SERVICES.keys() == {"app", "scheduler", "worker", "database", "certificates"}
     open_page(page, f"{server.url}/train?preset=two-layer&epochs=1", "start_training")
     press(page, "start_training")
     wait_for_status(page, "finished", timeout=120)
     store = Store(server.database)
     (run,) = store.runs(owner=None)
     store.close()
-    assert run.worker.startswith("tcp://127.0.0.1:") and run.test_accuracy > 0.9
+    assert run.worker.startswith("tls://127.0.0.1:") and run.test_accuracy > 0.9
     assert list(home.glob("*.db")) == []
     assert len(server.processes) == 4
     assert all(process.poll() is None for process in server.processes)
