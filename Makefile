@@ -50,13 +50,13 @@ format: install-dev
 	$(BIN)/ruff format .
 
 model: install
-	$(BIN)/python -m mnist_core.default_model
+	$(BIN)/python -m mnist_core.drawing.pretrained
 
 lesson: install
-	$(BIN)/python -m mnist_core.recorded
+	$(BIN)/python -m mnist_core.lesson.recordings
 
 licences: install
-	$(BIN)/python -m mnist_core.licences
+	$(BIN)/python -m mnist_core.cli.licences
 
 screenshots: install-dev browser
 	$(BIN)/python -m tests.e2e.pictures
@@ -68,10 +68,10 @@ browser: install-dev
 	$(BIN)/python -m tests.e2e.browser
 
 postgres: install-dev
-	$(BIN)/python -m tests.postgres
+	$(BIN)/python -m tests.support.postgres
 
 nginx: install-dev
-	$(BIN)/python -m tests.nginx
+	$(BIN)/python -m tests.support.nginx
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev

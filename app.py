@@ -2,25 +2,17 @@
 
 import streamlit as st
 
-from mnist_core import logs
-from pages.shared import (
-    browser_memory,
-    downloads,
-    guard,
-    kernels,
-    left_page,
-    projector,
-    topbar,
-    visitor,
-)
-from pages.streamlit_compat import callbacks
+from mnist_core.base import logs
+from pages.frame import projector, topbar
+from pages.session import browser_storage, errors, visitor
+from pages.streamlit_compat import callbacks, downloads, keras_session, page_switch
 
 logs.configure()
-kernels.keep_kernels()
+keras_session.keep_kernels()
 callbacks.call_once()
 downloads.keep_downloads()
 st.session_state.inside_app = True
-st.set_page_config(page_title="MNIST Lab", page_icon="pages/shared/img/icon.png", layout="wide")
+st.set_page_config(page_title="MNIST Lab", page_icon="pages/frame/img/icon.png", layout="wide")
 
 # Before all else: what a browser's part of a page sends before it has heard which page it is on
 # would open the first one, and lose the link that the visitor followed.
@@ -42,23 +34,24 @@ navigation = st.navigation(
     ],
     position="top" if visitor.may_enter() else "hidden",
 )
-left_page.forget_left_page(navigation.url_path)
+page_switch.forget_left_page(navigation.url_path)
 visitor.welcome()
 projector.load()
-browser_memory.hand_over("before")
+browser_storage.hand_over("before")
 # Filled after the page, which may be the first to open the database.
 notices, tour_place = st.container(), st.container(key="tour_place")
 with st.container(key="topbar"):
     topbar.style()
     topbar.tools(navigation.url_path)
-with guard.guarded():
+with errors.guarded():
     navigation.run()
     with notices:
-        guard.show_notice()
+        errors.show_notice()
     with tour_place:
         # The engine and the store come with it: not before the page stands.
-        from pages.shared import state, tour
+        from pages.frame import tour
+        from pages.session import services
 
         tour.strip(navigation.url_path)
-        state.keep_noticing()
-        browser_memory.hand_over("after")
+        services.keep_noticing()
+        browser_storage.hand_over("after")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mnist_core.engine import REPOSITORY
-from mnist_core.worker import THREADS, TRAIN, WARM
+from mnist_core.engine.engine import REPOSITORY
+from mnist_core.engine.worker import THREADS, TRAIN, WARM
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def cluster(
     command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler.scheduler_address]
     command += ["--no-nanny", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
     command += ["--nthreads", str(tasks), "--memory-limit", "0"]
-    command += ["--preload", "mnist_core.worker"]
+    command += ["--preload", "mnist_core.engine.worker"]
     quiet = subprocess.DEVNULL
     workers = [
         subprocess.Popen(command, cwd=folder, env=environment, stdout=quiet, stderr=quiet)

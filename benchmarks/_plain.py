@@ -10,7 +10,7 @@ import os
 import sys
 
 from mnist_core import Experiment
-from mnist_core.dataset import load
+from mnist_core.data.mnist import load
 
 
 def main() -> None:

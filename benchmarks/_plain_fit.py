@@ -8,8 +8,8 @@ from typing import Any
 import keras
 
 from mnist_core import Experiment
-from mnist_core.build import build_model, build_optimizer
-from mnist_core.dataset import ByteArray, Dataset, split
+from mnist_core.data.mnist import ByteArray, Dataset, split
+from mnist_core.model.build import build_model, build_optimizer
 
 
 class Clock(keras.callbacks.Callback):

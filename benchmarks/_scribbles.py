@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_core import dataset
-from mnist_core.strokes import INK, PAPER, SIDE, Stroke, picture
+from mnist_core.data import mnist
+from mnist_core.drawing.strokes import INK, PAPER, SIDE, Stroke, picture
 
 Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
@@ -71,7 +71,7 @@ def dots(generator: np.random.Generator) -> Picture:
 
 def two_digits(generator: np.random.Generator) -> Picture:
     """Two of MNIST's test digits side by side."""
-    images = dataset.load().x_test
+    images = mnist.load().x_test
     paper = Image.new("L", (SIDE, SIDE), PAPER)
     for number, index in enumerate(generator.integers(0, len(images), 2)):
         digit = Image.fromarray(255 - images[index]).resize((140, 140))

@@ -25,8 +25,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from benchmarks._digits import DIGITS
-from mnist_core.strokes import SIDE, Stroke
-from mnist_core.tokens import new_token
+from mnist_core.drawing.strokes import SIDE, Stroke
+from mnist_core.visitors.identity import new_token
 
 TIMEOUT = 60.0
 # A part that repeats may have left the page meanwhile: its answer never comes.

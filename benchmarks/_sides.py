@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnist_core import Experiment
-from mnist_core.engine import Engine
-from mnist_core.store import Store
+from mnist_core.engine.engine import Engine
+from mnist_core.storage.store import Store
 
 ENDED = ("finished", "stopped", "failed")
 Result = dict[str, float]

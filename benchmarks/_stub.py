@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mnist_core.control import Control
-from mnist_core.events import Epoch, Event, Finished, Resume, Snapshot, Started, Steps
-from mnist_core.spec import Experiment
+from mnist_core.experiment.spec import Experiment
+from mnist_core.training.control import Control
+from mnist_core.training.events import Epoch, Event, Finished, Resume, Snapshot, Started, Steps
 
 STEPS = 36  # of 128 images each, in an epoch of 4,500
 

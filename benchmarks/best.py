@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mnist_core import PRESETS, Experiment, train
-from mnist_core.events import Epoch, Failed, Finished
-from mnist_core.layers import LayerSpec
-from mnist_core.spec import Augmentation, TrainingSpec
+from mnist_core.experiment.layers import LayerSpec
+from mnist_core.experiment.spec import Augmentation, TrainingSpec
+from mnist_core.training.events import Epoch, Failed, Finished
 
 SUMMARY = "test accuracy and minutes of the most accurate preset, over several seeds"
 

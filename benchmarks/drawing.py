@@ -25,9 +25,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from benchmarks._scribbles import no_digits
-from mnist_core import dataset, load_default_model
-from mnist_core.drawing import predict, prepare
-from mnist_core.neighbours import DOUBTFUL, STRANGE, novelty
+from mnist_core import load_default_model
+from mnist_core.data import mnist
+from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE, novelty
+from mnist_core.drawing.preprocessing import predict, prepare
 
 SUMMARY = "accuracy on drawn digits: per pen width, place and digit"
 SIDE = 280
@@ -123,7 +124,7 @@ def drawn_cases(file: Path, limit: int) -> Iterator[Case]:
 
 def pasted_cases(limit: int) -> Iterator[Case]:
     """MNIST's first test digits, enlarged, in each place."""
-    data = dataset.load()
+    data = mnist.load()
     for index, (image, label) in enumerate(
         zip(data.x_test[:limit], data.y_test[:limit].tolist(), strict=True)
     ):

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def _small_run(home: Path) -> str:
     """A run of the `cnn` preset on few images, with its snapshots, in the store of `home`."""
     from mnist_core import PRESETS, train
-    from mnist_core.store import Store
+    from mnist_core.storage.store import Store
 
     preset = PRESETS["cnn"]
     training = preset.training.model_copy(update={"training_images": 2000, "epochs": 1})

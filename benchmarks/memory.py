@@ -22,8 +22,8 @@ import psutil
 
 from benchmarks._server import new_server
 from mnist_core import PRESETS, Experiment, NetworkSpec, TrainingSpec
-from mnist_core.layers import Conv, Dense, Flatten
-from mnist_core.store import Store
+from mnist_core.experiment.layers import Conv, Dense, Flatten
+from mnist_core.storage.store import Store
 
 if TYPE_CHECKING:
     from benchmarks._sessions import Session

@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._cluster import cluster
-from mnist_core.engine import Engine
-from mnist_core.store import Store
-from mnist_core.sweep import records
-from mnist_core.sweep.runner import StudyRunner
-from mnist_core.sweep.spec import SamplerName, StudySpec, default_study
-from mnist_core.worker import TRAIN
+from mnist_core.engine.engine import Engine
+from mnist_core.engine.worker import TRAIN
+from mnist_core.experiment.study import SamplerName, StudySpec, default_study
+from mnist_core.storage.store import Store
+from mnist_core.studies import records
+from mnist_core.studies.runner import StudyRunner
 
 SUMMARY = "trials per minute with 1 and 2 workers, and a trial's cost beside its training"
 STUB = "benchmarks._stub:train"

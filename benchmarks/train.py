@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks._sides import Result, here_side, plain_side
 from mnist_core import PRESETS, Experiment
-from mnist_core.precision import choose_precision
+from mnist_core.training.precision import choose_precision
 
 SUMMARY = "one epoch here against plain model.fit of the same model"
 

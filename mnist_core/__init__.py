@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnist_core.default_model import load_default_model
-    from mnist_core.drawing import Reading, read_drawing
-    from mnist_core.presets import PRESET_NOTES, PRESETS
-    from mnist_core.problems import ExperimentError, Problem
-    from mnist_core.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
-    from mnist_core.training import train
+    from mnist_core.drawing.preprocessing import Reading, read_drawing
+    from mnist_core.drawing.pretrained import load_default_model
+    from mnist_core.experiment.presets import PRESET_NOTES, PRESETS
+    from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
+    from mnist_core.experiment.validation import ExperimentError, Problem
+    from mnist_core.training.loop import train
 
 __all__ = [
     "PRESETS",
@@ -34,25 +34,25 @@ __all__ = [
 ]
 
 _LATER = {
-    "PRESETS": "presets",
-    "PRESET_NOTES": "presets",
-    "Augmentation": "spec",
-    "Experiment": "spec",
-    "ExperimentError": "problems",
-    "NetworkSpec": "spec",
-    "Problem": "problems",
-    "Reading": "drawing",
-    "TrainingSpec": "spec",
-    "load_default_model": "default_model",
-    "read_drawing": "drawing",
-    "train": "training",
+    "PRESETS": "experiment.presets",
+    "PRESET_NOTES": "experiment.presets",
+    "Augmentation": "experiment.spec",
+    "Experiment": "experiment.spec",
+    "ExperimentError": "experiment.validation",
+    "NetworkSpec": "experiment.spec",
+    "Problem": "experiment.validation",
+    "Reading": "drawing.preprocessing",
+    "TrainingSpec": "experiment.spec",
+    "load_default_model": "drawing.pretrained",
+    "read_drawing": "drawing.preprocessing",
+    "train": "training.loop",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import each when it is first asked for.
 
-    What leads to TensorFlow takes seconds, and `mnist_core.doctor` must start without packages.
+    What leads to TensorFlow takes seconds, and `mnist_core.cli.doctor` must start without packages.
     """
     if name in _LATER:
         from importlib import import_module

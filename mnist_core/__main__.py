@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mnist_core import doctor
+from mnist_core.cli import doctor
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -47,9 +47,9 @@ def take_secrets(folders: Sequence[Path]) -> None:
 
 
 def _status(as_json: bool) -> int:
-    from mnist_core import status
-    from mnist_core.home import home
-    from mnist_core.store import Store, StoreError
+    from mnist_core.base.paths import home
+    from mnist_core.cli import status
+    from mnist_core.storage.store import Store, StoreError
 
     if not os.environ.get("MNIST_LAB_DATABASE") and not (home() / "lab.db").exists():
         _say(f"There is no database in {home()} yet. Is MNIST_LAB_HOME the server’s?")

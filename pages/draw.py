@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import entry, projector, tour
-from pages.shared.background import come_back_for
-from pages.shared.drawing.answer import answer
-from pages.shared.drawing.canvas import canvas
-from pages.shared.drawing.networks import choose_network, is_ready, novelty_measure
-from pages.shared.drawing.steps import steps_off_note
-from pages.shared.drawing.style import style
-from pages.shared.drawing.views import views
-from pages.shared.guard import fragment
-from pages.shared.look import unseen_title
+from pages.frame import projector, tour
+from pages.session.errors import fragment
+from pages.streamlit_compat import entry
+from pages.views.draw.answer import answer
+from pages.views.draw.canvas import canvas
+from pages.views.draw.networks import choose_network, is_ready, novelty_measure
+from pages.views.draw.steps import steps_off_note
+from pages.views.draw.style import style
+from pages.views.draw.views import views
+from pages.widgets.background import come_back_for
+from pages.widgets.layout import unseen_title
 
 
 def page() -> None:

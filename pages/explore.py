@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.shared import entry
-from pages.shared import explore_tabs as tabs
-from pages.shared.explore import data, files, runs, studies
-from pages.shared.view_tabs import view_tabs
+from pages.session import explore_tabs as tabs
+from pages.streamlit_compat import entry
+from pages.views.explore import data, files, runs, studies
+from pages.widgets.tabs import view_tabs
 
 VIEWS: dict[str, Callable[[], None]] = {
     tabs.RUNS: runs.view,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import entry, projector
-from pages.shared import inspect_place as places
-from pages.shared.guard import fragment
-from pages.shared.inspect_place import VIEWS
-from pages.shared.moments import NetworkChoice, choice_of, forget_moments
+from pages.frame import projector
+from pages.session import inspect_state as places
+from pages.session.errors import fragment
+from pages.session.inspect_state import VIEWS
+from pages.session.network_choice import NetworkChoice, choice_of, forget_moments
+from pages.streamlit_compat import entry
 
 # How often the page looks for a newer moment while a run trains.
 FOLLOW_SECONDS = 2.0
@@ -30,8 +31,8 @@ def trains(choice: NetworkChoice | None) -> bool:
 
 def body(every: float | None) -> None:
     """The page below its title, run again for each press."""
-    from pages.shared.inspect import chooser
-    from pages.shared.inspect.views import show_view
+    from pages.views.inspect import chooser
+    from pages.views.inspect.views import show_view
 
     chooser.play_on()
     left, right = st.columns([2, 5] if projector.is_on() else [1, 3], gap="large")

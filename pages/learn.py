@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import entry
+from pages.streamlit_compat import entry
 
 ALL = "all"
 
@@ -22,11 +22,11 @@ def show_in_address() -> None:
 
 def page() -> None:
     """The opening, a chapter, or the whole lesson for printing, as the address says."""
-    from pages.shared.lesson import progress
-    from pages.shared.lesson.contents import CHAPTERS
-    from pages.shared.lesson.home import home
-    from pages.shared.lesson.room import one_chapter, whole_lesson
-    from pages.shared.lesson.style import style
+    from pages.views.learn import progress
+    from pages.views.learn.contents import CHAPTERS
+    from pages.views.learn.home import home
+    from pages.views.learn.room import one_chapter, whole_lesson
+    from pages.views.learn.style import style
 
     show_in_address()
     wanted = st.query_params.get("chapter", "")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 from streamlit import runtime
 
-from mnist_core import status, status_key
-from pages.shared import entry, guard
-from pages.shared.plain import plain
-from pages.shared.state import shared_engine, shared_store
+from mnist_core.cli import admin_key, status
+from pages.session import errors
+from pages.session.services import shared_engine, shared_store
+from pages.streamlit_compat import entry
+from pages.widgets.escape import plain
 
 REFRESH_SECONDS = 5
 
@@ -22,12 +23,12 @@ def page() -> None:
 
 def _may_see() -> bool:
     """True in a lab of one's own, and once this session has given the server's key."""
-    if not status_key.is_needed():
+    if not admin_key.is_needed():
         return True
-    if not status_key.is_set():
+    if not admin_key.is_set():
         st.info(
             f"This page is for whoever runs this server. It opens with a key: set "
-            f"{status_key.SETTING} to {status_key.SHORTEST} or more characters and restart."
+            f"{admin_key.SETTING} to {admin_key.SHORTEST} or more characters and restart."
         )
         return False
     if st.session_state.get("status_admitted"):
@@ -35,7 +36,7 @@ def _may_see() -> bool:
     with st.form("status_gate", width=420):
         given = st.text_input("The server’s key", type="password", key="status_key")
         pressed = st.form_submit_button("Open", key="open_status")
-    if pressed and status_key.admits(given):
+    if pressed and admin_key.admits(given):
         st.session_state.status_admitted = True
         st.rerun()
     if pressed:
@@ -45,7 +46,7 @@ def _may_see() -> bool:
 
 def _view() -> None:
     """The view; it looks again by itself."""
-    guard.fragment(_look, run_every=REFRESH_SECONDS)()
+    errors.fragment(_look, run_every=REFRESH_SECONDS)()
 
 
 def _look() -> None:

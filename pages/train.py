@@ -3,24 +3,27 @@
 import streamlit as st
 
 from mnist_core import PRESET_NOTES, Experiment, Problem
-from mnist_core.comparison import told_by_preset
+from mnist_core.evaluation.compare_runs import told_by_preset
+from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.architecture import architecture
-from mnist_core.limits import Refused
-from mnist_core.spec import MNIST
-from mnist_core.store import StoreError
-from pages.shared import draft, entry, projector, refusal
-from pages.shared.data import title_of
-from pages.shared.guard import said_later
-from pages.shared.live_run import Watched, live_run
-from pages.shared.look import unseen_title
-from pages.shared.network_editor import offer_mending
-from pages.shared.plain import plain
-from pages.shared.run_choice import compared_runs, lay_over, lift_off, shown_run
-from pages.shared.state import get_engine, get_store
-from pages.shared.visitor_limits import offer_room, rules_note
+from mnist_core.storage.store import StoreError
+from mnist_core.visitors.limits import Refused
+from pages.editors import draft
+from pages.frame import projector
+from pages.session import start_error
+from pages.session.data_sets import title_of
+from pages.session.errors import said_later
+from pages.session.limits import offer_room, rules_note
+from pages.session.services import get_engine, get_store
+from pages.streamlit_compat import entry
 from pages.views.train.compose import compose
 from pages.views.train.live_network import live_network
+from pages.views.train.live_run import Watched, live_run
+from pages.views.train.network_editor import offer_mending
+from pages.views.train.run_choice import compared_runs, lay_over, lift_off, shown_run
 from pages.views.train.style import style
+from pages.widgets.escape import plain
+from pages.widgets.layout import unseen_title
 
 
 def start() -> None:
@@ -29,10 +32,10 @@ def start() -> None:
     The draft as it is now, not as it was when the button was drawn: a preset may just have been
     chosen.
     """
-    refusal.forget()
+    start_error.forget()
     experiment, problems = draft.experiment()
     if experiment is None:
-        refusal.tell(problems[0].message)
+        start_error.tell(problems[0].message)
         return
     try:
         st.session_state.shown_run = st.session_state.started_run = engine.start(
@@ -40,9 +43,9 @@ def start() -> None:
         )
         lift_off()
     except Refused as refused:
-        refusal.tell(str(refused))
+        start_error.tell(str(refused))
     except StoreError as error:
-        refusal.tell(f"The run could not be started. {error}")
+        start_error.tell(f"The run could not be started. {error}")
 
 
 @said_later
@@ -59,7 +62,7 @@ def try_out(experiment: Experiment) -> None:
 
 def note(problems: tuple[Problem, ...], refused: str | None) -> bool:
     """What stands against a start, in the place of the notes; False when nothing does."""
-    said, full = refusal.said(experiment), engine.room()
+    said, full = start_error.said(experiment), engine.room()
     with st.container():
         if not (said or problems or refused or full):
             return False

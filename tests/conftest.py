@@ -28,7 +28,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def store(home):
     """A new store in the test's home."""
-    from mnist_core.store import Store
+    from mnist_core.storage.store import Store
 
     opened = Store()
     yield opened

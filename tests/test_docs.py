@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from mnist_core import PRESETS, Experiment
-from mnist_core.engine import REPOSITORY
-from mnist_core.limits import Limits
-from mnist_core.sharing import GROUPS, HIDE, class_query, parse_hidden
-from pages.shared.lesson.contents import CHAPTERS
+from mnist_core.engine.engine import REPOSITORY
+from mnist_core.experiment.class_links import GROUPS, HIDE, class_query, parse_hidden
+from mnist_core.visitors.limits import Limits
+from pages.views.learn.contents import CHAPTERS
 
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 LAB = "http://localhost:8501"
@@ -58,7 +58,7 @@ TO_BE_MADE = {
     "pages/averages.py",
     "pages/shared/averages/",
     "tests/test_figures_data.py",
-    "tests/test_page_averages.py",
+    "tests/pages/test_averages.py",
 }
 
 

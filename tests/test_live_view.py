@@ -7,17 +7,18 @@ import time
 import numpy as np
 import pytest
 
-from mnist_core import PRESETS, Experiment, dataset
-from mnist_core.build import build_model
-from mnist_core.control import Control
-from mnist_core.live_frames import LiveFrames
-from mnist_core.live_view import MOST_BYTES, View, blocks, pack, snapshot_frame, unpack
-from mnist_core.training import train
+from mnist_core import PRESETS, Experiment
+from mnist_core.data import mnist
+from mnist_core.engine.live_frames import LiveFrames
+from mnist_core.model.build import build_model
+from mnist_core.training.control import Control
+from mnist_core.training.live_view import MOST_BYTES, View, blocks, pack, snapshot_frame, unpack
+from mnist_core.training.loop import train
 
 
 @pytest.fixture(scope="module")
 def digit() -> View:
-    data = dataset.load()
+    data = mnist.load()
     return View(data.x_test[0].tobytes(), int(data.y_test[0]))
 
 
@@ -39,7 +40,7 @@ def test_a_frame_of_any_preset_is_a_small_message(name: str) -> None:
 
 
 def test_a_frame_is_what_an_independent_forward_pass_gives(digit: View) -> None:
-    from mnist_core.inside.probe import probe
+    from mnist_core.inspection.activations import probe
 
     network = PRESETS["cnn"].network
     weights = build_model(network, seed=3).get_weights()

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import mnist_core
-from mnist_core.engine import REPOSITORY
+from mnist_core.engine.engine import REPOSITORY
 
 MODULES = [found.name for found in pkgutil.walk_packages(mnist_core.__path__, prefix="mnist_core.")]
 # What a page's first paint, or an outside tool, imports.
@@ -33,7 +33,7 @@ def imported_by(*modules: str) -> set[str]:
 
 @cache
 def sources() -> dict[str, Path]:
-    """Each module of the app, as "pages/shared/state" or "mnist_core/inside", and its file."""
+    """Each module of the app, as "pages/shared/state" or "mnist_core/inspection", and its file."""
     files = [REPOSITORY / "app.py", *REPOSITORY.glob("pages/**/*.py")]
     files += REPOSITORY.glob("mnist_core/**/*.py")
     names = {file: file.relative_to(REPOSITORY).with_suffix("").as_posix() for file in files}
@@ -128,7 +128,7 @@ def test_the_first_screen_waits_for_neither_engine_nor_store() -> None:
         if isinstance(found, ast.ImportFrom)
         for name in found.names
     ]
-    assert "pages.shared.topbar" in names
+    assert "pages.frame.topbar" in names
     assert not {"distributed", "sqlalchemy"} & imported_by(*names)
 
 

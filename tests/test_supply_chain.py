@@ -12,8 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mnist_core import licences, packages
-from mnist_core.engine import REPOSITORY
+from mnist_core.base import packages
+from mnist_core.cli import licences
+from mnist_core.engine.engine import REPOSITORY
 
 CONSTRAINTS = REPOSITORY / "constraints.txt"
 FILES = [REPOSITORY / "requirements.txt", REPOSITORY / "requirements-dev.txt", CONSTRAINTS]

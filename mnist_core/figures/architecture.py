@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.shapes import LayerShape, describe_shape, total_parameters
+from mnist_core.experiment.shapes import LayerShape, describe_shape, total_parameters
 
 # At least 3:1 against a white and a near-black page: the picture cannot know which it stands on.
 BLUE, ORANGE, GREEN, GREY = "#2c79d7", "#dd7411", "#0fa67c", "#7f8894"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.inside.arithmetic import Arithmetic, softmax
+from mnist_core.inspection.arithmetic import Arithmetic, softmax
 
 Array = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]

@@ -35,7 +35,7 @@ function kept() {
 
 const middle = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
 
-// mnist_core/strokes.py draws the same curve: through the middles between the points.
+// mnist_core/drawing/strokes.py draws the same curve: through the middles between the points.
 function paintStroke(paint, { width, erase, points }) {
   paint.strokeStyle = paint.fillStyle = erase ? PAPER : INK;
   paint.lineWidth = width;

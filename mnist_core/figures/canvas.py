@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_core.strokes import THICKEST_PEN, THINNEST_PEN
+from mnist_core.drawing.strokes import THICKEST_PEN, THINNEST_PEN
 
 CANVAS_JS: str = Path(__file__).with_name("canvas.js").read_text(encoding="utf-8")
 """An ES module for `st.components.v2.component`.
 
 It takes `{"number": int, "strokes": [...]}` and reports the same as the state `drawing`; strokes
-are as in `mnist_core.strokes`. Strokes it is given count when the number differs from before.
+are as in `mnist_core.drawing.strokes`. Strokes it is given count when the number differs from before.
 """
 
 CANVAS_CSS: str = Path(__file__).with_name("canvas.css").read_text(encoding="utf-8")

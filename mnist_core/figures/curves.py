@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from mnist_core.curves import decimate, smooth
 from mnist_core.figures.template import (
     GRID,
     GROUND,
@@ -23,6 +22,7 @@ from mnist_core.figures.template import (
     lay_out,
     title,
 )
+from mnist_core.storage.downsample import decimate, smooth
 
 Floats = npt.NDArray[np.float64]
 Metric = Literal["loss", "accuracy"]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from mnist_core.classes import DIGITS, marks
+from mnist_core.experiment.class_names import DIGITS, marks
 from mnist_core.figures.template import GROUND, LIGHT, QUIET, lay_out, title
 
 HEIGHT = 400

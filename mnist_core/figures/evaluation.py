@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from mnist_core.classes import DIGITS, every, marks, noun, one
-from mnist_core.evaluate import Calibration, Scores
+from mnist_core.evaluation.metrics import Calibration, Scores
+from mnist_core.evaluation.robustness import Disturbance, Fooling
+from mnist_core.experiment.class_names import DIGITS, every, marks, noun, one
+from mnist_core.experiment.shapes import MAX_CLASSES
 from mnist_core.figures.template import GROUND, QUIET, TEXT_SIZE, WARNING, colour, lay_out, title
-from mnist_core.robustness import Disturbance, Fooling
-from mnist_core.shapes import MAX_CLASSES
 
 CONFUSION_HEIGHT, CALIBRATION_HEIGHT, SCORES_HEIGHT = 470, 420, 340
 EMBEDDING_HEIGHT, CURVE_HEIGHT = 560, 340

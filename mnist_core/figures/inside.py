@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mnist_core.figures.template import QUIET, colour, lay_out, title
-from mnist_core.inside.weights import Histogram
+from mnist_core.inspection.weights import Histogram
 
 HISTOGRAM_HEIGHT, NORMS_HEIGHT = 240, 340
 

@@ -15,7 +15,7 @@ import pandas  # noqa: F401
 import plotly.graph_objects as go
 
 # In this order the first five stay apart for normal sight and for each kind of colour blindness
-# (tests/test_figures.py measures it), and each is at least 3:1 against its ground.
+# (tests/figures/test_figures.py measures it), and each is at least 3:1 against its ground.
 LIGHT = ("#0b6fc2", "#d9600a", "#55187a", "#3fa394", "#6e4604", "#8b8f9e")
 DARK = ("#4da3ff", "#ff8c3a", "#b06ca0", "#90ebde", "#f5e050", "#f0e6f6")
 LIGHT_GROUND, DARK_GROUND = "#ffffff", "#12161c"

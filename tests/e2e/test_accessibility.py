@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mnist_core.store import Store
+from mnist_core.storage.store import Store
 from tests.e2e.helpers import open_page, part
 from tests.e2e.server import running
-from tests.runs_in_store import ended_run
+from tests.support.runs_in_store import ended_run
 
 # Each page with the part that is drawn last, or nearly so.
 PAGES = {

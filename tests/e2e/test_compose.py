@@ -21,11 +21,11 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from benchmarks._digits import DIGITS
-from mnist_core.engine import REPOSITORY
-from mnist_core.store import Store
+from mnist_core.engine.engine import REPOSITORY
+from mnist_core.storage.store import Store
 from tests.e2e.helpers import draw, open_page, press, wait_for_digit, wait_for_status, wait_until
-from tests.ports import free_port
-from tests.postgres import postgres
+from tests.support.ports import free_port
+from tests.support.postgres import postgres
 
 DEPLOY = REPOSITORY / "deploy"
 SERVICES = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]

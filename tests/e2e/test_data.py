@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mnist_core.store import Store
-from tests.data_sets import NAMES, bars, npz, parts
+from mnist_core.storage.store import Store
 from tests.e2e.helpers import (
     choose_preset,
     draw,
@@ -13,6 +12,7 @@ from tests.e2e.helpers import (
     wait_for_status,
     wait_until,
 )
+from tests.support.data_sets import NAMES, bars, npz, parts
 
 
 def test_a_set_of_ones_own_takes_the_place_of_mnist_on_all_pages(server, page, home):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks._digits import DIGITS
-from mnist_core.strokes import Stroke, picture
+from mnist_core.drawing.strokes import Stroke, picture
 from tests.e2e.helpers import (
     digit_read,
     draw,
@@ -21,7 +21,7 @@ from tests.e2e.helpers import (
     wait_for_digit,
     wait_until,
 )
-from tests.photos import as_file, photo
+from tests.support.photos import as_file, photo
 
 
 def paper(page):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mnist_core.store import Store
-from mnist_core.tables import runs
+from mnist_core.storage.schema import runs
+from mnist_core.storage.store import Store
 from tests.e2e.helpers import message, open_page, part, press, wait_for_status, wait_until
-from tests.runs_in_store import ended_run
+from tests.support.runs_in_store import ended_run
 
 NAME = (
     "<img src=x onerror=alert(1)> <b>b</b> **m** $x^2$ :red[r] [a](javascript:alert(1)) "

@@ -6,13 +6,13 @@ import csv
 
 import pytest
 
-from mnist_core.store import Store
-from mnist_core.tokens import owner_of
+from mnist_core.storage.store import Store
+from mnist_core.visitors.identity import owner_of
 from tests.e2e.helpers import open_page, part, press, wait_until
 from tests.e2e.server import running
 from tests.e2e.test_public import token
 from tests.e2e.test_train import address
-from tests.runs_in_store import ended_run
+from tests.support.runs_in_store import ended_run
 
 
 @pytest.fixture

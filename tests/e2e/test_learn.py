@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from mnist_core import Experiment
-from pages.shared.lesson.contents import CHAPTERS
+from pages.views.learn.contents import CHAPTERS
 from tests.e2e.helpers import open_page, part, wait_until
 
 # What stands for a figure's content: curves, drawings, tables and formulas, and pixels.

@@ -8,7 +8,6 @@ import pytest
 
 from benchmarks._digits import DIGITS
 from mnist_core import PRESETS, Experiment
-from tests.data_sets import bars, npz, parts
 from tests.e2e.helpers import (
     draw,
     open_page,
@@ -19,7 +18,8 @@ from tests.e2e.helpers import (
     wait_until,
 )
 from tests.e2e.server import running
-from tests.nginx import nginx
+from tests.support.data_sets import bars, npz, parts
+from tests.support.nginx import nginx
 
 PATH = "lab"
 # Chromium finds it on this machine, and it is none of the names that Streamlit always lets in.

@@ -7,15 +7,16 @@ from collections.abc import Callable
 import streamlit as st
 
 from mnist_core import PRESET_NOTES, PRESETS, Experiment, Problem
+from mnist_core.experiment.class_links import class_query
+from mnist_core.experiment.shapes import LayerShape, describe_shape, total_parameters
 from mnist_core.figures.architecture import architecture
-from mnist_core.script import keras_script
-from mnist_core.shapes import LayerShape, describe_shape, total_parameters
-from mnist_core.sharing import class_query
-from pages.shared import draft, projector
-from pages.shared.links import address_to_copy
-from pages.shared.look import slot
-from pages.shared.network_editor import layer_chips, output_initializer
-from pages.shared.training_editor import OPTIMIZER_TITLES, training_editor
+from mnist_core.model.keras_script import keras_script
+from pages.editors import draft
+from pages.editors.training_editor import OPTIMIZER_TITLES, training_editor
+from pages.frame import projector
+from pages.views.train.network_editor import layer_chips, output_initializer
+from pages.widgets.copy_link import address_to_copy
+from pages.widgets.layout import slot
 
 OWN = "own"
 

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from mnist_core.classes import one
-from mnist_core.dataset import DatasetError
-from mnist_core.limits import current
-from mnist_core.live_view import View, pack, snapshot_frame
-from mnist_core.store import Run, StoreError
-from mnist_core.visitor_engine import VisitorEngine
-from pages.shared.data import class_names, dataset_of
-from pages.shared.guard import fragment
-from pages.shared.moments import moments, weights_at
+from mnist_core.data.mnist import DatasetError
+from mnist_core.engine.visitor_engine import VisitorEngine
+from mnist_core.experiment.class_names import one
+from mnist_core.storage.store import Run, StoreError
+from mnist_core.training.live_view import View, pack, snapshot_frame
+from mnist_core.visitors.limits import current
+from pages.session.data_sets import class_names, dataset_of
+from pages.session.errors import fragment
+from pages.session.network_choice import moments, weights_at
 
 # Between two looks at what the worker has sent; each takes time from training.
 REFRESH_SECONDS, SHARED_REFRESH_SECONDS = 0.3, 0.4
@@ -164,7 +164,7 @@ def _packed(run_id: str, step: int, view: View, _run: Run) -> dict[str, Any] | N
 
 def _misread(run: Run) -> npt.NDArray[np.intp]:
     """Which of the first test images the newest snapshot gets wrong."""
-    from mnist_core.inside.probe import probe
+    from mnist_core.inspection.activations import probe
 
     step = moments(run.id)[-1].step
     weights, data = weights_at(run.id, step), dataset_of(run.experiment)

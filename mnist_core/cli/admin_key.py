@@ -1,0 +1,36 @@
+"""Who may see the status view: anyone in a lab of one's own, else whoever has the server's key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+
+from mnist_core.visitors import limits
+
+SETTING = "MNIST_LAB_STATUS_KEY"
+# A shorter key could be guessed: it opens nothing.
+SHORTEST = 16
+
+
+def is_needed() -> bool:
+    """Whether the view asks for a key: on a shared server, and wherever one is set."""
+    return limits.current().public or bool(_key())
+
+
+def is_set() -> bool:
+    """Whether there is a key that opens the view."""
+    return len(_key()) >= SHORTEST
+
+
+def admits(given: str) -> bool:
+    """Whether this is the key. Takes as long for every wrong one."""
+    return is_set() and hmac.compare_digest(_digest(given), _digest(_key()))
+
+
+def _key() -> str:
+    return os.environ.get(SETTING, "").strip()
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()

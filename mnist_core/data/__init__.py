@@ -1,0 +1,1 @@
+"""MNIST, and data of one's own."""

@@ -1,0 +1,1 @@
+"""Drawings and photos: read, explained, learned from."""

@@ -1,0 +1,1 @@
+"""The engine: a scheduler, its queue and the workers that train."""

@@ -1,0 +1,118 @@
+"""One run as the engine has handed it out to a worker, from its turn in the queue to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from mnist_core.training.live_view import View
+from mnist_core.visitors.run_limits import Times
+
+# A run that has not begun is handed out so often.
+MAX_TRIES = 3
+# A worker is gone when it is missing this many times in a row.
+LOOKS = 3
+# How long a run's last event may take after its task has ended.
+LAST_EVENT_SECONDS = 10
+
+
+@dataclass(eq=False)
+class Task:
+    """A run that this server has handed out. `worker` is None until it has started.
+
+    `handed_out`, `began` and `paused` are when that was, when this attempt started and its present
+    pause began, in seconds of the steady clock; `number` orders runs. `commands` wait for it to be
+    handed out or to start, `given` went along with it and are kept until it has started. `held`
+    says that it pauses because nothing can be stored, `over` that its end is known and only
+    remains to be stored. `views` is what its worker knows to be looked at.
+
+    Its fields are changed under the engine's lock; `missed`, `done_at` and `over` are the
+    monitor's alone, which needs none.
+    """
+
+    run_id: str
+    owner: str = "local"
+    resume: bool = False
+    commands: list[dict[str, Any]] = field(default_factory=list)
+    given: list[dict[str, Any]] = field(default_factory=list)
+    attempt: str = field(init=False)
+    future: Any = None
+    worker: str | None = None
+    number: int = 0
+    handed_out: float = field(default_factory=time.monotonic)
+    taken: bool = False
+    tries: int = 1
+    done_at: float | None = None
+    missed: int = 0
+    began: float | None = None
+    paused: float | None = None
+    stopping: bool = False
+    held: bool = False
+    over: bool = False
+    views: tuple[View, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.attempt = self._new_attempt()
+
+    def _new_attempt(self) -> str:
+        return f"mnist-lab-{self.run_id}-{secrets.token_hex(4)}"
+
+    def try_again(self) -> None:
+        """Make it wait once more, as another attempt."""
+        self.attempt, self.future = self._new_attempt(), None
+        # Whatever was asked of it has gone with its worker.
+        self.commands, self.given = self.given + self.commands, []
+        # One that only waited behind the run that killed the worker has not had its try.
+        self.tries += self.taken
+        self.taken = False
+
+    def failed(self) -> bool:
+        """True when Dask has given it up: its worker has died, or the scheduler."""
+        return self._status() == "error" or self.cut_off()
+
+    def cut_off(self) -> bool:
+        """True when it was the scheduler that has gone, not the worker: Dask then lets all go."""
+        return self._status() in ("lost", "cancelled")
+
+    def may_try_again(self) -> bool:
+        """True while it has not begun, so that nothing is lost, and not killed too many workers."""
+        return self.worker is None and self.tries < MAX_TRIES
+
+    def gone(self, known: Collection[str] | None) -> bool:
+        """True when its worker has been missing in `known`, addresses, for some looks in a row.
+
+        A scheduler that does not answer (None), on a busy machine say, is no death of a worker.
+        """
+        if known is None or self.worker is None:
+            return False
+        self.missed = 0 if self.worker in known else self.missed + 1
+        return self.missed >= LOOKS
+
+    def silent(self) -> bool:
+        """True when it has ended but its last event has not come."""
+        if self._status() != "finished":
+            return False
+        self.done_at = self.done_at or time.monotonic()
+        return time.monotonic() - self.done_at > LAST_EVENT_SECONDS
+
+    def times(self, absent: float) -> Times:
+        """How long it has trained and paused, when its visitor was last seen so long ago."""
+        now = time.monotonic()
+        return Times(
+            training=None if self.began is None else now - self.began,
+            pause=None if self.paused is None else now - self.paused,
+            away=min(absent, now - self.handed_out),  # whoever starts a run is there
+        )
+
+    def cancel(self) -> None:
+        """Let Dask forget it."""
+        with contextlib.suppress(Exception):  # the scheduler may have gone
+            if self.future is not None:
+                self.future.cancel()
+
+    def _status(self) -> str:
+        return str(self.future.status) if self.future is not None else "pending"

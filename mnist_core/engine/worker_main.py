@@ -1,0 +1,41 @@
+"""Entry point of the local training process: a Dask worker that only its own server reaches.
+
+`python -m mnist_core.engine.worker_main` reads the scheduler's address and the certificate of this start
+from standard input, two lines, so that neither is in a command line, an environment or a file. It
+ends when standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from distributed.security import Security
+
+from mnist_core.engine import certificates
+from mnist_core.engine.dask_compat import WorkerWithoutHttp
+
+
+def main() -> None:
+    """Serve the scheduler until it closes the worker, or the server ends."""
+    # Unbuffered: what follows these lines belongs to `worker.dask_setup`, which waits for the end.
+    with open(0, "rb", buffering=0, closefd=False) as lines:
+        scheduler = lines.readline().decode().strip()
+        security = certificates.from_json(lines.readline().decode())
+    asyncio.run(_serve(scheduler, security))
+
+
+async def _serve(scheduler: str, security: Security) -> None:
+    worker = WorkerWithoutHttp(
+        scheduler,
+        host="127.0.0.1",
+        nthreads=1,
+        memory_limit=0,
+        security=security,
+        preload=["mnist_core.engine.worker"],
+    )
+    async with worker:
+        await worker.finished()
+
+
+if __name__ == "__main__":
+    main()

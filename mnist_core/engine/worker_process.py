@@ -1,0 +1,143 @@
+"""The process that trains when no cluster is named: started, started again when it dies, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+from distributed.security import Security
+
+from mnist_core.base import logs, sandbox
+from mnist_core.engine import certificates, worker
+
+log = logging.getLogger(__name__)
+
+# A process that ends so often in a row without a word cannot train at all.
+MAX_DEATHS = 5
+# A process that trains grows by 4 to 6 MB with each new network, whatever is let go: one that holds
+# more than this gives way to a fresh one when it has nothing to do.
+MOST_BYTES = 500_000_000
+STANDARD_ERROR = 2
+KEPT_VARIABLES = {*sandbox.KEPT_VARIABLES, logs.SETTING, worker.THREADS, "TZ", "LD_PRELOAD"} - {
+    "MNIST_LAB_HOME"
+}
+KEPT_PREFIXES = ("LC_", "TF_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "OMP_", "KMP_", "ONEDNN_",
+                 "OPENBLAS_", "MALLOC_")  # fmt: skip
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class LocalWorker:
+    """One Dask worker in a process of its own, which ends with the process that made it.
+
+    One thread at a time: whoever has it holds a lock. Only `heard` may be called by any.
+    """
+
+    def __init__(self, scheduler: str, security: Security, warm: bool) -> None:
+        """Start it for the scheduler at this address; `warm`: it loads TensorFlow ahead of runs.
+
+        `security` holds the certificate without which scheduler and worker hear nobody.
+
+        Not through Dask's Nanny: that uses multiprocessing, which would run Streamlit's main
+        script again in the new process.
+        """
+        self._scheduler, self._security, self._warm = scheduler, security, warm
+        self._heard, self._deaths = False, 0
+        self._process = self._start()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def heard(self) -> None:
+        """It has told something: it can train."""
+        self._heard = True
+
+    def revive(self) -> int | None:
+        """Start it again when it has died.
+
+        Returns the exit code when it has died `MAX_DEATHS` times in a row without a word, else
+        None.
+        """
+        code = self._process.poll()
+        if code is None:
+            return None
+        log.warning("the training process ended with %s", code)
+        self._let_go()
+        self._process = self._start()
+        self._deaths = 0 if self._heard else self._deaths + 1
+        self._heard = False
+        if self._deaths < MAX_DEATHS:
+            return None
+        self._deaths = 0
+        return code
+
+    def renew_if_large(self) -> None:
+        """Put a fresh process in its place when it holds more than `MOST_BYTES`."""
+        # One that has told nothing is new: to renew it again would not make it smaller.
+        if self._heard and self._own_bytes() > MOST_BYTES:
+            log.info("the training process has grown large and gives way to a fresh one")
+            self.close()
+            self._process = self._start()
+            self._heard = False
+
+    def _own_bytes(self) -> int:
+        """The memory that it has asked for; the programs it runs, mapped from files, left out."""
+        try:
+            memory = psutil.Process(self.pid).memory_info()
+        except psutil.Error:
+            return 0
+        return int(memory.rss - getattr(memory, "shared", 0))
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mnist_core.engine.worker_main"],
+            stdin=subprocess.PIPE,
+            # The worker's log, and nothing else, goes where ours does.
+            stdout=subprocess.DEVNULL if sys.stderr is None else STANDARD_ERROR,
+            stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+            cwd=REPOSITORY,
+            env=self._environment(),
+            # Ctrl+C in the server's terminal is for the server; we end with it.
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):  # it has died already, as `revive` will find
+            process.stdin.write(
+                f"{self._scheduler}\n{certificates.to_json(self._security)}\n".encode()
+            )
+            process.stdin.flush()
+        return process
+
+    def _environment(self) -> dict[str, str]:
+        """What it needs to compute; passwords, keys and other settings of the server stay here."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIXES)
+        }
+        return kept | {
+            worker.EXIT_WITH_PARENT: "1",
+            worker.WARM: "1" if self._warm else "0",
+            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
+        }
+
+
+def _python_path() -> list[str]:
+    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]

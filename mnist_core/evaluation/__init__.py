@@ -1,0 +1,1 @@
+"""Measures of a trained network: metrics, robustness, advice."""

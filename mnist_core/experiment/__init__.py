@@ -1,0 +1,1 @@
+"""What a learner chooses: networks, training settings, studies."""

@@ -1,0 +1,120 @@
+"""A network's weights by layer: kernels and biases, their spread, and whether they diverged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_core.experiment.layers import Conv
+from mnist_core.experiment.shapes import Shape
+from mnist_core.experiment.spec import NetworkSpec
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A dense or convolution layer's weights and where they stand in the list of all weights.
+
+    `kernel` is [inputs, units] or [height, width, channels, filters]; `bias` [units].
+    """
+
+    layer: str
+    kernel: Floats
+    bias: Floats | None
+    kernel_index: int
+    bias_index: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How many weights lie in each bin, `now` and `then`, int64 [bins]; `edges` [bins + 1]."""
+
+    edges: npt.NDArray[np.float64]
+    now: npt.NDArray[np.int64]
+    then: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """Which of the network's weights are a layer's: `indices` into Keras's list, and `shapes`.
+
+    `name` is the layer's in a probe ("logits" for the output), `kind` as in its specification
+    and "output"; `position` is its index among the layers, one past the last for the output.
+    """
+
+    name: str
+    kind: str
+    position: int
+    indices: tuple[int, ...]
+    shapes: tuple[Shape, ...]
+
+    @property
+    def units(self) -> int:
+        """How many neurons, filters or normalised channels the layer has."""
+        return self.shapes[-1][0]
+
+
+def layer_weights(network: NetworkSpec) -> tuple[LayerWeights, ...]:
+    """The layers that have weights, from input to output."""
+    found, count = [], 0
+    specs = (*network.layers, None)
+    for position, (before, row) in enumerate(pairwise(network.shapes())):
+        spec = specs[position]
+        inputs, units = before.output_shape[-1], row.output_shape[-1]
+        shapes: tuple[Shape, ...]
+        if isinstance(spec, Conv):
+            shapes = ((spec.kernel_size, spec.kernel_size, inputs, units), (units,))
+        elif row.kind in ("dense", "output"):
+            shapes = ((inputs, units), (units,))
+        elif row.kind == "batch_norm":  # gamma, beta, moving mean, moving variance
+            shapes = ((units,),) * 4
+        else:
+            continue
+        name = "logits" if row.kind == "output" else row.name
+        indices = tuple(range(count, count + len(shapes)))
+        found.append(LayerWeights(name, row.kind, position, indices, shapes))
+        count += len(shapes)
+    return tuple(found)
+
+
+def kernels(network: NetworkSpec, weights: Sequence[npt.NDArray[Any]]) -> tuple[Kernel, ...]:
+    """The kernels and biases of all dense and convolution layers, the output's included."""
+    return tuple(
+        Kernel(row.name, weights[kernel], weights[bias], kernel, bias)
+        for row in layer_weights(network)
+        if row.kind != "batch_norm"
+        for kernel, bias in [row.indices]
+    )
+
+
+def initial_weights(network: NetworkSpec, seed: int) -> list[Floats]:
+    """The weights before the first step of training with this seed, in Keras's order."""
+    from mnist_core.model.build import build_model
+
+    return [np.asarray(weight) for weight in build_model(network, seed).get_weights()]
+
+
+def histogram(now: npt.NDArray[Any], then: npt.NDArray[Any], bins: int) -> Histogram:
+    """Both in common bins from the smallest to the largest value; NaN and infinity are left out."""
+    kept = [values[np.isfinite(values)].astype(np.float64) for values in (now, then)]
+    together = np.concatenate(kept) if kept[0].size + kept[1].size else np.zeros(1)
+    edges = np.histogram_bin_edges(together, bins)
+    counts = [np.histogram(values, edges)[0].astype(np.int64) for values in kept]
+    return Histogram(edges, counts[0], counts[1])
+
+
+def diverged(weights: Sequence[npt.NDArray[Any]]) -> bool:
+    """True when any weight is not a number or infinite."""
+    return not all(np.isfinite(weight).all() for weight in weights)
+
+
+def first_nan_step(losses: npt.ArrayLike, steps: npt.ArrayLike) -> int | None:
+    """The first of `steps` at which the loss was not a finite number; None when there is none."""
+    bad = np.flatnonzero(~np.isfinite(np.asarray(losses, np.float64)))
+    return int(np.asarray(steps)[bad[0]]) if len(bad) else None

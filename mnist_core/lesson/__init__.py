@@ -1,0 +1,1 @@
+"""The lesson's NumPy network and its recorded runs."""

@@ -1,0 +1,1 @@
+"""What is kept: runs, curves, weights, data sets, corrections."""

@@ -1,0 +1,152 @@
+"""The database itself: opened, begun anew when its file is damaged, its errors as sentences."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import sqlalchemy.event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from mnist_core.base.errors import StoreError, Unavailable
+from mnist_core.storage import recovery, schema
+
+log = logging.getLogger(__name__)
+
+# How long a statement waits for another one's lock.
+BUSY_SECONDS = 5
+
+
+# SQLite's primary result codes that say so, each with its sentence.
+_UNAVAILABLE = {
+    sqlite3.SQLITE_FULL: "The disk is full: {place} takes nothing more. Make room on it.",
+    sqlite3.SQLITE_BUSY: "Another program keeps the database {place} locked. Close it there.",
+    sqlite3.SQLITE_LOCKED: "Another program keeps the database {place} locked. Close it there.",
+    sqlite3.SQLITE_READONLY: "The database {place} cannot be written. Make it writable, and the "
+    "folder it is in.",
+    sqlite3.SQLITE_IOERR: "The disk does not read or write the database {place}. Look after it.",
+    sqlite3.SQLITE_CANTOPEN: "The database {place} cannot be opened any more. Bring back its "
+    "folder, or restart the server.",
+    **dict.fromkeys(
+        recovery.DAMAGED,
+        "The database {place} is damaged. Restart the server: it keeps the file under another "
+        "name and goes on with all of it that can be read.",
+    ),
+}
+_SAID_AT_THE_START = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)
+
+
+def open_database(url: str | None, folder: Path) -> tuple[sa.Engine, str]:
+    """Open or create the database at `url`, by default `lab.db` in `folder`, with all tables.
+
+    Also returns a sentence for the person when a damaged file had to be put aside, else "".
+    Raises StoreError when there is no database to be had.
+    """
+    where, notice = url or f"sqlite:///{folder / 'lab.db'}", ""
+    try:
+        if url is None:
+            folder.mkdir(parents=True, exist_ok=True)
+        path = _file(where)
+        # A file that somebody named by mistake is no database of ours: it stays where it is.
+        if path and recovery.looks_damaged(path) and (url is None or recovery.is_sqlite(path)):
+            notice = _begin_anew(path)
+        engine = _connect(where)
+        _make_tables(engine)
+        return engine, notice
+    except (OSError, SQLAlchemyError, ImportError, sqlite3.Error) as error:
+        code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+        if isinstance(error, SQLAlchemyError) and code in _SAID_AT_THE_START:
+            raise explain(error, engine) from error
+        raise StoreError(_cannot_open(url, folder, error)) from error
+
+
+def explain(error: SQLAlchemyError, engine: sa.Engine) -> StoreError:
+    """What the database refused, as a sentence."""
+    cause = getattr(error, "orig", None)
+    code = getattr(cause, "sqlite_errorcode", None)
+    path = _file(engine.url)
+    if code is not None:
+        if path is not None and recovery.is_damaged(cause):
+            recovery.note_damage(path)
+        sentence = _UNAVAILABLE.get(code & 0xFF)
+        if sentence is not None:
+            return Unavailable(sentence.format(place=path or engine.url.database))
+    reason = str(cause or error).strip().rstrip(".")
+    said = f"The database did not take this: {reason}."
+    elsewhere = code is None and isinstance(error, DBAPIError | sa.exc.TimeoutError)
+    passing = elsewhere and not isinstance(error, sa.exc.DataError | sa.exc.IntegrityError
+                                           | sa.exc.ProgrammingError)  # fmt: skip
+    return Unavailable(said) if passing else StoreError(said)
+
+
+def _make_tables(engine: sa.Engine) -> None:
+    try:
+        schema.metadata.create_all(engine)
+    except SQLAlchemyError:  # another server may have made them in the same moment
+        schema.metadata.create_all(engine)
+    schema.upgrade(engine)
+
+
+def _connect(url: str) -> sa.Engine:
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        # WAL: readers never wait for the writer. NORMAL: a commit survives the death of any
+        # process; only a power cut may lose the last moments, never the file.
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+def _begin_anew(path: Path) -> str:
+    """Put what can be read of a damaged file in its place; the file itself is kept beside it."""
+    before = path.stat().st_ino
+    begun = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
+    try:
+        recovery.copy_readable(path, begun)
+        rest = "All of it that could be read is here; curves may have gaps."
+    except (sqlite3.Error, OSError) as error:
+        log.warning("nothing of %s could be read: %s", path, error)
+        begun.unlink(missing_ok=True)
+        rest = "Nothing of it could be read, so that this lab begins anew."
+    if not path.exists() or path.stat().st_ino != before:
+        begun.unlink(missing_ok=True)  # another server has done so meanwhile
+        return ""
+    kept = recovery.put_aside(path)
+    if begun.exists():
+        begun.rename(path)
+    log.error("%s was damaged; it is kept as %s", path, kept)
+    return f"The file with your runs was damaged. It is kept as {kept}. {rest}"
+
+
+def _file(url: str | sa.URL) -> Path | None:
+    """The file of an SQLite database; None for others, and for one in memory."""
+    parts = sa.make_url(url)
+    name = parts.database
+    if parts.get_backend_name() != "sqlite" or not name or name.startswith(("file:", ":")):
+        return None
+    return Path(name)
+
+
+def _cannot_open(url: str | None, folder: Path, error: Exception) -> str:
+    reason = str(getattr(error, "orig", None) or error)
+    if url is None:
+        return (
+            f"The folder {folder} cannot keep your runs ({reason}). Make it writable, or set "
+            "MNIST_LAB_HOME to a folder that is."
+        )
+    try:
+        url = sa.make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        url = "in MNIST_LAB_DATABASE"
+    return f"The database {url} cannot be opened ({reason}). Check MNIST_LAB_DATABASE."

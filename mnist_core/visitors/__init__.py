@@ -1,0 +1,1 @@
+"""Visitors: limits, identity, presence, quotas."""

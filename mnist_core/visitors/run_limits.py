@@ -1,0 +1,48 @@
+"""When a run on a shared server has had its share: the reasons to end it, as sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mnist_core.visitors.limits import Limits
+
+KEPT = "Its curve and its weights are kept."
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds that a run has trained, been in its present pause, and been without its visitor.
+
+    None: it has not begun, does not pause.
+    """
+
+    training: float | None = None
+    pause: float | None = None
+    away: float = 0.0
+
+
+def reason_to_end(times: Times, limits: Limits) -> str | None:
+    """Why the run is to be stopped now, for its visitor; None while all is well."""
+    if _over(times.training, limits.minutes):
+        return f"It was stopped after {limits.minutes:g} minutes, this server’s limit. {KEPT}"
+    if _over(times.pause, limits.pause_minutes):
+        return (
+            f"It was stopped because it had paused for {limits.pause_minutes:g} minutes and held "
+            f"up those who wait. {KEPT}"
+        )
+    if _over(times.away, limits.away_minutes):
+        kept = KEPT if times.training is not None else "It had not started yet."
+        return (
+            f"It was stopped because you had no page open for {limits.away_minutes:g} minutes. "
+            f"{kept}"
+        )
+    return None
+
+
+def is_away(seconds: float, limits: Limits) -> bool:
+    """Whether a visitor not seen for so long counts as gone."""
+    return _over(seconds, limits.away_minutes)
+
+
+def _over(seconds: float | None, minutes: float | None) -> bool:
+    return seconds is not None and minutes is not None and seconds > 60 * minutes

@@ -1,0 +1,239 @@
+"""The visitors of a shared server: when they were last here, and what each of them keeps."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from mnist_core.storage import corrections, datasets, schema
+from mnist_core.storage.store import ACTIVE, Run, Store
+from mnist_core.visitors.last_seen import Silence
+from mnist_core.visitors.limits import Limits
+
+# How often a visitor's presence is written down.
+NOTICE_SECONDS = 10.0
+# How long an absent visitor's things stay after they could have gone.
+GRACE_SECONDS = 6 * 3600.0
+# Of a visitor not asked about for longer it is not known how long they have been away.
+FORGOTTEN_SECONDS = 60.0
+
+
+class Presence:
+    """Notes when visitors have a page open, each at most every `NOTICE_SECONDS`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._noted: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def notice(self, owner: str) -> None:
+        """The visitor has a page open now. Raises StoreError."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._noted.get(owner, -NOTICE_SECONDS) < NOTICE_SECONDS:
+                return
+            self._noted = {
+                name: then for name, then in self._noted.items() if now - then < NOTICE_SECONDS
+            } | {owner: now}
+        table, seen = schema.visitors, datetime.now(UTC)
+        with self._store.transaction() as connection:
+            change = table.update().where(table.c.owner == owner).values(seen=seen)
+            if connection.execute(change).rowcount:
+                return
+            # Another server may note the same visitor in this moment.
+            there = sa.exists().where(table.c.owner == owner).correlate(None)
+            new = sa.select(sa.literal(owner), sa.literal(seen, schema.Moment)).where(~there)
+            connection.execute(table.insert().from_select(["owner", "seen"], new))
+
+
+def last_seen(store: Store, owners: Iterable[str]) -> dict[str, datetime]:
+    """When these visitors last had a page open; those never noticed are left out."""
+    table = schema.visitors
+    query = sa.select(table.c.owner, table.c.seen).where(table.c.owner.in_(sorted(set(owners))))
+    with store.transaction() as connection:
+        return {row.owner: row.seen for row in connection.execute(query)}
+
+
+class Absences:
+    """For how long visitors have had no page open on any server, whatever the wall clock says."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._silence = Silence(FORGOTTEN_SECONDS)
+
+    def seconds(self, owners: Iterable[str]) -> dict[str, float]:
+        """Since these visitors were last noticed, 0 when first asked; others are left out.
+
+        To be asked at least every `FORGOTTEN_SECONDS`, else it begins anew. Raises StoreError.
+        """
+        seen = last_seen(self._store, owners)
+        return {owner: self._silence.seconds(owner, moment) for owner, moment in seen.items()}
+
+
+class Forgetting:
+    """Removes for good what visitors keep who have had no page open for many days.
+
+    It cannot be taken back, and a wall clock may be wrong: so first `grace_seconds` pass by this
+    process's steady clock, in which a visitor may come back.
+    """
+
+    def __init__(self, store: Store, grace_seconds: float | None = None) -> None:
+        self._store = store
+        self._grace = GRACE_SECONDS if grace_seconds is None else grace_seconds
+        self._silence = Silence(longest_gap=GRACE_SECONDS)
+
+    def forget(self, older_than: timedelta) -> int:
+        """Remove what may go; of how many visitors it was. Raises StoreError.
+
+        Optuna's own tables keep which settings their studies tried: they say of nobody who it was.
+        """
+        last = datetime.now(UTC) - older_than
+        absent = {owner: seen for owner, seen in self._seen().items() if seen < last}
+        due = [
+            owner
+            for owner, seen in absent.items()
+            if self._silence.seconds(owner, seen) >= self._grace
+        ]
+        gone = sum(_forget(self._store, owner, last) for owner in due)
+        corrections.forget_others(self._seen(), last)
+        return gone
+
+    def _seen(self) -> dict[str, datetime]:
+        with self._store.transaction() as connection:
+            rows = connection.execute(sa.select(schema.visitors))
+            return {row.owner: row.seen for row in rows}
+
+
+def _forget(store: Store, owner: str, last: datetime) -> bool:
+    """Remove what the visitor keeps, unless they are back by now or something of theirs trains."""
+    runs, visitor = schema.runs, schema.visitors
+    still_absent = sa.select(visitor.c.owner).where(visitor.c.owner == owner, visitor.c.seen < last)
+    theirs = sa.select(runs.c.id, runs.c.status).where(runs.c.owner == owner)
+    with store.transaction() as connection:
+        if connection.execute(still_absent).first() is None:
+            return False
+        found = list(connection.execute(theirs))
+    if any(run.status in ACTIVE for run in found):
+        return False
+    for run in found:
+        store.delete(run.id)
+    with store.transaction() as connection:
+        for kept in (schema.sweeps, schema.datasets, visitor):
+            connection.execute(kept.delete().where(kept.c.owner == owner))
+    return True
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a visitor keeps: how many runs and data sets, and the bytes of all.
+
+    The bytes of those put aside are included.
+    """
+
+    runs: int
+    bytes: int
+    data: int = 0
+
+
+def usage(store: Store, owner: str) -> Usage:
+    """What the visitor keeps on this server."""
+    runs, snapshots, steps = schema.runs, schema.snapshots, schema.steps
+    theirs = runs.c.owner == owner
+    ids = sa.select(runs.c.id).where(theirs)
+    count = sa.select(sa.func.count()).where(theirs, runs.c.deleted.is_(None))
+    data = schema.datasets
+    sets = sa.select(sa.func.count()).where(data.c.owner == owner, data.c.deleted.is_(None))
+    parts = (
+        sa.select(sa.func.sum(data.c.bytes)).where(data.c.owner == owner),
+        sa.select(sa.func.sum(snapshots.c.bytes)).where(snapshots.c.run.in_(ids)),
+        sa.select(sa.func.sum(8 * steps.c.count)).where(steps.c.run.in_(ids)),
+        sa.select(sa.func.sum(sa.func.octet_length(runs.c.checkpoint))).where(theirs)
+        if store.engine.dialect.name != "sqlite"
+        else sa.select(sa.func.sum(sa.func.length(runs.c.checkpoint))).where(theirs),
+    )
+    with store.transaction() as connection:
+        size = sum(int(connection.execute(part).scalar() or 0) for part in parts)
+        runs_kept, sets_kept = (int(connection.execute(q).scalar() or 0) for q in (count, sets))
+        return Usage(runs_kept, size, sets_kept)
+
+
+@dataclass(frozen=True)
+class Full:
+    """A visitor keeps as much as they may; `oldest` is the run to remove first, if any ended."""
+
+    message: str
+    oldest: Run | None
+
+
+def room(store: Store, owner: str, limits: Limits, more: int = 1, size: int = 0) -> Full | None:
+    """None when the visitor may keep `more` runs of `size` bytes together, else what is full.
+
+    Runs that they have deleted and could still bring back make room before anything else does.
+    """
+    if limits.kept_runs is None and limits.kept_megabytes is None:
+        return None
+    used = usage(store, owner)
+    most_bytes = None if limits.kept_megabytes is None else 1_000_000 * limits.kept_megabytes
+    # Of a run that is to be trained the size is not known: it may begin below the limit.
+    size = max(size, 1)
+    if most_bytes is not None and used.bytes + size > most_bytes:
+        _purge(store, owner)
+        used = usage(store, owner)
+    if limits.kept_runs is not None and used.runs + more > limits.kept_runs:
+        kept = f"{used.runs} runs, and this server keeps {limits.kept_runs} for each visitor"
+    elif most_bytes is not None and used.bytes + size > most_bytes:
+        most = f"{limits.kept_megabytes} MB for each visitor"
+        kept = (
+            f"{used.bytes / 1_000_000:,.0f} MB of runs and data sets, and this server keeps {most}"
+        )
+        if size > 1:
+            kept += f"; these are {size / 1_000_000:,.0f} MB more"
+    else:
+        return None
+    return Full(f"You have {kept}. Remove some to go on.", _oldest(store, owner))
+
+
+def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | None:
+    """Why the visitor cannot keep one more data set of `size` bytes, or None."""
+    if limits.kept_data is None and limits.kept_megabytes is None:
+        return None
+    most_bytes = None if limits.kept_megabytes is None else 1_000_000 * limits.kept_megabytes
+    used = usage(store, owner)
+    if most_bytes is not None and used.bytes + size > most_bytes:
+        _purge(store, owner)
+        used = usage(store, owner)
+    if limits.kept_data is not None and used.data >= limits.kept_data:
+        return f"You keep {used.data} data sets, as many as this server keeps. Delete one first."
+    if most_bytes is not None and used.bytes + size > most_bytes:
+        return (
+            f"This data set takes {size / 1_000_000:,.0f} MB beside the "
+            f"{used.bytes / 1_000_000:,.0f} MB that you keep; this server keeps "
+            f"{limits.kept_megabytes} MB for each visitor. Delete runs or data sets first."
+        )
+    return None
+
+
+def _purge(store: Store, owner: str) -> None:
+    datasets.purge(store, owner, timedelta(0))
+    store.seen_by(owner).purge(timedelta(0))
+
+
+def _oldest(store: Store, owner: str) -> Run | None:
+    query = (
+        sa.select(schema.runs.c.id)
+        .where(
+            schema.runs.c.owner == owner,
+            schema.runs.c.deleted.is_(None),
+            schema.runs.c.status.not_in(ACTIVE),
+        )
+        .order_by(schema.runs.c.number)
+        .limit(1)
+    )
+    with store.transaction() as connection:
+        run_id = connection.execute(query).scalar()
+    return None if run_id is None else store.run(run_id)

@@ -1,0 +1,1 @@
+"""Editors of a network and its training that Train and Explore share."""

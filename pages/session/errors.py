@@ -1,0 +1,71 @@
+"""When what a page needs refuses, it says so in a sentence, whichever part of it asked.
+
+That is the database first of all, then the data and the model that come with the app.
+
+`guarded` is around each page; parts of it that run by themselves are made by `fragment`, and
+callbacks that write are wrapped in `said_later`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.base.errors import StoreError, Trouble
+
+ICON = ":material/database_off:"
+_WAITING = "store_error"
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Show the trouble of this block, and what the database refused to a callback before."""
+    if said := st.session_state.pop(_WAITING, None):
+        st.error(said, icon=ICON)
+    try:
+        yield
+    except Trouble as error:
+        icon = ICON if isinstance(error, StoreError) else ":material/error:"
+        st.error(f"{error} Then reload this page.", icon=icon)
+
+
+def fragment(part: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
+    """As `st.fragment`, `guarded`."""
+
+    @functools.wraps(part)
+    def guarded_part(*arguments: Any, **more: Any) -> None:
+        with guarded():
+            part(*arguments, **more)
+
+    return st.fragment(guarded_part, run_every=run_every)
+
+
+def said_later(callback: Callable[..., Any]) -> Callable[..., None]:
+    """The callback; what the database refuses to it is said when the page is drawn next."""
+
+    @functools.wraps(callback)
+    def tried(*arguments: Any, **more: Any) -> None:
+        try:
+            callback(*arguments, **more)
+        except StoreError as error:
+            st.session_state[_WAITING] = str(error)
+
+    return tried
+
+
+_NOTICE = {"text": ""}
+
+
+def set_notice(text: str) -> None:
+    """What every page says until the server ends; "" for nothing."""
+    _NOTICE["text"] = text
+
+
+def show_notice() -> None:
+    """Say it."""
+    if _NOTICE["text"]:
+        st.warning(_NOTICE["text"], icon=ICON)

@@ -1,0 +1,164 @@
+"""Which network, at which moment of its training: what Look inside and Draw work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.drawing.pretrained import EXPERIMENT, DefaultModelError, default_model_card
+from mnist_core.experiment.spec import Experiment, NetworkSpec
+from mnist_core.storage.store import Run, SnapshotInfo
+from pages.session.services import get_store, owner
+
+DEFAULT_MODEL = "default"
+RECENT_RUNS = 200
+
+Weights = tuple[npt.NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """A network to work with: a run, or the model that ships with the app (`run` None)."""
+
+    key: str
+    label: str
+    run: Run | None = None
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The layers; no weights are needed to know them."""
+        return self.experiment.network
+
+    @property
+    def experiment(self) -> Experiment:
+        """How it was trained, and on what."""
+        return self.run.experiment if self.run else EXPERIMENT
+
+    @property
+    def name(self) -> str:
+        """Its name alone, without what is known of its accuracy."""
+        return self.run.name if self.run else EXPERIMENT.name
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is a run that goes on."""
+        return self.run is not None and self.run.active
+
+
+def network_choices() -> dict[str, NetworkChoice]:
+    """The visitor's runs, newest first, then the default model, by key.
+
+    Runs that have kept no weights yet are among them. Kept for two seconds, so that strokes and
+    clicks in quick succession do not ask the store again.
+    """
+    return _network_choices(owner())
+
+
+def forget_choices() -> None:
+    """Read the visitor's runs anew when they are next asked for."""
+    _network_choices.clear(owner())
+
+
+@st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
+def _network_choices(owner: str) -> dict[str, NetworkChoice]:
+    runs = get_store().runs(owner, limit=RECENT_RUNS)
+    choices = [NetworkChoice(run.id, _run_label(run), run) for run in runs]
+    choices.append(NetworkChoice(DEFAULT_MODEL, _default_label()))
+    return {choice.key: choice for choice in choices}
+
+
+def older_choice(key: str | None) -> dict[str, NetworkChoice]:
+    """A run that a link names though it is not among the newest; empty when there is none."""
+    if key is None or key in network_choices():
+        return {}
+    run = get_store().run(key)
+    return {} if run is None else {key: NetworkChoice(key, _run_label(run), run)}
+
+
+def choice_of(key: str | None) -> NetworkChoice | None:
+    """The network of this key, be it among the newest or not; None when there is none."""
+    return (network_choices() | older_choice(key)).get(key or "")
+
+
+def moments(key: str) -> tuple[SnapshotInfo, ...]:
+    """The kept moments of a network, earliest first; empty for a run that has kept none."""
+    return _moments(key, _holder(key))
+
+
+@st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
+def _moments(key: str, holder: str) -> tuple[SnapshotInfo, ...]:
+    if key == DEFAULT_MODEL:
+        epochs = EXPERIMENT.training.epochs
+        return (SnapshotInfo(step=0, epoch=float(epochs), val_accuracy=None, bytes=0),)
+    store = get_store()
+    # At the end of an epoch the accuracy on all validation images is known, which Train shows.
+    known = {epoch.step: epoch.val_accuracy for epoch in store.epochs(key)}
+    return tuple(
+        replace(moment, val_accuracy=known.get(moment.step) or moment.val_accuracy)
+        for moment in store.snapshots(key)
+    )
+
+
+def forget_moments() -> None:
+    """Read the runs' moments anew when they are next asked for."""
+    _moments.clear()
+
+
+def _holder(key: str) -> str:
+    """For whom something of this network is cached: the default model is everyone's."""
+    return "" if key == DEFAULT_MODEL else owner()
+
+
+def moment_label(key: str, moment: SnapshotInfo) -> str:
+    """How a slider names a moment: "epoch 2 · step 640 · 96.80%".
+
+    Within an epoch the accuracy is an estimate from a few images: "epoch 1.5 · step 480 · ≈ 96.1%".
+    """
+    if key == DEFAULT_MODEL:
+        return "fully trained"
+    if moment.step == 0:
+        return "before training"
+    accuracy = ""
+    if moment.val_accuracy is not None:
+        whole = moment.epoch == round(moment.epoch)
+        accuracy = f" · {moment.val_accuracy:.2%}" if whole else f" · ≈ {moment.val_accuracy:.1%}"
+    return f"epoch {round(moment.epoch, 2):g} · step {moment.step:,}{accuracy}"
+
+
+def weights_at(key: str, step: int) -> Weights | None:
+    """A network's weights at a kept step, in Keras's order; None when they are not kept.
+
+    Raises DefaultModelError when the default model is missing or damaged.
+    """
+    found = _weights_at(key, step, _holder(key))
+    if found is None:
+        _weights_at.clear(key, step, _holder(key))  # they may be written yet
+    return found
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _weights_at(key: str, step: int, holder: str) -> Weights | None:
+    if key == DEFAULT_MODEL:
+        from mnist_core import load_default_model
+
+        return tuple(load_default_model().get_weights())
+    weights = get_store().weights(key, step)
+    return None if weights is None else tuple(weights)
+
+
+def _run_label(run: Run) -> str:
+    if run.test_accuracy is not None:
+        return f"{run.name} · {run.test_accuracy:.2%} on test images"
+    if run.val_accuracy is not None:
+        return f"{run.name} · {run.val_accuracy:.2%} on validation images"
+    return f"{run.name} · hardly trained yet"
+
+
+def _default_label() -> str:
+    try:
+        return f"Default model · {default_model_card()['test_accuracy']:.2%} on test images"
+    except DefaultModelError:
+        return "Default model"

@@ -1,0 +1,49 @@
+"""From one page to the next with the same run: it reads a drawing, it is looked into."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NoReturn
+
+import streamlit as st
+
+from mnist_core.storage.store import Run
+from pages.session.network_choice import forget_choices, forget_moments
+
+
+def has_weights(run: Run) -> bool:
+    """Whether the run has kept weights that training has changed."""
+    return bool(run.checkpoint_step)
+
+
+def let_it_read(run_id: str) -> NoReturn:
+    """Go to Draw, where this run reads."""
+    st.session_state.reading_network, st.session_state.reading_step = run_id, None
+    _renew()
+    st.switch_page("pages/draw.py")
+
+
+def prepare_reading(run_id: str) -> None:
+    """Load the run's network in the background, seconds before it is asked to read."""
+    from pages.session.reader import NotReadable, prepare
+
+    _renew()
+    with suppress(NotReadable):  # then Draw says why
+        prepare(run_id)
+
+
+def look_inside(run_id: str) -> NoReturn:
+    """Go to Look inside with this run, and with the visitor's drawing where there is one."""
+    from pages.session.inspect_state import DRAWING, place
+
+    here = place()
+    here.run, here.step, here.missing, here.layer, here.unit = run_id, None, False, None, None
+    if st.session_state.get("drawing_image28") is not None:
+        here.source = DRAWING
+    _renew()
+    st.switch_page("pages/inspect.py")
+
+
+def _renew() -> None:
+    forget_choices()
+    forget_moments()

@@ -1,0 +1,145 @@
+"""A network at a moment of its training, ready to read images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.drawing.pretrained import DefaultModelError
+from mnist_core.experiment.spec import MNIST, NetworkSpec
+from mnist_core.inspection.activations import WeightsError, probe
+from mnist_core.storage.store import StoreError
+from pages.session.data_sets import class_names
+from pages.session.network_choice import (
+    DEFAULT_MODEL,
+    NetworkChoice,
+    Weights,
+    moments,
+    network_choices,
+    weights_at,
+)
+from pages.widgets.background import loader
+from pages.widgets.progress_notes import measured, time_left
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class NotReadable(RuntimeError):
+    """A network cannot read now; the message is a sentence for the page."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A network at a moment."""
+
+    choice: NetworkChoice
+    step: int
+
+    @property
+    def network(self) -> NetworkSpec:
+        """Its layers."""
+        return self.choice.network
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the classes are called that it tells apart."""
+        return class_names(self.choice.experiment)
+
+    @property
+    def reads_digits(self) -> bool:
+        """Whether it was trained on MNIST; else on a data set of the visitor's own."""
+        return self.choice.experiment.data == MNIST
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of validation images that it reads rightly; None when that is not known."""
+        kept = moments(self.choice.key)
+        return next((item.val_accuracy for item in kept if item.step == self.step), None)
+
+    def weights(self) -> Weights:
+        """Raises NotReadable."""
+        try:
+            found = weights_at(self.choice.key, self.step)
+        except (DefaultModelError, StoreError) as error:
+            raise NotReadable(str(error)) from error
+        if found is None:
+            raise NotReadable("The weights of this moment are no longer kept; choose another one.")
+        return found
+
+    def probabilities(self, images: FloatArray) -> FloatArray:
+        """Of images float32 [n, 28, 28], float32 [n, classes]. Raises NotReadable."""
+        return self.function()(images)
+
+    def function(self) -> Callable[[FloatArray], FloatArray]:
+        """`probabilities` for use in another thread, where nothing of the page can be asked."""
+        network, weights = probe(self.network), self.weights()
+
+        def probabilities(images: FloatArray) -> FloatArray:
+            try:
+                return network.probabilities(weights, images)
+            except WeightsError as error:
+                raise NotReadable(_why_not(error)) from error
+
+        return probabilities
+
+
+def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
+    """Until the readers' networks are compiled: seconds for the first, which imports TensorFlow.
+
+    `say` shows a sentence while it takes long. Raises NotReadable.
+    """
+    for reader in readers:
+        underway = loading(reader)
+        try:
+            while not underway.done():
+                # To say it also lets a waiting rerun take over.
+                say(f"_Loading the network{time_left('network', underway)}_")
+                time.sleep(0.05)
+            underway.result()
+        except (DefaultModelError, WeightsError) as error:
+            _compiling.clear()
+            raise NotReadable(_why_not(error)) from error
+
+
+def prepare(key: str) -> None:
+    """Begin to load the network that will read next. Raises NotReadable."""
+    choice, kept = network_choices().get(key), moments(key)
+    if choice is not None and kept:
+        loading(Reader(choice, kept[-1].step))
+
+
+def loading(reader: Reader) -> Future[None]:
+    """The reader's network on its way, begun with the first call. Raises NotReadable."""
+    default = reader.choice.key == DEFAULT_MODEL
+    weights = None if default else reader.weights()
+    return _compiling(reader.network.model_dump_json(), default, reader.network, weights)
+
+
+def _why_not(error: DefaultModelError | WeightsError) -> str:
+    if isinstance(error, DefaultModelError):
+        return str(error)
+    return "This network cannot be loaded; choose another one."
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _compiling(
+    key: str, default: bool, _network: NetworkSpec, _weights: Weights | None
+) -> Future[None]:
+    return loader().submit(_compile, _network, _weights)
+
+
+@measured("network")
+def _compile(network: NetworkSpec, weights: Weights | None) -> None:
+    """The first pass compiles; the default model (`weights` None) is loaded for it."""
+    if weights is None:
+        from mnist_core import load_default_model
+
+        weights = tuple(load_default_model().get_weights())
+    probe(network).probabilities(weights, np.zeros((1, 28, 28), np.float32))

@@ -1,0 +1,131 @@
+"""Who looks at this page: on a shared server each browser, or each account, is a visitor.
+
+A browser keeps a random token in a cookie, which Streamlit reads when the page connects. A first
+visit makes the token here, so that nothing waits for the browser; the component hands it over.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from mnist_core.visitors.identity import (
+    LOCAL_OWNER,
+    is_token,
+    new_token,
+    owner_of,
+    owner_of_account,
+)
+from mnist_core.visitors.limits import current
+from pages.session.browser_storage import KEPT_DAYS, cookie_path
+
+COOKIE = "mnist_lab_visitor"
+KEY = "visitor_cookie"
+IN_SESSION = "visitor_token"
+
+_JS = """
+const read = (name) => document.cookie.split("; ")
+  .find((part) => part.startsWith(name + "="))?.slice(name.length + 1);
+export default function ({ data, setStateValue }) {
+  const { name, token, path, days } = data;
+  const there = read(name);
+  // Another tab of this browser was first: both are one visitor.
+  if (there && there !== token && /^[\\w-]{43}$/.test(there)) {
+    setStateValue("token", there);
+    return;
+  }
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie =
+    `${name}=${token}; Path=${path}; Max-Age=${days * 86400}; SameSite=Lax${secure}`;
+  setStateValue("forgets", read(name) !== token);
+}
+"""
+
+
+def owner() -> str:
+    """Whose runs this visitor sees and makes; on a single-user lab always the same name.
+
+    On a shared server only a page may ask: RuntimeError in a thread of its own, where it would be
+    nobody.
+    """
+    if not current().public:
+        return LOCAL_OWNER
+    if get_script_run_ctx() is None:
+        raise RuntimeError("Who the visitor is can only be asked on a page.")
+    if account := _account():
+        return owner_of_account(*account)
+    return owner_of(_token())
+
+
+def may_enter() -> bool:
+    """False while the visitor has to sign in first."""
+    return not (current().public and _sign_in_is_configured() and not st.user.is_logged_in)
+
+
+def welcome() -> None:
+    """Make sure that the visitor is known when they come back; asks them to sign in where needed.
+
+    Called on every page, before it.
+    """
+    if not may_enter():
+        _sign_in()
+    if current().public and not _sign_in_is_configured():
+        _hand_over(_token())
+
+
+def _token() -> str:
+    """The token of this session: the browser's, or a new one at the first visit."""
+    kept = st.session_state.get(IN_SESSION)
+    if not is_token(kept):
+        sent = st.context.cookies.get(COOKIE)
+        kept = sent if is_token(sent) else new_token()
+        st.session_state[IN_SESSION] = kept
+    return str(kept)
+
+
+def _hand_over(token: str) -> None:
+    """Let the browser keep the token; takes no room on the page."""
+    mount = st.components.v2.component("mnist_lab.visitor", js=_JS)
+    st.html(f"<style>:has(> .st-key-{KEY}_place) {{ display: none; }}</style>")
+    with st.container(key=f"{KEY}_place"):
+        mount(
+            key=KEY,
+            data={"name": COOKIE, "token": token, "path": cookie_path(), "days": KEPT_DAYS},
+            on_token_change=_take_over,
+            on_forgets_change=lambda: None,
+        )
+    said = st.session_state.get(KEY)
+    if said and said.get("forgets"):
+        st.warning(
+            "Your browser keeps no cookies from this page: after a reload your runs are out of "
+            "reach. Allow cookies for it to keep them.",
+            icon=":material/cookie_off:",
+        )
+
+
+def _take_over() -> None:
+    """Callback: this browser had a token already."""
+    token = st.session_state[KEY].get("token")
+    if is_token(token):
+        st.session_state[IN_SESSION] = token
+
+
+def _sign_in_is_configured() -> bool:
+    return "is_logged_in" in st.user
+
+
+def _account() -> tuple[str, str] | None:
+    """Who is signed in: the service's name and its name for the person."""
+    if not _sign_in_is_configured() or not st.user.is_logged_in:
+        return None
+    claims = st.user.to_dict()
+    person = claims.get("sub") or claims.get("email")
+    return (str(claims.get("iss", "")), str(person)) if person else None
+
+
+def _sign_in() -> None:
+    """Ask for it, and show nothing else."""
+    st.title("MNIST Lab")
+    st.markdown("Sign in, so that your runs are yours alone and you find them again.")
+    st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
+    st.stop()

@@ -1,0 +1,109 @@
+"""View: what one run made of this drawing at every moment of its training."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.figures.drawing import learning_chart
+from mnist_core.storage.store import StoreError
+from pages.session.data_sets import class_names
+from pages.session.network_choice import NetworkChoice, moment_label, moments, network_choices
+from pages.session.reader import NotReadable, Reader, wait_for
+from pages.session.services import get_store
+from pages.views.draw.answer import Answer
+from pages.widgets.escape import plain
+from pages.widgets.live_figure import live_figure
+
+
+def learning_view(found: Answer | None) -> None:
+    """Choose a run; the ten probabilities of the drawing over its training."""
+    runs = {
+        key: choice
+        for key, choice in network_choices().items()
+        if choice.run is not None and len(moments(key)) > 1
+    }
+    if not runs:
+        st.info(
+            "Train a network on the Train page: every run keeps its weights at many moments, and "
+            "here you see how it learned to read your digit.",
+            icon=":material/model_training:",
+        )
+        return
+    kept = st.session_state.get("watched_run")
+    if kept not in runs:
+        kept = found.reader.choice.key if found and found.reader.choice.key in runs else None
+    key = st.selectbox(
+        "Run to watch",
+        list(runs),
+        index=list(runs).index(kept) if kept in runs else 0,
+        format_func=lambda key: runs[key].label if key in runs else "",
+        key="watched_run_menu",
+    )
+    st.session_state.watched_run = key
+    if found is None:
+        st.caption("Draw a digit to see how this run learned to read it.")
+        return
+    try:
+        _chart(runs[key], found)
+    except NotReadable as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def _chart(choice: NetworkChoice, found: Answer) -> None:
+    kept = moments(choice.key)
+    wait_for(Reader(choice, kept[-1].step), say=st.empty().markdown)
+    shares = _over_training(choice, tuple(moment.step for moment in kept), found)
+    names = class_names(choice.experiment)
+    name = names[int(shares[-1].argmax())]
+    live_figure(
+        learning_chart(
+            [moment_label(choice.key, moment) for moment in kept],
+            shares,
+            "What it read in your drawing while it learned",
+            names,
+        ),
+        key="learning_figure",
+        alt=f"The probability of each digit at {len(kept)} moments of the training; "
+        f"at its end the network reads {name} with {shares[-1].max():.0%}.",
+    )
+    labels = [moment_label(choice.key, moment) for moment in kept]
+    st.caption(_in_words(shares, labels, plain(name)))
+
+
+def _over_training(
+    choice: NetworkChoice, steps: tuple[int, ...], found: Answer
+) -> npt.NDArray[np.float32]:
+    """The ten probabilities at each step, float32 [n, 10]."""
+    from mnist_core.inspection.activations import probe
+
+    network = probe(choice.network)
+    image = found.reading.image28[None]
+    return np.stack(
+        [network.probabilities(weights, image)[0] for weights in _all_weights(choice.key, steps)]
+    )
+
+
+@st.cache_resource(max_entries=2, ttl=300, show_spinner=False)
+def _all_weights(key: str, steps: tuple[int, ...]) -> list[list[npt.NDArray[np.float32]]]:
+    """All kept weights of a run: 64 MB at most. Raises NotReadable when the run has gone."""
+    try:
+        found = [get_store().weights(key, step) for step in steps]
+    except StoreError as error:
+        raise NotReadable(str(error)) from error
+    if any(weights is None for weights in found):
+        raise NotReadable("This run has been deleted; choose another one.")
+    return [weights for weights in found if weights is not None]
+
+
+def _in_words(shares: npt.NDArray[np.float32], labels: list[str], name: str) -> str:
+    """Since when the final answer has stood."""
+    answers = shares.argmax(1)
+    changes = np.flatnonzero(answers != answers[-1])
+    if not len(changes):
+        return f"It has read {name} from the beginning."
+    since = " · ".join(labels[int(changes[-1]) + 1].split(" · ")[:2])
+    turns = int((np.diff(answers) != 0).sum())
+    often = "once" if turns == 1 else f"{turns} times"
+    return f"It has read {name} since {since}. In all, its answer changed {often}."

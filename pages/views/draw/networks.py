@@ -1,0 +1,130 @@
+"""Which networks read the drawing, at which moment of their training, and their reading."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.data.mnist import Dataset
+from mnist_core.drawing.neighbours import Neighbours, Novelty, neighbours, novelty
+from mnist_core.experiment.spec import MNIST
+from mnist_core.storage.store import SnapshotInfo
+from pages.session.data_sets import class_names, own_dataset
+from pages.session.network_choice import DEFAULT_MODEL, moment_label, moments, network_choices
+from pages.session.reader import NotReadable, Reader, loading
+from pages.widgets.background import loader
+from pages.widgets.escape import plain
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def current_reader() -> Reader:
+    """The network and moment that the person has chosen.
+
+    Before any choice the newest run that has kept weights, else the default model. Raises
+    NotReadable when the choice has kept no weights yet.
+    """
+    choices = network_choices()
+    key = st.session_state.get("reading_network")
+    if key not in choices:
+        key = next(key for key in choices if _trained(key))
+        st.session_state.reading_network = key
+        st.session_state.reading_step = None
+    kept = moments(key)
+    if not kept:
+        if choices[key].trains:
+            raise NotReadable("This run has kept no weights yet; choose another network, or wait.")
+        raise NotReadable("This run has kept no weights; choose another network.")
+    steps = [moment.step for moment in kept]
+    step = st.session_state.get("reading_step")
+    return Reader(choices[key], step if step in steps else steps[-1])
+
+
+def _trained(key: str) -> bool:
+    """True for the default model, and for a run that has kept more than its untrained weights."""
+    kept = moments(key)
+    return bool(kept) and (key == DEFAULT_MODEL or kept[-1].step > 0)
+
+
+def choose_network() -> None:
+    """The menu of networks and, where more than one moment is kept, the slider of moments."""
+    choices = network_choices()
+    key = st.session_state.get("reading_network")
+    st.selectbox(
+        "Network that reads",
+        list(choices),
+        index=list(choices).index(key) if key in choices else 0,
+        key="network_menu",
+        format_func=lambda key: choices[key].label if key in choices else "",
+        help="Your runs, and the model that comes with the app.",
+        on_change=_network_chosen,
+    )
+    kept = moments(key) if key in choices else ()
+    if len(kept) > 1:
+        _choose_moment(str(key), kept)
+    if key in choices and choices[key].experiment.data != MNIST:
+        names = ", ".join(map(plain, class_names(choices[key].experiment)))
+        st.caption(f":material/dataset: This network tells apart: {names}.")
+
+
+def _choose_moment(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
+    labels = {moment.step: moment_label(key, moment) for moment in kept}
+    step = st.session_state.get("reading_step")
+    # Another run, or a new moment of a live one, makes a new slider with its own value.
+    slider = f"reading_moment-{key}-{kept[-1].step}"
+    st.select_slider(
+        "Moment of its training",
+        list(labels),
+        value=step if step in labels else kept[-1].step,
+        key=slider,
+        format_func=lambda step: labels.get(step, ""),
+        on_change=_moment_chosen,
+        args=(slider, kept[-1].step),
+    )
+
+
+def _network_chosen() -> None:
+    st.session_state.reading_network = st.session_state.network_menu
+    st.session_state.reading_step = None
+
+
+def _moment_chosen(slider: str, newest: int) -> None:
+    """Callback. At the slider's end the page goes on with the newest moment of a live run."""
+    step = st.session_state[slider]
+    st.session_state.reading_step = None if step == newest else step
+
+
+def is_ready() -> bool:
+    """False while the chosen network is being loaded, which begins with this call."""
+    try:
+        return loading(current_reader()).done()
+    except NotReadable:
+        return True  # there is nothing to wait for
+
+
+@st.cache_resource(show_spinner=False)
+def training_images() -> Future[Neighbours]:
+    """The index of the training images, on its way."""
+    return loader().submit(neighbours)
+
+
+def training_images_of(reader: Reader) -> Future[Neighbours]:
+    """The index of the images that a network was trained on. Raises DatasetError without them."""
+    if reader.reads_digits:
+        return training_images()
+    data = own_dataset(reader.choice.experiment.data)
+    return _own_training_images(reader.choice.experiment.data, data)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _own_training_images(digest: str, _data: Dataset) -> Future[Neighbours]:
+    return loader().submit(Neighbours, _data.x_train, _data.y_train)
+
+
+@st.cache_resource(show_spinner=False)
+def novelty_measure() -> Future[Novelty]:
+    """The measure of what is no digit, on its way."""
+    return loader().submit(novelty)

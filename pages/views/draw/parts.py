@@ -1,0 +1,64 @@
+"""Small things that several parts of the Draw page show."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_core.experiment.class_names import DIGITS, noun
+from mnist_core.figures.live import png_address
+
+FloatArray = npt.NDArray[np.float32]
+
+# How sure a network is, in words: the least probability for each.
+CONFIDENCE = ((0.99, "Certain"), (0.9, "Sure"), (0.6, "Fairly sure"), (0.0, "Only a guess"))
+
+
+def confidence(share: float) -> str:
+    """How sure a network is that gives its digit this probability, in a word or two."""
+    return next(word for least, word in CONFIDENCE if share >= least)
+
+
+def percent(share: float) -> str:
+    """A probability for people, who never read 100%: no network can be that sure."""
+    return "> 99.9%" if share >= 0.9995 else f"{100 * share:.1f}%"
+
+
+def image_address(ink: FloatArray) -> str:
+    """An image in [0, 1] as a data address, white on black as MNIST is shown."""
+    return png_address(np.round(ink * 255).astype(np.uint8))
+
+
+def small_image(ink: FloatArray, alt: str, caption: str = "", side: int = 112) -> str:
+    """A figure (HTML) of an image; `alt` and `caption` are this app's own words, not a person's."""
+    below = f"<figcaption>{caption}</figcaption>" if caption else ""
+    return (
+        f'<figure class="small" style="--side:{side}px"><img src="{image_address(ink)}" '
+        f'alt="{alt}">{below}</figure>'
+    )
+
+
+def gallery(figures: Iterable[str]) -> str:
+    """Small images side by side (HTML), in as many rows as the page's width needs."""
+    return f'<div class="gallery">{"".join(figures)}</div>'
+
+
+def bars(probabilities: FloatArray, names: Sequence[str] = DIGITS) -> str:
+    """The ten probabilities as bars (an HTML table: on screen at once, with nothing to load).
+
+    `names` are those of the classes; of more than ten the likeliest are shown.
+    """
+    best = int(probabilities.argmax())
+    shown = np.sort(np.argsort(-probabilities, kind="stable")[:10]).tolist()
+    rows = "".join(
+        f'<tr class="{"best" if digit == best else "other"}">'
+        f'<th scope="row">{html.escape(names[digit])}</th>'
+        f'<td><div style="width:{max(100 * share, 0.5):.1f}%"></div></td>'
+        f"<td>{percent(share)}</td></tr>"
+        for digit, share in ((digit, float(probabilities[digit])) for digit in shown)
+    )
+    named = "ten named" if any(len(name) > 2 for name in names) else "ten"
+    return f'<table class="{named}" aria-label="Probability of each {noun(names)}">{rows}</table>'

@@ -1,0 +1,106 @@
+"""View: which ink spoke for the answer, and the smallest change that would have changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.drawing.explain import Flip, FloatArray, evidence, smallest_flip
+from mnist_core.experiment.class_names import DIGITS, one
+from mnist_core.figures.pixels import Bars, Images
+from mnist_core.inspection.activations import probe
+from pages.session.reader import NotReadable
+from pages.views.draw.answer import Answer
+from pages.views.draw.parts import percent
+from pages.widgets.background import come_back_for, newest
+from pages.widgets.escape import plain
+from pages.widgets.pixel_view import pixel_view
+from pages.widgets.progress_notes import time_left
+
+LARGEST = 9  # screen pixels for one of the 28
+
+
+def reasons_view(found: Answer | None) -> None:
+    """Saliency over the drawing, and what single stroke would flip the answer."""
+    if found is None:
+        st.caption("Draw a digit to see why the network reads it as it does.")
+        return
+    digit, image, names = found.reading.digit, found.reading.image28, found.reader.names
+    assert digit is not None
+    name = names[digit]
+    try:
+        reader = found.reader
+        slopes = evidence(probe(reader.network), reader.weights(), image, digit)
+        read, asked = reader.function(), (reader.choice.key, reader.step, image.tobytes())
+        search = newest("flip", asked, lambda: smallest_flip(read, image))
+        flip = search.result() if search.done() else None
+    except NotReadable as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    groups: list[Images | Bars] = [
+        Images(
+            "evidence",
+            f"Why {name}?",
+            slopes[None],
+            f"Blue: more ink here speaks for {name}. Orange: against it.",
+            noun="pixel",
+            names=(f"slope for {name}",),
+            backdrop=image,
+            largest=LARGEST,
+        )
+    ]
+    if flip is not None:
+        groups += _flip_images(image, flip, names[flip.digit])
+    pixel_view(groups, "reasons_pixels", f"Which ink speaks for {name}")
+    if search.done():
+        st.markdown(_words(name, flip, names))
+    else:
+        words = "Thousands of small changes are being tried"
+        come_back_for(search, lambda: st.caption(words + time_left("flip", search)))
+
+
+def _flip_images(image: FloatArray, flip: Flip, name: str) -> list[Images]:
+    return [
+        Images(
+            "flip",
+            "What would change its mind?",
+            flip.change[None],
+            "Blue: ink added. Orange: ink rubbed out.",
+            limit=1.0,
+            noun="pixel",
+            names=("ink",),
+            backdrop=image,
+            largest=LARGEST,
+        ),
+        Images(
+            "flipped",
+            f"Then it reads {name}",
+            np.clip(image + flip.change, 0, 1)[None],
+            f"with {percent(flip.probability)}",
+            palette="ink",
+            limit=1.0,
+            noun="pixel",
+            names=("ink",),
+            largest=LARGEST,
+        ),
+    ]
+
+
+def _words(name: str, flip: Flip | None, names: Sequence[str]) -> str:
+    if flip is None:
+        return (
+            "None of the short straight strokes of pen or rubber that were tried makes it "
+            f"anything but {plain(name)}: the network is hard to talk out of this."
+        )
+    how = "one more stroke" if flip.added else "one stroke rubbed out"
+    return (
+        f"The shortest single change that was found: {how}, {flip.ink:.0%} of the drawing’s ink, "
+        f"and {_the(name)} becomes {plain(one(names[flip.digit]))}. The change is made in "
+        "the 28 × 28 pixels that the network sees."
+    )
+
+
+def _the(name: str) -> str:
+    return f"the {name}" if name in DIGITS else plain(one(name))

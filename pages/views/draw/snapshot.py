@@ -1,0 +1,112 @@
+"""View: digits on paper, in a photo or before the camera."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from concurrent.futures import Future
+
+import numpy as np
+import streamlit as st
+from PIL import Image, ImageDraw
+
+from mnist_core.drawing.neighbours import STRANGE
+from mnist_core.drawing.photo import MAX_BYTES, Box, Photo, PhotoError, read_photo, reading_lines
+from pages.session.reader import FloatArray, NotReadable, Reader, wait_for
+from pages.views.draw.answer import Answer
+from pages.views.draw.networks import current_reader, novelty_measure
+from pages.views.draw.parts import gallery, percent, small_image
+from pages.widgets.background import come_back_for, newest
+from pages.widgets.escape import plain
+from pages.widgets.progress_notes import time_left
+
+KINDS = ["png", "jpg", "jpeg", "heic", "heif"]
+FRAME = (217, 96, 10)
+
+
+def photo_view(found: Answer | None) -> None:
+    """Upload a photo or take one; its digits are read in order by the network above."""
+    st.markdown(
+        "Write one digit or several in a row on paper, with some room between them, and take a "
+        "photo from above."
+    )
+    camera = st.toggle("Use the camera", key="use_camera")
+    file = (
+        st.camera_input("Digits on paper", key="camera")
+        if camera
+        else st.file_uploader(
+            f"A photo (PNG, JPEG or HEIC, up to {MAX_BYTES // 1_000_000} MB)",
+            KINDS,
+            key="photo",
+            max_upload_size=MAX_BYTES // 1_000_000,
+        )
+    )
+    if file is None:
+        return
+    data = file.getvalue()
+    work = newest("photo", hashlib.sha256(data).digest(), lambda: read_photo(data))
+    if not work.done():
+        come_back_for(work, lambda: st.caption("Looking for digits" + time_left("photo", work)))
+        return
+    _show(work)
+
+
+def _show(work: Future[Photo]) -> None:
+    try:
+        photo = work.result()
+        reader = current_reader()
+        wait_for(reader, say=st.empty().markdown)
+        if not photo.digits:
+            st.warning(
+                "No digits were found. Write dark on light paper, closer to the camera.",
+                icon=":material/search_off:",
+            )
+            st.image(photo.picture, width=480, alt="Your photo")
+            return
+        images = np.stack([digit.steps.image28 for digit in photo.digits])
+        shares = reader.probabilities(images)
+    except (PhotoError, NotReadable) as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    read = _read(images, shares, reader)
+    lines = reading_lines([digit.box for digit in photo.digits])
+    with st.container(key="photo_reading"):
+        between = " " if reader.reads_digits else " · "
+        st.markdown(
+            "  \n".join(between.join(plain(read[index]) for index in line) for line in lines)
+        )
+    st.image(
+        _framed(photo.picture, [digit.box for digit in photo.digits]),
+        width=640,
+        alt="Your photo with a frame around each digit that was found",
+    )
+    st.html(
+        gallery(
+            small_image(
+                image,
+                f"A digit of the photo as 28 × 28 pixels, read as {html.escape(digit)}",
+                f"<strong>{html.escape(digit)}</strong> · {percent(float(row.max()))}",
+                side=88,
+            )
+            for image, digit, row in zip(images, read, shares, strict=True)
+        )
+    )
+
+
+def _read(images: FloatArray, shares: FloatArray, reader: Reader) -> list[str]:
+    """The digits as text; a question mark where there seems to be none."""
+    read = [reader.names[digit] for digit in shares.argmax(1)]
+    measure = novelty_measure()
+    if reader.reads_digits and measure.done() and measure.exception() is None:
+        strange = [measure.result().strangeness(image) > STRANGE for image in images]
+        read = ["?" if odd else digit for odd, digit in zip(strange, read, strict=True)]
+    return read
+
+
+def _framed(picture: np.ndarray, boxes: list[Box]) -> Image.Image:
+    framed = Image.fromarray(picture).copy()
+    pen = ImageDraw.Draw(framed)
+    for box in boxes:
+        edges = (box.left - 4, box.top - 4, box.right + 4, box.bottom + 4)
+        pen.rectangle(edges, outline=FRAME, width=3)
+    return framed

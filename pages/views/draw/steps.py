@@ -1,0 +1,135 @@
+"""View: every step from the drawing to 28×28, each with a switch that turns it off."""
+
+from __future__ import annotations
+
+import html
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.data.mnist import ByteArray, DatasetError, ink
+from mnist_core.drawing.neighbours import Neighbours
+from mnist_core.drawing.preprocessing import Preprocessing, Steps, pad_square, prepare
+from mnist_core.drawing.strokes import picture
+from mnist_core.experiment.class_names import one as called
+from pages.session.data_sets import dataset_of
+from pages.views.draw.answer import Answer, prepared, steps_off, switch_key
+from pages.views.draw.canvas import drawing
+from pages.views.draw.networks import training_images, training_images_of
+from pages.views.draw.parts import gallery, percent, small_image
+
+FloatArray = npt.NDArray[np.float32]
+
+# Each step in its order, with what it does.
+STEPS = {
+    "crop": ("Crop", "The empty paper around the digit goes."),
+    "thickness": ("Thickness", "The strokes get the width that MNIST’s have."),
+    "scale": ("Scale", "The longer side becomes 20 pixels."),
+    "centre": ("Centre", "The middle of the ink comes to the middle of 28 × 28."),
+}
+NEAREST = 10
+SIDE = 130
+
+
+def steps_off_note() -> None:
+    """Beside the answer: that steps are off, which makes it worse, and the way back."""
+    off = steps_off()
+    if off:
+        names = ", ".join(STEPS[name][0].lower() for name in off)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/warning: Turned off below: {names}.", width="content")
+            st.button("Turn all steps on", on_click=_all_on, type="tertiary")
+
+
+def steps_view(found: Answer | None) -> None:
+    """The steps with their switches and pictures, what they are good for, and the neighbours."""
+    st.markdown(
+        "A network knows only images like those it was trained on. These steps make a drawing "
+        "look as MNIST’s images do; turn one off and see what the network makes of it."
+    )
+    steps = found.steps if found else prepared()
+    if steps is None:
+        st.markdown(":material/draw: **Draw a digit** to see what each step does to it.")
+    _pictures(steps)
+    if found is None:
+        return
+    st.markdown("##### If a step were left out")
+    st.html(_left_out(found))
+    st.markdown("##### The nearest training images")
+    try:
+        index = training_images_of(found.reader)
+        images = dataset_of(found.reader.choice.experiment).x_train
+    except DatasetError as error:
+        st.info(str(error), icon=":material/dataset:")
+        return
+    if index.done() and (problem := index.exception()) is not None:
+        training_images.clear()  # so that the next look tries again
+        st.error(str(problem), icon=":material/error:")
+    elif index.done():
+        st.html(_nearest(index.result(), images, found))
+    else:
+        st.caption("The training images are being looked through…")
+
+
+def _pictures(steps: Steps | None) -> None:
+    with st.container(horizontal=True, gap="medium"):
+        images: list[FloatArray | None] = [None] * 5
+        if steps is not None:
+            shown = (steps.cropped, steps.thickened, steps.scaled, steps.image28)
+            images = [pad_square(steps.ink), *shown]
+        with st.container(width=SIDE, gap="small"):
+            if images[0] is not None:
+                _picture(images[0], "The ink")
+            st.markdown("**Ink**")
+            st.caption("What differs from the paper.")
+        for (name, (label, does)), image in zip(STEPS.items(), images[1:], strict=True):
+            with st.container(width=SIDE, gap="small"):
+                if image is not None:
+                    _picture(image, f"After the step {label.lower()}")
+                st.toggle(label, value=True, key=switch_key(name), persist_state="session")
+                st.caption(does)
+
+
+def _picture(image: FloatArray, alt: str) -> None:
+    st.html(small_image(image, alt, side=SIDE))
+
+
+def _all_on() -> None:
+    st.session_state.update({switch_key(name): True for name in STEPS})
+
+
+def _left_out(found: Answer) -> str:
+    """What the network reads with all steps, without each of them, and with none."""
+    variants = {"All steps": Preprocessing()}
+    for name, (label, _) in STEPS.items():
+        variants[f"No {label.lower()}"] = Preprocessing(**{name: False})
+    variants["None: only shrunk"] = Preprocessing(**dict.fromkeys(STEPS, False))
+    drawn = picture(drawing())
+    images = np.stack([prepare(drawn, variant).image28 for variant in variants.values()])
+    probabilities = found.reader.probabilities(images)
+    read = [html.escape(found.reader.names[digit]) for digit in probabilities.argmax(1)]
+    return gallery(
+        small_image(
+            image,
+            f"{words}: 28 × 28 pixels",
+            f"{words}<br><strong>{name}</strong> · {percent(float(share))}",
+        )
+        for words, image, name, share in zip(
+            variants, images, read, probabilities.max(1), strict=True
+        )
+    )
+
+
+def _nearest(index: Neighbours, images: ByteArray, answer: Answer) -> str:
+    found = index.nearest(answer.reading.image28, NEAREST)
+    names = [html.escape(name) for name in answer.reader.names]
+    return gallery(
+        small_image(
+            ink(images[one.index]),
+            f"Training image number {one.index}, {called(names[one.label])}",
+            f"<strong>{names[one.label]}</strong> · differs by {one.distance:.2f}",
+            side=88,
+        )
+        for one in found
+    )

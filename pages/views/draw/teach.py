@@ -1,0 +1,271 @@
+"""View: say which digit it was, keep that, and teach it to a network of one's own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.drawing.finetune import FineTuned, fine_tune, keep_as_run
+from mnist_core.figures.drawing import forgetting_chart, per_digit_chart
+from mnist_core.storage import corrections as kept_corrections
+from mnist_core.storage.corrections import Corrections, CorrectionsError
+from mnist_core.storage.store import StoreError
+from pages.session.network_choice import forget_choices
+from pages.session.reader import NotReadable, Reader
+from pages.session.services import get_engine, get_store, owner
+from pages.views.draw.answer import Answer
+from pages.views.draw.networks import current_reader
+from pages.views.draw.parts import gallery, small_image
+from pages.widgets.background import come_back_for, newest, teacher
+from pages.widgets.escape import plain
+from pages.widgets.live_figure import live_figure
+
+SHOWN = 24
+STEPS = {20: "a little", 60: "well", 200: "by heart"}
+
+
+def teach_view(found: Answer | None) -> None:
+    """The ten buttons, the corrections so far, and teaching."""
+    if found is not None and not found.reader.reads_digits:
+        st.info(
+            "Corrections are digits: choose a network that was trained on MNIST above to keep "
+            "some and to teach them.",
+            icon=":material/school:",
+        )
+        return
+    try:
+        if found is None:
+            st.caption("Draw a digit; if it is misread, say here which one it was.")
+        else:
+            _buttons(found)
+        corrections = kept_corrections.load(owner())
+    except CorrectionsError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    if not len(corrections):
+        return
+    _so_far(corrections)
+    try:
+        _teaching(current_reader(), corrections)
+    except NotReadable as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def _buttons(found: Answer) -> None:
+    st.markdown(
+        "**Which digit is it?** Press the one you meant: the drawing is kept with its right name, "
+        "and below you can teach what you keep to a copy of your network."
+    )
+    with st.container(horizontal=True, gap="small", key="it_was"):
+        for digit in range(10):
+            st.button(
+                f"{digit}",
+                key=f"it_was_{digit}",
+                on_click=_correct,
+                args=(found, digit),
+                type="primary" if st.session_state.get("corrected") == digit else "secondary",
+            )
+    if (said := st.session_state.pop("correction_said", None)) is not None:
+        st.caption(said)
+    st.session_state.pop("corrected", None)
+
+
+def _correct(found: Answer, digit: int) -> None:
+    """Callback: keep the drawing as this digit."""
+    try:
+        count = len(kept_corrections.add(found.reading.image28, digit, owner()))
+    except CorrectionsError as error:
+        st.session_state.correction_said = str(error)
+        return
+    st.session_state.corrected = digit
+    right = "It was right. " if digit == found.reading.digit else ""
+    st.session_state.correction_said = f"{right}Kept as a {digit}; {count} so far."
+
+
+def _so_far(corrections: Corrections) -> None:
+    count = len(corrections)
+    st.markdown(f"**Your corrections** · {count}")
+    newest_first = list(range(count))[::-1][:SHOWN]
+    st.html(
+        gallery(
+            small_image(
+                corrections.ink[index],
+                f"A drawing that is a {corrections.labels[index]}",
+                f"<strong>{corrections.labels[index]}</strong>",
+                side=64,
+            )
+            for index in newest_first
+        )
+    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Save as .npz",
+            corrections.as_npz,
+            file_name="corrections.npz",
+            mime="application/octet-stream",
+            icon=":material/download:",
+            on_click="ignore",
+            help="NumPy arrays: images, uint8 [n, 28, 28], and labels, uint8 [n].",
+        )
+        st.button("Remove the newest", icon=":material/undo:", on_click=_remove, args=(count - 1,))
+
+
+def _remove(index: int) -> None:
+    try:
+        kept_corrections.remove(index, owner())
+    except (CorrectionsError, IndexError):
+        return  # it has gone already; the page shows what there is
+
+
+def _teaching(reader: Reader, corrections: Corrections) -> None:
+    if not reader.reads_digits:
+        return
+    name = plain(reader.choice.name)
+    st.markdown(
+        f"**Teach them to “{name}”**, the network that reads above. It keeps a copy as it was."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        steps = st.segmented_control(
+            "How thoroughly",
+            list(STEPS),
+            default=60,
+            required=True,
+            format_func=lambda steps: f"{STEPS[steps]} ({steps} steps)",
+            key="teach_steps",
+            wrap=True,
+        )
+        remind = st.toggle(
+            "Repeat old training images, too",
+            value=st.session_state.get("teach_reminds", True),
+            key="teach_remind",
+            help="Without them the network soon forgets the digits that are not corrected.",
+        )
+        st.session_state.teach_reminds = remind
+        pressed = st.button("Teach", type="primary", icon=":material/school:", key="teach")
+    if pressed:
+        st.session_state.teaching_number = st.session_state.get("teaching_number", 0) + 1
+        st.session_state.taught = (reader, corrections, int(steps or 60), bool(remind))
+    if "taught" in st.session_state:
+        _taught(*st.session_state.taught)
+
+
+def _taught(reader: Reader, corrections: Corrections, steps: int, remind: bool) -> None:
+    """What is being taught, or has been: before and after."""
+    number = st.session_state.teaching_number
+    progress: dict[str, float] = st.session_state.setdefault(f"teaching_{number}", {"share": 0.0})
+    work = newest(
+        "teaching",
+        number,
+        partial(_teach, reader, reader.weights(), corrections, steps, remind, progress),
+        teacher(),
+    )
+    if not work.done():
+        come_back_for(work, lambda: st.progress(progress["share"], "The copy is being taught…"))
+        return
+    if work.exception() is not None:
+        st.error("This network could not be taught; try another one.", icon=":material/error:")
+        return
+    _before_and_after(work.result(), corrections, remind)
+    _keep(work.result(), reader, len(corrections), number)
+
+
+def _teach(
+    reader: Reader,
+    weights: tuple[np.ndarray, ...],
+    corrections: Corrections,
+    steps: int,
+    remind: bool,
+    progress: dict[str, float],
+) -> FineTuned:
+    """In another thread, where nothing of the page can be asked."""
+    return fine_tune(
+        reader.network,
+        weights,
+        corrections,
+        steps=steps,
+        remind=remind,
+        tell=lambda share: progress.update(share=share),
+    )
+
+
+def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool) -> None:
+    first, last = result.moments[0], result.moments[-1]
+    left, right = st.columns(2)
+    lost = 100 * (result.test_after - result.test_before)
+    left.metric("10,000 test images read right", f"{result.test_after:.2%}", f"{lost:+.2f} points")
+    gained = 100 * (last.corrections_share - first.corrections_share)
+    right.metric(
+        f"Your corrections read right (of {len(corrections)})",
+        f"{last.corrections_share:.0%}",
+        f"{gained:+.0f} points",
+    )
+    with left:
+        live_figure(
+            forgetting_chart(
+                [moment.step for moment in result.moments],
+                [moment.test_share for moment in result.moments],
+                [moment.corrections_share for moment in result.moments],
+            ),
+            key="forgetting_figure",
+            alt=f"Test images read right go from {first.test_share:.0%} to {last.test_share:.0%}, "
+            f"corrections from {first.corrections_share:.0%} to {last.corrections_share:.0%}.",
+        )
+    with right:
+        worst = int((result.per_digit_after - result.per_digit_before).argmin())
+        live_figure(
+            per_digit_chart(result.per_digit_before, result.per_digit_after),
+            key="per_digit_figure",
+            alt=f"Test images read right for each digit; the {worst} changes most: from "
+            f"{result.per_digit_before[worst]:.0%} to {result.per_digit_after[worst]:.0%}.",
+        )
+    st.markdown(_lesson(result, remind))
+
+
+def _lesson(result: FineTuned, remind: bool) -> str:
+    """What the figures say: how much was learned, and what it cost on the test images."""
+    before, after = 1 - result.test_before, 1 - result.test_after
+    learned = f"Of the corrections it now reads {result.moments[-1].corrections_share:.0%} right. "
+    mistakes = f"Mistakes on test images: {before:.2%} before, {after:.2%} after. "
+    if after <= 1.25 * before:
+        return f"{learned}{mistakes}It has forgotten next to nothing."
+    worst = int((result.per_digit_after - result.per_digit_before).argmin())
+    remedy = (
+        "Teach it less thoroughly, or give it more corrections of different digits."
+        if remind
+        else "Repeat old training images while teaching, or teach less thoroughly."
+    )
+    return (
+        f"{learned}{mistakes}It has forgotten some of what it knew, most of all the {worst}: new "
+        f"examples pull all weights their way. {remedy}"
+    )
+
+
+def _keep(result: FineTuned, reader: Reader, count: int, number: int) -> None:
+    """The copy as a run, so that it reads above and everywhere else."""
+    kept = st.session_state.get("kept_teaching")
+    if kept == number:
+        st.success(
+            "Kept as a new run: choose it under “Network that reads”.", icon=":material/check:"
+        )
+        return
+    if not st.button("Keep the taught copy as a new run", icon=":material/save:"):
+        return
+    choice = reader.choice
+    name = f"{choice.name} taught {count} drawing{'s' if count > 1 else ''}"
+    if choice.run is None:
+        from mnist_core.drawing.pretrained import EXPERIMENT as experiment
+    else:
+        experiment = choice.run.experiment
+    if (full := get_engine().room()) is not None:
+        st.warning(full.message, icon=":material/inventory_2:")
+        return
+    try:
+        keep_as_run(get_store(), result, experiment, name)
+    except StoreError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.session_state.kept_teaching = number
+    forget_choices()
+    st.rerun()

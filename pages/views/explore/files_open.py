@@ -1,0 +1,246 @@
+"""Open run files and Keras models, of one's own or of a whole class."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.base.untrusted import MEGABYTE, FileRefused
+from mnist_core.data import mnist
+from mnist_core.experiment.spec import MNIST
+from mnist_core.files import keras_import, runfile
+from mnist_core.files.runfile import RunFile, keep, with_author_in_note
+from mnist_core.storage import datasets
+from mnist_core.storage.store import LONGEST_TAG, StoreError
+from mnist_core.visitors.limits import current, upload_problem
+from pages.session.data_sets import own_dataset, own_sets, title_of
+from pages.session.limits import no_room_for, upload_megabytes
+from pages.session.services import get_store, owner
+from pages.views.explore.files_compare import comparison
+from pages.views.explore.files_models import converter
+from pages.views.train.run_choice import compare_with
+from pages.widgets.background import come_back_for
+from pages.widgets.escape import plain
+from pages.widgets.progress_notes import measured, time_left
+
+MAX_FILES = 60
+# So much may be held unpacked for a visitor at a time.
+MAX_OPEN_BYTES = 500 * MEGABYTE
+MAX_MEGABYTES = runfile.LIMITS.file_bytes // MEGABYTE
+
+
+@dataclass(eq=False)
+class Opened:
+    """An uploaded file: its run, or the sentence that says why it is none, or neither yet."""
+
+    name: str
+    run: RunFile | None = None
+    problem: str = ""
+    work: Future[RunFile] | None = None
+    kept_as: str | None = None
+
+    def look(self) -> None:
+        """Take over what the work in the background has found, when it is done."""
+        if self.work is None or not self.work.done():
+            return
+        work, self.work = self.work, None
+        try:
+            self.run = work.result()
+        except (FileRefused, mnist.DatasetError) as error:
+            self.problem = str(error)
+
+
+def open_view() -> None:
+    """Drop files, see what they are, keep those that one wants as runs."""
+    st.caption(
+        "Run files (.mnistlab) and Keras models (.keras) that read 28×28 images. Each is checked "
+        "before anything of it is kept; nothing in a file can run here."
+    )
+    _models_read()
+    uploads = st.file_uploader(
+        "Files",
+        ["mnistlab", "keras"],
+        accept_multiple_files=True,
+        key="open_files",
+        max_upload_size=upload_megabytes(MAX_MEGABYTES),
+        label_visibility="collapsed",
+    )
+    _let_go({upload.file_id for upload in uploads})
+    if not uploads:
+        st.caption("Several at once, as a class hands them in, are laid over each other here.")
+        return
+    if said := upload_problem([upload.size for upload in uploads], current()):
+        st.error(said, icon=":material/block:")
+        return
+    if len(uploads) > MAX_FILES:
+        st.warning(f"These are the first {MAX_FILES} of {len(uploads)} files.")
+    opened = [_opened(upload) for upload in uploads[:MAX_FILES]]
+    for place, item in enumerate(opened):
+        item.look()
+        _hold_or_refuse(item, opened[:place])
+        if item.problem:
+            st.error(
+                f"**{plain(item.name)}** was not taken. {plain(item.problem)}",
+                icon=":material/block:",
+            )
+    waiting = [item for item in opened if item.work is not None]
+    for item in waiting[:1]:
+        assert item.work is not None
+        come_back_for(item.work, lambda: st.info(_waiting_words(waiting), icon=":material/sync:"))
+    good = [item for item in opened if item.run is not None]
+    for item in good:
+        _say_where_data_is_missing(item)
+    if good:
+        chosen = comparison([(item.name, item.run) for item in good if item.run is not None])
+        _keep([good[index] for index in chosen] or good, everything=not chosen)
+
+
+def _waiting_words(waiting: list[Opened]) -> str:
+    work = waiting[0].work
+    assert work is not None
+    return (
+        f"Loading {plain(waiting[0].name)} in a process of its own, and comparing it with the "
+        f"network rebuilt here{time_left('Keras file', work)}"
+    )
+
+
+def _models_read() -> None:
+    """Which data set a Keras model reads: its classes are that set's, and its images test it."""
+    if not own_sets():
+        return
+    names = [MNIST, *own_sets()]
+    if st.session_state.get("open_data") not in names:
+        st.session_state.open_data = MNIST
+    st.selectbox(
+        "Keras models read",
+        names,
+        format_func=title_of,
+        key="open_data",
+        help="A model must have one output for each class of this data set.",
+    )
+
+
+def _say_where_data_is_missing(item: Opened) -> None:
+    assert item.run is not None
+    said = datasets.problem(get_store(), owner(), item.run.experiment)
+    if said:
+        st.warning(
+            f"**{plain(item.name)}**: {plain(said)} Until then its curves and weights can be "
+            "looked at, but not what it makes of test images.",
+            icon=":material/dataset:",
+        )
+
+
+def _let_go(uploaded: set[str]) -> None:
+    """Forget the files that the visitor has taken away."""
+    known: dict[str, Opened] = st.session_state.setdefault("opened_files", {})
+    for place in [place for place in known if place.split()[0] not in uploaded]:
+        del known[place]
+
+
+def _hold_or_refuse(item: Opened, before: list[Opened]) -> None:
+    """Beside those before it: a few small files can unpack to more than there is memory for."""
+    if item.run is None or item.kept_as is not None:
+        return
+    held = sum(other.run.bytes for other in before if other.run is not None)
+    if held + item.run.bytes > MAX_OPEN_BYTES:
+        item.run = None
+        item.problem = (
+            f"These files together hold more than {MAX_OPEN_BYTES // MEGABYTE} MB. Add them to "
+            "your runs a few at a time."
+        )
+
+
+def _opened(upload: Any) -> Opened:
+    """What is known of an uploaded file; it is read once, as long as it is there."""
+    known: dict[str, Opened] = st.session_state.opened_files
+    is_model = upload.name.lower().endswith(keras_import.SUFFIX)
+    data_name = st.session_state.get("open_data", MNIST) if is_model else MNIST
+    place = f"{upload.file_id} {data_name}"
+    if place not in known:
+        item = known[place] = Opened(upload.name)
+        data = upload.getvalue()
+        try:
+            if is_model:
+                images = mnist.load() if data_name == MNIST else own_dataset(data_name)
+                item.work = converter().submit(_read_keras, data, upload.name, images, data_name)
+            else:
+                item.run = runfile.read(data)
+        except (FileRefused, mnist.DatasetError) as error:
+            item.problem = str(error)
+    return known[place]
+
+
+@measured("Keras file")
+def _read_keras(data: bytes, name: str, images: mnist.Dataset, data_name: str) -> RunFile:
+    return keras_import.read_keras(data, name, images, data_name=data_name)
+
+
+def _keep(items: list[Opened], everything: bool) -> None:
+    """Make runs of the files; those that are runs already are not made again."""
+    fresh = [item for item in items if item.kept_as is None]
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        tag = st.text_input(
+            "Tag for these runs (optional)",
+            key="open_tag",
+            placeholder="for example the class",
+            max_chars=LONGEST_TAG,
+            width=280,
+        )
+        st.button(
+            _keep_label(len(fresh), everything),
+            key="keep_files",
+            type="primary",
+            icon=":material/add:",
+            disabled=not fresh,
+            on_click=_keep_now,
+            args=(fresh, tag.strip()),
+        )
+    if problem := st.session_state.pop("keep_problem", None):
+        st.error(problem, icon=":material/error:")
+    _links([item for item in items if item.kept_as is not None])
+
+
+def _keep_label(count: int, everything: bool) -> str:
+    if count > 1:
+        return f"Add all {count} to my runs" if everything else f"Add {count} runs to my runs"
+    return "Add it to my runs" if count else "Added"
+
+
+def _keep_now(items: list[Opened], tag: str) -> None:
+    """Callback: each file becomes a run, as a whole or not at all."""
+    size = sum(item.run.bytes for item in items if item.run is not None)
+    if said := no_room_for(len(items), size):
+        st.session_state.keep_problem = said
+        return
+    try:
+        for item in items:
+            assert item.run is not None
+            item.kept_as = keep(
+                get_store(), with_author_in_note(item.run), owner(), [tag] if tag else []
+            )
+    except StoreError as error:
+        st.session_state.keep_problem = f"Not all runs could be kept. {error}"
+
+
+def _links(kept: list[Opened]) -> None:
+    """Where the new runs can be looked at."""
+    if not kept:
+        return
+    words = "It is one of your runs now." if len(kept) == 1 else f"{len(kept)} are your runs now."
+    st.success(words, icon=":material/check_circle:")
+    newest = kept[-1]
+    with st.container(horizontal=True, gap="small", key="opened_links"):
+        if st.button("Look inside", key="opened_inside", icon=":material/frame_inspect:"):
+            st.switch_page("pages/inspect.py", query_params={"run": str(newest.kept_as)})
+        if st.button("Draw", key="opened_draw", icon=":material/draw:"):
+            st.session_state.reading_network = newest.kept_as
+            st.session_state.reading_step = None
+            st.switch_page("pages/draw.py")
+        if st.button("Train", key="opened_train", icon=":material/model_training:"):
+            st.session_state.shown_run = newest.kept_as
+            compare_with(item.kept_as for item in kept[:-1] if item.kept_as)
+            st.switch_page("pages/train.py")

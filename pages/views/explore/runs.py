@@ -1,0 +1,200 @@
+"""All of a person's runs in one table, and what can be done with those that are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.evaluation.compare_runs import columns as differing_columns
+from mnist_core.evaluation.compare_runs import matching
+from mnist_core.storage.store import Run, StoreError
+from pages.session.errors import fragment, said_later
+from pages.session.services import get_engine, get_store, owner
+from pages.views.explore.files_compare import differing_config
+from pages.views.explore.runs_chosen import chosen_runs
+
+TABLE = "runs_table"
+ALL, BY_HAND, TRIALS = KINDS = ("All", "By hand", "Study trials")
+# More columns than these would push the results off the screen.
+MOST_DIFFERENCES = 8
+# With more rows than these the table scrolls.
+ROWS_SHOWN, ROWS_HIGH = 12, 480
+REFRESH_SECONDS = 2.0
+
+
+def view() -> None:
+    """The search, the table, and the chosen runs below it."""
+    store = get_store()
+    try:
+        store.purge()
+        runs = store.runs(owner())
+    except StoreError as error:
+        st.error(str(error), icon=":material/database_off:")
+        return
+    _undo()
+    if not runs:
+        st.info(
+            "Here all your runs will stand side by side. There is none yet: train a first network.",
+            icon=":material/table_rows:",
+        )
+        st.page_link("pages/train.py", label="Train a network", icon=":material/model_training:")
+        return
+    active = any(run.active for run in runs)
+    # The table's own refreshes read the store again; this first time the runs are at hand.
+    at_hand = [runs]
+    fragment(_table, run_every=REFRESH_SECONDS if active else None)(active, at_hand)
+    known = {run.id: run for run in runs}
+    chosen_runs([known[run_id] for run_id in _chosen() if run_id in known], put_aside)
+
+
+@said_later
+def put_aside(run_ids: Sequence[str]) -> None:
+    """Callback: delete these runs, so that it can be undone; active ones are stopped first."""
+    store, engine = get_store(), get_engine()
+    for run_id in run_ids:
+        run = store.run(run_id)
+        if run is not None and run.active:
+            engine.stop(run_id)
+        store.put_aside(run_id)
+    st.session_state.runs_put_aside = list(run_ids)
+    st.session_state.runs_chosen = []
+
+
+def _undo() -> None:
+    """Beside the table, until something else is deleted: the way back."""
+    gone = st.session_state.get("runs_put_aside", [])
+    if gone:
+        with st.container(horizontal=True, vertical_alignment="center", key="runs_undo"):
+            what = "One run is" if len(gone) == 1 else f"{len(gone)} runs are"
+            st.caption(f":material/delete: {what} deleted.", width="content")
+            st.button("Undo", type="tertiary", icon=":material/undo:", on_click=_bring_back)
+
+
+@said_later
+def _bring_back() -> None:
+    for run_id in st.session_state.get("runs_put_aside", []):
+        get_store().bring_back(run_id)
+    st.session_state.pop("runs_put_aside", None)
+
+
+def _table(was_active: bool, at_hand: list[list[Run]]) -> None:
+    if st.session_state.pop("runs_changed", False) and not at_hand:
+        st.rerun()  # what stands below the table follows the choice
+    store = get_store()
+    try:
+        runs = at_hand.pop() if at_hand else store.runs(owner())
+        best = store.best_accuracies(owner())
+    except StoreError as error:
+        st.error(f"{error} The page tries again by itself.", icon=":material/database_off:")
+        return
+    if was_active != any(run.active for run in runs):
+        st.rerun()
+    shown = _search(runs)
+    apart = differing_columns([run.experiment for run in shown])
+    st.caption(_table_words(len(shown), len(runs), len(apart)))
+    shown_ids = [run.id for run in shown]
+    chosen = _chosen()
+    # The table speaks of rows; new runs and a search move them, so that the ids are what is kept.
+    st.session_state[TABLE] = {
+        "selection": {"rows": [row for row, name in enumerate(shown_ids) if name in chosen]}
+    }
+    st.dataframe(
+        _columns(shown, best, dict(list(apart.items())[:MOST_DIFFERENCES])),
+        hide_index=True,
+        key=TABLE,
+        on_select=_choose,
+        selection_mode="multi-row",
+        height="auto" if len(shown) <= ROWS_SHOWN else ROWS_HIGH,
+        column_config=_COLUMN_CONFIG | differing_config(apart),
+        placeholder="–",
+        alt="Your runs with their results and what differs between them",
+    )
+    st.session_state.runs_shown = shown_ids
+
+
+def _table_words(shown: int, runs: int, differing: int) -> str:
+    words = (
+        f"{shown:,} of {runs:,} runs. Tick some to compare, rename, tag or delete them; press a "
+        "column’s name to sort by it."
+    )
+    if differing > MOST_DIFFERENCES:
+        words += (
+            f" {MOST_DIFFERENCES} of the {differing} settings that differ are shown; ticked runs "
+            "are compared in all."
+        )
+    return words
+
+
+def _search(runs: Sequence[Run]) -> list[Run]:
+    """The runs that the search and the choice of kind leave."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = st.text_input(
+            "Search",
+            key="runs_search",
+            placeholder="name, tag, note, status or setting, as in “adam dropout”",
+            icon=":material/search:",
+            persist_state="session",
+        )
+        of_studies = sum(run.study is not None for run in runs)
+        kind = ALL
+        if 0 < of_studies < len(runs):
+            kind = st.segmented_control(
+                "Show", KINDS, default=ALL, required=True, key="runs_kind", persist_state="session"
+            )
+    if kind != ALL:
+        runs = [run for run in runs if (run.study is not None) == (kind == TRIALS)]
+    return matching(runs, wanted)
+
+
+def _chosen() -> list[str]:
+    return list(st.session_state.get("runs_chosen", []))
+
+
+def _choose() -> None:
+    """Callback: keep the ids of the chosen rows, and those that a search hides now."""
+    shown = st.session_state.get("runs_shown", [])
+    rows = st.session_state[TABLE]["selection"]["rows"]
+    hidden = [run_id for run_id in _chosen() if run_id not in shown]
+    st.session_state.runs_chosen = hidden + [shown[row] for row in rows if row < len(shown)]
+    st.session_state.runs_changed = True
+
+
+def _columns(
+    runs: Sequence[Run], best: dict[str, float], apart: dict[str, Any]
+) -> dict[str, list[Any]]:
+    """What came out, what differs, what it took, and what the person wrote."""
+    columns: dict[str, list[Any]] = {
+        "Name": [run.name for run in runs],
+        "Status": [run.status for run in runs],
+        "Test": [run.test_accuracy for run in runs],
+        "Best validation": [best.get(run.id) for run in runs],
+        **apart,
+        "Parameters": [run.parameters or run.experiment.network.parameters for run in runs],
+        "Epochs": [run.epoch for run in runs],
+        "Seconds": [run.seconds for run in runs],
+        "Preset": [run.preset for run in runs],
+        "Tags": [list(run.tags) for run in runs],
+        "Note": [run.note or None for run in runs],
+        "Started": [run.created for run in runs],
+    }
+    for name in ("Test", "Best validation", "Preset", "Tags", "Note"):
+        if not any(columns[name]):
+            del columns[name]
+    return columns
+
+
+_COLUMN_CONFIG = {
+    "Name": st.column_config.TextColumn(pinned=True, width="medium"),
+    "Test": st.column_config.NumberColumn(
+        format="percent", help="Accuracy on the test images, taken once at the end."
+    ),
+    "Best validation": st.column_config.NumberColumn(
+        format="percent", help="The best accuracy on the validation images after any epoch."
+    ),
+    "Parameters": st.column_config.NumberColumn(format="localized"),
+    "Seconds": st.column_config.NumberColumn(format="%.1f", help="Of training."),
+    "Tags": st.column_config.ListColumn(),
+    "Started": st.column_config.DatetimeColumn(format="distance"),
+}

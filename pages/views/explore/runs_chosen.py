@@ -1,0 +1,175 @@
+"""The chosen runs: their curves over each other, what sets them apart, and their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from mnist_core.evaluation.compare_runs import differences
+from mnist_core.figures.curves import accuracy_chart, loss_chart
+from mnist_core.storage.store import LONGEST_NOTE, LONGEST_TAG, Run, StoreError
+from pages.session.explore_tabs import save_as_file, study_of
+from pages.session.services import get_store
+from pages.views.train.live_run import run_curves
+from pages.views.train.run_choice import MOST_COMPARED
+from pages.widgets.live_figure import live_figure
+
+SMOOTHING = 0.9
+
+
+def chosen_runs(runs: Sequence[Run], put_aside: Callable[[Sequence[str]], None]) -> None:
+    """Everything below the table."""
+    if not runs:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", key="runs_actions"):
+        if len(runs) == 1:
+            _open_buttons(runs[0])
+        else:
+            _tag_all(runs)
+        count = f"{len(runs)} runs" if len(runs) > 1 else "run"
+        st.button(
+            f"Delete {count}",
+            key="delete_runs",
+            icon=":material/delete:",
+            on_click=put_aside,
+            args=([run.id for run in runs],),
+        )
+    if said := st.session_state.pop("run_edit_error", None):
+        st.error(said, icon=":material/error:")
+    if len(runs) == 1:
+        _edit(runs[0])
+    else:
+        _apart(runs)
+    _curves(runs)
+
+
+def _open_buttons(run: Run) -> None:
+    if st.button("Curves in Train", icon=":material/model_training:"):
+        st.session_state.shown_run = run.id
+        st.switch_page("pages/train.py")
+    if st.button("Look inside", icon=":material/frame_inspect:"):
+        st.switch_page("pages/inspect.py", query_params={"run": run.id})
+    if st.button("Draw for it", icon=":material/draw:"):
+        st.session_state.reading_network, st.session_state.reading_step = run.id, None
+        st.switch_page("pages/draw.py")
+    st.button(
+        "Vary in a study",
+        key="study_of_run",
+        icon=":material/science:",
+        on_click=study_of,
+        args=(run.id,),
+        help="Let the computer try other settings around this experiment.",
+    )
+    if not run.active:
+        st.button(
+            "Save as a file",
+            key="save_run",
+            icon=":material/download:",
+            on_click=save_as_file,
+            args=(run.id,),
+            help="As a run file, as a model for other programs, as tables, or as a Keras script.",
+        )
+
+
+def _edit(run: Run) -> None:
+    """Name, tags and note, kept as soon as they are changed."""
+    fields = {"run_name": run.name, "run_tags": list(run.tags), "run_note": run.note}
+    if st.session_state.get("edited_run") != run.id or "run_name" not in st.session_state:
+        st.session_state.update(fields | {"edited_run": run.id})
+    left, right = st.columns(2, gap="medium")
+    keep = partial(_keep, run.id)
+    left.text_input("Name", key="run_name", max_chars=120, on_change=keep)
+    known = sorted({*st.session_state.run_tags, *run.tags})
+    right.multiselect(
+        "Tags",
+        known,
+        key="run_tags",
+        accept_new_options=True,
+        placeholder="Type a word and press Enter",
+        on_change=keep,
+    )
+    st.text_area("Note", key="run_note", height=80, max_chars=LONGEST_NOTE, on_change=keep)
+
+
+def _tag_all(runs: Sequence[Run]) -> None:
+    st.text_input(
+        f"Tag all {len(runs)}",
+        key="tag_all",
+        placeholder="Type a word and press Enter",
+        max_chars=LONGEST_TAG,
+        on_change=_add_tag,
+        args=([run.id for run in runs],),
+        width=260,
+    )
+
+
+def _add_tag(run_ids: Sequence[str]) -> None:
+    """Callback: each of these runs gets the tag, beside those it has."""
+    tag, store = st.session_state.tag_all.strip(), get_store()
+    st.session_state.tag_all = ""
+    try:
+        for run_id in run_ids:
+            run = store.run(run_id)
+            if tag and run is not None:
+                store.annotate(run_id, [*run.tags, tag], run.note)
+    except (ValueError, StoreError) as error:
+        st.session_state.run_edit_error = str(error)
+
+
+def _keep(run_id: str) -> None:
+    state, store = st.session_state, get_store()
+    try:
+        store.rename(run_id, state.run_name)
+        store.annotate(run_id, state.run_tags, state.run_note)
+    except (ValueError, StoreError) as error:
+        state.run_edit_error = str(error)
+
+
+def _apart(runs: Sequence[Run]) -> None:
+    """A column a run, a row for each setting that is not the same in all."""
+    found = differences([run.experiment for run in runs])
+    with st.container(key="runs_diff"):
+        if not found:
+            st.caption("These runs have one and the same experiment.")
+            return
+        st.markdown("**What sets them apart**")
+        names = _distinct([run.name for run in runs])
+        columns = {"Setting": list(found)}
+        columns |= {
+            name: [values[at] for values in found.values()] for at, name in enumerate(names)
+        }
+        st.dataframe(columns, hide_index=True, alt="The settings in which the chosen runs differ")
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, numbered where two are the same."""
+    seen: dict[str, int] = {}
+    result = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return result
+
+
+def _curves(runs: Sequence[Run]) -> None:
+    store = get_store()
+    begun = [run for run in runs if run.step][:MOST_COMPARED]
+    if not begun:
+        st.caption("There are no curves yet: training has not begun.")
+        return
+    curves = [run_curves(store, run) for run in begun]
+    left = len([run for run in runs if run.step]) - len(begun)
+    if left:
+        st.caption(f"The curves of the first {len(begun)} runs; {left} more are chosen.")
+    log = st.toggle(
+        "Logarithmic axes",
+        key="chosen_log",
+        persist_state="session",
+        help="Loss, and error in place of accuracy, on axes where each step is a factor of ten.",
+    )
+    for draw, name in ((loss_chart, "Loss"), (accuracy_chart, "Accuracy")):
+        figure = draw(curves, log_y=log, smoothing=SMOOTHING, uirevision="chosen")
+        about = f"{name} of {', '.join(run.name for run in begun)} over training steps"
+        live_figure(figure, f"chosen_{name.lower()}", about)

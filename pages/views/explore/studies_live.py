@@ -1,0 +1,187 @@
+"""A study as it goes on: where it stands, its controls, charts and trials."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.base.errors import first_line
+from mnist_core.storage.store import Store, StoreError
+from mnist_core.studies import records
+from mnist_core.studies.objectives import best_trial, front
+from mnist_core.studies.optuna_adapter import Search, Trial
+from mnist_core.studies.records import Study
+from mnist_core.studies.runner import StudyRunner
+from pages.session.errors import fragment, said_later
+from pages.session.services import get_engine, notice, owner
+from pages.views.explore.studies_charts import charts
+from pages.views.explore.studies_trials import open_trial, trial_table
+from pages.views.train.live_run import clock
+from pages.widgets.escape import plain
+
+REFRESH_SECONDS = 1.5
+MORE = 10
+COLOURS = {
+    "new": "gray",
+    "running": "blue",
+    "stopping": "orange",
+    "stopped": "gray",
+    "interrupted": "orange",
+    "finished": "green",
+    "failed": "red",
+}
+
+
+def live_study(runner: StudyRunner, study: Study) -> None:
+    """Show the study, and go on refreshing while it is active."""
+    panel = fragment(_panel, run_every=REFRESH_SECONDS if study.active else None)
+    panel(runner, study.id, study.active)
+
+
+def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
+    """What is refreshed; a database that does not answer now may do so the next time."""
+    notice()
+    try:
+        records.mark_interrupted(runner.store)
+        study = records.get(runner.store, study_id)
+        if study is None or study.owner != owner():
+            st.rerun()  # it was deleted: the page shows another one
+        if study.active != was_active:
+            st.rerun()  # refreshing starts and ends with the study
+        search = Search(runner.store, study.id, study.spec)
+        trials = search.trials()
+    except Exception as error:  # Optuna and SQLAlchemy raise many kinds
+        st.error(
+            f"{first_line(error)} The page tries again by itself.", icon=":material/database_off:"
+        )
+        return
+    _status(study, trials)
+    if study.status == "running" and runner.engine.lacks_workers():
+        st.warning(
+            f"The scheduler at {plain(runner.engine.scheduler or '')} has no worker, so trials "
+            "wait. “On a cluster” in docs/deploy.md says how to start some.",
+            icon=":material/hourglass_empty:",
+        )
+    _controls(runner, study, trials)
+    _best(study, trials)
+    charts(search, trials)
+    chosen = trial_table(study, trials)
+    open_trial(runner.store, study, chosen)
+
+
+def _status(study: Study, trials: Sequence[Trial]) -> None:
+    done = [trial for trial in trials if trial.state != "running"]
+    words = [f"{len(done)} of {study.spec.most_trials} trials"]
+    for state, name in (("pruned", "pruned"), ("failed", "came to nothing")):
+        if count := sum(trial.state == state for trial in done):
+            words.append(f"{count} {name}")
+    flying = len(trials) - len(done)
+    if study.status == "running":
+        words += [f"{flying} under way"] if flying else []
+        if (left := seconds_left(study, trials)) is not None:
+            words.append(f"about {clock(left)} left")
+    with st.container(key="study_status"):
+        st.markdown(f":{COLOURS[study.status]}[**{study.status}**] {' · '.join(words)}")
+        st.progress(min(1.0, len(done) / max(1, study.spec.most_trials)))
+    if study.message:
+        box = st.error if study.status == "failed" else st.warning
+        box(plain(study.message), icon=":material/info:")
+
+
+def seconds_left(study: Study, trials: Sequence[Trial]) -> float | None:
+    """From how long trials took so far, and the minutes; None before the first has ended."""
+    if study.began is None:
+        return None
+    limits = []
+    # The median: a trial that a stop or a dead server interrupted took its time from there.
+    took = [trial.seconds for trial in trials if trial.seconds is not None]
+    if took:
+        flying = sum(trial.state == "running" for trial in trials)
+        left = study.spec.most_trials - (len(trials) - flying)
+        limits.append(left * statistics.median(took) / max(1, flying))
+    if study.spec.minutes is not None:
+        limits.append(60 * study.spec.minutes - (time.time() - study.began.timestamp()))
+    return max(0.0, min(limits)) if limits else None
+
+
+def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> None:
+    def go_on(more: int = 0) -> None:
+        longer = study.spec.model_copy(update={"trials": study.spec.trials + more})
+        if refused := get_engine().study_problem(longer, len(trials)):
+            st.session_state.study_error = refused
+            return
+        try:
+            if not runner.resume(study.id, more):
+                st.session_state.study_error = "Another server drives this study already."
+        except StoreError as error:
+            st.session_state.study_error = f"The study could not go on. {error}"
+        st.session_state.shown_study = study.id
+
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        if study.active:
+            st.button("Stop", key="stop_study", icon=":material/stop:",
+                      on_click=said_later(runner.stop), args=(study.id,),
+                      disabled=study.status == "stopping",
+                      help="Trials under way stop too, and go on when you resume.")  # fmt: skip
+            return
+        open_trials = any(trial.state == "running" for trial in trials)
+        if len(trials) < study.spec.most_trials or open_trials:
+            st.button("Resume", key="resume_study", icon=":material/play_arrow:",
+                      on_click=go_on)  # fmt: skip
+        if study.spec.sampler != "grid" or study.spec.trials < study.spec.grid_size:
+            count = st.number_input("More trials", 1, 500, MORE, key="study_more", width=130)
+            st.button("Add trials", key="add_trials", icon=":material/add:", on_click=go_on,
+                      args=(int(count),))  # fmt: skip
+        st.button("Delete", key="delete_study", icon=":material/delete:", type="tertiary",
+                  on_click=said_later(_put_aside), args=(runner.store, study),
+                  help="Its trials’ runs stay under Runs.")  # fmt: skip
+
+
+def _put_aside(store: Store, study: Study) -> None:
+    """Callback: delete the study so that it can be undone."""
+    records.delete(store, study.id)
+    st.session_state.study_put_aside = study
+    st.session_state.new_study = not records.studies(store, study.owner)
+
+
+def offer_undo(store: Store) -> None:
+    """The way back from the last study deleted in this session."""
+    study = st.session_state.get("study_put_aside")
+    if study is not None:
+        with st.container(horizontal=True, vertical_alignment="center", key="study_undo"):
+            st.caption(f":material/delete: {plain(study.name)} is deleted.", width="content")
+            st.button("Undo", key="bring_study_back", type="tertiary", icon=":material/undo:",
+                      on_click=said_later(_bring_back), args=(store, study))  # fmt: skip
+
+
+def _bring_back(store: Store, study: Study) -> None:
+    records.restore(store, study)
+    st.session_state.shown_study = study.id
+    st.session_state.new_study = False
+    st.session_state.pop("study_put_aside")
+
+
+def _best(study: Study, trials: Sequence[Trial]) -> None:
+    """The best trial so far in words, or how many stand on the front."""
+    best = best_trial(study.spec, trials)
+    if best is None or best.results is None:
+        return
+    if len(study.spec.objectives) == 2:
+        count = len(front(study.spec, trials))
+        finished = sum(trial.state == "finished" for trial in trials)
+        st.markdown(f"**{count}** of {finished} finished trials stand on the Pareto front.")
+        return
+    settings = ", ".join(f"{plain(name)} **{show(value)}**" for name, value in best.values.items())
+    value = study.spec.kinds[0].words.format(best.results[0])
+    what = study.spec.titles[0]
+    with st.container(key="best_trial"):
+        st.markdown(f"Best so far: {what} **{value}** in trial {best.number}, with {settings}.")
+
+
+def show(value: Any) -> str:
+    """A setting's value for people."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("_", " ")

@@ -1,0 +1,92 @@
+"""The trials of a study as a table; the chosen one opens as a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mnist_core.storage.store import Store
+from mnist_core.studies.objectives import best_trial
+from mnist_core.studies.optuna_adapter import Trial
+from mnist_core.studies.records import Study
+from pages.editors import draft
+from pages.widgets.escape import plain
+
+ROWS_HIGH = 320
+
+
+def trial_table(study: Study, trials: Sequence[Trial]) -> Trial | None:
+    """All trials, newest first; returns the chosen one (by default the best)."""
+    if not trials:
+        return None
+    shown = list(reversed(trials))
+    columns: dict[str, list[object]] = {
+        "Trial": [trial.number for trial in shown],
+        "State": [trial.state for trial in shown],
+    }
+    for index, title in enumerate(study.spec.titles):
+        columns[title] = [trial.results[index] if trial.results else None for trial in shown]
+    for item in study.spec.vary:
+        columns[item.title] = [trial.values.get(item.title) for trial in shown]
+    columns["Note"] = [_note(trial) or None for trial in shown]
+    st.markdown("**Trials**")
+    picked = st.dataframe(
+        columns,
+        hide_index=True,
+        key=f"study_trials_{study.id}",
+        on_select="rerun",
+        selection_mode="single-row",
+        height=min(ROWS_HIGH, 38 + 35 * len(shown)),
+        placeholder="–",
+        column_config={
+            title: st.column_config.NumberColumn(format=form)
+            for title, form in _formats(study).items()
+        },
+    )
+    rows = picked["selection"]["rows"]
+    return (
+        shown[rows[0]]
+        if rows and rows[0] < len(shown)
+        else best_trial(study.spec, trials) or trials[-1]
+    )
+
+
+def open_trial(store: Store, study: Study, trial: Trial | None) -> None:
+    """Links that open the chosen trial's run elsewhere."""
+    if trial is None or trial.run is None:
+        return
+    run = store.run(trial.run)
+    if run is None:
+        st.caption(f"Trial {trial.number}: its run has been deleted.")
+        return
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="open_trial"):
+        st.markdown(f"**Trial {trial.number}** · {plain(run.name)} · {run.status}")
+        if st.button("Look inside", key="trial_inside", icon=":material/frame_inspect:"):
+            st.switch_page("pages/inspect.py", query_params={"run": run.id})
+        if st.button("Draw", key="trial_draw", icon=":material/draw:"):
+            st.session_state.reading_network, st.session_state.reading_step = run.id, None
+            st.switch_page("pages/draw.py")
+        if st.button("Train", key="trial_train", icon=":material/model_training:",
+                     help="Its curves, and its experiment to change and train again"):  # fmt: skip
+            st.session_state.shown_run = run.id
+            draft.replace(run.experiment)
+            st.switch_page("pages/train.py")
+    if trial.why:
+        st.caption(plain(trial.why))
+
+
+def _note(trial: Trial) -> str:
+    retried = "Its worker died once; it was trained again." if trial.retried else ""
+    return " ".join(part for part in (trial.why, retried) if part)
+
+
+def _formats(study: Study) -> dict[str, str]:
+    forms = {"accuracy": "percent", "loss": "%.4f", "time": "%.2f s"}
+    forms |= {"efficiency": "percent", "parameters": "localized"}
+    found = {
+        title: forms[name]
+        for title, name in zip(study.spec.titles, study.spec.objectives, strict=True)
+    }
+    found |= {item.title: "%.3g" for item in study.spec.vary if item.kind == "float"}
+    return found

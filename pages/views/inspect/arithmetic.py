@@ -1,0 +1,107 @@
+"""How one value of a layer is computed, with this network's numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.figures.arithmetic import all_written, arithmetic_html
+from mnist_core.figures.pixels import Bars, Box, Images, as_tile
+from mnist_core.inspection.activations import FloatArray, ProbeLayer
+from mnist_core.inspection.arithmetic import Arithmetic, explain, receptive_field
+from pages.views.inspect.scene import Scene
+from pages.widgets.pixel_view import pixel_view
+
+ACTIVATIONS = {
+    "relu": "keeps what is above zero and makes the rest zero",
+    "leaky_relu": "keeps what is above zero and shrinks the rest",
+    "sigmoid": "squeezes any number between 0 and 1",
+    "tanh": "squeezes any number between −1 and 1",
+    "elu": "keeps what is above zero and bends the rest towards −1",
+    "gelu": "passes large values and fades out negative ones smoothly",
+    "swish": "passes large values and fades out negative ones smoothly",
+    "linear": "changes nothing",
+}
+
+
+def arithmetic(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
+    """The marked value: where it looks, its products and sum, and its activation."""
+    steps = [
+        explain(scene.network, step.name, unit, scene.outputs, scene.weights, scene.image)
+        for step in _steps(scene, layer)
+    ]
+    value = next(step for step in steps if step.layer.name == layer.name)
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        _where(scene, layer, unit)
+    with right:
+        st.markdown(f"**{_name(layer, unit)}** = {value.value:.5g}".replace("-", "−"))
+        for step in steps:
+            st.latex(step.formula)
+            if kind := step.layer.activation:
+                st.caption(f"{kind} {ACTIVATIONS[kind]}.")
+    first, after = steps[0], steps[1] if len(steps) > 1 else None
+    if table := arithmetic_html(first, after):
+        st.html(table)
+    if after is not None and (table := arithmetic_html(after)):
+        st.html(table)
+    if first.products is not None and not all_written(first.products.shape):
+        _every_product(first)
+    if layer.kind == "global_average_pool":
+        averaged = Images("map", "The map whose mean it is", _channels(first.inputs), largest=10)
+        pixel_view([averaged], "inspect_products", averaged.title)
+
+
+def _steps(scene: Scene, layer: ProbeLayer) -> list[ProbeLayer]:
+    """The sums and the activation of the layer's place in the network, or the one step it is."""
+    return [step for step in scene.probe.layers if step.position == layer.position]
+
+
+def _name(layer: ProbeLayer, unit: tuple[int, ...]) -> str:
+    if len(unit) == 3:
+        return f"{layer.name}, map {unit[2]}, row {unit[0]}, column {unit[1]}"
+    return f"{layer.name}, number {unit[0]}"
+
+
+def _where(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
+    """The part of the digit that this value can see."""
+    top, left, bottom, right = receptive_field(scene.network, layer.name, unit)
+    whole = (top, left, bottom, right) == (0, 0, 28, 28)
+    note = "the whole image" if whole else f"{bottom - top}×{right - left} pixels"
+    group = Images(
+        "seen",
+        "What it can see",
+        scene.image[None],
+        note,
+        "ink",
+        1.0,
+        names=("image",),
+        boxes=() if whole else (Box(0, top, left, bottom, right),),
+        largest=6,
+    )
+    pixel_view([group], "inspect_field", f"Its receptive field: {note}")
+
+
+def _every_product(sums: Arithmetic) -> None:
+    """All inputs, weights and products of the value as pictures, a channel a row."""
+    assert sums.weights is not None and sums.products is not None
+    groups: list[Images | Bars] = [
+        Images("in", "inputs", _channels(sums.inputs), names=_names(sums, "input"), largest=10),
+        Images("w", "× weights", _channels(sums.weights), names=_names(sums, "weight"), largest=10),
+        Images("p", "= products", _channels(sums.products), names=_names(sums, "product"),
+               largest=10),
+    ]  # fmt: skip
+    pixel_view(groups, "inspect_products", "Every input times its weight gives a product")
+
+
+def _channels(values: FloatArray) -> FloatArray:
+    """[h, w, channels] as [channels, h, w]; what a dense neuron sees as one image."""
+    if values.ndim == 3:
+        return np.ascontiguousarray(values.transpose(2, 0, 1))
+    flat = values.ravel()
+    return (flat.reshape(28, 28) if flat.size == 28 * 28 else as_tile(flat))[None]
+
+
+def _names(sums: Arithmetic, noun: str) -> tuple[str, ...]:
+    channels = sums.inputs.shape[2] if sums.inputs.ndim == 3 else 1
+    return (noun,) if channels == 1 else tuple(f"channel {at}: {noun}" for at in range(channels))

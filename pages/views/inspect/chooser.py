@@ -1,0 +1,303 @@
+"""Choose the network, the moment and the input."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.data.mnist import DatasetError
+from mnist_core.drawing.pretrained import DefaultModelError
+from mnist_core.experiment.class_names import DIGITS, noun, one
+from mnist_core.figures.pixels import Bars, Images
+from mnist_core.inspection.weights import diverged
+from mnist_core.storage.store import SnapshotInfo, StoreError
+from mnist_core.training.loop import QUICK_IMAGES
+from pages.session.data_sets import class_names, dataset_of
+from pages.session.inspect_state import DRAWING, PLAY_SECONDS, TEST, place, steered
+from pages.session.network_choice import (
+    NetworkChoice,
+    Weights,
+    moment_label,
+    moments,
+    network_choices,
+    older_choice,
+    weights_at,
+)
+from pages.session.services import get_store
+from pages.views.inspect.number import choose_number
+from pages.views.inspect.scene import Scene, test_images, test_labels
+from pages.widgets.icon_button import icon_button
+from pages.widgets.pixel_view import pixel_view
+from pages.widgets.progress_notes import spinner
+
+ANY = "any"
+# Weights beyond this size are looked at twice.
+SUSPICIOUS = 1000.0
+
+
+def choose_network() -> NetworkChoice:
+    """The network; one that has been deleted meanwhile is replaced by the newest, with a word."""
+    here = place()
+    choices = network_choices() | older_choice(here.run)
+    if here.run not in choices:
+        here.missing = here.missing or here.run is not None
+        here.run, here.step = next(filter(_worth_a_look, choices.values())).key, None
+    if here.missing:
+        st.warning("That run is not here any more; this is the newest one.")
+    names = list(choices)
+
+    def changed(run: str) -> None:
+        here.run, here.step, here.playing = run, None, False
+        here.missing = False
+        here.layer = here.unit = None
+
+    with st.container(key="run_picker"):
+        st.selectbox(
+            "Network",
+            names,
+            format_func=lambda name: choices[name].label,
+            **steered("inspect-run", here.run, changed),
+        )
+    return choices[here.run]
+
+
+def _worth_a_look(choice: NetworkChoice) -> bool:
+    """True for a network with weights, and for one that trains now: they will come."""
+    return bool(moments(choice.key)) or choice.trains
+
+
+def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
+    """The moment of training; None when the run has kept no weights yet."""
+    kept, here = moments(choice.key), place()
+    if not kept:
+        return None
+    steps = [moment.step for moment in kept]
+    if here.step is not None and here.step not in steps:  # kept no longer: the nearest
+        here.step = min(steps, key=lambda step: abs(step - (here.step or 0)))
+    now = len(steps) - 1 if here.step is None else steps.index(here.step)
+
+    def moved(step: int) -> None:
+        here.playing = False
+        here.step = None if step == steps[-1] else step
+
+    def by(moments: int) -> None:
+        before = len(steps) - 1 if here.step is None else steps.index(here.step)
+        moved(steps[min(max(before + moments, 0), len(steps) - 1)])
+
+    # The labels at the slider's ends would lie over the buttons.
+    st.html('<style>.st-key-moment [data-testid="stSliderTickBar"] { display: none; }</style>')
+    with st.container(key="moment"):
+        if len(steps) == 1:
+            st.caption(f"Moment: {moment_label(choice.key, kept[0])}")
+            return kept[0]
+        st.select_slider(
+            "Moment of training",
+            steps,
+            format_func=lambda step: moment_label(choice.key, kept[steps.index(step)]),
+            help="The percentage is the accuracy on the validation images; within an epoch (≈) on "
+            f"the first {QUICK_IMAGES} of them.",
+            **steered(f"inspect-moment-{choice.key}", steps[now], moved),
+        )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        icon_button("One moment back", ":material/chevron_left:", "moment_back", by, (-1,))
+        name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
+        st.button(name, icon=f":material/{icon}:", key="moment_play", on_click=toggle_play,
+                  args=(steps, now))  # fmt: skip
+        icon_button("One moment on", ":material/chevron_right:", "moment_next", by, (1,))
+    return kept[now]
+
+
+def lacking_data(choice: NetworkChoice) -> str:
+    """Why the network's test images cannot be looked at; empty when they can."""
+    try:
+        dataset_of(choice.experiment)
+    except DatasetError as error:
+        return str(error)
+    return ""
+
+
+def toggle_play(steps: list[int], now: int) -> None:
+    """Callback: start or stop stepping; from the end it starts again at the beginning."""
+    here = place()
+    here.playing, here.played_at = not here.playing, time.monotonic()
+    if here.playing and now == len(steps) - 1:
+        here.step = steps[0]
+
+
+def play_on() -> None:
+    """The next moment while playing; stops at the last."""
+    here = place()
+    if not here.playing or here.run is None:
+        return
+    now = time.monotonic()
+    if now - here.played_at < PLAY_SECONDS / 2:
+        return  # a request that had to wait: each moment is to be seen
+    here.played_at = now
+    later = [m.step for m in moments(here.run) if here.step is not None and m.step > here.step]
+    here.step = later[0] if len(later) > 1 else None
+    here.playing = len(later) > 1
+
+
+def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+    """A test image by index or digit, one that the network misreads, or the visitor's drawing."""
+    _choose_source()
+    if place().source != DRAWING:
+        _choose_image(choice, moment)
+
+
+def _choose_source() -> None:
+    here = place()
+    drawn = st.session_state.get("drawing_image28") is not None
+
+    def source_changed(source: str | None) -> None:
+        here.source = source or here.source
+        if here.source == DRAWING and not drawn:
+            here.source = TEST
+            _note("There is no drawing yet. Draw a digit on the page Draw; it comes along here.")
+
+    if here.source == DRAWING and not drawn:
+        here.source = TEST
+    st.segmented_control(
+        "Input",
+        [TEST, DRAWING],
+        **steered("inspect-source", here.source, source_changed),
+        required=True,
+    )
+    if not drawn:
+        st.page_link("pages/draw.py", label="Draw a digit to look at it here")
+    if sentence := st.session_state.pop("inspect_note", None):
+        st.info(sentence)
+
+
+def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+    here = place()
+
+    def index_changed(index: int) -> None:
+        here.index = index
+
+    labels, names = test_labels(), class_names(choice.experiment)
+    here.index = min(here.index, len(labels) - 1)
+    digit_key = "inspect-digit" if names == DIGITS else f"inspect-digit-{choice.experiment.data}"
+
+    def wanted_images(digit: str | int) -> np.ndarray:
+        return np.ones(len(labels), np.bool_) if digit == ANY else labels == digit
+
+    def digit_changed() -> None:
+        wanted = wanted_images(st.session_state[digit_key])
+        if not wanted[here.index]:
+            next_image(wanted)
+
+    # Side by side on a phone too, where columns would stack.
+    with st.container(key="which_image", horizontal=True, gap="small",
+                      vertical_alignment="bottom"):  # fmt: skip
+        choose_number("Index", len(labels), width=150,
+                      **steered("inspect-index", here.index, index_changed))  # fmt: skip
+        digit = st.selectbox(
+            noun(names).capitalize(),
+            [ANY, *range(len(names))],
+            format_func=lambda digit: digit if digit == ANY else names[digit],
+            key=digit_key,
+            width=96 if names == DIGITS else "stretch",
+            on_change=digit_changed,
+        )
+    with st.container(horizontal=True, gap="small"):
+        wanted = wanted_images(digit)
+        st.button("Next", key="next_image", icon=":material/arrow_forward:", on_click=next_image,
+                  args=(wanted,), help="The next test image of this digit")  # fmt: skip
+        st.button("Next misread", key="next_mistake", icon=":material/error:",
+                  on_click=next_mistake, args=(choice.key, moment.step, wanted),
+                  help="The next test image that this network gets wrong")  # fmt: skip
+
+
+def _note(sentence: str) -> None:
+    """Callback: say this once below the input's choice; a toast would not show from a fragment."""
+    st.session_state.inspect_note = sentence
+
+
+def next_image(wanted: np.ndarray) -> None:
+    """Callback: the next test image among those `wanted` (bool [n]); after the last, the first."""
+    here = place()
+    found = np.flatnonzero(wanted)
+    later = found[found > here.index]
+    if len(found):
+        here.index = int(later[0] if len(later) else found[0])
+
+
+def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
+    """Callback: as `next_image`, among those that the network gets wrong."""
+    from pages.views.inspect.scene import test_probabilities
+
+    try:
+        wrong = test_probabilities(key, step).argmax(1) != test_labels()
+    except KeyError:
+        _note("That run is not here any more.")
+        return
+    if (wrong & wanted).any():
+        next_image(wrong & wanted)
+    else:
+        _note("This network reads all of these right.")
+
+
+def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:
+    """Everything chosen, or None when the weights cannot be looked at; then the page says why."""
+    here = place()
+    try:
+        weights = weights_at(choice.key, moment.step)
+    except (DefaultModelError, StoreError) as error:
+        st.error(str(error), icon=":material/broken_image:")
+        return None
+    if weights is None:
+        st.info("These weights are not kept any more. Choose another moment.")
+        return None
+    if diverged(weights):
+        _say_diverged(choice)
+        return None
+    if here.source == DRAWING:
+        image = np.asarray(st.session_state.drawing_image28, np.float32)
+        scene = Scene(choice, moment, weights, image, None, None)
+    else:
+        image = test_images()[here.index]
+        scene = Scene(choice, moment, weights, image, int(test_labels()[here.index]), here.index)
+    # Weights that are still numbers, but so large that what comes out of them is none.
+    with spinner("network", "The network is being prepared"):
+        finite = np.isfinite(scene.probabilities).all()
+    if not finite or (_too_large(weights) and not np.isfinite(scene.test_probabilities).all()):
+        _say_diverged(choice)
+        return None
+    return scene
+
+
+def _too_large(weights: Weights) -> bool:
+    """True when a forward pass might overflow."""
+    return any(float(np.abs(array).max(initial=0)) > SUSPICIOUS for array in weights)
+
+
+def _say_diverged(choice: NetworkChoice) -> None:
+    from mnist_core.inspection.weights import first_nan_step
+
+    metrics = get_store().steps(choice.key)
+    step = first_nan_step(metrics.loss, metrics.step)
+    when = "" if step is None else f" at step {step:,}"
+    st.error(
+        f"This run diverged{when}: its weights, or what they make of an image, are no longer "
+        "numbers, so there is nothing to see at this moment. Move the slider to an earlier one, "
+        "or train again with a smaller learning rate.",
+        icon=":material/trending_up:",
+    )
+
+
+def show_input(scene: Scene) -> None:
+    """The image, and what the network makes of it."""
+    names = scene.names
+    name = "My drawing"
+    if scene.label is not None:
+        name = f"Test image {scene.index}: {one(names[scene.label])}"
+    right = scene.label is None or scene.read == scene.label
+    note = f"read as {names[scene.read]}" + ("" if right else ", which is wrong")
+    digit = Images("input", name, scene.image[None], note, "ink", 1.0, names=("image",),
+                   largest=5)  # fmt: skip
+    bars = Bars("probabilities", "", scene.probabilities, names)
+    alt = f"{name}, {note}, with probability {scene.probabilities.max():.1%}"
+    pixel_view([digit, bars], "inspect_input", alt)

@@ -1,0 +1,126 @@
+"""What is looked at: a network at a moment, and an input; and what it computes, cached."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.data import mnist
+from mnist_core.experiment.spec import MNIST, NetworkSpec
+from mnist_core.storage.store import SnapshotInfo
+from pages.session.data_sets import class_names, dataset_of
+from pages.session.inspect_state import place
+from pages.session.network_choice import NetworkChoice, Weights, choice_of, weights_at
+from pages.widgets.progress_notes import told
+
+if TYPE_CHECKING:
+    from mnist_core.inspection.activations import Probe
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Network, moment and input of the page now.
+
+    `image` float32 [28, 28] in [0, 1]; `label` is the right digit, None for a drawing whose
+    digit nobody has told; `index` is the test image's, None for a drawing.
+    """
+
+    choice: NetworkChoice
+    moment: SnapshotInfo
+    weights: Weights
+    image: FloatArray
+    label: int | None
+    index: int | None
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The network's layers."""
+        return self.choice.network
+
+    @property
+    def probe(self) -> Probe:
+        """The network's compiled forward passes."""
+        from mnist_core.inspection.activations import probe
+
+        return probe(self.network)
+
+    @property
+    def outputs(self) -> list[FloatArray]:
+        """What each layer of `probe.layers` makes of the image, without the batch axis."""
+        picture = hashlib.md5(self.image.tobytes(), usedforsecurity=False).hexdigest()
+        return _outputs(self.choice.key, self.moment.step, picture, self)
+
+    @property
+    def probabilities(self) -> FloatArray:
+        """The probabilities for the image, [classes]."""
+        return self.outputs[-1]
+
+    @property
+    def read(self) -> int:
+        """The digit that the network reads."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the classes are called that the network tells apart: digits, for MNIST."""
+        return class_names(self.choice.experiment)
+
+    @property
+    def test_probabilities(self) -> FloatArray:
+        """The probabilities for all test images, [n, classes]."""
+        return test_probabilities(self.choice.key, self.moment.step)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _outputs(key: str, step: int, picture: str, _scene: Scene) -> list[FloatArray]:
+    found = _scene.probe.outputs(_scene.weights, _scene.image[None])
+    return [values[0] for values in found]
+
+
+@told("test images", "Reading the test images")
+@st.cache_resource(max_entries=24, show_spinner=False)
+def test_probabilities(key: str, step: int) -> FloatArray:
+    """What a network at a kept moment makes of its test images, float32 [n, classes].
+
+    Raises KeyError when the moment is not kept.
+    """
+    from mnist_core.inspection.activations import probe
+
+    weights = weights_at(key, step)
+    choice = choice_of(key)
+    if weights is None or choice is None:
+        raise KeyError(key)
+    data = dataset_of(choice.experiment)
+    return probe(choice.network).probabilities(weights, _ink(choice.experiment.data, data))
+
+
+def shown_data() -> mnist.Dataset:
+    """The data set of the network that the page shows: MNIST, or one of the visitor's own.
+
+    Raises DatasetError, a sentence, when it is not here.
+    """
+    choice = choice_of(place().run)
+    return mnist.load() if choice is None else dataset_of(choice.experiment)
+
+
+def test_images() -> FloatArray:
+    """The test images of that data set, float32 [n, 28, 28] in [0, 1]. Raises DatasetError."""
+    choice = choice_of(place().run)
+    return _ink(MNIST if choice is None else choice.experiment.data, shown_data())
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _ink(name: str, _data: mnist.Dataset) -> FloatArray:
+    return mnist.ink(_data.x_test)
+
+
+def test_labels() -> npt.NDArray[np.uint8]:
+    """The test images' digits or classes, uint8 [n]. Raises DatasetError."""
+    return shown_data().y_test

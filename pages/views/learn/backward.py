@@ -1,0 +1,260 @@
+"""Chapter 6: how wrong the answer is, and what each weight has to do with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from mnist_core.experiment.shapes import CLASSES
+from mnist_core.figures.lesson.backward import EDGES, Shown, backward_drawing, share_bars
+from mnist_core.lesson.numpy_net import cross_entropy, softmax
+from mnist_core.lesson.recordings import samples
+from pages.views.learn import chain
+from pages.views.learn.diagram import diagram
+from pages.views.learn.parts import Chapter, Link, Option, Question, side_by_side
+from pages.views.learn.words import factor, plain, tex
+from pages.widgets.live_figure import live_figure
+
+LOGITS = (1.0, 0.5, -1.0)
+RATE = 0.5
+
+
+QUESTION = Question(
+    "A weight has gradient 0.3. What lowers the loss?",
+    (
+        Option(
+            "Making the weight a little larger",
+            "A positive gradient says that the loss rises with the weight.",
+        ),
+        Option(
+            "Making the weight a little smaller",
+            "The loss rises with this weight, so going the other way lowers it: that is "
+            "why a step subtracts the gradient.",
+            right=True,
+        ),
+        Option(
+            "Setting the weight to 0.3",
+            "The gradient is no goal for the weight, but a slope: how fast the loss "
+            "changes when the weight does.",
+        ),
+    ),
+)
+
+
+def chapter() -> Chapter:
+    """The chapter's content."""
+    chance = float(np.log(CLASSES))
+    image = samples()[-1]
+    return Chapter(
+        text=f"""
+The loss $L$ says how wrong an answer is. For **classes**, such as digits, it is the
+**cross-entropy**: minus the logarithm of the probability given to the right class $c$.
+
+$$
+L = -\\ln p_c
+$$
+
+Sure and right: nearly 0. Sure and wrong: no limit. Guessing: $\\ln {CLASSES} = {chance:.3f}$.
+
+A gradient tells how fast the loss rises with a weight. **Backpropagation** finds them all,
+last layer first, by the **chain rule**: along an edge, changes multiply.
+
+$$
+\\begin{{aligned}}
+\\frac{{\\partial L}}{{\\partial w}} &= (\\text{{what comes in}}) \\cdot \\delta \\\\
+\\delta_j &= \\varphi'(z_j) \\sum_k w_{{jk}}\\,\\delta_k
+\\end{{aligned}}
+$$
+
+Here $\\delta$ (delta) is the loss’s derivative by a neuron’s sum. At the outputs it is simply
+$\\delta_k = p_k - y_k$, where $y_k$ is 1 for the right class and 0 for all others.
+""",
+        figure={"The loss": loss_figure, "The chain rule, step by step": chain_figure},
+        try_this="What does it cost to be almost sure of a wrong class? Then step through the "
+        "chain rule, and before each step predict the number and check it.",
+        question=QUESTION,
+        links=(
+            Link(
+                "pages/inspect.py",
+                "See gradients flow back through a deep network",
+                {"run": "default", "view": "backward", "image": str(image.index)},
+            ),
+            Link("pages/train.py", "Watch a gradient vanish: ten sigmoid layers",
+                 {"preset": "ten-sigmoids"}),
+        ),
+    )  # fmt: skip
+
+
+@st.fragment
+def loss_figure() -> None:
+    """Softmax and cross-entropy of three logits."""
+    columns = st.columns(3)
+    logits = np.array(
+        [
+            column.slider(f"Logit $z_{place + 1}$", -4.0, 4.0, first, 0.1, key=f"loss_z{place}")
+            for place, (column, first) in enumerate(zip(columns, LOGITS, strict=True))
+        ]
+    )
+    names = range(len(LOGITS))
+    label = st.segmented_control(
+        "Right class",
+        list(names),
+        format_func=lambda place: f"class {place + 1} is right",
+        default=0,
+        required=True,
+        key="loss_label",
+        label_visibility="collapsed",
+    )
+    shares = softmax(logits)
+    loss = cross_entropy(logits[None], np.array([label]))
+    live_figure(
+        share_bars(shares, label),
+        "loss_shares",
+        f"The right class gets {shares[label]:.1%}; the loss is {loss:.3f}.",
+    )
+    powers = " + ".join(rf"e^{{{tex(float(z), 1)}}}" for z in logits)
+    st.latex(
+        rf"\begin{{aligned}} p_{label + 1} &= "
+        rf"\frac{{e^{{{tex(float(logits[label]), 1)}}}}}{{{powers}}} = "
+        rf"{tex(float(shares[label]), 3)} \\ L &= -\ln {tex(float(shares[label]), 3)} = "
+        rf"\mathbf{{{tex(loss, 3)}}} \end{{aligned}}"
+    )
+
+
+@st.fragment
+def chain_figure() -> None:
+    """The chain rule on a small network, one derivative a step."""
+    state = st.session_state
+    seed, label = state.setdefault("chain_seed", 0), state.setdefault("chain_label", 0)
+    found = chain.example(seed, label)
+    every = chain.steps(found)
+    at = min(state.setdefault("chain_at", 0), len(every))
+    shown = state.setdefault("chain_shown", False)
+    _drawing(found, every, at, shown)
+    if at == len(every):
+        _finished(found)
+    else:
+        _step(found, every[at], at, len(every), shown)
+    _buttons(at, len(every), shown)
+
+
+def _drawing(found: chain.Example, every: list[chain.Step], at: int, shown: bool) -> None:
+    known = every[: at + 1] if shown else every[:at]
+    now = every[at] if at < len(every) else None
+    hidden, shares = found.passed.outputs[1][0], found.shares
+    values = {"x1": found.inputs[0, 0], "x2": found.inputs[0, 1], "h1": hidden[0], "h2": hidden[1],
+              "o1": shares[0], "o2": shares[1]}  # fmt: skip
+    weights = {}
+    for pair in EDGES:
+        layer, row, column = chain.weight_place(pair)
+        weights[pair] = float(found.layers[layer].weights[row, column])
+    diagram(
+        backward_drawing(
+            Shown(
+                {name: float(value) for name, value in values.items()},
+                weights,
+                {step.part: step.value for step in known},
+                now.part if now else None,
+                now.onward if now else frozenset(),
+            )
+        ),
+        "chain_drawing",
+        f"A network of two inputs, two hidden neurons and two outputs; {len(known)} of "
+        f"{len(every)} derivatives are known. "
+        + (f"Now: {now.title}" if now else "All of them are found."),
+    )
+    st.latex(
+        rf"p = ({tex(float(shares[0]), 3)},\; {tex(float(shares[1]), 3)}) \qquad "
+        rf"L = -\ln p_{found.label + 1} = \mathbf{{{tex(found.loss, 3)}}}"
+    )
+
+
+def _step(found: chain.Example, now: chain.Step, at: int, count: int, shown: bool) -> None:
+    st.markdown(f"**Step {at + 1} of {count}:** {now.title}")
+    formula, beside = side_by_side("chain", 1, 1)
+    result = rf"\mathbf{{{tex(now.value, 3)}}}" if shown else r"\;?"
+    formula.latex(_formula(now, result))
+    with beside:
+        if not shown:
+            _prediction(now, at)
+        elif isinstance(now.part, tuple):
+            st.caption(
+                f"Checked by trying: nudge this weight by ±{chain.NUDGE:g}, and the loss changes "
+                f"at a rate of {plain(chain.nudged(found, now.part), 3)}."
+            )
+
+
+def _formula(now: chain.Step, result: str) -> str:
+    lines = rf"{now.name} &= {now.rule} \\ &= {now.numbers} \\ &= {result}"
+    return rf"\begin{{aligned}} {lines} \end{{aligned}}"
+
+
+def _prediction(now: chain.Step, at: int) -> None:
+    """A field for the learner's number, and what there is to say to it."""
+    state, key = st.session_state, f"chain_guess_{at}"
+
+    def check() -> None:
+        guess = state[key]
+        if guess is None:
+            state.chain_reply = "Type a number first, or let it be shown."
+            return
+        right, sentence = chain.verdict(guess, now.value)
+        if right:
+            state.chain_shown, state.chain_praise = True, True
+        else:
+            state.chain_reply = f"{sentence} {now.hint}"
+
+    with st.form(f"chain_form_{at}", border=False):
+        field, send = st.columns([3, 2], vertical_alignment="bottom")
+        field.number_input(
+            "Your prediction",
+            value=None,
+            step=0.001,
+            format="%.3f",
+            placeholder="for example −0.123",
+            key=key,
+        )
+        send.form_submit_button("Check", icon=":material/check:", width="stretch", on_click=check)
+    if reply := state.pop("chain_reply", None):
+        st.warning(reply, icon=":material/lightbulb:")
+
+
+def _buttons(at: int, count: int, shown: bool) -> None:
+    state = st.session_state
+    if state.pop("chain_praise", False):
+        st.success("**Right.** On to the next one.", icon=":material/check_circle:")
+
+    def go(place: int, visible: bool) -> None:
+        state.chain_at, state.chain_shown = place, visible
+
+    def renew() -> None:
+        state.chain_seed = state.chain_seed + 1
+        go(0, False)
+
+    with st.container(horizontal=True, gap="small"):
+        st.button("Back", icon=":material/arrow_back:", disabled=at == 0, on_click=go,
+                  args=(at - 1, True), key="chain_back")  # fmt: skip
+        if at < count and not shown:
+            st.button("Show it", icon=":material/visibility:", on_click=go, args=(at, True),
+                      key="chain_show")  # fmt: skip
+        elif at < count:
+            st.button("Next step", icon=":material/arrow_forward:", type="primary", on_click=go,
+                      args=(at + 1, False), key="chain_next")  # fmt: skip
+        st.button("Other weights", icon=":material/casino:", on_click=renew, key="chain_renew")
+
+
+def _finished(found: chain.Example) -> None:
+    after = chain.loss_after_step(found, RATE)
+    st.markdown("**All gradients are found.** Now every weight takes a step against its own:")
+    first = found.layers[1].weights[0, 0]
+    slope = found.gradients[1].weights[0, 0]
+    st.latex(
+        rf"w \leftarrow w - \eta \frac{{\partial L}}{{\partial w}}: \quad "
+        rf"{tex(float(first), 1)} - {RATE:g} \cdot {factor(float(slope), 3)} = "
+        rf"{tex(float(first - RATE * slope), 3)}"
+    )
+    st.markdown(
+        f"With a learning rate $\\eta = {RATE:g}$ for all of them (a bias’s gradient is the "
+        f"$\\delta$ of its neuron), the loss goes from "
+        f"**{found.loss:.3f}** to **{after:.3f}**."
+    )

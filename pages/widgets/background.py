@@ -1,0 +1,76 @@
+"""Work that takes longer than a stroke may wait: done in threads, shown when it is ready.
+
+A stroke never interrupts a fragment that is running, so that the page must not wait in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from pages.widgets.progress_notes import measured
+
+Result = TypeVar("Result")
+LOOK_AGAIN_SECONDS = 0.4
+
+
+@st.cache_resource(show_spinner=False)
+def loader() -> ThreadPoolExecutor:
+    """Prepares what is needed for every reading, such as TensorFlow and the networks."""
+    return ThreadPoolExecutor(2, "drawing-loader")
+
+
+@st.cache_resource(show_spinner=False)
+def helper() -> ThreadPoolExecutor:
+    """Works out what the open views of all visitors ask for: a second or two each."""
+    return ThreadPoolExecutor(2, "drawing-helper")
+
+
+@st.cache_resource(show_spinner=False)
+def teacher() -> ThreadPoolExecutor:
+    """Teaches networks, one after the other, so that nothing else waits for it."""
+    return ThreadPoolExecutor(1, "drawing-teacher")
+
+
+def newest(
+    name: str, what: Any, work: Callable[[], Result], pool: ThreadPoolExecutor | None = None
+) -> Future[Result]:
+    """The future of `work`, which is submitted once for each new `what` (to `helper`).
+
+    How long it takes is `measured` under this name.
+    What was asked for under this name before, and has not begun, is not wanted any more.
+    """
+    before: tuple[Any, Future[Result]] | None = st.session_state.get(f"work_{name}")
+    if before is not None:
+        if before[0] == what:
+            return before[1]
+        before[1].cancel()
+
+    def timed() -> Result:
+        with measured(name):
+            return work()
+
+    future = (pool or helper()).submit(timed)
+    st.session_state[f"work_{name}"] = (what, future)
+    return future
+
+
+def forget(name: str) -> None:
+    """Have the work of this name done anew when it is next asked for."""
+    st.session_state.pop(f"work_{name}", None)
+
+
+def come_back_for(future: Future[Any], show: Callable[[], Any] = lambda: None) -> None:
+    """Run the page again when the work is done; until then `show` is called again and again."""
+    if not future.done():
+        _look_again(future, show)
+
+
+@st.fragment(run_every=LOOK_AGAIN_SECONDS)
+def _look_again(future: Future[Any], show: Callable[[], Any]) -> None:
+    if future.done():
+        st.rerun()
+    show()

@@ -1,0 +1,410 @@
+"""Data sets of one's own: what files are taken, what they become, and how they are kept."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import threading
+import zipfile
+import zlib
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from mnist_core import PRESETS, Experiment, ExperimentError, train
+from mnist_core.base.sandbox import WorkFailed
+from mnist_core.base.untrusted import FileRefused
+from mnist_core.data import mnist
+from mnist_core.data.custom import (
+    KNOWN_NAMES,
+    MAX_CLASS_NAME,
+    PARTS,
+    class_names,
+    from_arrays,
+    inverted,
+    pack,
+    read_files,
+    unpack,
+)
+from mnist_core.data.download import fetch
+from mnist_core.data.mnist import DatasetError
+from mnist_core.engine.dataset_transfer import KEPT, WANTED, NotWanted, dataset_for, receive
+from mnist_core.evaluation.compare_runs import differences
+from mnist_core.experiment.spec import MNIST
+from mnist_core.model.keras_script import keras_script
+from mnist_core.storage import datasets
+from mnist_core.training.control import Control
+from mnist_core.visitors.limits import LOCAL, PUBLIC
+from mnist_core.visitors.visitors import data_problem, usage
+from tests.support.data_sets import NAMES, bars, idx, idx_files, npz, parts
+
+DATA = bars()
+SET = from_arrays(DATA)
+FAST = "layers=flatten;dense(units:16)&epochs=3&batch_size=16&learning_rate=0.01"
+
+
+def same(one, other) -> bool:
+    return all(np.array_equal(getattr(one, part), getattr(other, part)) for part in PARTS)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("files", [
+    [("bars.npz", npz(**parts(DATA)))],
+    idx_files(DATA),
+    idx_files(DATA, packed=False),
+    [(f"k-{part[2:]}-{part[0]}.npz", npz(arr_0=array)) for part, array in parts(DATA).items()],
+])  # fmt: skip
+def test_each_kind_of_file_gives_the_same_set(files) -> None:
+    found = read_files(files)
+    assert same(found.dataset, DATA) and found.digest == SET.digest
+    assert found.dataset.classes == ("0", "1", "2")
+    assert found.dataset.y_train.dtype == found.dataset.x_test.dtype == np.uint8
+
+
+def test_other_number_formats_become_mnists() -> None:
+    given = parts(DATA)
+    given["x_train"] = DATA.x_train[..., None].astype(np.float32) / 255
+    given["x_test"] = DATA.x_test.astype(np.int64)
+    given["y_train"] = DATA.y_train[:, None].astype(np.int32)
+    assert read_files([("bars.npz", npz(**given))]).digest == SET.digest
+
+
+def test_labels_may_be_any_numbers_and_names_may_be_in_the_file() -> None:
+    given = parts(DATA) | {"y_train": 5 * DATA.y_train + 7, "y_test": 5 * DATA.y_test + 7}
+    found = read_files([("letters.npz", npz(**given))])
+    assert found.dataset.classes == ("7", "12", "17") and same(found.dataset, DATA)
+    assert found.dataset.name == "letters"
+    named = read_files([("x.npz", npz(**given, class_names=np.array(NAMES)))])
+    assert named.dataset.classes == NAMES and named.digest == found.digest
+
+
+def test_a_saved_set_comes_back_with_its_names() -> None:
+    found = read_files([("again.npz", pack(DATA, names=True))])
+    assert found.digest == SET.digest and found.dataset.classes == NAMES
+
+
+REFUSED = {
+    "y_test are? is missing": {"y_test": None},
+    "expected grey images of 28×28": {"x_train": np.zeros((120, 32, 32), np.uint8)},
+    "120 images in x_train, but 119 labels": {"y_train": DATA.y_train[1:]},
+    "values from nan": {"x_train": np.full((120, 28, 28), np.nan, np.float32)},
+    "values from 0 to 300": {"x_train": np.linspace(0, 300, 94080).reshape(120, 28, 28)},
+    "row of whole numbers": {"y_train": np.eye(3, dtype=np.int64)[DATA.y_train]},
+    "have 1 class;": {"y_train": np.zeros(120, np.uint8), "y_test": np.zeros(30, np.uint8)},
+    "have 60 classes": {"y_train": np.arange(120, dtype=np.uint8) // 2},
+    "single training image": {"y_train": np.r_[np.uint8(9), DATA.y_train[1:]]},
+    "Class 9 is among the test images": {"y_test": np.full(30, 9, np.uint8)},
+    "There are 120 training and 5 test": {"x_test": DATA.x_test[:5], "y_test": DATA.y_test[:5]},
+    "holds an array of object. Taken are: uint8": {"x_train": np.array([{"a": 1}], dtype=object)},
+    "There are 2 names, but 3 classes": {"class_names": np.array(["a", "b"])},
+    "no name for a class": {"class_names": np.array(["a", "b", "<b>c</b>"])},
+    "holds “extra”": {"extra": np.zeros(3)},
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_is_no_data_set_is_refused_with_a_sentence(words) -> None:
+    given = {name: array for name, array in (parts(DATA) | REFUSED[words]).items()
+             if array is not None}  # fmt: skip
+    with pytest.raises(FileRefused, match=words.replace(" are?", "")):
+        read_files([("bad.npz", npz(**given))])
+
+
+def test_names_that_are_no_text_are_refused() -> None:
+    strange = np.frombuffer(np.full(3, 0x7FFFFFFF, "<u4").tobytes(), "<U1")
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        content, {"descr": "<U1", "fortran_order": False, "shape": (3,)}
+    )
+    packed = io.BytesIO(npz(**parts(DATA)))
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("class_names.npy", content.getvalue() + strange.tobytes())
+    with pytest.raises(FileRefused, match="names in this file are damaged"):
+        read_files([("x.npz", packed.getvalue())])
+
+
+def test_nothing_is_unpickled() -> None:
+    class Trap:
+        def __reduce__(self):
+            return (pytest.fail, ("unpickled",))
+
+    stream = io.BytesIO()
+    np.save(stream, np.array([Trap()], dtype=object), allow_pickle=True)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("x_train.npy", stream.getvalue())
+    with pytest.raises(FileRefused):
+        read_files([("trap.npz", packed.getvalue())])
+
+
+def test_bombs_are_refused_before_they_are_unpacked() -> None:
+    huge = idx(np.zeros((1, 28, 28), np.uint8))[:4] + (10**6).to_bytes(4) + 2 * (28).to_bytes(4)
+    with pytest.raises(FileRefused, match="more than is taken"):
+        read_files([("train-images.gz", gzip.compress(huge + bytes(10**6)))])
+    dense = idx(np.zeros((300_000, 28, 28), np.uint8))
+    with pytest.raises(FileRefused, match="200 times its size"):
+        read_files([("train-images.gz", gzip.compress(dense, 9))])
+    with pytest.raises(FileRefused, match="200 times its size"):
+        read_files(
+            [("x.npz", npz(**parts(DATA) | {"x_train": np.zeros((9000, 28, 28), np.uint8)}))]
+        )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_files_are_refused_and_nothing_else_happens(seed) -> None:
+    draw = np.random.default_rng(seed)
+    files = [("bars.npz", npz(**parts(DATA)))] if seed % 2 else idx_files(DATA)
+    name, data = files[0]
+    broken = bytearray(data)
+    for place in draw.integers(0, len(data), 12):
+        broken[place] = draw.integers(256)
+    if seed % 3 == 0:
+        broken = broken[: draw.integers(1, len(data))]
+    with pytest.raises(FileRefused):
+        read_files([(name, bytes(broken)), *files[1:]])
+
+
+@pytest.mark.parametrize(("files", "words"), [
+    ([("a.png", b"\x89PNG")], "neither an .npz"),
+    ([("images.gz", gzip.compress(idx(DATA.x_train)))], "does not say what it is for"),
+    ([*idx_files(DATA)[:3], ("train-labels2", idx(DATA.y_train))], "Two of these files"),
+    (idx_files(DATA)[:3], "y_test is missing"),
+    ([("train.gz", gzip.compress(b"text that is no IDX"))], "does not hold an IDX"),
+    ([("train", idx(DATA.x_train)[:-1])], "another size than it says"),
+    ([("a", b"")] * 5, "5 files"),
+])  # fmt: skip
+def test_other_files_are_told(files, words) -> None:
+    with pytest.raises(FileRefused, match=words):
+        read_files(files)
+
+
+def test_bytes_behind_what_a_gzip_file_announces_do_not_count() -> None:
+    (name, data), *rest = idx_files(DATA)
+    assert read_files([(name, data + zlib.compress(b"more")), *rest]).digest == SET.digest
+
+
+def test_a_set_has_at_most_so_many_images() -> None:
+    with pytest.raises(FileRefused, match="150 images; at most 100"):
+        read_files(idx_files(DATA), most=100)
+
+
+def test_names_of_classes() -> None:
+    assert class_names([" T-shirt/top ", "お"], 2) == ("T-shirt/top", "お")
+    for names in (["a", "a"], ["", "b"], ["a", "[x](y)"], ["a", "x" * (MAX_CLASS_NAME + 1)]):
+        with pytest.raises(FileRefused):
+            class_names(names, 2)
+    for known in KNOWN_NAMES.values():
+        assert class_names(known, 10) == known
+
+
+# --- what a set is ------------------------------------------------------------------------------
+
+
+def test_the_digest_is_that_of_the_content_alone() -> None:
+    renamed = replace(DATA, name="other", classes=("a", "b", "c"))
+    assert from_arrays(renamed).digest == SET.digest
+    changed = DATA.x_test.copy()
+    changed[0, 0, 0] ^= 1
+    assert from_arrays(replace(DATA, x_test=changed)).digest != SET.digest
+    assert from_arrays(inverted(DATA)).digest != SET.digest
+    assert same(inverted(inverted(DATA)), DATA)
+
+
+def test_what_was_packed_is_checked_when_it_is_unpacked() -> None:
+    assert same(unpack(pack(DATA), SET.digest, "Bars", NAMES), DATA)
+    for content, digest in ((pack(DATA), "0" * 32), (pack(DATA)[:500], SET.digest)):
+        with pytest.raises(DatasetError, match="damaged"):
+            unpack(content, digest, "Bars", NAMES)
+
+
+def test_an_experiment_names_its_data_set() -> None:
+    experiment = PRESETS["cnn"].on(SET.digest, 3)
+    assert experiment.network.shapes()[-1].output_shape == (3,)
+    assert Experiment.from_json(experiment.to_json()) == experiment
+    query = experiment.to_query()
+    assert f"data={SET.digest}" in query and "classes=3" in query
+    assert Experiment.from_query(query) == experiment
+    assert Experiment.from_query(f"preset=cnn&data={SET.digest}&classes=3") == experiment
+    assert experiment.on(MNIST, 10) == PRESETS["cnn"]
+    assert differences([experiment, PRESETS["cnn"]]) == {"Data set": [SET.digest[:8], "MNIST"]}
+
+
+def test_what_was_written_before_there_were_data_sets_is_still_read() -> None:
+    old = PRESETS["two-layer"].model_dump(mode="json")
+    del old["data"], old["network"]["classes"]
+    assert Experiment.parse(old) == PRESETS["two-layer"]
+    assert "data" not in PRESETS["two-layer"].to_query()
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"data": "../x"}, "names no data set"),
+    ({"network": {"layers": [{"kind": "flatten"}], "classes": 7}}, "MNIST has 10"),
+    ({"network": {"layers": [{"kind": "flatten"}], "classes": 51}}, "from 2 to 50"),
+])  # fmt: skip
+def test_data_sets_that_cannot_be_are_told(changes, words) -> None:
+    with pytest.raises(ExperimentError, match=words):
+        Experiment.parse(PRESETS["cnn"].model_dump() | changes)
+
+
+def test_a_network_learns_a_set_of_ones_own() -> None:
+    events = list(train(Experiment.from_query(FAST).on(SET.digest, 3), DATA))
+    finished = events[-1]
+    assert finished.kind == "finished" and finished.test_accuracy == 1.0
+    assert finished.model.output_shape == (None, 3)
+
+
+def test_training_on_another_set_than_the_network_is_for_is_told() -> None:
+    with pytest.raises(DatasetError, match="3 classes apart, but MNIST"):
+        next(train(Experiment.from_query(FAST).on(SET.digest, 3), mnist.load()))
+    with pytest.raises(DatasetError, match="not given"):
+        next(train(Experiment.from_query(FAST).on(SET.digest, 3)))
+
+
+def test_the_keras_script_reads_the_saved_set() -> None:
+    text = keras_script(Experiment.from_query(FAST + "&label_smoothing=0.1").on(SET.digest, 3))
+    assert f"data-{SET.digest[:8]}.npz" in text and "units=3" in text and "mnist" not in text
+    assert "to_categorical(y_train, 3)" in text
+    compile(text, "script", "exec")
+
+
+# --- keeping ------------------------------------------------------------------------------------
+
+
+def test_a_set_is_kept_for_its_owner(store) -> None:
+    datasets.keep(store, "ada", SET)
+    (info,) = datasets.sets(store, "ada")
+    assert (info.digest, info.title, info.classes) == (SET.digest, "Bars", NAMES)
+    assert (info.train, info.test) == (120, 30)
+    assert same(datasets.load(store, "ada", SET.digest), DATA)
+    assert datasets.sets(store, "bob") == []
+    with pytest.raises(DatasetError, match="is not here"):
+        datasets.load(store, "bob", SET.digest)
+    datasets.keep(store, "bob", SET)
+    datasets.put_aside(store, "ada", SET.digest)
+    assert datasets.find(store, "bob", SET.digest) and not datasets.find(store, "ada", SET.digest)
+
+
+def test_names_can_be_changed_and_deleting_be_undone(store) -> None:
+    datasets.keep(store, "ada", SET)
+    datasets.rename(store, "ada", SET.digest, "  Sticks ", ["a", "b", "c"])
+    data = datasets.load(store, "ada", SET.digest)
+    assert data.name == "Sticks" and data.classes == ("a", "b", "c")
+    with pytest.raises(FileRefused):
+        datasets.rename(store, "ada", SET.digest, "x", ["a", "b"])
+    datasets.put_aside(store, "ada", SET.digest)
+    datasets.purge(store, "ada")
+    assert not datasets.sets(store, "ada")
+    datasets.bring_back(store, "ada", SET.digest)
+    assert datasets.sets(store, "ada")
+    datasets.put_aside(store, "ada", SET.digest)
+    datasets.purge(store, "ada", timedelta(0))
+    datasets.bring_back(store, "ada", SET.digest)
+    assert not datasets.sets(store, "ada")
+
+
+def test_adding_a_deleted_set_again_brings_it_back(store) -> None:
+    datasets.keep(store, "ada", SET)
+    datasets.put_aside(store, "ada", SET.digest)
+    datasets.keep(store, "ada", from_arrays(replace(DATA, name="Again")))
+    assert [info.title for info in datasets.sets(store, "ada")] == ["Again"]
+
+
+def test_an_experiment_whose_set_is_not_here_is_told(store) -> None:
+    experiment = Experiment.from_query(FAST).on(SET.digest, 3)
+    assert datasets.problem(store, "ada", PRESETS["cnn"]) is None
+    assert "not here" in datasets.problem(store, "ada", experiment)
+    datasets.keep(store, "ada", SET)
+    assert datasets.problem(store, "ada", experiment) is None
+    assert "3 classes" in datasets.problem(store, "ada", experiment.on(SET.digest, 4))
+
+
+def test_runs_that_name_a_set_are_counted(store) -> None:
+    experiment = Experiment.from_query(FAST).on(SET.digest, 3)
+    run = store.create_run(experiment, "ada")
+    store.create_run(PRESETS["cnn"], "ada")
+    store.create_run(experiment, "bob")
+    assert datasets.users(store, "ada", SET.digest) == 1
+    assert datasets.users(store, "ada", SET.digest, active=True) == 1
+    store.set_status(run, "stopped")
+    assert datasets.users(store, "ada", SET.digest, active=True) == 0
+
+
+def test_a_visitor_keeps_so_many_sets_and_megabytes(store) -> None:
+    limits = replace(PUBLIC, kept_data=2, kept_megabytes=1)
+    size = len(pack(DATA))
+    assert data_problem(store, "ada", limits, size) is None
+    datasets.keep(store, "ada", SET)
+    assert usage(store, "ada").bytes == size and usage(store, "ada").data == 1
+    assert "1 MB" in data_problem(store, "ada", limits, 1_000_000)
+    datasets.keep(store, "ada", from_arrays(bars(seed=1)))
+    assert "2 data sets" in data_problem(store, "ada", limits, size)
+    # What was deleted and could be undone gives way.
+    datasets.put_aside(store, "ada", SET.digest)
+    assert data_problem(store, "ada", limits, 1_000_000 - size) is None
+    assert data_problem(store, "ada", LOCAL, 9**9) is None
+
+
+# --- to the worker ------------------------------------------------------------------------------
+
+
+def test_a_worker_asks_for_what_it_lacks_and_keeps_a_few() -> None:
+    asked = []
+
+    def ask(message) -> None:
+        asked.append(message)
+        digest = message["data"]
+        content = pack(next(d for d in sets if from_arrays(d).digest == digest))
+        threading.Thread(target=receive, args=(digest, content)).start()
+
+    sets = [bars(seed=seed) for seed in range(20, 21 + KEPT)]
+    experiments = [Experiment.from_query(FAST).on(from_arrays(d).digest, 3) for d in sets]
+    assert dataset_for(PRESETS["cnn"], ask, Control()) is None
+    for experiment, data in zip(experiments, sets, strict=True):
+        assert same(dataset_for(experiment, ask, Control()), data)
+    assert [message["kind"] for message in asked] == [WANTED] * (KEPT + 1)
+    dataset_for(experiments[-1], ask, Control())
+    assert len(asked) == KEPT + 1  # it is still there
+    dataset_for(experiments[0], ask, Control())
+    assert len(asked) == KEPT + 2  # the oldest had to go
+
+
+def test_a_worker_that_gets_none_says_why_and_a_stop_ends_the_wait() -> None:
+    experiment = Experiment.from_query(FAST).on("ab" * 16, 3)
+    with pytest.raises(DatasetError, match="not here"):
+        dataset_for(
+            experiment, lambda m: receive(m["data"], datasets.not_here(m["data"])), Control()
+        )
+    control = Control()
+    with pytest.raises(NotWanted):
+        dataset_for(experiment, lambda m: control.send(stop=True), control)
+
+
+# --- by Keras's loader --------------------------------------------------------------------------
+
+
+def test_fashion_mnist_by_keras_is_checked_and_named() -> None:
+    ten = bars(classes=10)
+
+    def call(_module, folder, _seconds):
+        (folder / "fetched.npz").write_bytes(npz(**parts(ten)))
+        return {"problem": ""}
+
+    found = fetch(call)
+    assert same(found.dataset, ten) and found.dataset.name == "Fashion-MNIST"
+    assert found.dataset.classes[9] == "Ankle boot"
+
+
+def test_without_a_network_there_is_a_sentence() -> None:
+    def unreachable(*_):
+        return {"problem": "URL fetch failure: [Errno -2] Name or service not known"}
+
+    def hangs(*_):
+        raise WorkFailed("This took longer than 120 seconds and was given up.")
+
+    for call in (unreachable, hangs):
+        with pytest.raises(FileRefused, match=r"no way to the network .*add them here"):
+            fetch(call)

@@ -1,0 +1,223 @@
+"""From a photo to its digits: shadows, ruled lines, noise, rotation, and files that are none."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from mnist_core import load_default_model
+from mnist_core.data import mnist
+from mnist_core.drawing.photo import (
+    MAX_BYTES,
+    Box,
+    PhotoError,
+    find_digits,
+    open_picture,
+    read_photo,
+    reading_lines,
+)
+from mnist_core.drawing.preprocessing import predict
+from tests.support.photos import as_file, photo
+
+CONDITIONS = {
+    "plain": {},
+    "uneven light": {"shade": 0.55},
+    "shadow": {"shadow": 0.5},
+    "noise": {"noise": 12},
+    "turned": {"tilt": -6},
+    "ruled": {"ruled": 165},
+    "dark lines": {"ruled": 110},
+    "turned lines": {"ruled": 150, "tilt": 2.5},
+    "all at once": {"shade": 0.3, "shadow": 0.35, "noise": 8, "tilt": 3, "ruled": 165},
+    "blackboard": {"paper": (40, 60, 50), "ink": (230, 230, 225), "noise": 5},
+    "pencil": {"ink": (130, 130, 130), "noise": 6, "shade": 0.3},
+    "red pen": {"ink": (200, 60, 60)},
+    "small": {"size": 64},
+    "deep shadow over half of it": {"shadow": 0.7, "paper": (236, 232, 224), "size": 80},
+    "on a dark table": {"table": (70, 50, 40), "noise": 3},
+    "on a light table": {"table": (190, 160, 120), "noise": 3},
+}
+ROWS = [[8, 6, 5, 2, 3, 0], [0, 7, 1, 4, 9]]
+
+
+def read(found):
+    images = np.stack([digit.steps.image28 for digit in found.digits])
+    return predict(load_default_model(), images).argmax(1)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_digits_on_paper_are_found_and_read_in_order(name):
+    right = count = 0
+    for seed in (0, 1):
+        image, used = photo(ROWS, seed=seed, **CONDITIONS[name])
+        found = read_photo(as_file(image, quality=85))
+        assert len(found.digits) == len(used)
+        right += int((read(found) == mnist.load().y_test[used]).sum())
+        count += len(used)
+    assert right >= count - 2
+
+
+def test_one_digit_may_fill_the_picture():
+    for seed, digit in enumerate((0, 4, 5, 7)):
+        image, _ = photo([[digit]], seed=seed, size=420, shape=(700, 600), shade=0.3)
+        assert read(read_photo(as_file(image))).tolist() == [digit]
+
+
+def test_a_sheet_of_paper_has_no_digits():
+    generator = np.random.default_rng(0)
+    for pixels in (
+        np.full((600, 800, 3), 235, np.uint8),
+        np.zeros((600, 800, 3), np.uint8),
+        np.clip(generator.normal(200, 8, (600, 800, 3)), 0, 255).astype(np.uint8),
+    ):
+        assert read_photo(as_file(Image.fromarray(pixels))).digits == ()
+    empty, _ = photo([[]], ruled=150, shade=0.4)
+    assert read_photo(as_file(empty)).digits == ()
+
+
+def lines(*strokes, size=(400, 300), width=7):
+    """Marks of a pen, bool [H, W]."""
+    image = Image.new("1", size)
+    for stroke in strokes:
+        ImageDraw.Draw(image).line(stroke, fill=1, width=width)
+    return np.asarray(image)
+
+
+def test_a_bar_longer_than_the_digit_below_it_belongs_to_it():
+    five = [(100, 100), (100, 130), (140, 135), (150, 165), (130, 190), (95, 185)]
+    bar = [(100, 92), (205, 86)]
+    next_one = [(220, 95), (215, 190)]
+    assert len(find_digits(lines(five, bar, next_one, width=5))) == 2
+
+
+def test_a_digit_with_a_long_tail_stays_whole_and_digits_that_touch_are_parted():
+    zero = [(60, 110), (90, 100), (120, 130), (110, 180), (75, 190), (55, 150), (60, 110)]
+    tail = [(115, 108), (200, 100)]
+    assert len(find_digits(lines(zero, [(90, 100), *tail]))) == 1
+    one, other = [(100, 60), (60, 150), (130, 150)], [(125, 60), (125, 240)]
+    five = [(210, 60), (150, 60), (150, 130), (200, 140), (210, 200), (170, 240), (140, 230)]
+    assert len(find_digits(lines(one, other, [(125, 160), (150, 160)], five))) == 2
+
+
+def test_png_and_jpeg_are_known_before_anything_else_has_opened_a_picture():
+    code = (
+        "import sys; from mnist_core.drawing.photo import open_picture; "
+        "print(open_picture(sys.stdin.buffer.read()).shape)"
+    )
+    image, _ = photo([[3]], shape=(300, 200), size=90)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=as_file(image, "PNG"), capture_output=True, check=False
+    )
+    assert done.stdout.decode().strip() == "(200, 300, 3)", done.stderr.decode()[-300:]
+
+
+def test_transparent_paper_and_a_picture_that_lies_on_its_side():
+    image, used = photo([[2, 7]])
+    grey = np.asarray(image.convert("L"))
+    clear = np.dstack([np.zeros((*grey.shape, 3), np.uint8), 255 - grey])
+    labels = mnist.load().y_test[used].tolist()
+    assert read(read_photo(as_file(Image.fromarray(clear), "PNG"))).tolist() == labels
+    turned = Image.Exif()
+    turned[274] = 6  # to be turned by a quarter to the right
+    lying = as_file(image.rotate(90, expand=True), exif=turned)
+    assert read(read_photo(lying)).tolist() == labels
+
+
+def test_heic_is_read():
+    import pillow_heif
+
+    image, used = photo([[3, 1, 4]])
+    data = io.BytesIO()
+    pillow_heif.from_pillow(image).save(data, quality=80)
+    assert read(read_photo(data.getvalue())).tolist() == mnist.load().y_test[used].tolist()
+
+
+def bomb(side):
+    """A PNG of a few kilobytes that says it is `side` pixels wide and high."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    packed = zlib.compress(b"\0" * 1_000_000, 9)
+    start = b"\x89PNG\r\n\x1a\n"
+    return start + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+def whole():
+    return as_file(photo([[1]])[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: b"", "no picture"),
+        (lambda: b"not a picture at all" * 50, "no picture"),
+        (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),
+        (lambda: as_file(photo([[1]])[0], "GIF"), "no picture"),
+        (lambda: whole()[:2000], "damaged"),
+        (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "(damaged|no picture)"),
+        (lambda: bomb(8000), "more than .0 million pixels"),
+        (lambda: bomb(60000), "more than .0 million pixels"),
+        (lambda: as_file(Image.new("L", (20, 200))), "only 20 × 200 pixels"),
+        (lambda: b"\0" * (MAX_BYTES + 1), "10 MB"),
+    ],
+    ids=["empty", "text", "svg", "gif", "cut off", "broken", "bomb", "huge bomb", "tiny", "large"],
+)
+def test_what_cannot_be_read_is_a_sentence(make, sentence):
+    with pytest.raises(PhotoError, match=sentence) as error:
+        open_picture(make())
+    assert str(error.value).endswith(".")
+
+
+def test_sixteen_bits_a_pixel_and_white_ink_on_nothing():
+    image, used = photo([[3, 8]])
+    grey = np.asarray(image.convert("L"), np.uint16)
+    deep = Image.fromarray(grey * 257)
+    assert deep.mode.startswith("I;16")
+    labels = mnist.load().y_test[used].tolist()
+    assert read(read_photo(as_file(deep, "PNG"))).tolist() == labels
+    chalk = np.full((*grey.shape, 4), 255, np.uint8)
+    chalk[..., 3] = 255 - np.clip((grey.astype(int) - 60) * 255 // 150, 0, 255)
+    assert read(read_photo(as_file(Image.fromarray(chalk), "PNG"))).tolist() == labels
+
+
+def test_a_sheet_on_a_dark_table_is_no_accident():
+    page, _ = photo([[1, 2, 3]], shape=(800, 500))
+    table = Image.new("RGB", (1200, 900), (45, 35, 30))
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(0, 6, (900, 1200, 3))
+        table.paste(page, (200, 200))
+        pixels = np.clip(np.asarray(table, np.float32) + noise, 0, 255).astype(np.uint8)
+        for digit in read_photo(as_file(Image.fromarray(pixels))).digits:
+            assert np.isfinite(digit.steps.image28).all()
+
+
+def test_damaged_files_never_raise_anything_else():
+    generator = np.random.default_rng(0)
+    image = photo([[1]], shape=(300, 200), size=100)[0]
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a digit"
+    for kind, options in (("JPEG", {"exif": exif}), ("PNG", {"exif": exif})):
+        whole_file = as_file(image, kind, **options)
+        for _ in range(150):
+            data = bytearray(whole_file)
+            for at in generator.integers(0, min(len(data), 600), 4):
+                data[at] = generator.integers(0, 256)
+            with contextlib.suppress(PhotoError):
+                assert open_picture(bytes(data)).dtype == np.uint8
+
+
+def test_lines_are_read_from_the_top_and_from_the_left():
+    boxes = [Box(300, 12, 340, 60), Box(10, 200, 50, 260), Box(10, 0, 50, 50), Box(150, 5, 190, 55)]
+    assert reading_lines(boxes) == [[2, 3, 0], [1]]
+    assert reading_lines([]) == []

@@ -1,0 +1,327 @@
+"""The engine with a real worker process: start, steer, queue, die, go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from mnist_core import PRESETS, Experiment
+from mnist_core.engine import worker
+from mnist_core.engine.dask_client import Connection
+from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.run_task import Task
+from mnist_core.storage.store import Run, Store, StoreError
+from mnist_core.training.events import Epoch, Finished, Snapshot, Started, to_message
+
+FAKE = "tests.support.fake_training:train"
+LONG = Experiment.from_query("preset=two-layer&epochs=200")
+SHORT = Experiment.from_query("preset=two-layer&epochs=1")
+
+
+def wait(condition: Callable[[], object], what: str = "", seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"This never came: {what}"
+        time.sleep(0.02)
+
+
+def reach(store: Store, run_id: str, test: Callable[[Run], object]) -> Run:
+    wait(lambda: test(store.run(run_id)), f"a state of {store.run(run_id)}")
+    return store.run(run_id)
+
+
+def is_status(*statuses: str) -> Callable[[Run], bool]:
+    return lambda run: run.status in statuses
+
+
+def whole(store: Store, run_id: str) -> bool:
+    """True when the curve has each step once, with its own value."""
+    metrics = store.steps(run_id)
+    steps = list(range(1, len(metrics.step) + 1))
+    return metrics.step.tolist() == steps and metrics.loss.tolist() == pytest.approx(
+        [1 / step for step in steps]
+    )
+
+
+@pytest.fixture
+def engine(store: Store) -> Iterator[Engine]:
+    opened = Engine(store, trainer=FAKE)
+    yield opened
+    opened.close()
+
+
+def test_a_run_streams_into_the_store_and_ends(engine: Engine, store: Store) -> None:
+    run_id = engine.start(SHORT, preset="two-layer")
+    assert store.run(run_id).status == "queued"
+    reach(store, run_id, lambda run: 0 < run.step < 20)
+    run = reach(store, run_id, is_status("finished"))
+    assert (run.step, run.test_accuracy) == (20, 0.9) and whole(store, run_id)
+    assert len(store.epochs(run_id)) == 1 and len(store.snapshots(run_id)) == 4
+    assert engine.workers()[0].threads == 1
+
+
+def test_pause_step_resume_and_stop(engine: Engine, store: Store) -> None:
+    run_id = engine.start(LONG)
+    reach(store, run_id, lambda run: run.step > 3)
+    engine.pause(run_id)
+    paused = reach(store, run_id, is_status("paused"))
+    engine.send(run_id, step=1)
+    reach(store, run_id, lambda run: run.step == paused.step + 1 and run.status == "paused")
+    engine.resume(run_id)
+    reach(store, run_id, lambda run: run.step > paused.step + 4)
+    engine.stop(run_id)
+    reach(store, run_id, is_status("stopped"))
+    assert whole(store, run_id)
+
+
+def test_runs_wait_their_turn_and_can_be_stopped_while_they_wait(
+    engine: Engine, store: Store
+) -> None:
+    first, second, third = engine.start(LONG), engine.start(LONG), engine.start(SHORT)
+    reach(store, first, is_status("running"))
+    assert engine.place(first) is None
+    assert [engine.place(run).ahead for run in (second, third)] == [1, 2]
+    engine.stop(second)
+    assert store.run(second).status == "stopped" and engine.place(third).ahead == 1
+    engine.stop(first)
+    reach(store, third, is_status("finished"))
+    assert store.run(second).step == 0
+
+
+def test_commands_before_the_start_are_kept(engine: Engine, store: Store) -> None:
+    run_id = engine.start(LONG)
+    engine.send(run_id, step=2)
+    assert reach(store, run_id, is_status("paused")).step == 2
+
+
+def test_where_a_run_goes_on_reaches_the_worker_whole(engine: Engine, store: Store) -> None:
+    run_id = store.create_run(SHORT)
+    store.record(run_id, Started(20, 20, 7))
+    store.record(run_id, Snapshot(20, 1.0, (np.arange(3, dtype=np.float32),), 0.5, b"state"))
+    store.record(run_id, Epoch(1, 20, 0.5, 0.5, 0.4, 0.6, 1.0))
+    store.record(run_id, Finished(20, 1, 0.3, 0.9, "epochs", 7.5))
+    packed = engine._resume_point(Task(run_id, resume=True))
+    np.testing.assert_equal(vars(worker._resume(packed)), vars(store.resume_point(run_id)))
+    older = {name: packed[name] for name in ("step", "weights", "checkpoint")}
+    assert worker._resume(older).seconds == 0.0 and worker._resume(older).val_losses == ()
+
+
+class Handed:
+    """What stands for Dask's future of a run, with the commands that went along."""
+
+    def __init__(self, commands: list[dict[str, object]]) -> None:
+        self.commands, self.status = list(commands), "pending"
+
+    def cancel(self) -> None:
+        self.status = "cancelled"
+
+
+def test_commands_before_the_start_outlive_the_worker_that_had_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[Handed] = []
+
+    def submit(_self, _run, _attempt, _experiment, _resume, commands, _number) -> Handed:
+        handed.append(Handed(commands))
+        return handed[-1]
+
+    monkeypatch.setattr(Connection, "there", True)
+    monkeypatch.setattr(Connection, "submit", submit)
+    engine = Engine(store, trainer=FAKE)
+    try:
+        run_id = store.create_run(SHORT)
+        store.record(run_id, Started(20, 20, 7))
+        store.record(run_id, Snapshot(20, 1.0, (np.zeros(3, np.float32),), 0.5, b"state"))
+        store.record(run_id, Finished(20, 1, 0.3, 0.9, "epochs", 1.0))
+        engine.continue_run(run_id, epochs=2)
+        engine.send(run_id, pause=True)
+        handed[0].status = "error"
+        wait(lambda: len(handed) == 2, "another attempt")
+        assert [kept.commands for kept in handed] == [
+            [{"epochs": 2}],
+            [{"epochs": 2}, {"pause": True}],
+        ]
+        task = engine._tasks[run_id]
+        started = {"run": run_id, "attempt": task.attempt, "worker": "tcp://127.0.0.1:1"}
+        engine._messages.put(to_message(Started(60, 20, 7, step=20)) | started)
+        wait(lambda: task.worker is not None, "the start")
+        assert task.given == []
+    finally:
+        engine.close()
+
+
+def test_a_killed_worker_is_told_and_the_next_run_starts(engine: Engine, store: Store) -> None:
+    first, second = engine.start(LONG), engine.start(SHORT)
+    reach(store, first, lambda run: run.step > 12)
+    os.kill(engine.worker_pid(), signal.SIGKILL)
+    run = reach(store, first, is_status("failed"))
+    assert (
+        f"at step {run.step}" in run.message and f"from step {run.checkpoint_step}" in run.message
+    )
+    assert len(store.steps(first).step) == run.step and whole(store, first)
+    assert reach(store, second, is_status("finished")).step == 20
+    engine.continue_run(first)
+    reach(store, first, lambda run: run.step > 15 and run.status == "running")
+    engine.stop(first)
+    reach(store, first, is_status("stopped"))
+    assert whole(store, first)
+
+
+def test_going_on_adds_epochs_each_time(engine: Engine, store: Store) -> None:
+    run_id = engine.start(SHORT)
+    for epochs in (2, 3):
+        reach(store, run_id, is_status("finished"))
+        engine.continue_run(run_id, epochs=1)
+        end = 20 * epochs
+        run = reach(store, run_id, lambda run, end=end: run.step == end and not run.active)
+        assert run.total_steps == 20 * epochs and run.epochs == epochs
+    assert whole(store, run_id)
+
+
+def test_training_that_raises_is_a_sentence(engine: Engine, store: Store) -> None:
+    run_id = engine.start(SHORT.model_copy(update={"name": "refuses"}))
+    run = reach(store, run_id, is_status("failed"))
+    assert "there is no such network" in run.message
+    following = engine.start(SHORT)
+    reach(store, following, is_status("finished"))
+
+
+def test_a_run_stopped_while_it_prepares_stays_stopped(engine: Engine, store: Store) -> None:
+    reach(store, engine.start(SHORT), is_status("finished"))
+    run_id = engine.start(LONG.model_copy(update={"name": "prepares"}))
+    wait(lambda: engine._tasks[run_id].taken, "the worker's word that it has the run")
+    engine.stop(run_id)
+    assert reach(store, engine.start(SHORT), is_status("finished"))
+    run = store.run(run_id)
+    assert (run.status, run.step) == ("stopped", 0)
+
+
+def test_runs_started_at_once_keep_their_order(engine: Engine, store: Store) -> None:
+    runs = [engine.start(SHORT) for _ in range(4)]
+    reach(store, runs[0], lambda run: run.step > 3)
+    os.kill(engine.worker_pid(), signal.SIGKILL)
+    ended = [reach(store, run, is_status("finished")) for run in runs[1:]]
+    started = [run.started.timestamp() for run in ended]
+    assert store.run(runs[0]).status == "failed" and started == sorted(started)
+
+
+def test_commands_to_a_worker_that_hangs_do_not_hang_the_page(engine: Engine, store: Store) -> None:
+    run_id = engine.start(LONG)
+    reach(store, run_id, lambda run: run.step > 3)
+    os.kill(engine.worker_pid(), signal.SIGSTOP)
+    try:
+        before = time.monotonic()
+        engine.pause(run_id)
+        assert time.monotonic() - before < 5
+    finally:
+        os.kill(engine.worker_pid(), signal.SIGCONT)
+    reach(store, run_id, is_status("paused"))
+
+
+def test_a_moment_without_the_database_loses_nothing(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, failures = store.record, []
+
+    def record_later(run_id, event, *more):
+        if event.kind in ("epoch", "finished") and event.kind not in failures:
+            failures.append(event.kind)
+            raise StoreError("the disk is full")
+        record(run_id, event, *more)
+
+    monkeypatch.setattr(store, "record", record_later)
+    run_id = engine.start(SHORT)
+    reach(store, run_id, is_status("finished"))
+    assert failures == ["epoch", "finished"] and len(store.epochs(run_id)) == 1
+
+
+SERVER = """
+import sys, time
+from mnist_core import Experiment
+from mnist_core.engine.engine import Engine
+from mnist_core.storage.store import Store
+engine = Engine(Store(), trainer="tests.support.fake_training:train")
+for _ in range(2):
+    engine.start(Experiment.from_query("preset=two-layer&epochs=200"))
+while not engine.worker_pid():
+    time.sleep(0.05)
+print(engine.worker_pid(), flush=True)
+time.sleep(600)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    status = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return not status.stdout.startswith("Z")
+
+
+def test_after_the_death_of_the_server_runs_are_interrupted_and_can_go_on(store: Store) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
+    worker = int(server.stdout.readline())
+    wait(lambda: store.runs() and store.runs()[-1].step > 12, "steps of the other server")
+    # A second server on the same database leaves the first one's runs alone.
+    neighbour = Engine(store, trainer=FAKE)
+    assert store.runs()[-1].status == "running"
+    neighbour.close()
+    assert store.runs()[-1].status == "running"
+    server.kill()
+    server.wait()
+    server.stdout.close()
+    wait(lambda: not alive(worker), "the worker's end with its server")
+    engine = Engine(store, trainer=FAKE)
+    try:
+        waiting, running = store.runs()
+        assert running.status == waiting.status == "stopped"
+        assert running.interrupted and waiting.interrupted
+        assert "server went down" in running.message and "from step" in running.message
+        assert "before this run started" in waiting.message
+        assert whole(store, running.id) and len(store.steps(running.id).step) == running.step
+        engine.continue_run(running.id)
+        run = reach(store, running.id, lambda run: run.step > running.step + 5)
+        assert run.status == "running" and not run.interrupted
+        assert whole(store, running.id)
+    finally:
+        engine.close()
+
+
+def test_a_scheduler_that_is_not_there_is_a_sentence(store: Store) -> None:
+    engine = Engine(store, scheduler="tcp://127.0.0.1:9", trainer=FAKE)
+    try:
+        run = reach(store, engine.start(PRESETS["cnn"]), is_status("failed"))
+        assert "tcp://127.0.0.1:9 cannot be reached" in run.message
+    finally:
+        engine.close()
+
+
+def test_a_worker_that_has_grown_large_is_renewed_while_idle(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_core.engine.engine.RENEW_SECONDS", 0.0)
+    first = engine.start(LONG)
+    reach(store, first, lambda run: run.step > 3)
+    pid = engine.worker_pid()
+    monkeypatch.setattr("mnist_core.engine.worker_process.MOST_BYTES", 0)
+    reach(store, first, lambda run: run.step > 60)  # the monitor has looked twice
+    assert engine.worker_pid() == pid
+    engine.stop(first)
+    wait(lambda: engine.worker_pid() != pid, "a fresh worker")
+    fresh = engine.worker_pid()
+    time.sleep(1.5)  # one that has not trained is left alone
+    assert engine.worker_pid() == fresh
+    run = reach(store, engine.start(SHORT), is_status("finished"))
+    assert run.step == 20

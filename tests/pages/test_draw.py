@@ -1,0 +1,263 @@
+"""The Draw page without a browser: what it shows for a drawing that the session holds."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core import PRESETS, load_default_model
+from mnist_core.data import mnist
+from mnist_core.drawing.pretrained import EXPERIMENT
+from mnist_core.drawing.strokes import Stroke
+from mnist_core.inspection.activations import probe
+from mnist_core.model.build import build_model
+from mnist_core.storage import corrections
+from mnist_core.storage.store import Store
+from mnist_core.training.events import Failed, Snapshot
+from pages.views.draw.views import VIEWS
+from pages.widgets.escape import plain
+from tests.drawing.test_strokes import strokes
+from tests.support.photos import as_file, photo
+
+PAGE = Path(__file__).parents[2] / "pages" / "draw.py"
+STEPS, WHY, COMPARE, LEARN, TEACH, PHOTO = VIEWS
+DASHES = (Stroke(((140.0, 40.0), (141.0, 60.0))), Stroke(((20.0, 230.0), (260.0, 231.0))))
+
+
+@pytest.fixture
+def open_page():
+    st.cache_resource.clear()
+
+    def run(**state):
+        test = AppTest.from_file(str(PAGE), default_timeout=60)
+        test.session_state["inside_app"] = True
+        for name, value in state.items():
+            test.session_state[name] = value
+        return test.run()
+
+    yield run
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def own_run():
+    """A run with three kept moments of a dense network, newest of all runs."""
+    store, experiment = Store(), PRESETS["two-layer"]
+    weights = build_model(experiment.network).get_weights()
+    run = store.create_run(experiment, preset="two-layer")
+    for step in (0, 10, 20):
+        moved = tuple(weight + np.float32(0.01 * step) for weight in weights)
+        store.record(run, Snapshot(step=step, epoch=step / 20, weights=moved, val_accuracy=0.1))
+    return run
+
+
+def texts(page):
+    return [element.value for element in page.markdown]
+
+
+def shown(page):
+    """Everything the page says in markdown, captions and HTML."""
+    said = [element.value for kind in ("markdown", "caption") for element in page.get(kind)]
+    return "\n".join([*said, *(element.proto.body for element in page.get("html"))])
+
+
+def settled(page, done):
+    """The page once `done` holds; what takes long is worked out in another thread."""
+    deadline = time.monotonic() + 60
+    while not done(page):
+        assert time.monotonic() < deadline, shown(page)
+        assert not page.exception
+        time.sleep(0.2)
+        page.run()
+    return page
+
+
+def test_an_empty_canvas_is_an_invitation(open_page):
+    page = open_page()
+    assert not page.exception
+    assert any("Draw a digit" in text for text in texts(page))
+    assert not any(text.isdigit() for text in texts(page))
+    assert page.session_state["drawing_image28"] is None
+
+
+@pytest.mark.parametrize("digit", [2, 7])
+def test_a_kept_drawing_is_read_by_the_default_model(open_page, digit):
+    page = open_page(drawing_strokes=strokes(digit))
+    assert not page.exception
+    assert str(digit) in texts(page)
+    assert "Default model · 99." in page.selectbox[0].options[0]
+    image = page.session_state["drawing_image28"]
+    assert image.shape == (28, 28) and image.dtype == np.float32 and image.max() > 0.9
+
+
+def test_clearing_forgets_the_drawing(open_page):
+    page = open_page(drawing_strokes=strokes(2))
+    page.button(key="clear_canvas").click().run()
+    assert not page.exception
+    assert "2" not in texts(page)
+    assert any("Draw a digit" in text for text in texts(page))
+    assert page.session_state["drawing_image28"] is None
+    assert page.session_state["drawing_number"] == 1
+
+
+def test_ink_that_was_rubbed_out_is_no_drawing(open_page):
+    rubbed = Stroke(((0.0, 140.0), (280.0, 140.0)), 40.0, erase=True)
+    page = open_page(drawing_strokes=(Stroke(((100.0, 140.0), (180.0, 140.0))), rubbed))
+    assert not page.exception
+    assert any("Draw a digit" in text for text in texts(page))
+
+
+def test_what_is_no_digit_gets_a_question_mark(open_page):
+    page = settled(open_page(drawing_strokes=DASHES), lambda page: "?" in texts(page))
+    assert not any(text.isdigit() for text in texts(page))
+    assert "Not a digit?" in shown(page)
+
+
+def test_the_newest_run_with_weights_reads_first(open_page, own_run):
+    Store().create_run(PRESETS["two-layer"], preset="two-layer")  # newer, but without weights
+    page = open_page(drawing_strokes=strokes(4))
+    assert not page.exception
+    assert len(page.selectbox[0].options) == 3
+    assert page.session_state["reading_network"] == own_run
+    assert page.select_slider[0].value == 20
+    page.select_slider[0].set_value(10).run()
+    assert not page.exception and page.session_state["reading_step"] == 10
+    page.selectbox[0].select("default").run()
+    assert not page.exception and "4" in texts(page)
+
+
+def test_a_run_without_weights_is_a_sentence(open_page):
+    empty = Store().create_run(PRESETS["two-layer"], preset="two-layer")
+    page = open_page(drawing_strokes=strokes(4), reading_network=empty)
+    assert not page.exception
+    assert "has kept no weights yet" in page.error[0].value
+
+
+def test_an_ended_run_without_weights_is_not_waited_for(open_page):
+    store = Store()
+    empty = store.create_run(PRESETS["two-layer"], preset="two-layer")
+    store.record(empty, Failed(0, 0, "It did not begin."))
+    page = open_page(drawing_strokes=strokes(4), reading_network=empty)
+    assert "has kept no weights; choose another" in page.error[0].value
+
+
+def test_a_network_that_has_learnt_nothing_is_named_and_not_the_drawing(open_page, own_run):
+    page = open_page(drawing_strokes=strokes(4), reading_network=own_run)
+    assert "It is the network that cannot read: it is right on about 10%" in shown(page)
+    assert "Perhaps this is not a digit" not in shown(page)
+
+
+def test_a_network_that_cannot_be_loaded_is_a_sentence(open_page, monkeypatch, tmp_path):
+    from mnist_core.drawing import pretrained
+
+    load_default_model()
+    monkeypatch.setattr(pretrained, "MODEL_FOLDER", tmp_path)
+    page = open_page(drawing_strokes=strokes(4))
+    assert not page.exception
+    assert "is missing" in page.error[0].value
+
+
+def test_a_step_that_is_turned_off_shows_beside_the_answer(open_page):
+    page = open_page(drawing_strokes=strokes(7, size=90, left=10, top=10))
+    before = page.session_state["drawing_image28"]
+    page.toggle(key="step_crop").set_value(False).run()
+    assert not page.exception
+    assert any("Turned off below: crop." in caption.value for caption in page.caption)
+    assert not np.allclose(page.session_state["drawing_image28"], before)
+    assert "None: only shrunk" in shown(page)
+    next(button for button in page.button if button.label == "Turn all steps on").click().run()
+    assert page.toggle(key="step_crop").value
+    assert np.allclose(page.session_state["drawing_image28"], before)
+
+
+def test_the_nearest_training_images_are_shown(open_page):
+    page = open_page(drawing_strokes=strokes(7))
+    settled(page, lambda page: "Training image number" in shown(page))
+
+
+def test_why_and_what_would_flip_it(open_page):
+    page = open_page(drawing_strokes=strokes(1), drawing_view=WHY)
+    page = settled(page, lambda page: "single" in shown(page))
+    assert "the 1 becomes a" in shown(page) or "No single stroke" in shown(page)
+
+
+def test_networks_are_compared_and_their_disagreements_found(open_page, own_run):
+    page = open_page(drawing_strokes=strokes(4), drawing_view=COMPARE)
+    assert not page.exception
+    assert page.multiselect[0].value == [own_run, "default"]
+    assert shown(page).count('class="compared"') == 2
+    next(b for b in page.button if b.label.startswith("Find the test images")).click().run()
+    page = settled(page, lambda page: "They disagree on" in shown(page))
+    assert "of 10,000 test images" in shown(page)
+    # Each disagreement names the networks, by their full names, and marks who is right.
+    assert "two-layer · run 1: <strong>" in shown(page)
+    assert re.search(r"Default model: <strong>\d</strong> ✓", shown(page))
+    # How many each misreads, and their vote: counted here anew.
+    data, networks = mnist.load(), {}
+    weights = build_model(PRESETS["two-layer"].network).get_weights()
+    networks["two-layer · run 1"] = (
+        PRESETS["two-layer"].network,
+        [weight + np.float32(0.2) for weight in weights],
+    )
+    networks["Default model"] = (EXPERIMENT.network, load_default_model().get_weights())
+    shares = {
+        name: probe(network).probabilities(weights, mnist.ink(data.x_test))
+        for name, (network, weights) in networks.items()
+    }
+    wrong = {name: int((each.argmax(1) != data.y_test).sum()) for name, each in shares.items()}
+    vote = int((np.mean(list(shares.values()), axis=0).argmax(1) != data.y_test).sum())
+    table = page.table[0].value
+    assert table["Network"].tolist() == [*map(plain, wrong), "**All together, voting**"]
+    assert table["Test images misread"].tolist() == [f"{n:,}" for n in (*wrong.values(), vote)]
+
+
+def test_a_run_is_watched_while_it_learns(open_page, own_run):
+    page = open_page(drawing_strokes=strokes(4), drawing_view=LEARN)
+    assert not page.exception
+    assert any("It has read" in caption.value for caption in page.caption)
+
+
+def test_without_runs_there_is_nothing_to_watch(open_page):
+    page = open_page(drawing_strokes=strokes(4), drawing_view=LEARN)
+    assert not page.exception
+    assert "Train a network" in page.info[0].value
+
+
+def test_a_correction_is_kept_and_taught(open_page, own_run):
+    page = open_page(drawing_strokes=strokes(4), drawing_view=TEACH)
+    page.button(key="it_was_9").click().run()
+    assert not page.exception
+    assert corrections.load().labels.tolist() == [9]
+    assert any("Kept as a 9" in caption.value for caption in page.caption)
+    page.button(key="teach").click().run()
+    page = settled(page, lambda page: page.metric)
+    assert "test images read right" in page.metric[0].label
+    keep = next(b for b in page.button if b.label.startswith("Keep the taught copy"))
+    keep.click().run()
+    assert not page.exception
+    names = [run.name for run in Store().runs()]
+    assert len(names) == 2 and "taught 1 drawing" in names[0]
+
+
+def test_a_damaged_file_of_corrections_is_a_sentence(open_page, home):
+    (home / "corrections").mkdir()
+    (home / "corrections" / "local.npz").write_bytes(b"nonsense")
+    page = open_page(drawing_strokes=strokes(4), drawing_view=TEACH)
+    assert not page.exception
+    assert "cannot be read" in page.error[0].value
+
+
+def test_a_photo_is_read_and_a_broken_one_is_a_sentence(open_page):
+    page = open_page(drawing_view=PHOTO)
+    image, _ = photo([[3, 1, 4]], seed=3)
+    page.file_uploader[0].set_value(("paper.jpg", as_file(image), "image/jpeg")).run()
+    page = settled(page, lambda page: "3 1 4" in texts(page))
+    page.file_uploader[0].set_value(("paper.png", b"no picture", "image/png")).run()
+    page = settled(page, lambda page: page.error)
+    assert "no picture" in page.error[0].value

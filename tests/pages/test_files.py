@@ -1,0 +1,236 @@
+"""The Files tab of Explore, and links that hide controls, without a browser."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, wait
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core import PRESETS, Experiment
+from mnist_core.experiment.class_links import GROUPS
+from mnist_core.files.export.models import ModelFile
+from mnist_core.files.runfile import from_store, pack
+from mnist_core.storage.store import Store
+from pages.session import services
+from pages.views.explore import files_models, files_open
+from pages.views.explore.files_link import train_address
+from pages.views.explore.files_parts import distinct
+from tests.files.test_keras_import import zipped
+from tests.support.runs_in_store import SMALL, ended_run
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+SAVE, OPEN, LINK = "Save a run", "Open files", "Link for a class"
+
+
+@pytest.fixture
+def store(home):
+    st.cache_resource.clear()
+    yield services.get_store()
+    st.cache_resource.clear()
+
+
+def files(view: str = SAVE) -> AppTest:
+    from pages.views.explore.files import VIEWS
+
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    app.session_state["explore_view"] = ":material/folder_open: Files"
+    app.session_state["files_view"] = next(name for name in VIEWS if view in name)
+    app.switch_page("pages/explore.py").run()
+    assert not app.exception, app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.info, app.error, app.success, app.warning)
+    return "\n".join(item.value for kind in kinds for item in kind)
+
+
+def drop(app: AppTest, *named: tuple[str, bytes]) -> AppTest:
+    app.file_uploader(key="open_files").set_value(
+        [(name, data, "application/octet-stream") for name, data in named]
+    )
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def file_of(store: Store, experiment: Experiment = SMALL, author: str = "") -> bytes:
+    """A run file; the run itself is gone from the store."""
+    run = ended_run(store, experiment)
+    data = pack(from_store(store, store.run(run), author=author))
+    store.delete(run)
+    return data
+
+
+def test_without_a_run_the_page_says_what_to_do(store) -> None:
+    assert "Train a network first" in texts(files())
+
+
+def test_an_ended_run_can_be_saved_and_a_running_one_is_not_offered(store) -> None:
+    run = ended_run(store)
+    store.create_run(PRESETS["cnn"])
+    app = files()
+    assert app.selectbox(key="file_run").options == [store.run(run).name]
+    moments = next(item for item in app.select_slider if item.label == "Moment of training")
+    # As on the other pages: at the end of an epoch all validation images count.
+    assert moments.options[1:] == [
+        "epoch 1 · step 10 · 80.00%", "epoch 2 · step 20 · 85.00%"
+    ]  # fmt: skip
+    keys = {button.key for button in app.download_button}
+    assert {"save_run_file", "save_csv", "save_parquet", "save_tensorboard", "save_script"} <= keys
+
+
+def test_models_are_prepared_in_the_background_and_offered_when_equal(store, monkeypatch) -> None:
+    ended_run(store)
+    work: Future[tuple[ModelFile, ...]] = Future()
+    monkeypatch.setattr(files_models, "_conversion", lambda run, step: work)
+    app = files()
+    app.button(key="prepare_models").click().run()
+    assert "Making Keras, ONNX, LiteRT" in texts(app)
+    work.set_result(
+        (
+            ModelFile("keras", b"model", 0.0, 0, 1.0),
+            ModelFile("onnx", b"model", 5.4e-7, 0, 1.0),
+            ModelFile("litert", b"", 0.3, 5, 1.0, "The LiteRT file computes something else."),
+        )
+    )
+    app.run()
+    assert not app.exception, app.exception
+    keys = {button.key for button in app.download_button}
+    assert {"save_keras", "save_onnx"} <= keys and "save_litert" not in keys
+    assert "5e-07" in texts(app) and "computes something else" in texts(app)
+
+
+def test_a_file_becomes_a_run_once(store) -> None:
+    app = drop(files(OPEN), ("homework.mnistlab", file_of(store, author="Ada *x*")))
+    assert store.runs() == [], "Nothing is kept before the person says so"
+    row = app.dataframe[0].value.iloc[0]
+    assert (row["Who"], row["File"], row["Test accuracy"]) == ("Ada *x*", "homework.mnistlab", 0.9)
+    app.text_input(key="open_tag").input("class 8b").run()
+    app.button(key="keep_files").click().run()
+    assert not app.exception, app.exception
+    (run,) = store.runs()
+    assert run.tags == ("class 8b",) and run.note.startswith("By Ada *x*.")
+    assert run.name.startswith("small") and run.status == "finished"
+    assert app.button(key="keep_files").disabled and app.button(key="opened_inside")
+
+
+def test_a_class_of_files_is_compared(store) -> None:
+    named = [
+        (f"{name}.mnistlab", file_of(store, Experiment.from_query(query), name))
+        for name, query in (
+            ("Ada", "layers=flatten;dense(units:4)&epochs=2"),
+            ("Ben", "layers=flatten;dense(units:6)&epochs=2"),
+            ("Cleo", "layers=flatten;dense(units:4)&epochs=2&learning_rate=0.01"),
+        )
+    ]
+    app = drop(files(OPEN), *named)
+    table = app.dataframe[0].value
+    assert table["Who"].tolist() == ["Ada", "Ben", "Cleo"]
+    assert {"Layer 2", "Learning rate"} <= set(table.columns) and "Epochs" in table.columns
+    assert not {"Batch size", "Optimiser"} & set(table.columns)
+    app.button(key="keep_files").click().run()
+    assert len(store.runs()) == 3
+
+
+def test_refused_files_are_named_with_the_reason_and_the_others_are_taken(store) -> None:
+    good = file_of(store)
+    app = drop(
+        files(OPEN),
+        ("cut.mnistlab", good[:500]),
+        ("<b>evil</b>.mnistlab", b"PK\x03\x04"),
+        ("strange.keras", zipped({"config.json": b"{}"})),
+        ("good.mnistlab", good),
+    )
+    work = [item.work for item in app.session_state["opened_files"].values() if item.work]
+    wait(work, timeout=60)
+    app.run()
+    said = [error.value for error in app.error]
+    assert len(said) == 3 and all("was not taken" in sentence for sentence in said)
+    assert "\\<b\\>" in said[1]
+    assert app.dataframe[0].value["File"].tolist() == ["good.mnistlab"] and store.runs() == []
+
+
+def test_files_are_held_only_while_they_are_there_and_not_too_many(store, monkeypatch) -> None:
+    one = file_of(store)
+    app = drop(files(OPEN), ("a.mnistlab", one))
+    (held,) = app.session_state["opened_files"].values()
+    monkeypatch.setattr(files_open, "MAX_OPEN_BYTES", 3 * held.run.bytes // 2)
+    drop(app, ("a.mnistlab", one), ("b.mnistlab", one))
+    (said,) = app.error
+    assert said.value.startswith("**b") and "These files together hold more" in said.value
+    assert app.dataframe[0].value["File"].tolist() == ["a.mnistlab"]
+    app.file_uploader(key="open_files").set_value([])
+    app.run()
+    assert not app.exception and not app.session_state["opened_files"]
+
+
+def test_the_class_link_hides_all_but_what_is_chosen(store) -> None:
+    app = files(LINK)
+    app.selectbox(key="link_experiment").set_value("preset two-layer").run()
+    address = app.code[0].value
+    query = dict(parse_qsl(urlsplit(address).query))
+    hidden = query.pop("hide").split(",")
+    assert Experiment.from_query(query) == PRESETS["two-layer"]
+    assert set(GROUPS) - set(hidden) == {"learning_rate", "epochs"}
+    assert train_address("http://host:1/lab/explore") == "http://host:1/lab/train"
+
+
+def test_menus_tell_runs_of_one_name_apart() -> None:
+    labels = {"a": "net", "b": "net (2)", "c": "net", "d": "net"}
+    assert list(distinct(labels).values()) == ["net", "net (2)", "net (3)", "net (4)"]
+
+
+def train(**query: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page("pages/train.py").run()
+    assert not app.exception, app.exception
+    return app
+
+
+def controls(app: AppTest) -> set[str]:
+    kinds = (app.selectbox, app.select_slider, app.number_input, app.slider)
+    return {item.label for kind in kinds for item in kind} | {tab.label for tab in app.tabs}
+
+
+def hidden_by(app: AppTest) -> str:
+    """What the address says; given settings come back as lists, set ones as texts."""
+    found = app.query_params["hide"]
+    return found if isinstance(found, str) else found[0]
+
+
+@pytest.fixture
+def no_training(store, monkeypatch):
+    from tests.pages.test_train import Engine
+
+    monkeypatch.setattr(Engine, "warm", lambda self: None)
+
+
+def test_a_link_hides_controls_and_the_address_keeps_that(store, no_training) -> None:
+    everything = controls(train(preset="cnn"))
+    hidden = "preset,layers,optimizer,data,augmentation,stop,script"
+    app = train(preset="cnn", hide=hidden)
+    seen = controls(app)
+    assert {"Network", "Optimiser", "Filters", "Validation share", "Keras script"} <= everything
+    assert not {"Network", "Optimiser", "Filters", "Validation share", "Keras script"} & seen
+    assert {"Learning rate", "Epochs", "Seed", "Layers"} <= seen
+    assert "convolution" in texts(app).lower(), "What is fixed is still shown"
+    for _ in range(2):
+        app.run()
+        assert hidden_by(app) == hidden and controls(app) == seen
+    app.switch_page("pages/explore.py").run()
+    app.query_params.clear()
+    app.switch_page("pages/train.py").run()
+    assert controls(app) == seen and hidden_by(app) == hidden
+
+
+def test_an_unknown_control_in_a_link_is_said(store, no_training) -> None:
+    app = train(preset="cnn", hide="layers,colour")
+    assert any("“colour”" in error.value for error in app.error)
+    assert hidden_by(app) == "layers"

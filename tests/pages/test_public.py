@@ -1,0 +1,176 @@
+"""A shared server's pages by AppTest: nothing of another visitor's is in what is sent."""
+
+from __future__ import annotations
+
+import pytest
+import streamlit as st
+from streamlit.proto.Navigation_pb2 import Navigation
+from streamlit.runtime.scriptrunner import ScriptRunContext
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.engine.engine import REPOSITORY
+from mnist_core.experiment import search_space
+from mnist_core.experiment.spec import Experiment
+from mnist_core.experiment.study import StudySpec
+from mnist_core.storage.store import Store
+from mnist_core.studies import records
+from mnist_core.visitors import visitors
+from mnist_core.visitors.identity import owner_of, owner_of_account
+from pages.session import visitor
+from pages.session.inspect_state import VIEWS as INSPECT_VIEWS
+from tests.support.runs_in_store import SMALL, ended_run
+from tests.visitors.test_visitors import everything
+
+HERS, HIS = "a" * 43, "b" * 43
+SECRET = "Ariadne"
+
+
+@pytest.fixture(autouse=True)
+def public(home, monkeypatch):
+    monkeypatch.setenv("MNIST_LAB_PUBLIC", "1")
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def her_run() -> str:
+    """Her run, her study and her corrections, each with a name that nobody else may see."""
+    store = Store()
+    named = Experiment.from_json(SMALL.to_json()).model_copy(update={"name": SECRET})
+    run = ended_run(store, named, owner=owner_of(HERS))
+    store.annotate(run, [f"{SECRET} tag"], f"{SECRET} note")
+    spec = StudySpec(
+        base=SMALL, vary=(search_space.vary(search_space.knobs(SMALL)[0]),), name=f"{SECRET} study"
+    )
+    records.create(store, spec, owner_of(HERS))
+    store.close()
+    return run
+
+
+def visit(page: str, token: str, state: dict[str, object] | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=120)
+    app.switch_page(f"pages/{page}.py")
+    app.session_state["visitor_token"] = token
+    for name, value in (state or {}).items():
+        app.session_state[name] = value
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def sent(app: AppTest) -> str:
+    """Everything that the page sends to the browser."""
+    return "\n".join(str(getattr(element, "proto", "")) for element in app._tree)
+
+
+EXPLORE_VIEWS = (
+    ":material/table_rows: Runs",
+    ":material/science: Studies",
+    ":material/folder_open: Files",
+)
+PLACES = [
+    ("learn", {}, {}),
+    ("train", {}, {"run": "RUN"}),
+    ("draw", {"read_with": "RUN"}, {"run": "RUN"}),
+    ("status", {"status_admitted": "yes"}, {"run": "RUN"}),
+    *[("inspect", {}, {"run": "RUN", "view": view, "step": "20"}) for view in INSPECT_VIEWS],
+    *[("explore", {"explore_views": view}, {"run": "RUN"}) for view in EXPLORE_VIEWS],
+]
+
+
+@pytest.mark.parametrize(("page", "state", "query"), PLACES)
+def test_no_page_shows_what_is_anothers(her_run, page, state, query):
+    store = Store()
+    before = everything(store)
+    query = {name: value.replace("RUN", her_run) for name, value in query.items()}
+    state = {name: value.replace("RUN", her_run) for name, value in state.items()}
+    app = visit(page, HIS, {"shown_run": her_run, "shown_study": her_run, **state}, **query)
+    text = sent(app).replace(f'"{her_run}"', "")
+    assert len(text) > 500, "The page is empty"
+    assert SECRET not in text
+    # Only the part of the page that hands his token to his browser holds it.
+    assert text.count(HIS) == 1 and HERS not in text
+    assert everything(store) == before
+    store.close()
+
+
+@pytest.mark.parametrize("page", ["train", "inspect", "explore"])
+def test_the_owner_finds_it_there(her_run, page):
+    assert SECRET in sent(visit(page, HERS, run=her_run))
+
+
+def test_whoever_reads_the_lesson_is_here_too(home):
+    """Chapters need no store, and the tour none once it is over."""
+    visit("learn", HERS, {"browser_memory": {"tour": "closed"}}, chapter="1")
+    store = Store()
+    assert visitors.last_seen(store, [owner_of(HERS)])
+    store.close()
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """What is sent to the browser from now on, in order."""
+    heard = []
+    enqueue = ScriptRunContext.enqueue
+
+    def listen(context, message):
+        heard.append(message)
+        enqueue(context, message)
+
+    monkeypatch.setattr(ScriptRunContext, "enqueue", listen)
+    return heard
+
+
+def test_the_browser_hears_which_page_it_is_on_before_anything_that_could_answer(messages):
+    # A component's answer in the name of no page would open the first one instead of the link's.
+    visit("train", HERS, projector="1")
+    kinds = [
+        message.delta.new_element.WhichOneof("type") or message.WhichOneof("type")
+        for message in messages
+    ]
+    # Streamlit tells it once more where it begins with pages/train.py by itself.
+    assert "navigation" in kinds
+    assert "navigation" not in kinds[kinds.index("bidi_component") :]
+
+
+class User(dict[str, object]):
+    """`st.user` where signing in is configured."""
+
+    __getattr__ = dict.__getitem__
+    to_dict = dict.copy
+
+
+def menu(messages) -> int:
+    """Where the menu of the pages stands, by what was sent last about it."""
+    sent = [message for message in messages if message.WhichOneof("type") == "navigation"]
+    return int(sent[-1].navigation.position)
+
+
+def test_nothing_of_a_page_is_sent_before_signing_in(her_run, messages, monkeypatch):
+    monkeypatch.setattr(st, "user", User(is_logged_in=False))
+    app = visit("train", HERS, run=her_run, projector="1")
+    assert [title.value for title in app.title] == ["MNIST Lab"]
+    assert [button.label for button in app.button] == ["Sign in"]
+    assert menu(messages) == Navigation.Position.HIDDEN
+    assert SECRET not in sent(app)
+    assert app.query_params["run"] == her_run and app.query_params["projector"] == "1"
+
+
+def test_whoever_has_signed_in_sees_their_own(messages, monkeypatch):
+    ariadne = User(is_logged_in=True, iss="https://accounts.example", sub="ariadne")
+    monkeypatch.setattr(st, "user", ariadne)
+    store = Store()
+    named = Experiment.from_json(SMALL.to_json()).model_copy(update={"name": SECRET})
+    run = ended_run(store, named, owner=owner_of_account("https://accounts.example", "ariadne"))
+    assert SECRET in sent(visit("train", HERS, run=run))
+    assert menu(messages) == Navigation.Position.TOP
+    monkeypatch.setattr(st, "user", User(is_logged_in=True, iss="elsewhere", sub="ariadne"))
+    assert SECRET not in sent(visit("train", HERS, run=run))
+
+
+def test_who_the_visitor_is_cannot_be_asked_outside_of_a_page():
+    with pytest.raises(RuntimeError, match="only be asked on a page"):
+        visitor.owner()

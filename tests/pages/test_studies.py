@@ -1,0 +1,256 @@
+"""The tab Studies by Streamlit's AppTest: compose, start, look at, stop and open trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.engine.engine import Engine
+from mnist_core.storage.store import Store
+from mnist_core.studies import records
+from mnist_core.studies.optuna_adapter import Trial
+from mnist_core.studies.records import Study
+from mnist_core.studies.runner import StudyRunner
+from pages.views.explore.studies_live import seconds_left
+from tests.engine.test_engine import wait
+from tests.pages.test_train import plain_again
+from tests.studies.test_runner import SLOW, TRIALS, study
+
+RUNNERS: list[StudyRunner] = []
+
+
+def tab() -> None:
+    from pages.views.explore.studies import view
+
+    view()
+
+
+@pytest.fixture(autouse=True)
+def fake_training(home, monkeypatch) -> Iterator[None]:
+    """The page's own store and engine, but training that needs no TensorFlow."""
+    import pages.session.services as services
+    import pages.views.explore.studies as page
+
+    def runner() -> StudyRunner:
+        RUNNERS.append(StudyRunner(services.shared_engine()))
+        return RUNNERS[-1]
+
+    st.cache_resource.clear()
+    monkeypatch.setattr(services, "Engine", lambda store: Engine(store, trainer=TRIALS))
+    monkeypatch.setattr(page, "get_runner", st.cache_resource(runner))
+    yield
+    for opened in RUNNERS:
+        opened.close()
+        opened.engine.close()
+    RUNNERS.clear()
+    st.cache_resource.clear()
+
+
+def open_tab() -> AppTest:
+    app = AppTest.from_function(tab, default_timeout=60).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def store() -> Store:
+    return RUNNERS[-1].store
+
+
+def newest() -> Study:
+    return records.studies(store(), None)[0]
+
+
+def of(items, key: str):
+    return next(item for item in items if item.key == key)
+
+
+def press(app: AppTest, key: str) -> None:
+    of(app.button, key).click().run()
+    assert not app.exception, app.exception
+
+
+def errors(app: AppTest) -> str:
+    return plain_again("\n".join(item.value for item in app.error))
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(item.value for item in app.markdown)
+
+
+def finish(app: AppTest) -> None:
+    wait(lambda: not newest().active, "the study's end")
+    app.run()
+    assert not app.exception, app.exception
+
+
+def test_the_first_study_needs_one_press_and_shows_every_figure() -> None:
+    app = open_tab()
+    of(app.number_input, "study_trials").set_value(8)
+    press(app, "start_study")
+    finish(app)
+    assert "**finished**" in said(app) and "8 of 8 trials" in said(app)
+    assert "Best so far: validation accuracy" in said(app)
+    table = app.dataframe[0].value
+    assert list(table["Trial"]) == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert {"learning rate", "layer 2 units", "validation accuracy"} <= set(table)
+    assert any("**Trial" in item.value and "finished" in item.value for item in app.markdown)
+    for name in ("Curves", "Parallel", "Contour", "Slices", "Importance"):
+        of(app.button_group, "study_chart").set_value(name).run()
+        assert not app.exception and not app.error and not app.info, name
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("study_trials", 0, "Trials is 0; choose a whole number from 1 to"),
+        ("study_epochs", 9999, "Epochs is 9999; choose a whole number from 1 to 200."),
+        ("study_images", 7, "Training images is 7; choose a whole number from 100 to 60,000"),
+        ("study_minutes", 0.0, "Minutes is 0.0; choose a number from 0.1 to 10,000"),
+        ("study_high-training.learning_rate", 5000.0, "choose a range within"),
+    ],
+)
+def test_a_number_out_of_its_range_is_a_sentence(key: str, value: float, sentence: str) -> None:
+    app = open_tab()
+    first = of(app.number_input, key).value
+    of(app.number_input, key).set_value(value).run()
+    assert sentence in errors(app) and of(app.button, "start_study").disabled
+    of(app.number_input, key).set_value(first).run()
+    assert not errors(app) and not of(app.button, "start_study").disabled
+
+
+def test_a_deleted_study_comes_back_with_its_trials() -> None:
+    app = open_tab()
+    of(app.number_input, "study_trials").set_value(3).run()
+    press(app, "start_study")
+    finish(app)
+    before, status = newest(), said(app)
+    press(app, "delete_study")
+    assert records.studies(store(), None) == [] and len(store().runs()) == 3
+    assert app.info and any(item.key == "start_study" for item in app.button), "No first screen"
+    press(app, "bring_study_back")
+    assert newest() == before and said(app) == status
+    assert not any(item.key == "bring_study_back" for item in app.button)
+
+
+def test_all_mistakes_are_said_at_once_in_the_units_of_the_form() -> None:
+    app = open_tab()
+    shown = len(app.number_input)
+    of(app.multiselect, "study_objectives").set_value(["time"]).run()
+    of(app.number_input, "study_target").set_value(99.95).run()
+    of(app.number_input, "study_images").set_value(7).run()
+    of(app.number_input, "study_trials").set_value(0).run()
+    said = errors(app)
+    assert "Target accuracy is 99.95%; choose a number from 50 to 99.9." in said
+    assert "Training images is 7" in said and "Trials is 0" in said
+    assert len(app.number_input) == shown + 1, "A mistake took fields away"
+    of(app.number_input, "study_images").set_value(None).run()
+    of(app.number_input, "study_target").set_value(99.9).run()
+    of(app.number_input, "study_trials").set_value(3).run()
+    assert not errors(app) and not of(app.button, "start_study").disabled
+    of(app.multiselect, "study_objectives").set_value([]).run()
+    assert errors(app).strip() == "Choose one or two objectives."
+
+
+def test_two_objectives_show_a_front_and_no_pruner() -> None:
+    app = open_tab()
+    of(app.multiselect, "study_objectives").set_value(["accuracy", "parameters"])
+    of(app.number_input, "study_trials").set_value(5)
+    app.run()
+    assert of(app.selectbox, "study_pruner").disabled
+    assert any("single objective" in item.value for item in app.caption)
+    press(app, "start_study")
+    finish(app)
+    assert newest().spec.objectives == ("accuracy", "parameters")
+    assert "on the Pareto front" in said(app)
+    assert of(app.button_group, "study_chart").value == "Pareto front"
+
+
+def test_mistakes_are_sentences_and_hold_the_study_back() -> None:
+    app = open_tab()
+    of(app.number_input, "study_low-training.learning_rate").set_value(0.5).run()
+    assert "Learning rate: the range from 0.5 to 0.1 is empty" in errors(app)
+    assert of(app.button, "start_study").disabled
+    of(app.number_input, "study_low-training.learning_rate").set_value(0.001).run()
+    of(app.number_input, "study_epochs").set_value(1).run()
+    of(app.selectbox, "study_pruner").set_value("median").run()
+    assert "trials need at least two epochs" in errors(app)
+    of(app.multiselect, "study_vary").set_value([]).run()
+    assert "Choose at least one setting to vary" in errors(app)
+    of(app.selectbox, "study_base").set_value("preset cnn").run()
+    assert not app.exception
+
+
+def test_a_grid_of_choices_can_be_composed() -> None:
+    app = open_tab()
+    of(app.selectbox, "study_sampler").set_value("grid")
+    of(app.multiselect, "study_vary").set_value(["training.optimizer", "training.learning_rate"])
+    app.run()
+    of(app.multiselect, "study_options-training.optimizer").set_value(["adam", "sgd"])
+    of(app.number_input, "study_points-training.learning_rate").set_value(3).run()
+    assert any("The grid has 6 combinations; all" in item.value for item in app.caption)
+    press(app, "start_study")
+    finish(app)
+    tried = app.dataframe[0].value
+    assert len({*zip(tried["optimiser"], tried["learning rate"], strict=True)}) == 6
+
+
+def test_stop_resume_and_more_trials() -> None:
+    app = open_tab()
+    runner = RUNNERS[-1]
+    slow = runner.start(study(base=SLOW, trials=2))
+    app.run()
+    wait(lambda: store().runs() and store().runs()[0].step, "training")
+    press(app, "stop_study")
+    finish(app)
+    assert "**stopped**" in said(app)
+    press(app, "resume_study")
+    finish(app)
+    assert "2 of 2 trials" in said(app)
+    of(app.number_input, "study_more").set_value(1).run()
+    press(app, "add_trials")
+    finish(app)
+    assert "3 of 3 trials" in said(app) and newest().id == slow
+
+
+def test_a_cluster_without_workers_is_said(monkeypatch) -> None:
+    app = open_tab()
+    runner = RUNNERS[-1]
+    runner.start(study(base=SLOW, trials=200))
+    wait(lambda: store().runs() and store().runs()[0].step, "training")
+    assert not runner.engine.lacks_workers(), "one's own worker is no cluster"
+    monkeypatch.setattr(runner.engine, "scheduler", "tcp://boss:8786")
+    assert not runner.engine.lacks_workers()
+    monkeypatch.setattr(runner.engine, "lacks_workers", lambda: True)
+    app.run()
+    assert any("has no worker, so trials wait" in item.value for item in app.warning)
+    monkeypatch.undo()
+    runner.stop(newest().id)
+    finish(app)
+    assert not any("no worker" in item.value for item in app.warning)
+
+
+def test_the_time_left_follows_the_trials_not_the_resume() -> None:
+    now = datetime.now(UTC)
+    spec = study(trials=10)
+    running = Study("id", "S", "local", spec, "running", "", "server", now, now, None)
+    trial = Trial(0, "finished", {}, (0.9,), None, "", False, {}, seconds=4.0)
+    ended = [trial, trial, replace(trial, seconds=900.0), trial]
+    flying = [replace(trial, state="running", seconds=None)] * 2
+    assert seconds_left(running, flying) is None
+    assert seconds_left(running, ended + flying) == pytest.approx(6 * 4 / 2)
+    short = replace(running, spec=study(trials=10, minutes=0.1))
+    assert seconds_left(short, ended + flying) == pytest.approx(6, abs=1)
+
+
+def test_names_are_only_text() -> None:
+    app = open_tab()
+    of(app.text_input, "study_name").set_value("<b>*mine*</b>").run()
+    of(app.number_input, "study_trials").set_value(1)
+    press(app, "start_study")
+    finish(app)
+    assert "<b>" not in said(app) and r"\<b\>\*mine\*" in said(app)

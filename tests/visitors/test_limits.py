@@ -1,0 +1,167 @@
+"""What a shared server allows: the sentences before a start, the queue's wait, reasons to end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mnist_core import PRESETS, Experiment
+from mnist_core.engine.queue_position import Place, expected_seconds, place
+from mnist_core.experiment import search_space
+from mnist_core.experiment.study import StudySpec
+from mnist_core.storage.store import Run, Store
+from mnist_core.visitors.limits import (
+    LOCAL,
+    PUBLIC,
+    current,
+    experiment_problem,
+    rules,
+    study_problem,
+    upload_problem,
+)
+from mnist_core.visitors.run_limits import Times, is_away, reason_to_end
+
+SMALL = Experiment.from_query("layers=flatten;dense(units:4)&epochs=2")
+
+
+@pytest.mark.parametrize("value", ["1", "true", "YES", " on ", "public"])
+def test_a_shared_server_has_limits_and_a_lab_has_none(monkeypatch, value):
+    assert current() == LOCAL
+    monkeypatch.setenv("MNIST_LAB_PUBLIC", value)
+    assert current() == PUBLIC
+
+
+@pytest.mark.parametrize("value", ["", "0", "False", " no"])
+def test_a_lab_of_ones_own_has_none_when_it_says_so(monkeypatch, value):
+    monkeypatch.setenv("MNIST_LAB_PUBLIC", value)
+    assert current() == LOCAL
+
+
+def test_settings_change_and_lift_limits(monkeypatch, caplog):
+    monkeypatch.setenv("MNIST_LAB_PUBLIC", "1")
+    monkeypatch.setenv("MNIST_LAB_MAX_EPOCHS", "7")
+    monkeypatch.setenv("MNIST_LAB_MAX_MINUTES", "2.5")
+    monkeypatch.setenv("MNIST_LAB_MAX_PARAMETERS", "none")
+    monkeypatch.setenv("MNIST_LAB_MAX_WAITING", "-3")
+    monkeypatch.setenv("MNIST_LAB_MAX_KEPT_RUNS", "many")
+    assert current() == replace(PUBLIC, epochs=7, minutes=2.5, parameters=None)
+    for name in ("MNIST_LAB_MAX_WAITING=-3", "MNIST_LAB_MAX_KEPT_RUNS=many"):
+        assert name in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("layers=flatten;dense(units:2048)", "1,628,170 parameters; this server trains up to 1,0"),
+        ("preset=two-layer&epochs=51", "51 epochs; a run on this server takes at most 50"),
+        (
+            "layers=conv(filters:64);conv(filters:64,kernel_size:5);flatten&batch_size=2048",
+            "multiplies",
+        ),
+    ],
+)
+def test_too_large_an_experiment_is_refused_with_a_sentence(query, sentence):
+    experiment = Experiment.from_query(query)
+    assert sentence in experiment_problem(experiment, PUBLIC)
+    assert experiment_problem(experiment, LOCAL) is None
+
+
+def test_every_preset_may_be_trained_on_a_shared_server():
+    for name, experiment in PRESETS.items():
+        assert experiment_problem(experiment, PUBLIC) is None, name
+
+
+def test_epochs_asked_for_later_count():
+    assert experiment_problem(SMALL, PUBLIC, epochs=51)
+    assert experiment_problem(SMALL, PUBLIC, epochs=50) is None
+
+
+def test_a_study_is_bounded():
+    spec = StudySpec(base=SMALL, vary=(search_space.vary(search_space.knobs(SMALL)[0]),), trials=31)
+    assert "31 trials; on this server a study has at most 30" in study_problem(spec, PUBLIC)
+    assert study_problem(spec.model_copy(update={"trials": 30}), PUBLIC) is None
+    assert study_problem(spec, LOCAL) is None
+
+
+def test_uploads_are_bounded():
+    assert "31 files" in upload_problem([1] * 31, PUBLIC)
+    assert "larger than the 25 MB" in upload_problem([1, 25_000_001], PUBLIC)
+    assert upload_problem([25_000_000] * 30, PUBLIC) is None
+    assert upload_problem([10**12] * 100, LOCAL) is None
+
+
+def test_the_rules_are_said_where_there_are_any():
+    assert rules(LOCAL) == ""
+    said = rules(PUBLIC)
+    for part in ("one training at a time", "50 epochs", "1,000,000 parameters", "15 minutes",
+                 "no page open for 10 minutes", "removed 90 days after your last"):  # fmt: skip
+        assert part in said
+    assert "removed" not in rules(replace(PUBLIC, kept_days=None))
+    assert rules(replace(LOCAL, public=True, kept_days=1)).endswith(
+        "one day after your last visit."
+    )
+
+
+def waiting(store: Store, *states: str) -> list[Run]:
+    """Runs in these states, in this order."""
+    for state in states:
+        run = store.create_run(SMALL)
+        store.set_status(run, state, images_per_second=1000.0)
+    return store.active_runs()
+
+
+def test_the_place_in_the_queue_and_the_wait(store: Store):
+    runs = waiting(store, "running", "queued", "queued", "queued")
+    seconds = expected_seconds(SMALL, runs)
+    images = 2 * (60000 - SMALL.training.validation_images)
+    assert seconds == images / 1000
+    for ahead, run in enumerate(runs[1:], start=1):
+        assert place(run.id, runs, 1, runs) == Place(ahead, ahead * seconds)
+    assert place(runs[0].id, runs, 1, runs) is None, "It trains already"
+    assert place("nobody", runs, 1, runs) is None
+
+
+def test_several_seats_shorten_the_wait(store: Store):
+    runs = waiting(store, "running", "running", "queued", "queued")
+    seconds = expected_seconds(SMALL, runs)
+    assert place(runs[2].id, runs, 2, runs) == Place(1, seconds)
+    assert place(runs[3].id, runs, 2, runs) == Place(2, seconds)
+    assert place(runs[3].id, runs, 4, runs) == Place(0, 0.0)
+
+
+def test_no_run_waits_longer_than_runs_may_take(store: Store):
+    runs = waiting(store, "running", "queued", "queued")
+    assert place(runs[2].id, runs, 1, runs, longest=10.0) == Place(2, 20.0)
+
+
+def test_the_wait_is_unknown_before_anything_has_trained(store: Store):
+    runs = [store.run(store.create_run(SMALL)) for _ in range(2)]
+    assert place(runs[1].id, runs, 1) == Place(1, None)
+    assert expected_seconds(SMALL, []) is None
+
+
+def test_other_networks_tell_by_their_multiplications(store: Store):
+    runs = waiting(store, "running")
+    twice = Experiment.from_query("layers=flatten;dense(units:8)&epochs=2")
+    ratio = expected_seconds(twice, runs) / expected_seconds(SMALL, runs)
+    assert ratio == pytest.approx((784 * 8 + 80) / (784 * 4 + 40))
+
+
+@pytest.mark.parametrize(
+    ("times", "sentence"),
+    [
+        (Times(training=15 * 60 + 1), "after 15 minutes, this server’s limit. Its curve"),
+        (Times(training=1, pause=10 * 60 + 1), "paused for 10 minutes"),
+        (Times(training=1, away=10 * 60 + 1), "no page open for 10 minutes. Its curve"),
+        (Times(away=10 * 60 + 1), "It had not started yet."),
+    ],
+)
+def test_a_run_that_had_its_share_ends_with_a_reason(times, sentence):
+    assert sentence in reason_to_end(times, PUBLIC)
+    assert reason_to_end(times, LOCAL) is None
+
+
+def test_a_run_within_its_share_goes_on():
+    assert reason_to_end(Times(15 * 60, 10 * 60, 10 * 60), PUBLIC) is None
+    assert not is_away(600, PUBLIC) and is_away(601, PUBLIC) and not is_away(10**9, LOCAL)
