@@ -4,7 +4,7 @@ import streamlit as st
 
 from mnist_core.base import logs
 from pages.frame import projector, topbar
-from pages.session import browser_storage, errors, visitor
+from pages.session import browser_storage, errors, start_error, visitor
 from pages.streamlit_compat import callbacks, downloads, keras_session, page_switch
 
 logs.configure()
@@ -34,7 +34,8 @@ navigation = st.navigation(
     ],
     position="top" if visitor.may_enter() else "hidden",
 )
-page_switch.forget_left_page(navigation.url_path)
+if page_switch.forget_left_page(navigation.url_path) == "train":
+    start_error.forget()
 visitor.welcome()
 projector.load()
 browser_storage.hand_over("before")

@@ -28,7 +28,8 @@ from benchmarks._scribbles import no_digits
 from mnist_core import load_default_model
 from mnist_core.data import mnist
 from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE, novelty
-from mnist_core.drawing.preprocessing import predict, prepare
+from mnist_core.drawing.predict import predict
+from mnist_core.drawing.preprocessing import prepare
 
 SUMMARY = "accuracy on drawn digits: per pen width, place and digit"
 SIDE = 280

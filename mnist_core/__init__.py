@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnist_core.drawing.preprocessing import Reading, read_drawing
     from mnist_core.drawing.pretrained import load_default_model
+    from mnist_core.drawing.reader import Reading, read_drawing
     from mnist_core.experiment.presets import PRESET_NOTES, PRESETS
     from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
     from mnist_core.experiment.validation import ExperimentError, Problem
@@ -41,10 +41,10 @@ _LATER = {
     "ExperimentError": "experiment.validation",
     "NetworkSpec": "experiment.spec",
     "Problem": "experiment.validation",
-    "Reading": "drawing.preprocessing",
+    "Reading": "drawing.reader",
     "TrainingSpec": "experiment.spec",
     "load_default_model": "drawing.pretrained",
-    "read_drawing": "drawing.preprocessing",
+    "read_drawing": "drawing.reader",
     "train": "training.loop",
 }
 

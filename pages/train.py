@@ -11,6 +11,7 @@ from mnist_core.visitors.limits import Refused
 from pages.editors import draft
 from pages.frame import projector
 from pages.session import start_error
+from pages.session.compared_runs import lay_over, lift_off
 from pages.session.data_sets import title_of
 from pages.session.errors import said_later
 from pages.session.limits import offer_room, rules_note
@@ -20,7 +21,7 @@ from pages.views.train.compose import compose
 from pages.views.train.live_network import live_network
 from pages.views.train.live_run import Watched, live_run
 from pages.views.train.network_editor import offer_mending
-from pages.views.train.run_choice import compared_runs, lay_over, lift_off, shown_run
+from pages.views.train.run_choice import compared_runs, shown_run
 from pages.views.train.style import style
 from pages.widgets.escape import plain
 from pages.widgets.layout import unseen_title

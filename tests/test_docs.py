@@ -56,8 +56,8 @@ def test_the_documents_are_found():
 TO_BE_MADE = {
     "mnist_core/figures/data.py",
     "pages/averages.py",
-    "pages/shared/averages/",
-    "tests/test_figures_data.py",
+    "pages/views/averages/",
+    "tests/figures/test_data.py",
     "tests/pages/test_averages.py",
 }
 

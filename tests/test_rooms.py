@@ -1,8 +1,9 @@
-"""Which room may import what: as docs/architecture.md says, in its diagram and its table."""
+"""Which folder may import what: as the table in docs/architecture.md says."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import pkgutil
 import re
 import subprocess
@@ -16,11 +17,15 @@ from mnist_core.engine.engine import REPOSITORY
 MODULES = [found.name for found in pkgutil.walk_packages(mnist_core.__path__, prefix="mnist_core.")]
 # What a page's first paint, or an outside tool, imports.
 LIGHT = ["mnist_core", *(f"mnist_core.{name}" for name in (
-    "spec", "presets", "dataset", "store", "engine", "worker", "training", "drawing",
-    "default_model", "advice", "script", "figures.curves", "figures.architecture", "smallnet",
-    "recorded", "figures.lesson_cards", "figures.diagram", "figures.pixels", "inside.edits",
+    "experiment.spec", "experiment.presets", "data.mnist", "storage.store", "engine.engine",
+    "engine.worker", "training.loop", "drawing.reader", "drawing.pretrained", "evaluation.advice",
+    "model.keras_script", "figures.curves", "figures.architecture", "lesson.numpy_net",
+    "lesson.recordings", "figures.lesson.cards", "figures.diagram", "figures.pixels",
+    "inspection.interventions",
 ))]  # fmt: skip
 TEXT = (REPOSITORY / "docs" / "architecture.md").read_text("utf-8")
+# The package's own names, which are imported from where they are defined; and the command line.
+ENTRIES = {"mnist_core", "mnist_core/__main__"}
 
 
 def imported_by(*modules: str) -> set[str]:
@@ -33,7 +38,7 @@ def imported_by(*modules: str) -> set[str]:
 
 @cache
 def sources() -> dict[str, Path]:
-    """Each module of the app, as "pages/shared/state" or "mnist_core/inspection", and its file."""
+    """Each module of the app, as "pages/session/services" or "mnist_core/files", and its file."""
     files = [REPOSITORY / "app.py", *REPOSITORY.glob("pages/**/*.py")]
     files += REPOSITORY.glob("mnist_core/**/*.py")
     names = {file: file.relative_to(REPOSITORY).with_suffix("").as_posix() for file in files}
@@ -58,7 +63,7 @@ def _imports(file: Path) -> set[str]:
 
 
 def _origin(module: str, name: str) -> str:
-    """Where `from module import name` leads; names of `mnist_core` itself come from its rooms."""
+    """Where `from module import name` leads; names of `mnist_core` itself come from its folders."""
     if module == "mnist_core" and name in mnist_core._LATER:
         return f"mnist_core.{mnist_core._LATER[name]}"
     inner = f"{module}.{name}"
@@ -66,49 +71,17 @@ def _origin(module: str, name: str) -> str:
 
 
 @cache
-def rooms() -> dict[str, str]:
-    """Each module's room, from the table: the longest entry that covers it counts."""
-    rows = re.findall(r"^\| \*\*(\w+)\*\* \|[^|]*\|([^|]*)\|$", TEXT, re.MULTILINE)
-    entries = {entry: room for room, cell in rows for entry in re.findall(r"`([^`]+)`", cell)}
-    covered: dict[str, str] = {}
-    used: set[str] = set()
-    for module in sources():
-        path = module.removeprefix("mnist_core/")
-        folders = [entry for entry in entries if entry.endswith("/")]
-        fitting = [path] if path in entries else []
-        fitting += [folder for folder in folders if f"{path}/".startswith(folder)]
-        assert fitting, f"docs/architecture.md gives {module} no room"
-        entry = max(fitting, key=len)
-        used.add(entry)
-        covered[module] = entries[entry]
-    assert entries.keys() == used, f"Nothing is there: {entries.keys() - used}"
-    return covered
+def floors() -> dict[str, int]:
+    """The floor of each folder, from the table."""
+    rows = re.findall(r"^\| (\d+) \| `([\w/.]+)` \|", TEXT, re.MULTILINE)
+    return {folder: int(floor) for floor, folder in rows}
 
 
-def arrows() -> set[tuple[str, str]]:
-    (diagram,) = re.findall(r"```mermaid\n(.*?)```", TEXT, re.DOTALL)
-    drawn = set(re.findall(r"^ *(\w+) --> (\w+)$", diagram, re.MULTILINE))
-    assert len(drawn) == diagram.count("-->")
-    return drawn
-
-
-def reachable(start: str, ways: set[tuple[str, str]]) -> set[str]:
-    seen: set[str] = set()
-    following = {end for begin, end in ways if begin == start}
-    while following - seen:
-        seen |= following
-        following = {end for begin, end in ways if begin in seen}
-    return seen
-
-
-def used_rooms() -> dict[tuple[str, str], str]:
-    """Each pair of rooms of which one imports the other, with an example."""
-    return {
-        (rooms()[module], rooms()[other]): f"{module} imports {other}"
-        for module, others in imports().items()
-        for other in others
-        if rooms()[module] != rooms()[other]
-    }
+def folder_of(module: str) -> str:
+    """The folder of the table that holds this module: the longest that fits."""
+    path = "app.py" if module == "app" else f"{module}/"
+    (folder,) = sorted((name for name in floors() if path.startswith(name)), key=len)[-1:] or [""]
+    return folder
 
 
 def test_the_core_never_imports_streamlit() -> None:
@@ -132,33 +105,25 @@ def test_the_first_screen_waits_for_neither_engine_nor_store() -> None:
     assert not {"distributed", "sqlalchemy"} & imported_by(*names)
 
 
-def test_imports_go_only_along_the_arrows_of_the_diagram() -> None:
-    drawn = arrows()
+def test_each_folder_has_its_floor() -> None:
+    held = {module: folder_of(module) for module in sources().keys() - ENTRIES}
+    assert [module for module, folder in held.items() if not folder] == []
+    assert set(held.values()) == floors().keys()
+
+
+def test_a_folder_imports_lower_floors_alone() -> None:
+    """So that none imports one beside it: a page's views, for example, are its own."""
     wrong = [
-        example
-        for (room, other), example in used_rooms().items()
-        if other not in reachable(room, drawn)
+        f"{module} imports {other}"
+        for module, others in imports().items()
+        for other in others
+        if module not in ENTRIES
+        if folder_of(module) != folder_of(other)
+        if floors()[folder_of(other)] >= floors()[folder_of(module)]
     ]
     assert wrong == []
 
 
-def test_no_arrow_is_too_many_and_none_leads_back() -> None:
-    """Each arrow is an import, and none says what others say already."""
-    drawn = arrows()
-    assert {room for arrow in drawn for room in arrow} == set(rooms().values())
-    assert drawn - used_rooms().keys() == set()
-    assert [a for a in drawn if a[1] in reachable(a[0], drawn - {a})] == []
-    assert [room for room in rooms().values() if room in reachable(room, drawn)] == []
-
-
-def test_a_pages_parts_are_its_own() -> None:
-    """What two pages need is in the room `shared`."""
-    own = {m: m.split("/")[2] for m, room in rooms().items() if room == "parts"}
-    assert len(set(own.values())) >= 4
-    lent = [
-        f"{module} imports {other}"
-        for module, folder in own.items()
-        for other in imports()[module]
-        if own.get(other, folder) != folder
-    ]
-    assert lent == []
+def test_no_two_files_import_each_other() -> None:
+    graph = {module: others for module, others in imports().items() if module not in ENTRIES}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the files

@@ -1,4 +1,4 @@
-"""From a drawing or a photo to the 28×28 image MNIST's authors would have made, and its reading.
+"""The steps from a drawing or a photo to the 28×28 image that MNIST's authors would have made.
 
 MNIST's digits were cut out, scaled with anti-aliasing until the longer side of their box was 20
 pixels, and pasted into 28×28 so that their centre of mass is in the middle (LeCun, Bottou,
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,73 +71,6 @@ class Steps:
     scaled: FloatArray
     image28: FloatArray
     blank: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """What a network read. `digit` is None for a blank picture; its probabilities are all 0.1.
-
-    `probabilities` float32 [10]; `image28` float32 [28, 28] in [0, 1], what the network saw.
-    """
-
-    digit: int | None
-    probabilities: FloatArray
-    image28: FloatArray
-
-    @property
-    def confidence(self) -> float:
-        """The probability of the digit read; 0 for a blank picture."""
-        return 0.0 if self.digit is None else float(self.probabilities[self.digit])
-
-
-def read_drawing(
-    image: npt.ArrayLike, model: Any = None, preprocessing: Preprocessing | None = None
-) -> Reading:
-    """Read the digit in a picture.
-
-    `image` is uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA, dark ink on light paper or
-    the reverse, the digit anywhere and of any size. `model` is a Keras model from (28, 28, 1)
-    or (28, 28) to ten probabilities; None takes the default model. Raises ValueError for
-    another shape or type.
-
-    >>> paper = np.full((280, 280), 255, np.uint8)
-    >>> read_drawing(paper).digit is None
-    True
-    """
-    steps = prepare(image, preprocessing)
-    if steps.blank:
-        return Reading(None, np.full(10, 0.1, np.float32), steps.image28)
-    if model is None:
-        from mnist_core.drawing.pretrained import load_default_model
-
-        model = load_default_model()
-    probabilities = predict(model, steps.image28[None])[0]
-    return Reading(int(probabilities.argmax()), probabilities, steps.image28)
-
-
-def predict(model: Any, images: FloatArray) -> FloatArray:
-    """Probabilities float32 [n, 10] for images float32 [n, 28, 28] in [0, 1].
-
-    The model is compiled once and then called directly: for a single image `model.predict`
-    takes some hundred times as long. Raises ValueError for a model of other input or output.
-    """
-    shape = tuple(model.input_shape[1:])
-    if shape not in ((SIDE, SIDE), (SIDE, SIDE, 1)):
-        raise ValueError(f"The model takes {list(shape)}; expected [28, 28, 1] or [28, 28].")
-    batch = np.ascontiguousarray(images, np.float32).reshape(-1, *shape)
-    result = np.asarray(_compiled(model)(batch), np.float32)
-    if result.shape != (len(batch), 10):
-        raise ValueError(f"The model gives {list(result.shape[1:])}; expected 10 probabilities.")
-    return result
-
-
-@lru_cache(maxsize=8)
-def _compiled(model: Any) -> Any:
-    """The model as a TensorFlow function; the models used last are kept."""
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)]
-    return tf.function(lambda images: model(images, training=False), input_signature=signature)
 
 
 def prepare(image: npt.ArrayLike, preprocessing: Preprocessing | None = None) -> Steps:

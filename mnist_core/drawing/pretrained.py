@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mnist_core.base.errors import Trouble
 from mnist_core.data import mnist
 from mnist_core.experiment.layers import Dropout, Flatten
-from mnist_core.experiment.presets import conv_block
+from mnist_core.experiment.preset_values import conv_block
 from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
 from mnist_core.training.events import Epoch, Failed, Finished
 
@@ -141,7 +141,7 @@ def make_default_model(folder: Path | None = None) -> dict[str, Any]:
 
 def make_card(model: keras.Model, file: Path, seconds: int) -> dict[str, Any]:
     """What `default_model_card` gives, for a model saved in `file` after `seconds` of training."""
-    from mnist_core.drawing.preprocessing import predict
+    from mnist_core.drawing.predict import predict
 
     data = mnist.load()
     images = mnist.ink(data.x_test)

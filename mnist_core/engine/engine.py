@@ -165,7 +165,7 @@ class Engine:
         self._hand_out(task)
 
     def send(self, run_id: str, **command: Any) -> None:
-        """Pass a command (see `mnist_core.training.control.Control.send`) to a run, now or at its start.
+        """Pass a command to a run, now or at its start (see `training.control.Control.send`).
 
         One that another server trains gets it through the database. Raises StoreError.
         """

@@ -1,8 +1,8 @@
 """Entry point of the local training process: a Dask worker that only its own server reaches.
 
-`python -m mnist_core.engine.worker_main` reads the scheduler's address and the certificate of this start
-from standard input, two lines, so that neither is in a command line, an environment or a file. It
-ends when standard input does.
+`python -m mnist_core.engine.worker_main` reads the scheduler's address and the certificate of this
+start from standard input, two lines, so that neither is in a command line, an environment or a
+file. It ends when standard input does.
 """
 
 from __future__ import annotations

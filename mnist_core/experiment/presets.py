@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from mnist_core.experiment.layers import (
-    Activation,
-    BatchNorm,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAveragePool,
-    InitializerName,
-    LayerSpec,
-    MaxPool,
-)
-from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
+from mnist_core.experiment.preset_values import PRESET_VALUES
+from mnist_core.experiment.spec import Experiment
 
 
 @dataclass(frozen=True)
@@ -28,122 +16,8 @@ class PresetNote:
     look_for: str
 
 
-def conv_block(
-    filters: int,
-    kernel_size: int = 3,
-    stride: int = 1,
-    padding: Literal["valid", "same"] = "same",
-) -> tuple[LayerSpec, ...]:
-    """Convolution, batch normalisation, ReLU."""
-    return (
-        Conv(
-            filters=filters,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-            activation="linear",
-            initializer="he_normal",
-        ),
-        BatchNorm(),
-        Activation(),
-    )
-
-
-def _dense_stack(depth: int, activation: str, initializer: InitializerName) -> NetworkSpec:
-    layer = {
-        "kind": "dense",
-        "units": 64,
-        "activation": activation,
-        "initializer": initializer,
-    }
-    return NetworkSpec.model_validate({"layers": [{"kind": "flatten"}, *[layer] * depth]})
-
-
-_TWO_LAYER = NetworkSpec(layers=(Flatten(), Dense(units=128)))
-_CNN = NetworkSpec(
-    layers=(
-        Conv(filters=32),
-        MaxPool(),
-        Conv(filters=64),
-        MaxPool(),
-        Flatten(),
-        Dropout(rate=0.5),
-    )
-)
-# No padding in the first two layers: a digit's margin is empty. No batch normalisation: it would
-# take as long as the convolutions, and one epoch goes as far without it.
-_FAST = NetworkSpec(
-    layers=(
-        Conv(filters=16, kernel_size=5, stride=2, initializer="he_normal"),
-        Conv(filters=32, initializer="he_normal"),
-        MaxPool(),
-        Conv(filters=64, padding="same", initializer="he_normal"),
-        Flatten(),
-    )
-)
-# Strided convolutions instead of pooling: as accurate here, and half the arithmetic.
-_BEST = NetworkSpec(
-    layers=(
-        *conv_block(16, padding="valid"),
-        *conv_block(32, stride=2),
-        *conv_block(64),
-        *conv_block(64),
-        *conv_block(64, stride=2),
-        *conv_block(128),
-        *conv_block(128),
-        GlobalAveragePool(),
-    )
-)
-
 PRESETS: dict[str, Experiment] = {
-    "two-layer": Experiment(network=_TWO_LAYER),
-    "deep": Experiment(network=_dense_stack(6, "relu", "he_normal")),
-    "cnn": Experiment(network=_CNN),
-    "fast-99": Experiment(
-        network=_FAST,
-        training=TrainingSpec(
-            optimizer="adamw",
-            learning_rate=0.01,
-            weight_decay=0.01,
-            schedule="one_cycle",
-            batch_size=64,
-            epochs=1,
-            label_smoothing=0.1,
-            validation_share=0.05,
-        ),
-    ),
-    "best": Experiment(
-        network=_BEST,
-        training=TrainingSpec(
-            optimizer="adamw",
-            learning_rate=0.004,
-            weight_decay=0.01,
-            schedule="one_cycle",
-            batch_size=128,
-            epochs=36,
-            label_smoothing=0.1,
-            validation_share=0.05,
-            augmentation=Augmentation(shift=1, rotate=7, scale=0.08, shear=6, elastic=0.5),
-        ),
-    ),
-    "zeros": Experiment(
-        network=NetworkSpec(
-            layers=(Flatten(), Dense(units=128, initializer="zeros")),
-            output_initializer="zeros",
-        ),
-        training=TrainingSpec(epochs=2),
-    ),
-    "too-fast": Experiment(
-        network=_TWO_LAYER, training=TrainingSpec(optimizer="sgd", learning_rate=20.0, epochs=2)
-    ),
-    "ten-sigmoids": Experiment(
-        network=_dense_stack(10, "sigmoid", "glorot_uniform"),
-        training=TrainingSpec(optimizer="sgd", learning_rate=0.1, epochs=2),
-    ),
-    "overfit": Experiment(
-        network=NetworkSpec(layers=(Flatten(), Dense(units=512), Dense(units=512))),
-        training=TrainingSpec(training_images=1000, batch_size=50, epochs=30),
-    ),
+    name: Experiment.parse(values) for name, values in PRESET_VALUES.items()
 }
 
 PRESET_NOTES: dict[str, PresetNote] = {

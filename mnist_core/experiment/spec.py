@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from mnist_core.experiment import url
 from mnist_core.experiment.layers import InitializerName, LayerSpec, Value
+from mnist_core.experiment.preset_values import PRESET_VALUES
 from mnist_core.experiment.shapes import (
     CLASSES,
     MAX_ACTIVATIONS,
@@ -223,15 +224,13 @@ class Experiment(Value):
 
         Raises ExperimentError for unknown settings, unknown presets and bad values.
         """
-        from mnist_core.experiment.presets import PRESETS
-
         settings = url.split(text)
         base: dict[str, Any] = {}
         if (preset := settings.pop("preset", None)) is not None:
-            if preset not in PRESETS:
-                known = ", ".join(PRESETS)
+            if preset not in PRESET_VALUES:
+                known = ", ".join(PRESET_VALUES)
                 raise _problem(f"There is no preset “{preset[:40]}”; use one of {known}.", "preset")
-            base = PRESETS[preset].model_dump()
+            base = PRESET_VALUES[preset]
         return cls.parse(url.decode(settings, base))
 
     def on(self, data: str, classes: int) -> Experiment:

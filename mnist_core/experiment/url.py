@@ -2,7 +2,8 @@
 
 Layers are written as `conv(filters:32,kernel_size:3);flatten`, joined by `;`, everything else
 as `name=value`; augmentation settings carry the prefix `augment_`. Settings at their default
-are left out. This module knows the notation only; `mnist_core.experiment.spec` validates the values.
+are left out. This module knows the notation only; `mnist_core.experiment.spec` validates the
+values.
 """
 
 from __future__ import annotations

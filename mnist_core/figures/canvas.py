@@ -10,7 +10,8 @@ CANVAS_JS: str = Path(__file__).with_name("canvas.js").read_text(encoding="utf-8
 """An ES module for `st.components.v2.component`.
 
 It takes `{"number": int, "strokes": [...]}` and reports the same as the state `drawing`; strokes
-are as in `mnist_core.drawing.strokes`. Strokes it is given count when the number differs from before.
+are as in `mnist_core.drawing.strokes`. Strokes it is given count when the number differs from
+before.
 """
 
 CANVAS_CSS: str = Path(__file__).with_name("canvas.css").read_text(encoding="utf-8")

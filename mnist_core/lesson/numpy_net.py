@@ -2,7 +2,8 @@
 
 What the lesson computes on screen is computed here: neurons and their activations, first
 weights, a forward pass, loss and backward pass, steps down a loss surface, convolution and
-pooling. It is slow and clear; `mnist_core.model.build` makes the networks that are trained for real.
+pooling. It is slow and clear; `mnist_core.model.build` makes the networks that are trained for
+real.
 All arrays are float64. Rows are examples: x [n, inputs] · W [inputs, units] + b [units].
 """
 

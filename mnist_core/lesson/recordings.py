@@ -1,8 +1,8 @@
 """Short runs recorded for the lesson, so that its first page needs no training.
 
-`python -m mnist_core.lesson.recordings` trains them again with the app's own training loop and writes
-`data/recorded_runs.npz`. Every record holds the experiment it came from, so that a link can open
-exactly that experiment.
+`python -m mnist_core.lesson.recordings` trains them again with the app's own training loop and
+writes `data/recorded_runs.npz`. Every record holds the experiment it came from, so that a link
+can open exactly that experiment.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def augment(
 ) -> Any:
     """Randomly changed copies of `images`, float32 [n, 28, 28, 1] in [0, 1].
 
-    `seed` is an int32 tensor [2]. The other arguments are as in `mnist_core.experiment.spec.Augmentation`.
+    `seed` is an int32 tensor [2]. The other arguments are as in `experiment.spec.Augmentation`.
     The elastic displacement follows the idea of Simard, Steinkraus and Platt (2003): random
     vectors, smoothed; here drawn on a coarse grid and interpolated.
     """

@@ -1,5 +1,6 @@
 """Hyperparameter studies: Optuna proposes, the engine trains, the store keeps.
 
-`space` says what may vary, `spec` what a study is, `records` who drives which study, `search`
-speaks with Optuna, and `runner` brings them together. Only `search` and `runner` load Optuna.
+`records` says who drives which study, `optuna_adapter` speaks with Optuna, and `runner` brings
+them together; only these two load Optuna. What may vary and what a study is stands in
+`experiment`, as `search_space` and `study`.
 """

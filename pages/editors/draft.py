@@ -51,7 +51,7 @@ def load() -> None:
 
 
 def hidden_controls() -> frozenset[str]:
-    """The groups of controls (see `mnist_core.experiment.class_links`) that a link has hidden in this session."""
+    """The groups of controls that a link has hidden in this session (see `class_links`)."""
     hidden: frozenset[str] = st.session_state.get("hidden_controls", frozenset())
     return hidden
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.session.browser_storage import recall, remember
+from pages.widgets import layout
 
 PARAMETER = "projector"
 _ON, _OFF = "on", "off"
@@ -48,6 +49,7 @@ def load() -> None:
     if wanted is not None:
         remember(PARAMETER, _OFF if wanted.strip().lower() in ("0", "off", "false") else _ON)
         del st.query_params[PARAMETER]
+    layout.for_projector(is_on())
 
 
 def toggle() -> None:

@@ -1,4 +1,4 @@
-"""What the page that was just left still has on its way: its refreshes, and its complaint.
+"""Refreshes of the page that was just left, which are still on their way.
 
 Until the browser hears that `st.switch_page` has opened another page it goes on asking for those of
 the old one. Streamlit 1.67 carries out what came in meanwhile after the new page, and in the old
@@ -11,20 +11,20 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests, ScriptRequestType
 
-from pages.session import start_error
 
+def forget_left_page(page: str) -> str | None:
+    """First thing on the page at this path: drop what was asked for on the one before.
 
-def forget_left_page(page: str) -> None:
-    """First thing on the page at this path: drop what was asked for and said on another one."""
+    Gives that one's path; None while the page stays the same.
+    """
     before, st.session_state.page_shown = st.session_state.get("page_shown"), page
     context = get_script_run_ctx()
     if before == page or context is None:
-        return
-    if before == "train":
-        start_error.forget()
+        return None
     context.fragment_storage.clear()  # what comes in from now on finds no fragment
     if context.script_requests is not None:
         drop_refreshes(context.script_requests)
+    return None if before is None else str(before)
 
 
 def drop_refreshes(requests: ScriptRequests) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+_PROJECTOR = "figures_on_projector"
 # Streamlit's small print is just too pale to read on white, and its white label on the bright
 # blue of the dark theme: both are set to at least 4.5:1.
 _STYLE = """<style>
@@ -35,6 +36,16 @@ a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="ran
 def style() -> None:
     """Put the style sheet into the page."""
     st.html(_STYLE)
+
+
+def for_projector(on: bool) -> None:
+    """Say whether this session's figures are made for a projector."""
+    st.session_state[_PROJECTOR] = on
+
+
+def on_projector() -> bool:
+    """Whether figures grow with the page's type, for a whole class to see."""
+    return bool(st.session_state.get(_PROJECTOR))
 
 
 def slot(name: str) -> AbstractContextManager[Any]:

@@ -12,7 +12,7 @@ import streamlit as st
 import streamlit.components.v1 as components_v1
 
 from mnist_core.figures.live import LIVE_JS, ImageSheet, live_data
-from pages.frame import projector
+from pages.widgets.layout import on_projector
 
 
 def live_figure(
@@ -51,7 +51,7 @@ def live_figure(
     mount(
         key=key,
         # On a projector the chart grows with the page's type.
-        height="content" if projector.is_on() or grows_above else int(figure.layout.height),
+        height="content" if on_projector() or grows_above else int(figure.layout.height),
         data=live_data(
             figure,
             f"component/{served.name}/plotly.min.js",

@@ -13,7 +13,7 @@ import pytest
 from mnist_core.base import logs
 from mnist_core.engine.engine import REPOSITORY, Engine
 from mnist_core.storage.store import Store
-from tests.engine.test_engine import FAKE, SHORT, is_status, reach
+from tests.support.runs import FAKE, SHORT, is_status, reach
 
 log = logging.getLogger("mnist_core.of_this_test")
 

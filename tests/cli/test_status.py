@@ -18,8 +18,8 @@ from mnist_core.engine.engine import REPOSITORY, Engine
 from mnist_core.storage.store import Store
 from mnist_core.visitors import heartbeat
 from mnist_core.visitors.visitors import Presence
-from tests.engine.test_engine import FAKE, LONG, reach
 from tests.support.postgres import postgres
+from tests.support.runs import FAKE, LONG, reach
 from tests.support.runs_in_store import SMALL, ended_run
 
 KEY = "a key that nobody guesses"

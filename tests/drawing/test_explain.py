@@ -16,7 +16,7 @@ from mnist_core.drawing.preprocessing import prepare
 from mnist_core.drawing.pretrained import EXPERIMENT, load_default_model
 from mnist_core.drawing.strokes import picture
 from mnist_core.inspection.activations import probe
-from tests.drawing.test_strokes import strokes
+from tests.support.strokes import strokes
 
 
 @cache

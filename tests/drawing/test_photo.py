@@ -24,7 +24,7 @@ from mnist_core.drawing.photo import (
     read_photo,
     reading_lines,
 )
-from mnist_core.drawing.preprocessing import predict
+from mnist_core.drawing.predict import predict
 from tests.support.photos import as_file, photo
 
 CONDITIONS = {

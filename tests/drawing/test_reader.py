@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from mnist_core import read_drawing
 from mnist_core.data import mnist
+from mnist_core.drawing.predict import predict
 from mnist_core.drawing.preprocessing import (
     BOX,
     MIDDLE,
@@ -17,7 +18,6 @@ from mnist_core.drawing.preprocessing import (
     THINNEST,
     Preprocessing,
     extract_ink,
-    predict,
     prepare,
     stroke_width,
 )

@@ -23,13 +23,7 @@ from mnist_core.drawing.strokes import (
     read_strokes,
     smooth,
 )
-
-
-def strokes(digit, *, size=200.0, left=40.0, top=40.0, width=20.0):
-    return tuple(
-        Stroke(tuple((left + size * x, top + size * y) for x, y in stroke), width)
-        for stroke in DIGITS[digit]
-    )
+from tests.support.strokes import strokes
 
 
 def test_strokes_survive_the_way_through_json():

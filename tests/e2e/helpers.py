@@ -151,3 +151,14 @@ def digit_read(page: Any) -> int | None:
 def wait_for_digit(page: Any, digit: int, timeout: float) -> None:
     """Wait until the prediction is this digit."""
     wait_until(lambda: digit_read(page) == digit, timeout, f"The {digit} was not read as a {digit}")
+
+
+def token(page) -> str:
+    found = [c for c in page.context.cookies() if c["name"] == "mnist_lab_visitor"]
+    assert len(found) < 2
+    return str(found[0]["value"]) if found else ""
+
+
+def address(page) -> str:
+    """What the address bar shows; `page.url` does not follow changes made by script."""
+    return str(page.evaluate("location.href"))

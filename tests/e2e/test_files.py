@@ -8,10 +8,8 @@ import pytest
 
 from mnist_core.storage.store import Store
 from mnist_core.visitors.identity import owner_of
-from tests.e2e.helpers import open_page, part, press, wait_until
+from tests.e2e.helpers import address, open_page, part, press, token, wait_until
 from tests.e2e.server import running
-from tests.e2e.test_public import token
-from tests.e2e.test_train import address
 from tests.support.runs_in_store import ended_run
 
 

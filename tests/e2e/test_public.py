@@ -12,6 +12,7 @@ from tests.e2e.helpers import (
     part,
     press,
     status,
+    token,
     wait_for_status,
     wait_until,
 )
@@ -32,12 +33,6 @@ def stranger(browser, page):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     yield context.new_page()
     context.close()
-
-
-def token(page) -> str:
-    found = [c for c in page.context.cookies() if c["name"] == "mnist_lab_visitor"]
-    assert len(found) < 2
-    return str(found[0]["value"]) if found else ""
 
 
 def chosen_run(page) -> str:

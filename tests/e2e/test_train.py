@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.helpers import (
+    address,
     choose_preset,
     curves,
     last_step,
@@ -90,11 +91,6 @@ def test_a_link_holds_the_experiment_and_a_run_can_pause(server, page):
     if part(page, "stop_training").count():
         press(page, "stop_training")
     wait_for_status(page, "stopped", "finished", timeout=20)
-
-
-def address(page) -> str:
-    """What the address bar shows; `page.url` does not follow changes made by script."""
-    return str(page.evaluate("location.href"))
 
 
 def test_the_address_alone_gives_another_browser_the_same_network(server, page, browser):

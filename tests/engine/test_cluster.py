@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from mnist_core.cli import doctor
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.engine import Engine
 from mnist_core.storage.store import Store
-from tests.engine.test_engine import FAKE, LONG, SHORT, is_status, reach, wait, whole
-
-
-def start(*arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        cwd=REPOSITORY,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+from tests.support.processes import start
+from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait, whole
 
 
 @pytest.fixture

@@ -32,11 +32,11 @@ from mnist_core.storage.store import Store, StoreError, Unavailable
 from mnist_core.studies import optuna_adapter, runner
 from mnist_core.training.events import Finished, Snapshot, Started, Steps
 from mnist_core.visitors import heartbeat
-from tests.engine.test_cluster import start as start_process
-from tests.engine.test_engine import FAKE, LONG, SHORT, is_status, reach, wait, whole
-from tests.pages.test_train import ENGINES, button, errors, open_page, press
-from tests.pages.test_train import fake_training as fake_training
-from tests.studies.test_runner import SLOW, TRIALS, ended, study, trials
+from tests.support.processes import start as start_process
+from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait, whole
+from tests.support.studies import SLOW, TRIALS, ended, study, trials
+from tests.support.train_page import ENGINES, button, errors, open_page, press
+from tests.support.train_page import fake_training as fake_training
 
 # Within so many seconds a status must be true again; the machine of the tests may be busy.
 SOON = 10
@@ -383,7 +383,8 @@ def lab(home: Path) -> Iterator[Lab]:
         where = ("--host", "127.0.0.1", "--port", str(port))
         scheduler = start_process("distributed.cli.dask_scheduler", *where, *quiet)
         worker = start_process("distributed.cli.dask_worker", address, "--nthreads", "1",
-                               "--no-nanny", *quiet, "--preload", "mnist_core.engine.worker")  # fmt: skip
+                               "--no-nanny", *quiet,
+                               "--preload", "mnist_core.engine.worker")  # fmt: skip
         processes.extend((scheduler, worker))
         return scheduler
 

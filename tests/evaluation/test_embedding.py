@@ -196,6 +196,9 @@ def test_a_failure_is_a_sentence(monkeypatch):
 
 
 def test_it_costs_nothing_until_it_is_used():
-    code = "import sys, mnist_core.evaluation.embedding; print({'openTSNE', 'sklearn'} & set(sys.modules))"
+    code = (
+        "import sys, mnist_core.evaluation.embedding; "
+        "print({'openTSNE', 'sklearn'} & set(sys.modules))"
+    )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "set()"

@@ -4,44 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn import metrics
+from sklearn import metrics as sklearn_metrics
 from sklearn.calibration import calibration_curve
 
-from mnist_core.evaluation import metrics as evaluate
-
-
-def answers(n=3000, seed=0, sharpness=2.0):
-    """Probabilities float32 [n, 10] that are often right, and labels uint8 [n]."""
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, 10, n).astype(np.uint8)
-    logits = generator.normal(0, 1, (n, 10))
-    logits[np.arange(n), labels] += 1.5
-    powers = np.exp(sharpness * logits)
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), labels
+from mnist_core.evaluation import metrics
+from tests.support.answers import answers
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_confusion_and_accuracy(seed):
     probabilities, labels = answers(seed=seed)
     read = probabilities.argmax(1)
-    counts = evaluate.confusion(probabilities, labels)
+    counts = metrics.confusion(probabilities, labels)
     assert counts.dtype == np.int64
-    assert np.array_equal(counts, metrics.confusion_matrix(labels, read, labels=range(10)))
-    assert evaluate.accuracy(probabilities, labels) == metrics.accuracy_score(labels, read)
+    assert np.array_equal(counts, sklearn_metrics.confusion_matrix(labels, read, labels=range(10)))
+    assert metrics.accuracy(probabilities, labels) == sklearn_metrics.accuracy_score(labels, read)
     assert counts.sum() == len(labels)
 
 
 def test_rows_are_the_true_digits():
     probabilities = np.eye(10, dtype=np.float32)[[7, 7, 1]]
-    counts = evaluate.confusion(probabilities, [1, 1, 1])
+    counts = metrics.confusion(probabilities, [1, 1, 1])
     assert counts[1, 7] == 2 and counts[1, 1] == 1 and counts[7, 1] == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_scores_of_each_digit(seed):
     probabilities, labels = answers(seed=seed)
-    found = evaluate.scores(evaluate.confusion(probabilities, labels))
-    precision, recall, f1, images = metrics.precision_recall_fscore_support(
+    found = metrics.scores(metrics.confusion(probabilities, labels))
+    precision, recall, f1, images = sklearn_metrics.precision_recall_fscore_support(
         labels, probabilities.argmax(1), labels=range(10), zero_division=np.nan
     )
     np.testing.assert_allclose(found.precision, precision)
@@ -54,7 +45,7 @@ def test_scores_of_each_digit(seed):
 def test_a_share_of_nothing_is_not_a_number():
     counts = np.zeros((10, 10), np.int64)
     counts[3, 5] = 4  # no 5 in the images, nothing read as 3, of the others neither
-    found = evaluate.scores(counts)
+    found = metrics.scores(counts)
     assert np.isnan(found.precision[3]) and found.recall[3] == 0 and found.f1[3] == 0
     assert found.precision[5] == 0 and np.isnan(found.recall[5]) and found.f1[5] == 0
     assert np.isnan([found.precision[0], found.recall[0], found.f1[0]]).all()
@@ -70,7 +61,7 @@ def test_cells_hold_their_images_surest_first():
                 if labels[index] == true and probabilities[index].argmax() == read
             ]
             expected.sort(key=lambda index: -probabilities[index, read])
-            found = evaluate.cell_examples(probabilities, labels, true, read)
+            found = metrics.cell_examples(probabilities, labels, true, read)
             assert found.tolist() == expected
 
 
@@ -78,10 +69,10 @@ def test_the_most_confident_mistakes():
     probabilities, labels = answers()
     wrong = [i for i in range(len(labels)) if probabilities[i].argmax() != labels[i]]
     wrong.sort(key=lambda index: -probabilities[index].max())
-    assert evaluate.mistakes(probabilities, labels, 12).tolist() == wrong[:12]
-    assert evaluate.mistakes(probabilities, labels, 10**6).tolist() == wrong
-    assert not len(evaluate.mistakes(probabilities, labels, 0))
-    assert not len(evaluate.mistakes(np.eye(10), np.arange(10), 5))
+    assert metrics.mistakes(probabilities, labels, 12).tolist() == wrong[:12]
+    assert metrics.mistakes(probabilities, labels, 10**6).tolist() == wrong
+    assert not len(metrics.mistakes(probabilities, labels, 0))
+    assert not len(metrics.mistakes(np.eye(10), np.arange(10), 5))
 
 
 @pytest.mark.parametrize("bins", [1, 7, 10, 15])
@@ -90,7 +81,7 @@ def test_calibration(bins, sharpness):
     probabilities, labels = answers(sharpness=sharpness)
     sure, read = probabilities.max(1).astype(np.float64), probabilities.argmax(1)
     right = (read == labels).astype(int)
-    found = evaluate.calibration(probabilities, labels, bins)
+    found = metrics.calibration(probabilities, labels, bins)
     share, mean = calibration_curve(right, np.minimum(sure, 1.0), n_bins=bins)
     has = found.count > 0
     np.testing.assert_allclose(found.accuracy[has], share)
@@ -109,29 +100,29 @@ def test_a_perfectly_calibrated_network_has_no_error():
     probabilities = np.full((10, 10), 0.2 / 9)
     probabilities[:, 4] = 0.8
     labels = np.array([4] * 8 + [1, 2])
-    assert evaluate.calibration(probabilities, labels).expected_error == pytest.approx(0)
+    assert metrics.calibration(probabilities, labels).expected_error == pytest.approx(0)
 
 
 def test_a_probability_a_little_above_one_has_a_bin():
     rows = np.eye(10, dtype=np.float32)[:3] * np.float32(1.0000001)
-    assert evaluate.calibration(rows, [0, 1, 2]).count.tolist() == [0] * 9 + [3]
+    assert metrics.calibration(rows, [0, 1, 2]).count.tolist() == [0] * 9 + [3]
 
 
 def test_without_images():
     nothing, labels = np.zeros((0, 10), np.float32), np.zeros(0, np.uint8)
-    assert evaluate.confusion(nothing, labels).sum() == 0
-    assert np.isnan(evaluate.accuracy(nothing, labels))
-    assert np.isnan(evaluate.calibration(nothing, labels).expected_error)
-    assert not len(evaluate.mistakes(nothing, labels, 5))
-    assert not len(evaluate.cell_examples(nothing, labels, 1, 7))
+    assert metrics.confusion(nothing, labels).sum() == 0
+    assert np.isnan(metrics.accuracy(nothing, labels))
+    assert np.isnan(metrics.calibration(nothing, labels).expected_error)
+    assert not len(metrics.mistakes(nothing, labels, 5))
+    assert not len(metrics.cell_examples(nothing, labels, 1, 7))
 
 
 CALLS = [
-    evaluate.confusion,
-    evaluate.accuracy,
-    evaluate.calibration,
-    lambda p, y: evaluate.mistakes(p, y, 3),
-    lambda p, y: evaluate.cell_examples(p, y, 1, 7),
+    metrics.confusion,
+    metrics.accuracy,
+    metrics.calibration,
+    lambda p, y: metrics.mistakes(p, y, 3),
+    lambda p, y: metrics.cell_examples(p, y, 1, 7),
 ]
 
 
@@ -157,6 +148,6 @@ def test_what_does_not_fit_is_told(call):
 
 def test_other_bad_input():
     with pytest.raises(ValueError, match=r"expected \[10, 10\]"):
-        evaluate.scores(np.zeros((10, 9)))
+        metrics.scores(np.zeros((10, 9)))
     with pytest.raises(ValueError, match="bins"):
-        evaluate.calibration(*answers(5), bins=0)
+        metrics.calibration(*answers(5), bins=0)

@@ -316,7 +316,7 @@ def test_the_shipped_network_is_fooled_and_keeps_its_accuracy_without_disturbanc
     import tensorflow as tf
 
     from mnist_core import load_default_model
-    from mnist_core.drawing.preprocessing import predict
+    from mnist_core.drawing.predict import predict
 
     model, data = load_default_model(), mnist.load()
     image, label = data.x_test[0].astype(np.float32) / 255, int(data.y_test[0])

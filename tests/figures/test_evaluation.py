@@ -24,8 +24,8 @@ from mnist_core.figures.evaluation import (
     scores_chart,
 )
 from mnist_core.figures.template import DARK_GROUND, FOR_DARK, LIGHT_GROUND, TEMPLATE
-from tests.evaluation.test_metrics import answers
-from tests.figures.test_figures import contrast, linear, oklab
+from tests.support.answers import answers
+from tests.support.colours import contrast, linear, oklab
 
 
 def trace(figure, uid):

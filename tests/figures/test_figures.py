@@ -9,6 +9,7 @@ import pytest
 from mnist_core.figures.curves import POINTS, RunCurves, accuracy_chart, loss_chart
 from mnist_core.figures.live import LIVE_JS, live_data
 from mnist_core.figures.template import DARK, DARK_GROUND, FOR_DARK, LIGHT, LIGHT_GROUND
+from tests.support.colours import contrast, linear, oklab
 
 
 def curves(n=500, name="A run", epochs=5, **changes):
@@ -184,44 +185,6 @@ SIGHT = {
     "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
     "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
 }
-
-
-def linear(colour):
-    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-
-
-def contrast(one, other):
-    low, high = sorted(float(linear(c) @ [0.2126, 0.7152, 0.0722]) for c in (one, other))
-    return (high + 0.05) / (low + 0.05)
-
-
-def oklab(rgb):
-    """Björn Ottosson's OKLab."""
-    lms = np.cbrt(
-        np.clip(
-            np.array(
-                [
-                    [0.41222, 0.53633, 0.05145],
-                    [0.21190, 0.68070, 0.10740],
-                    [0.08830, 0.28172, 0.62998],
-                ]
-            )
-            @ rgb,
-            0,
-            None,
-        )
-    )
-    return (
-        np.array(
-            [
-                [0.21045, 0.79362, -0.00407],
-                [1.97800, -2.42859, 0.45059],
-                [0.02590, 0.78277, -0.80868],
-            ]
-        )
-        @ lms
-    )
 
 
 @pytest.mark.parametrize("sight", SIGHT)

@@ -23,9 +23,9 @@ from mnist_core.files.export.metrics import as_csv, as_parquet, metrics_table
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, convert
 from mnist_core.files.export.tensorboard import tensorboard_logs
 from mnist_core.storage.store import Store
-from tests.files.test_keras_import import here
-from tests.model.test_build import EVERY_LAYER
+from tests.support.every_layer import EVERY_LAYER
 from tests.support.runs_in_store import ended_run, some_weights
+from tests.support.sandbox import here
 
 
 def test_every_kind_of_layer_converts_to_every_format() -> None:
@@ -152,7 +152,8 @@ def test_the_process_knows_none_of_the_app_s_secrets(monkeypatch) -> None:
 
 def test_the_page_s_imports_stay_light() -> None:
     code = (
-        "import sys, mnist_core.files.runfile, mnist_core.files.keras_import, mnist_core.files.export.models, "
+        "import sys, mnist_core.files.runfile, mnist_core.files.keras_import, "
+        "mnist_core.files.export.models, "
         "mnist_core.files.export.tensorboard, mnist_core.experiment.class_links; "
         "print({'tensorflow', 'keras', 'onnxruntime', 'h5py'} & set(sys.modules))"
     )

@@ -19,6 +19,7 @@ from mnist_core.files.keras_import import read_keras, read_plan
 from mnist_core.files.runfile import keep
 from mnist_core.storage.store import Store
 from tests.support.data_sets import bars
+from tests.support.sandbox import here, zipped
 
 
 def saved(*layers: Any, path, functional: bool = False) -> bytes:
@@ -46,22 +47,6 @@ def changed(data: bytes, change) -> bytes:
     config = json.loads(parts["config.json"])
     parts["config.json"] = json.dumps(change(config) or config).encode()
     return zipped(parts)
-
-
-def zipped(parts: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
-    return stream.getvalue()
-
-
-def here(module: str, folder) -> Any:
-    """The work of `isolated.call` in this process: TensorFlow is loaded already."""
-    from importlib import import_module
-
-    import_module(module).work(folder)
-    return json.loads((folder / sandbox.ANSWER).read_text())
 
 
 def wide(path) -> bytes:

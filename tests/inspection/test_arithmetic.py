@@ -17,7 +17,7 @@ from mnist_core import PRESETS
 from mnist_core.experiment.layers import ActivationName
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
-from mnist_core.inspection import latex as formulas
+from mnist_core.inspection import latex
 from mnist_core.inspection.activations import probe
 from mnist_core.inspection.arithmetic import (
     EPSILON,
@@ -236,22 +236,22 @@ def test_only_layers_that_slide_have_a_window() -> None:
     ],
 )  # fmt: skip
 def test_numbers_are_short(value: float, text: str) -> None:
-    assert formulas.number(value) == text
+    assert latex.number(value) == text
 
 
 def test_formulas_name_the_largest_terms() -> None:
     inputs, weights = np.array([1, -2, 0.5, 3, 0]), np.array([-4, 5, 0.1, 1, 9])
-    assert formulas.weighted_sum(inputs * weights, inputs, weights, -1.0, -12.0) == (
+    assert latex.weighted_sum(inputs * weights, inputs, weights, -1.0, -12.0) == (
         r"\begin{aligned} z &= \sum_{i=1}^{5} x_i w_i + b"
         r" \\ &= -2 \cdot 5 + 1 \cdot (-4) + 3 \cdot 1"
         r" \\ &\quad + \cdots + (-1) \\ &= -12 \end{aligned}"
     )
-    assert formulas.largest(np.array([1.0, 3, 2]), 3) == r"\max(1,\ 3,\ 2) = 3"
-    assert formulas.largest(np.arange(6.0), 5) == r"\max(5,\ 4,\ 3,\ \dots) = 5"
-    assert formulas.mean(np.array([1.0, -3]), -1).endswith(r"\frac{1 + (-3)}{2} = -1")
-    assert formulas.mean(np.arange(6.0), 2.5).endswith(r"\frac{15}{6} = 2.5")
-    assert formulas.activation("relu", -2, 0) == r"\max(0,\ z) = \max(0,\ -2) = 0"
-    assert formulas.activation("elu", 2, 2) == "z = 2"
+    assert latex.largest(np.array([1.0, 3, 2]), 3) == r"\max(1,\ 3,\ 2) = 3"
+    assert latex.largest(np.arange(6.0), 5) == r"\max(5,\ 4,\ 3,\ \dots) = 5"
+    assert latex.mean(np.array([1.0, -3]), -1).endswith(r"\frac{1 + (-3)}{2} = -1")
+    assert latex.mean(np.arange(6.0), 2.5).endswith(r"\frac{15}{6} = 2.5")
+    assert latex.activation("relu", -2, 0) == r"\max(0,\ z) = \max(0,\ -2) = 0"
+    assert latex.activation("elu", 2, 2) == "z = 2"
 
 
 @pytest.mark.parametrize("name", ["cnn", "best", "every", *ACTIVATIONS, "gaps between windows"])
@@ -261,7 +261,7 @@ def test_formulas_end_in_the_value_and_close_their_brackets(name: str) -> None:
         for unit in some_units(layer.shape, 1):
             found = explain(spec, layer.name, unit, outputs, weights, IMAGE)
             last = found.formula.removesuffix(r" \end{aligned}")
-            assert last.endswith(f"= {formulas.number(found.value)}")
+            assert last.endswith(f"= {latex.number(found.value)}")
             assert found.formula.count("{") == found.formula.count("}")
             assert found.formula.count(r"\begin") == found.formula.count(r"\end")
 
@@ -269,13 +269,13 @@ def test_formulas_end_in_the_value_and_close_their_brackets(name: str) -> None:
 @pytest.mark.parametrize("kind", get_args(ActivationName))
 @pytest.mark.parametrize("z", [-1.5, 2.0])
 def test_an_activations_formula_gives_its_value(kind: str, z: float) -> None:
-    written = formulas.activation(kind, z, z).split(" = ")[1]
+    written = latex.activation(kind, z, z).split(" = ")[1]
     python = re.sub(r"\\frac\{(.*?)\}\{(.*)\}", r"(\1)/(\2)", written)
-    for latex, plain in [
+    for notation, plain in [
         (r"\max(0,\ ", "max(0, "), (r"\tanh", "tanh"), (r"\cdot ", "*"), (r"\Phi", "Phi"),
         ("e^{", "exp("), ("}", ")"),
     ]:  # fmt: skip
-        python = python.replace(latex, plain)
+        python = python.replace(notation, plain)
     names = {"exp": np.exp, "tanh": np.tanh, "max": max, "Phi": norm.cdf}
     expected = float(keras.activations.get(kind)(np.array([z], np.float32))[0])
     assert eval(python, names) == pytest.approx(expected, abs=1e-5)

@@ -25,11 +25,11 @@ from mnist_core.data.mnist import DatasetError
 from mnist_core.drawing.photo import Photo, PhotoError, read_photo
 from mnist_core.drawing.preprocessing import prepare
 from mnist_core.drawing.strokes import Stroke, picture, read_strokes
+from mnist_core.engine.engine import REPOSITORY
 from mnist_core.files.runfile import from_store, keep, pack, read
 from mnist_core.storage.store import Store
-from tests.engine.test_engine import REPOSITORY
-from tests.pages.test_train import fake_training as fake_training
 from tests.support.runs_in_store import ended_run
+from tests.support.train_page import fake_training as fake_training
 
 NASTY = (
     *("", "0", "-1", "1e999", "nan", "٣", "9" * 400, "x" * 3000, "\x00", "a;b", "%", "🂡"),

@@ -22,8 +22,8 @@ from mnist_core.storage.store import Store
 from mnist_core.training.events import Failed, Snapshot
 from pages.views.draw.views import VIEWS
 from pages.widgets.escape import plain
-from tests.drawing.test_strokes import strokes
 from tests.support.photos import as_file, photo
+from tests.support.strokes import strokes
 
 PAGE = Path(__file__).parents[2] / "pages" / "draw.py"
 STEPS, WHY, COMPARE, LEARN, TEACH, PHOTO = VIEWS

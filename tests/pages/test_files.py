@@ -19,8 +19,8 @@ from pages.session import services
 from pages.views.explore import files_models, files_open
 from pages.views.explore.files_link import train_address
 from pages.views.explore.files_parts import distinct
-from tests.files.test_keras_import import zipped
 from tests.support.runs_in_store import SMALL, ended_run
+from tests.support.sandbox import zipped
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 SAVE, OPEN, LINK = "Save a run", "Open files", "Link for a class"
@@ -207,7 +207,7 @@ def hidden_by(app: AppTest) -> str:
 
 @pytest.fixture
 def no_training(store, monkeypatch):
-    from tests.pages.test_train import Engine
+    from mnist_core.engine.engine import Engine
 
     monkeypatch.setattr(Engine, "warm", lambda self: None)
 

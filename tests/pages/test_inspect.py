@@ -18,7 +18,7 @@ from mnist_core.storage.store import SnapshotInfo, Store
 from mnist_core.training.events import Failed, Snapshot, Started, Steps
 from pages.session.inspect_state import PLAY_SECONDS, VIEWS
 from pages.session.network_choice import moment_label
-from tests.model.test_build import EVERY_LAYER
+from tests.support.every_layer import EVERY_LAYER
 from tests.support.runs_in_store import ended_run
 
 SMALL = Experiment.from_query(

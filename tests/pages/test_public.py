@@ -18,8 +18,8 @@ from mnist_core.visitors import visitors
 from mnist_core.visitors.identity import owner_of, owner_of_account
 from pages.session import visitor
 from pages.session.inspect_state import VIEWS as INSPECT_VIEWS
+from tests.support.rows import everything
 from tests.support.runs_in_store import SMALL, ended_run
-from tests.visitors.test_visitors import everything
 
 HERS, HIS = "a" * 43, "b" * 43
 SECRET = "Ariadne"

@@ -17,9 +17,9 @@ from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.records import Study
 from mnist_core.studies.runner import StudyRunner
 from pages.views.explore.studies_live import seconds_left
-from tests.engine.test_engine import wait
-from tests.pages.test_train import plain_again
-from tests.studies.test_runner import SLOW, TRIALS, study
+from tests.support.runs import wait
+from tests.support.studies import SLOW, TRIALS, study
+from tests.support.train_page import plain_again
 
 RUNNERS: list[StudyRunner] = []
 

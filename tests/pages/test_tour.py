@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.engine.engine import REPOSITORY
 from mnist_core.storage.store import Store
 from pages.frame.help import ANSWERS
-from tests.pages.test_train import fake_training, open_page, preset_box, press  # noqa: F401
 from tests.support.runs_in_store import ended_run
+from tests.support.train_page import fake_training, open_page, preset_box, press  # noqa: F401
 
 
 def first_page() -> AppTest:

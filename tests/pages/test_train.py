@@ -3,79 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
-from mnist_core.engine.engine import REPOSITORY, Engine
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Failed, Finished, Snapshot, Started, Steps
-from tests.engine.test_engine import FAKE
-
-ENGINES: list[Engine] = []
-
-
-@pytest.fixture(autouse=True)
-def fake_training(home, monkeypatch) -> Iterator[None]:
-    """The page's own store and engine, but training that needs no TensorFlow."""
-    import pages.session.services as services
-
-    def engine(store: Store) -> Engine:
-        ENGINES.append(Engine(store, trainer=FAKE))
-        return ENGINES[-1]
-
-    monkeypatch.setattr(services, "Engine", engine)
-    st.cache_resource.clear()
-    yield
-    for opened in ENGINES:
-        opened.close()
-    ENGINES.clear()
-    st.cache_resource.clear()
-
-
-def open_page(**query: str) -> AppTest:
-    app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page("pages/train.py").run()
-    assert not app.exception, app.exception
-    return app
-
-
-def button(app: AppTest, label: str):
-    found = [item for item in app.button if item.label == label]
-    assert found, f"no button “{label}” among {[item.label for item in app.button]}"
-    return found[0]
+from tests.support.train_page import (
+    ENGINES,
+    button,
+    errors,
+    open_page,
+    plain_again,
+    preset_box,
+    press,
+)
+from tests.support.train_page import fake_training as fake_training
 
 
 def number(app: AppTest, label: str):
     return next(item for item in app.number_input if item.label == label)
 
 
-def press(app: AppTest, label: str) -> None:
-    button(app, label).click().run()
-    assert not app.exception, app.exception
-
-
-def preset_box(app: AppTest):
-    return next(box for box in app.selectbox if box.label == "Network")
-
-
 def draft(app: AppTest) -> Experiment:
     return Experiment.parse(app.session_state.draft)
-
-
-def errors(app: AppTest) -> str:
-    return plain_again("\n".join(item.value for item in app.error))
-
-
-def plain_again(text: str) -> str:
-    """What a person reads of words that `plain` has escaped."""
-    return text.replace("\\", "").replace("\u2060", "")
 
 
 def test_a_first_visitor_finds_a_network_and_one_button() -> None:

@@ -17,25 +17,9 @@ from mnist_core.experiment.study import StudySpec, default_study
 from mnist_core.storage.store import Store
 from mnist_core.studies import records
 from mnist_core.studies.objectives import best_trial, front
-from mnist_core.studies.optuna_adapter import Search, Trial
-from mnist_core.studies.records import Study
 from mnist_core.studies.runner import StudyRunner
-from tests.engine.test_engine import wait
-
-TRIALS = "tests.support.fake_trials:train"
-BASE = Experiment.from_query("preset=two-layer&epochs=3&training_images=1000")
-SLOW = BASE.model_copy(update={"name": "slow"})
-RATE = {knob.path: knob for knob in search_space.knobs(BASE)}["training.learning_rate"]
-UNITS = {knob.path: knob for knob in search_space.knobs(BASE)}["network.layers.1.units"]
-
-
-def study(**changes) -> StudySpec:
-    values = {
-        "base": BASE,
-        "vary": (search_space.vary(RATE), search_space.vary(UNITS)),
-        "trials": 4,
-    }
-    return StudySpec.parse(**(values | changes))
+from tests.support.runs import wait
+from tests.support.studies import BASE, RATE, SLOW, TRIALS, UNITS, ended, study, trials
 
 
 # One server for all tests of this file: each study is its own.
@@ -66,15 +50,6 @@ def stop_all(engine: Engine) -> bool:
     for run in engine.store.active_runs():
         engine.stop(run.id)
     return False
-
-
-def ended(store: Store, study_id: str) -> Study:
-    wait(lambda: not records.get(store, study_id).active, "the study's end")
-    return records.get(store, study_id)
-
-
-def trials(store: Store, study_id: str) -> list[Trial]:
-    return Search(store, study_id, records.get(store, study_id).spec).trials()
 
 
 def test_a_study_tries_trains_and_ends(runner: StudyRunner, store: Store) -> None:

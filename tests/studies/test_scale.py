@@ -21,12 +21,12 @@ from mnist_core.storage import datasets
 from mnist_core.storage.store import Run, Store
 from mnist_core.studies import records
 from mnist_core.studies.runner import StudyRunner
-from tests.engine.test_certificates import make as make_certificates
-from tests.engine.test_engine import wait
-from tests.studies.test_runner import BASE, TRIALS, ended, study, trials
+from tests.support.certificates import make as make_certificates
 from tests.support.data_sets import bars
 from tests.support.fake_trials import HOLD
 from tests.support.postgres import postgres
+from tests.support.runs import wait
+from tests.support.studies import BASE, TRIALS, ended, study, trials
 
 WORKERS = 3
 HELD = BASE.model_copy(update={"name": "held"})

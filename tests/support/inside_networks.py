@@ -11,7 +11,7 @@ from mnist_core import PRESETS
 from mnist_core.experiment.layers import ActivationName
 from mnist_core.experiment.spec import NetworkSpec, parse_network
 from mnist_core.model.build import build_model
-from tests.model.test_build import EVERY_LAYER
+from tests.support.every_layer import EVERY_LAYER
 
 
 def network(*layers: object) -> NetworkSpec:

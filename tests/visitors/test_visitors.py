@@ -24,8 +24,9 @@ from mnist_core.studies import records
 from mnist_core.visitors import visitors
 from mnist_core.visitors.identity import is_token, new_token, owner_of, owner_of_account
 from mnist_core.visitors.limits import PUBLIC, Refused
-from tests.engine.test_engine import FAKE, LONG, SHORT, is_status, reach, wait
 from tests.support.data_sets import bars
+from tests.support.rows import everything
+from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait
 from tests.support.runs_in_store import SMALL, ended_run
 
 HERS, HIS = owner_of("a" * 43), owner_of("b" * 43)
@@ -41,17 +42,6 @@ def engine(store: Store, public) -> Iterator[Engine]:
     opened = Engine(store, trainer=FAKE)
     yield opened
     opened.close()
-
-
-def everything(store: Store) -> list[object]:
-    """All rows of all tables, but for the marks of servers and visitors that they are there."""
-    with store.transaction() as connection:
-        return [
-            tuple(row)
-            for table in schema.metadata.sorted_tables
-            if table not in (schema.servers, schema.visitors)
-            for row in connection.execute(table.select())
-        ]
 
 
 # Tokens

@@ -9,7 +9,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE
-from mnist_core.drawing.preprocessing import Preprocessing, Reading, Steps, prepare
+from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
+from mnist_core.drawing.reader import Reading
 from mnist_core.drawing.strokes import picture
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.canvas import drawing
@@ -28,7 +29,8 @@ INVITATION = "_Draw a digit: the answer appears here._"
 class Answer:
     """The drawing on its way through the steps, who read it and what.
 
-    `strangeness` is as in `mnist_core.drawing.neighbours`; None while that measure is being prepared.
+    `strangeness` is as in `mnist_core.drawing.neighbours`; None while that measure is being
+    prepared.
     """
 
     steps: Steps

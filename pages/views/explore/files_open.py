@@ -16,12 +16,12 @@ from mnist_core.files.runfile import RunFile, keep, with_author_in_note
 from mnist_core.storage import datasets
 from mnist_core.storage.store import LONGEST_TAG, StoreError
 from mnist_core.visitors.limits import current, upload_problem
+from pages.session.compared_runs import compare_with
 from pages.session.data_sets import own_dataset, own_sets, title_of
 from pages.session.limits import no_room_for, upload_megabytes
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
 from pages.views.explore.files_models import converter
-from pages.views.train.run_choice import compare_with
 from pages.widgets.background import come_back_for
 from pages.widgets.escape import plain
 from pages.widgets.progress_notes import measured, time_left

@@ -10,11 +10,11 @@ import streamlit as st
 from mnist_core.evaluation.compare_runs import differences
 from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.storage.store import LONGEST_NOTE, LONGEST_TAG, Run, StoreError
+from pages.session.compared_runs import MOST_COMPARED
 from pages.session.explore_tabs import save_as_file, study_of
 from pages.session.services import get_store
-from pages.views.train.live_run import run_curves
-from pages.views.train.run_choice import MOST_COMPARED
 from pages.widgets.live_figure import live_figure
+from pages.widgets.run_curves import run_curves
 
 SMOOTHING = 0.9
 

@@ -20,7 +20,7 @@ from pages.session.errors import fragment, said_later
 from pages.session.services import get_engine, notice, owner
 from pages.views.explore.studies_charts import charts
 from pages.views.explore.studies_trials import open_trial, trial_table
-from pages.views.train.live_run import clock
+from pages.widgets.clock import clock
 from pages.widgets.escape import plain
 
 REFRESH_SECONDS = 1.5

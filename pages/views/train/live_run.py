@@ -10,9 +10,9 @@ import streamlit as st
 
 from mnist_core import Experiment
 from mnist_core.engine.visitor_engine import VisitorEngine
-from mnist_core.evaluation.advice import Advice, advise, how_to_read, smoothing_floor
+from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
-from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
+from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.storage.store import Run, Store, StoreError
 from mnist_core.visitors.limits import Refused, current
 from pages.frame import projector
@@ -20,9 +20,11 @@ from pages.session.errors import ICON
 from pages.session.open_elsewhere import has_weights, let_it_read
 from pages.session.services import notice
 from pages.views.train.run_choice import compared, run_picker
+from pages.widgets.clock import clock
 from pages.widgets.escape import plain
 from pages.widgets.icon_button import icon_button
 from pages.widgets.live_figure import live_figure
+from pages.widgets.run_curves import run_curves
 
 REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
@@ -172,16 +174,6 @@ def status_words(run: Run) -> str:
     if run.test_accuracy is not None:
         parts.append(f"**{run.test_accuracy:.2%}** on test images")
     return " · ".join(parts)
-
-
-def clock(seconds: float) -> str:
-    """A duration for people: "8 s", "2 min 5 s", "1 h 3 min"."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _queue_words(run: Run, engine: VisitorEngine) -> str:
@@ -341,24 +333,6 @@ def _axis_control(name: str) -> bool:
             )
             == "log"
         )
-
-
-def run_curves(store: Store, run: Run) -> RunCurves:
-    """What the run has recorded, as the charts take it."""
-    steps, epochs = store.steps(run.id), store.epochs(run.id)
-    smoothing = run.experiment.training.label_smoothing
-    return RunCurves(
-        name=run.name,
-        step=steps.step,
-        loss=steps.loss,
-        accuracy=steps.accuracy,
-        epoch_steps=[epoch.step for epoch in epochs],
-        val_loss=[epoch.val_loss for epoch in epochs],
-        val_accuracy=[epoch.val_accuracy for epoch in epochs],
-        least_loss=smoothing_floor(smoothing, run.experiment.network.classes)
-        if smoothing
-        else None,
-    )
 
 
 def _find_advice(store: Store, run: Run) -> Advice | None:

@@ -1,0 +1,19 @@
+"""Programs of a cluster in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from mnist_core.engine.engine import REPOSITORY
+
+
+def start(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
