@@ -30,7 +30,7 @@ from mnist_core.training.events import Event, Failed, Resume, to_message, unpack
 
 log = logging.getLogger(__name__)
 
-TRAIN = "mnist_core.training:train"
+TRAIN = "mnist_core.training.loop:train"
 # The kind of the message, not an event, that says that a worker has taken a run up.
 TAKEN = "taken"
 EXIT_WITH_PARENT = "MNIST_LAB_EXIT_WITH_PARENT"

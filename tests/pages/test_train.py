@@ -182,7 +182,7 @@ def test_a_diverged_run_offers_the_remedy_in_one_click() -> None:
     assert [ENGINES[0].store.run(name).message for name in laid_over] == [
         "The loss was no longer a number at step 7."
     ]
-    press(app, "Start training")
+    press(app, "Queue another")
     assert [item.value for item in app.multiselect] == [[]]
 
 
