@@ -30,7 +30,6 @@ Metric = Literal["loss", "accuracy"]
 HEIGHT = 340
 LEGEND_ROW, LEGEND_FOOT = 24, 12  # pixels
 LONGEST_OF_TWO = 24  # characters of a run's name beside another one
-LONGEST_BESIDE = len(" · log")  # what a heading may say of its axis beside a legend
 POINTS = 600  # of one line: more than a chart has pixel columns to show apart
 ALL_POINTS = 1500  # of all lines, so that a figure with many runs stays as light
 SHORTEST = 20  # steps on the axis, at least
@@ -111,9 +110,8 @@ def _chart(
     for line in lines:  # above all training lines
         traces += line.validation()
     heading = {"loss": "Loss", "accuracy": "Error" if log_y else "Accuracy"}[metric]
-    about = _about_axis(lines, metric, log_y)
-    # Two entries a row fit a phone, and so does a short heading with the two of a single run.
-    entries = len(lines) + 2 if len(lines) > 1 else 2 * (len(about) > LONGEST_BESIDE)
+    # Two entries a row fit a phone; those of a single run have room beside the heading.
+    entries = len(lines) + 2 if len(lines) > 1 else 0
     a_row = 1 if len(lines) > 1 and max(len(line.name) for line in lines) > LONGEST_OF_TWO else 2
     rows = -(-entries // a_row)
     room = LEGEND_ROW * rows + LEGEND_FOOT if rows else 0
@@ -122,14 +120,15 @@ def _chart(
         figure,
         height=height + room,
         margin={"b": 50 + room},
-        title=title(heading + about),
+        title=title(heading),
         uirevision=f"{uirevision}-{metric}-{log_y}",
         legend=_legend(rows, height),
         shapes=_epoch_marks(runs)
         + [line.divergence_mark() for line in lines if line.broken]
         + _least_loss_line(runs, metric),
         annotations=[line.divergence_words() for line in lines if line.broken]
-        + _least_loss_words(runs, metric, log_y),
+        + _least_loss_words(runs, metric, log_y)
+        + _leap_words(lines, metric, log_y),
         # On hover alone, at the plot's edge, where no legend is.
         modebar={"orientation": "v"},
         xaxis=_x_axis(lines),
@@ -138,14 +137,26 @@ def _chart(
     return figure.add_traces(traces + _key(lines, smoothing))
 
 
-def _about_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> str:
-    """What the heading has to say about the axis."""
-    if log_y:
-        return " · log"
-    if metric == "loss" and _loss_ceiling(lines):
-        highest = float(f"{max(line.highest for line in lines):.2g}")
-        return f" · leaps to {highest:,.0f}" if highest >= 10 else f" · leaps to {highest:g}"
-    return ""
+def _leap_words(lines: Sequence[_Line], metric: Metric, log_y: bool) -> list[dict[str, Any]]:
+    """How far a leap goes that the axis of the loss leaves out."""
+    if log_y or metric != "loss" or not _loss_ceiling(lines):
+        return []
+    highest = float(f"{max(line.highest for line in lines):.2g}")
+    words = f"{highest:,.0f}" if highest >= 10 else f"{highest:g}"
+    return [
+        {
+            "text": f"↑ leaps to {words}",
+            "xref": "paper",
+            "yref": "paper",
+            "x": 1,
+            "y": 1,
+            "xanchor": "right",
+            "yanchor": "top",
+            "showarrow": False,
+            "font": {"size": TEXT_SIZE - 2, "color": QUIET},
+            "bgcolor": GROUND,
+        }
+    ]
 
 
 class _Line:

@@ -32,7 +32,7 @@ _STYLE = """<style>
 [data-testid="stPopoverBody"]:has(.st-key-training_settings) { width: min(30rem, 94vw); }
 [data-testid="stPopoverBody"]:has(.st-key-whole_network) { width: min(62rem, 94vw); }
 /* What comes and goes has this one place, as high with it as without. */
-[class*="st-key-note_"] { height: 2.75rem; overflow-y: auto; overflow-x: hidden; flex-wrap: nowrap;
+.stApp [class*="st-key-note_"] { height: 2.5rem; overflow-y: auto; overflow-x: hidden; flex-wrap: nowrap;
   gap: 0.6rem; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-note_"]) { flex: none; }
 [class*="st-key-note_"] [data-testid="stAlertContainer"] { padding: 0.3rem 0.7rem; min-height: 0; }
@@ -73,7 +73,7 @@ _STYLE = """<style>
   .st-key-training_status p { font-size: 0.9rem; }
   .st-key-compose > [data-testid="stLayoutWrapper"]:has(> .st-key-layers) { flex: 1 1 100%;
     order: 5; }
-  [class*="st-key-note_"] { height: 4.1rem; }
+  .stApp [class*="st-key-note_"] { height: 4.1rem; }
   /* Status, Pause and Stop stay in reach while the page is scrolled; the menu of runs goes. */
   [data-testid="stLayoutWrapper"]:has(> .st-key-run_bar) { position: sticky; top: 0.8rem;
     z-index: 99; background: light-dark(#ffffff, #12161c); padding: 0.2rem 0 0.4rem;
