@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +44,27 @@ class NetworkChoice:
         return self.run.name if self.run else EXPERIMENT.name
 
     @property
+    def accuracy(self) -> float | None:
+        """How well it does: on test images, else on validation images, else on its last batch.
+
+        None for the default model, and for a run that has not begun.
+        """
+        run = self.run
+        if run is None:
+            return None
+        known = (run.test_accuracy, run.val_accuracy, run.accuracy)
+        return next((value for value in known if value is not None), None)
+
+    @property
+    def guesses(self) -> bool:
+        """Whether it is a run at chance, or one whose weights are no longer numbers."""
+        if self.run is None:
+            return False
+        chance = 1 / self.network.classes
+        broken = self.run.loss is not None and not math.isfinite(self.run.loss)
+        return broken or (self.accuracy or 0.0) < chance + min(chance, 0.2 * (1 - chance))
+
+    @property
     def trains(self) -> bool:
         """Whether it is a run that goes on."""
         return self.run is not None and self.run.active
@@ -55,6 +77,33 @@ def network_choices() -> dict[str, NetworkChoice]:
     clicks in quick succession do not ask the store again.
     """
     return _network_choices(owner())
+
+
+def first_choice() -> NetworkChoice:
+    """The network that a page opens on: the newest that has learned something.
+
+    Of a study that is the best of its trials; without any such run it is the default model. A run
+    that waits, or that went wrong, hides no good one.
+    """
+    choices = network_choices()
+    learned = [c for c in choices.values() if c.run and c.run.checkpoint_step and not c.guesses]
+    if not learned or (newest := learned[0]).run is None:
+        return choices[DEFAULT_MODEL]
+    study = newest.run.study
+    if study is None:
+        return newest
+    trials = [c for c in learned if c.run is not None and c.run.study == study]
+    return max(trials, key=lambda trial: trial.accuracy or 0.0)
+
+
+def chance_note(choice: NetworkChoice) -> str:
+    """A sentence where the network only guesses, or is to; "" where it has learned something."""
+    if not choice.guesses or choice.run is None or not choice.run.step:
+        return ""
+    return (
+        "This network is at chance: it gets about one image in "
+        f"{choice.network.classes} right, so what it reads means nothing. Choose another one."
+    )
 
 
 def forget_choices() -> None:

@@ -32,8 +32,8 @@ _STYLE = """<style>
 [data-testid="stPopoverBody"]:has(.st-key-training_settings) { width: min(30rem, 94vw); }
 [data-testid="stPopoverBody"]:has(.st-key-whole_network) { width: min(62rem, 94vw); }
 /* What comes and goes has this one place, as high with it as without. */
-.stApp [class*="st-key-note_"] { height: 2.5rem; overflow-y: auto; overflow-x: hidden; flex-wrap: nowrap;
-  gap: 0.6rem; }
+.stApp [class*="st-key-note_"] { height: 2.5rem; overflow: hidden auto;
+  flex-wrap: nowrap; gap: 0.6rem; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-note_"]) { flex: none; }
 [class*="st-key-note_"] [data-testid="stAlertContainer"] { padding: 0.3rem 0.7rem; min-height: 0; }
 [class*="st-key-note_"] [data-testid="stMarkdownContainer"] p { font-size: 0.92rem;
