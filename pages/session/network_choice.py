@@ -60,9 +60,10 @@ class NetworkChoice:
         """Whether it is a run at chance, or one whose weights are no longer numbers."""
         if self.run is None:
             return False
+        if self.run.loss is not None and not math.isfinite(self.run.loss):
+            return True
         chance = 1 / self.network.classes
-        broken = self.run.loss is not None and not math.isfinite(self.run.loss)
-        return broken or (self.accuracy or 0.0) < chance + min(chance, 0.2 * (1 - chance))
+        return self.accuracy is not None and self.accuracy < chance + min(chance, (1 - chance) / 5)
 
     @property
     def trains(self) -> bool:
@@ -86,14 +87,21 @@ def first_choice() -> NetworkChoice:
     that waits, or that went wrong, hides no good one.
     """
     choices = network_choices()
-    learned = [c for c in choices.values() if c.run and c.run.checkpoint_step and not c.guesses]
-    if not learned or (newest := learned[0]).run is None:
-        return choices[DEFAULT_MODEL]
-    study = newest.run.study
+    newest = next(choice for choice in choices.values() if _has_learned(choice))
+    study = newest.run.study if newest.run is not None else None
     if study is None:
         return newest
-    trials = [c for c in learned if c.run is not None and c.run.study == study]
-    return max(trials, key=lambda trial: trial.accuracy or 0.0)
+    trials = [choice for choice in choices.values() if choice.run and choice.run.study == study]
+    learned = [trial for trial in trials if _has_learned(trial)]
+    return max(learned, key=lambda trial: trial.accuracy or 0.0)
+
+
+def _has_learned(choice: NetworkChoice) -> bool:
+    """True for the default model, and for a run with trained weights that are better than none."""
+    if choice.run is None:
+        return True
+    kept = () if choice.guesses else moments(choice.key)
+    return bool(kept) and kept[-1].step > 0
 
 
 def chance_note(choice: NetworkChoice) -> str:

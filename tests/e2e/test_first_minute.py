@@ -62,14 +62,14 @@ def test_a_link_turns_projector_mode_on_for_all_pages(server, page):
 
     open_page(page, f"{server.url}/train?projector=1&preset=cnn", "start_training")
     wait_until(lambda: size() >= 19, 20, "The type is no larger")
-    assert not page.get_by_role("tab", name="Layers").count()
+    assert not part(page, "layers").count()
     page.get_by_role("link", name="Draw", exact=True).click()
     part(page, "canvas").wait_for()
     assert size() >= 19
     open_page(page, f"{server.url}/train", "start_training")  # the browser remembers it
     wait_until(lambda: size() >= 19, 20, "A reload forgot it")
     press(page, "projector")
-    page.get_by_role("tab", name="Layers").wait_for(timeout=20_000)
+    part(page, "layers").wait_for(timeout=20_000)
     wait_until(lambda: size() < 20, 20, "The type is as large as before")
 
 
