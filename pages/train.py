@@ -6,20 +6,21 @@ from mnist_core import PRESET_NOTES, Experiment, Problem
 from mnist_core.evaluation.compare_runs import told_by_preset
 from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.architecture import architecture
-from mnist_core.storage.store import StoreError
+from mnist_core.storage.store import Run, StoreError, Unavailable
 from mnist_core.visitors.limits import Refused
 from pages.editors import draft
 from pages.frame import projector
-from pages.session import start_error
+from pages.session import errors, start_error
 from pages.session.compared_runs import lay_over, lift_off
 from pages.session.data_sets import title_of
 from pages.session.errors import said_later
 from pages.session.limits import offer_room, rules_note
+from pages.session.network_choice import forget_choices
 from pages.session.services import get_engine, get_store
 from pages.streamlit_compat import entry
 from pages.views.train.compose import compose
 from pages.views.train.live_network import live_network
-from pages.views.train.live_run import Watched, live_run
+from pages.views.train.live_run import Watched, last_seen, live_run
 from pages.views.train.network_editor import offer_mending
 from pages.views.train.run_choice import compared_runs, shown_run
 from pages.views.train.style import style
@@ -43,6 +44,9 @@ def start() -> None:
             experiment, preset=draft.preset_name(), title=told_by_preset(experiment)
         )
         lift_off()
+        if (copied := st.session_state.pop("duplicated_run", None)) is not None:
+            lay_over(copied)
+        forget_choices()
     except Refused as refused:
         start_error.tell(str(refused))
     except StoreError as error:
@@ -59,6 +63,12 @@ def try_out(experiment: Experiment) -> None:
     start()
     if shown is not None and st.session_state.shown_run != shown.id:
         lay_over(shown.id)
+
+
+def duplicate(run: Run) -> None:
+    """Callback: a run's experiment becomes the draft; what is started next is laid over it."""
+    draft.start_over(run.experiment)
+    st.session_state.duplicated_run = run.id
 
 
 def note(problems: tuple[Problem, ...], refused: str | None) -> bool:
@@ -105,21 +115,34 @@ style()
 experiment, problems = draft.experiment()
 if experiment:
     draft.show_in_url(experiment)
+
+
+def page() -> None:
+    """The page from top to bottom. Raises StoreError."""
+    refused = engine.problem(experiment) if experiment else None
+    blocked = refused or (problems[0].message if problems else None)
+    chosen = shown_run(store)
+    compose(experiment, problems, shapes, start, blocked, bool(store.active_runs()))
+    quiet = note(problems, refused)
+    if chosen is None:
+        newcomers_view()
+    else:
+        others = compared_runs(store, chosen)
+        with st.container(key="watch"):
+            watched = Watched(chosen, others, hint(), try_out, quiet, duplicate)
+            live_run(store, engine, watched)
+            if (run := store.run(chosen)) is not None:
+                live_network(engine, run)
+    if not projector.is_on():
+        rules_note()
+    # Last, so that the page is on screen before another process takes its share of the computer.
+    engine.warm()
+
+
 shapes = draft.shapes()
-refused = engine.problem(experiment) if experiment else None
-blocked = refused or (problems[0].message if problems else None)
-chosen = shown_run(store)
-compose(experiment, problems, shapes, start, blocked, bool(store.active_runs()))
-quiet = note(problems, refused)
-if chosen is None:
-    newcomers_view()
-else:
-    others = compared_runs(store, chosen)
-    with st.container(key="watch"):
-        live_run(store, engine, Watched(chosen, others, hint(), try_out, quiet))
-        if (run := store.run(chosen)) is not None:
-            live_network(engine, run)
-if not projector.is_on():
-    rules_note()
-# Last, so that the page is on screen before another process takes its share of the computer.
-engine.warm()
+try:
+    page()
+except Unavailable as error:
+    if not last_seen(engine, try_out, str(error)):
+        raise
+    errors.try_again()

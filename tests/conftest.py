@@ -50,3 +50,13 @@ def no_network(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect_here)
+
+
+@pytest.fixture(autouse=True)
+def _new_server(home):
+    """Each test is a server of its own: what a process has once is made anew."""
+    from mnist_core.base.once import forget_all
+
+    forget_all()
+    yield
+    forget_all()

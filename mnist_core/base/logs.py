@@ -9,6 +9,8 @@ import json
 import logging
 import os
 import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,10 @@ FIELDS = ("run", "study", "server", "worker")
 NAME = "mnist-lab"
 # How many warnings and errors are at hand for the status view.
 KEPT = 20
+# A warning or an error is written once in so many seconds, however often it comes.
+REPEAT_SECONDS = 60.0
+# Kinds of lines that are held apart; far more than there are in the code.
+MOST_KINDS = 1000
 
 _about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B039 - never changed
 
@@ -60,6 +66,7 @@ def configure(stream: TextIO | None = None) -> None:
     handler.name = NAME
     handler.addFilter(_is_of_use)
     handler.addFilter(_add_fields)
+    handler.addFilter(Repeats())
     handler.setFormatter(_Json() if form() == "json" else _Text())
     root.addHandler(handler)
     for name in OURS:
@@ -99,6 +106,40 @@ class _Handler(logging.StreamHandler[TextIO]):
             if record.exc_info and record.exc_info[1] is not None:
                 message += f" ({_one_line(repr(record.exc_info[1]))[:300]})"
             _trouble.append(Entry(_moment(record), record.levelname.lower(), message, where))
+
+
+class Repeats(logging.Filter):
+    """Lets one warning of a kind through in `REPEAT_SECONDS`; the next one says how many came.
+
+    Lines are of a kind when logger, text before its values, error and `FIELDS` are the same. So
+    a database that is away, or a browser that sends nonsense, does not fill the disk.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        # kind → (when a line was last written, how many were not since)
+        self._kinds: dict[tuple[object, ...], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write the line."""
+        if record.levelno < logging.WARNING:
+            return True
+        error = record.exc_info[0] if record.exc_info else None
+        kind = (record.name, str(record.msg), error, *_fields(record).values())
+        now = time.monotonic()
+        with self._lock:
+            written, others = self._kinds.get(kind, (-REPEAT_SECONDS, 0))
+            if now - written < REPEAT_SECONDS:
+                self._kinds[kind] = (written, others + 1)
+                return False
+            if len(self._kinds) >= MOST_KINDS:
+                self._kinds.clear()
+            self._kinds[kind] = (now, 0)
+        if others:
+            record.msg = f"{record.getMessage()} (and {others:,} more like this since the last)"
+            record.args = ()
+        return True
 
 
 def _is_of_use(record: logging.LogRecord) -> bool:

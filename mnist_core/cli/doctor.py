@@ -239,6 +239,7 @@ _SETTINGS = {
     "MNIST_LAB_SCHEDULER",
     "MNIST_LAB_CERTIFICATES",
     "MNIST_LAB_PUBLIC",
+    "MNIST_LAB_TRUSTED_PROXIES",
     "MNIST_LAB_THREADS",
     "MNIST_LAB_LOG",
     "MNIST_LAB_STATUS_KEY",
@@ -257,9 +258,9 @@ def settings() -> str:
     from mnist_core.base import logs
     from mnist_core.cli import admin_key
     from mnist_core.engine import worker
-    from mnist_core.visitors import limits
+    from mnist_core.visitors import addresses, limits
 
-    wrong = limits.setting_problems()
+    wrong = limits.setting_problems() + addresses.setting_problems()
     wrong += [f"{name} is no setting of MNIST Lab" for name in sorted(_ours() - limits.names())]
     if (threads := os.environ.get(worker.THREADS, "").strip()) and (
         not threads.isdecimal() or not 1 <= int(threads) <= 4 * (os.cpu_count() or 1)

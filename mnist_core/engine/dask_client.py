@@ -25,11 +25,12 @@ CLOSE_SECONDS = 2
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """One process that trains."""
+    """One process that trains. `sign` changes whenever it says that it lives."""
 
     address: str
     threads: int
     memory: int
+    sign: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ class Connection:
     def there(self) -> bool:
         """True when the scheduler has been reached."""
         return self._client is not None
+
+    @property
+    def scheduler_id(self) -> str | None:
+        """What tells the scheduler that has been reached from all others; None without one."""
+        return self._scheduler_id if self._client is not None else None
 
     def open(self) -> None:
         """Connect in the background, if that has not happened; returns at once."""
@@ -196,7 +202,12 @@ class Connection:
             log.warning("the scheduler did not answer", exc_info=True)
             return None
         return [
-            WorkerInfo(address, info["nthreads"], info.get("metrics", {}).get("memory", 0))
+            WorkerInfo(
+                address,
+                info["nthreads"],
+                info.get("metrics", {}).get("memory", 0),
+                info["last_seen"],
+            )
             for address, info in known.items()
         ]
 
@@ -260,6 +271,12 @@ class Connection:
             if self._closed or self._local is None:
                 return None
             return self._local.revive()
+
+    def end_worker(self) -> None:
+        """Kill the local worker, one that hangs too; `revive_worker` starts another."""
+        with self._lock:
+            if self._local is not None:
+                self._local.kill()
 
     def renew_worker(self) -> None:
         """Replace a local worker that has grown large; it must have nothing to do."""

@@ -16,10 +16,18 @@ import queue
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mnist_core.engine import dataset_transfer, queue_position, remote_commands, worker
+from mnist_core.engine import (
+    dataset_transfer,
+    queue_position,
+    remote_commands,
+    run_queue,
+    turns,
+    worker,
+)
 from mnist_core.engine.command_sender import Outbox
 from mnist_core.engine.dask_client import Connection, Listener
 from mnist_core.engine.dask_client import WorkerInfo as WorkerInfo
@@ -30,7 +38,8 @@ from mnist_core.experiment.spec import Experiment
 from mnist_core.storage.store import Run, Store, StoreError, Unavailable
 from mnist_core.training.events import Failed, Live, from_message, pack_arrays, to_message
 from mnist_core.training.live_view import View
-from mnist_core.visitors import heartbeat, limits, run_limits, visitors
+from mnist_core.visitors import address_limits, heartbeat, limits, run_limits, server_room, visitors
+from mnist_core.visitors.last_seen import Silence
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +48,21 @@ HEARTBEAT_SECONDS = 2.0
 SWEEP_SECONDS = 2.0
 # How often limits are looked at, and how long the speeds of recent runs are kept at hand.
 LIMITS_SECONDS = 2.0
+# How often it is looked whose turn it is, when nothing has told so.
+TURN_SECONDS = 0.5
+# How long a run's server may take to hand it out when its turn has come.
+PATIENCE_SECONDS = 5.0
 RATES_SECONDS = 10.0
 # A worker that has had nothing to do for so long may give way to a fresh one.
 RENEW_SECONDS = 10.0
+# A local worker of which the scheduler has known nothing for so long does not come back.
+GIVEN_UP_SECONDS = 120.0
 STORE_TRIES = 3
 STORE_AGAIN_SECONDS = 0.5
 # How often what absent visitors keep is looked for.
 UPKEEP_SECONDS = 3600.0
+# How often it is looked whether the whole server keeps too much.
+ROOM_SECONDS = 60.0
 # A century is for ever: dates end in the year 9999, and do not begin before the year 1.
 MOST_DAYS = 36_500
 # The kind of the message, not an event, that says that a run's worker is gone.
@@ -56,11 +73,11 @@ class Engine:
     """Starts runs, steers them, and keeps what they tell.
 
     Threads: pages call what has no underscore; `_record_messages` stores what workers tell, in
-    order; `_monitor` looks at runs, worker and limits; `_beat` says that this server lives;
-    `_tidy` removes what absent visitors left; a connection that comes about, or does not, calls
-    `_connected` or `_not_connected`. `_lock` guards the tasks and `trouble`. It may be held while
-    the store, the outbox or the connection is called, for none of these calls back; it is not
-    held while a worker is waited for.
+    order; `_take_turns` hands out runs; `_monitor` looks at runs, worker and limits; `_beat` says
+    that this server lives; `_tidy` removes what absent visitors left; a connection that comes
+    about, or does not, calls `_connected` or `_not_connected`. `_lock` guards the tasks and
+    `trouble`. It may be held while the store, the outbox or the connection is called, for none of
+    these calls back; it is not held while a worker is waited for.
     """
 
     def __init__(
@@ -75,28 +92,36 @@ class Engine:
         self.scheduler = scheduler or os.environ.get("MNIST_LAB_SCHEDULER") or None
         # Why nothing that training tells can be stored just now; training waits meanwhile.
         self.trouble: str | None = None
+        # Why nothing more can be kept: the server is full, and nobody is absent who made room.
+        self.full: str | None = None
         self._id = secrets.token_hex(8)
         self._tasks: dict[str, Task] = {}
         self._last_number = 0
         self._rates: tuple[float, list[Run]] = (-RATES_SECONDS, [])
         self._lock = threading.RLock()
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        listener = Listener(self._messages.put, self._connected, self._not_connected)
+        listener = Listener(self._arrived, self._connected, self._not_connected)
         topic = f"mnist-lab-{self._id}"
         self._connection = Connection(self.scheduler, trainer, topic, listener)
         self._outbox = Outbox(self._connection, store)
         self._live = LiveFrames()
+        # Set when a run is queued or a worker may be free.
+        self._turn = threading.Event()
+        # Runs of other servers whose turn it is, and since when.
+        self._others_due: dict[str, float] = {}
         self._absences = visitors.Absences(store)
         self._forgetting = visitors.Forgetting(store)
-        self._busy_at = time.monotonic()
+        self._silence = Silence()
+        self._held_at = self._busy_at = self._worker_at = time.monotonic()
         self._closed = threading.Event()
         self._announced = False
         try:
             self._announce()
             heartbeat.mark_interrupted(self.store)
-        except StoreError:  # what is kept can be looked at all the same
-            log.warning("the database takes nothing", exc_info=True)
-        for target in (self._record_messages, self._monitor, self._beat, self._tidy):
+        except StoreError as error:  # what is kept can be looked at all the same
+            log.warning("the database takes nothing: %s", error)
+        threads = (self._record_messages, self._take_turns, self._monitor, self._beat, self._tidy)
+        for target in threads:
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
     # What pages call
@@ -143,26 +168,28 @@ class Engine:
             title=title,
         )
         self._log("the run is queued", run_id)
-        self._hand_out(Task(run_id, owner))
+        self._enqueue(Task(run_id, owner, study=study))
         return run_id
 
     def continue_run(self, run_id: str, epochs: int = 0) -> None:
         """Let an ended run go on from its newest snapshot, with `epochs` more than planned.
 
-        Raises StoreError, also when that snapshot cannot be read; then nothing has changed.
+        Raises StoreError, also when that snapshot cannot be read or is gone; then nothing has
+        changed.
         """
         run = self.store.run(run_id)
         if run is None or run.active:
             return
-        self.store.resume_point(run_id)
+        if self.store.resume_point(run_id) is None and run.step:
+            raise StoreError(_NOT_FROM_HERE)
         self._make_known()
         remote_commands.forget(self.store, run_id)
         self.store.queue_again(run_id, self._id)
         asked_before = max(0, run.epochs - run.experiment.training.epochs)
-        task = Task(run_id, run.owner, resume=True)
+        task = Task(run_id, run.owner, resume=True, study=run.study)
         if asked_before + epochs:
             task.commands.append({"epochs": asked_before + epochs})
-        self._hand_out(task)
+        self._enqueue(task)
 
     def send(self, run_id: str, **command: Any) -> None:
         """Pass a command to a run, now or at its start (see `training.control.Control.send`).
@@ -187,24 +214,40 @@ class Engine:
         """End a run; its curve and weights stay. `why` becomes its message."""
         with self._lock:
             task = self._tasks.get(run_id)
-            waits = task is not None and task.worker is None
-            if task is not None and waits:
-                message = why or "It was stopped before it started."
-                self.store.set_status(run_id, "stopped", message, ended=datetime.now(UTC))
-                self._tasks.pop(run_id)
+            deaf = task is not None and (task.worker is None or task.hangs)
+            if task is not None and deaf:
+                self._end_deaf(task, why)
             elif task is not None:
                 task.stopping = True
                 if why:
                     self.store.say(run_id, why)
-        if task is not None and waits:
+        if task is not None and deaf:
             task.cancel()
+            if task.hangs:
+                self._connection.end_worker()
         else:
             self.send(run_id, stop=True)
+
+    def _end_deaf(self, task: Task, why: str) -> None:
+        """Note that a run has been stopped that no command reaches: it waits, or it hangs."""
+        changes: dict[str, Any] = {"ended": datetime.now(UTC)}
+        message = why or "It was stopped before it started."
+        run = self.store.run(task.run_id) if task.worker is not None else None
+        if run is not None:
+            message = f"{why or _HUNG} {heartbeat.what_is_left(run)}"
+            changes["interrupted"] = True
+        self.store.set_status(task.run_id, "stopped", message, **changes)
+        self._forget(task.run_id)
 
     def stopping(self, run_id: str) -> bool:
         """True when a run that trains here has been asked to end."""
         task = self._tasks.get(run_id)
         return task is not None and task.stopping
+
+    def loss(self, run_id: str) -> str | None:
+        """How a run has ended, as long as nothing can be stored; None while it goes on."""
+        task = self._tasks.get(run_id)
+        return task.loss if task is not None and task.over else None
 
     def pause(self, run_id: str) -> None:
         """Hold a run after its present step."""
@@ -238,18 +281,27 @@ class Engine:
 
     def place(self, run_id: str) -> queue_position.Place | None:
         """How many runs are before this one and for how long, None when it does not wait."""
-        active = self.store.active_runs()
+        runs = {run.id: run for run in self.store.active_runs()}
+        if run_id not in runs:
+            return None
+        queue = self._queue(runs[run_id].server)
+        active = [runs[ticket.run] for ticket in queue if ticket.run in runs]
         read, recent = self._rates
         if time.monotonic() - read > RATES_SECONDS:
             recent = self.store.recent_rates()
             self._rates = time.monotonic(), recent
         most = limits.current().minutes
         longest = None if most is None else 60 * most
-        return queue_position.place(run_id, active, len(self.workers()), recent, longest)
+        return queue_position.place(run_id, active, self._seats(), recent, longest)
 
-    def away(self, owner: str) -> bool:
-        """Whether this visitor of a shared server has had no page open for too long."""
+    def away(self, owner: str, waited: float | None = None) -> bool:
+        """Whether this visitor of a shared server has had no page open for too long.
+
+        `waited`: for what has waited in the queue for so many seconds.
+        """
         absent = self._absences.seconds([owner]).get(owner, 0.0)
+        if waited is not None:
+            return run_limits.leaves_queue(min(absent, waited), limits.current())
         return run_limits.is_away(absent, limits.current())
 
     def workers(self) -> list[WorkerInfo]:
@@ -263,6 +315,7 @@ class Engine:
     def close(self) -> None:
         """End the worker and all threads. Runs that go on are marked as interrupted."""
         self._closed.set()
+        self._turn.set()
         self._messages.put(None)
         with self._lock:
             self._tasks.clear()
@@ -270,14 +323,14 @@ class Engine:
         try:
             heartbeat.unregister(self.store, self._id)
             heartbeat.mark_interrupted(self.store)
-        except StoreError:  # the next server does it
-            log.warning("the end of this server could not be noted", exc_info=True)
+        except StoreError as error:  # the next server does it
+            log.warning("the end of this server could not be noted: %s", error)
 
     # Starting
 
     def _announce(self) -> None:
         """Tell the other servers on this database that this one lives. Raises StoreError."""
-        heartbeat.register(self.store, self._id)
+        heartbeat.register(self.store, self._id, self._connection.scheduler_id)
         self._announced = True
 
     def _make_known(self) -> None:
@@ -287,9 +340,10 @@ class Engine:
 
     def _connected(self) -> None:
         with self._lock:
-            waiting = [task for task in self._tasks.values() if task.future is None]
-        for task in waiting:
+            due = [task for task in self._tasks.values() if task.due and task.future is None]
+        for task in due:
             self._submit(task)
+        self._turn.set()
 
     def _not_connected(self, why: str) -> None:
         with self._lock:
@@ -299,24 +353,79 @@ class Engine:
 
     # Handing out
 
-    def _hand_out(self, task: Task) -> None:
+    def _enqueue(self, task: Task) -> None:
         with self._lock:
-            # The time, so that several servers on one scheduler are served in turn, too.
-            task.number = max(self._last_number + 1, time.time_ns() // 1000)
-            self._last_number = task.number
             self._tasks[task.run_id] = task
-        # A connection that comes about after this look finds the task.
-        if self._connection.there:
-            self._submit(task)
-        else:
-            self.warm()
+        self._turn.set()
+        self.warm()
+
+    def _take_turns(self) -> None:
+        """Hand out runs as workers become free: until then, others may come before them."""
+        while not self._closed.is_set():
+            self._turn.wait(TURN_SECONDS)
+            self._turn.clear()
+            try:
+                self._hand_out()
+            except Unavailable as error:
+                log.warning("no run is handed out: %s", error)
+            except Exception:
+                log.exception("the queue goes on")
+
+    def _hand_out(self) -> None:
+        """Let go of those of this server's runs whose turn it is."""
+        with self._lock:
+            waits = any(not task.due and not task.over for task in self._tasks.values())
+        if not waits or not self._connection.there:
+            return
+        tickets = self._tickets(self._id)
+        passed_over = self._slow_others(tickets)
+        others = []
+        for ticket in run_queue.due(tickets, turns.served(self.store, tickets), self._seats(),
+                                    passed_over):  # fmt: skip
+            task = self._tasks.get(ticket.run)
+            if task is None:
+                others.append(ticket.run)
+            elif not task.due and not task.over:
+                turns.give(self.store, ticket)
+                with self._lock:
+                    task.due = True
+                    # The time, so that Dask serves several servers in turn, too.
+                    task.number = max(self._last_number + 1, time.time_ns() // 1000)
+                    self._last_number = task.number
+                self._submit(task)
+        now = time.monotonic()
+        self._others_due = {run: self._others_due.get(run, now) for run in [*others, *passed_over]}
+
+    def _slow_others(self, tickets: list[run_queue.Ticket]) -> list[str]:
+        """Runs whose turn has come and whose server has not handed them out, as if it hung."""
+        now, waiting = time.monotonic(), {t.run for t in tickets if t.turn is None}
+        late = (run for run, since in self._others_due.items() if now - since > PATIENCE_SECONDS)
+        return [run for run in late if run in waiting]
+
+    def _tickets(self, server: str) -> list[run_queue.Ticket]:
+        """Of all runs that a server's workers train, or will."""
+        return turns.tickets(self.store, heartbeat.sharing_workers(self.store, server))
+
+    def _queue(self, server: str) -> list[run_queue.Ticket]:
+        """The same in the order in which they are served."""
+        tickets = self._tickets(server)
+        return run_queue.queue_order(tickets, turns.served(self.store, tickets))
+
+    def _seats(self) -> int:
+        """How many runs train at once; one while no worker has come yet."""
+        return max(1, sum(info.threads for info in self.workers()))
+
+    def _forget(self, run_id: str) -> None:
+        """The run has ended: another one may take its place. With the lock held."""
+        self._tasks.pop(run_id)
+        self._turn.set()
 
     def _submit(self, task: Task) -> None:
         try:
             run = self.store.run(task.run_id)
             resume = self._resume_point(task)
-        except Unavailable:  # the monitor submits it later
-            log.warning("the run waits for the database", exc_info=True, extra={"run": task.run_id})
+        except Unavailable as error:  # the monitor submits it later
+            log.warning("the run waits: %s", error, extra={"run": task.run_id})
             return
         except StoreError as error:
             self._fail(task, str(error))
@@ -336,6 +445,9 @@ class Engine:
     def _resume_point(self, task: Task) -> dict[str, Any] | None:
         point = self.store.resume_point(task.run_id) if task.resume else None
         if point is None:
+            run = self.store.run(task.run_id) if task.resume else None
+            if run is not None and run.step:
+                raise StoreError(_NOT_FROM_HERE)
             return None
         return {
             "step": point.step,
@@ -347,6 +459,13 @@ class Engine:
         }
 
     # Receiving
+
+    def _arrived(self, message: dict[str, Any]) -> None:
+        """Take in what a worker tells, on Dask's event loop; whether it can be stored or not."""
+        task = self._tasks.get(message["run"])
+        if task is not None and task.attempt == message["attempt"]:
+            task.hear(message)
+        self._messages.put(message)
 
     def _record_messages(self) -> None:
         while (message := self._messages.get()) is not None:
@@ -380,15 +499,18 @@ class Engine:
 
     def _hold(self, why: str) -> None:
         """Let all training here pause, so that little is at stake while nothing can be stored."""
-        log.error("training is held: %s", why)
         with self._lock:
             before, self.trouble = self.trouble, why
+            if before is None:
+                self._held_at = time.monotonic()
+                log.error("training is held: %s", why)
             for task in self._tasks.values() if before is None else ():
                 if task.worker is not None and task.paused is None:
                     task.held = True
                     self._outbox.post(task.worker, task.run_id, {"pause": True})
 
     def _let_go_on(self) -> None:
+        log.info("training goes on after %.0f seconds", time.monotonic() - self._held_at)
         with self._lock:
             self.trouble = None
             for task in self._tasks.values():
@@ -438,7 +560,7 @@ class Engine:
                 paused = message["paused"]
                 task.paused = (task.paused or time.monotonic()) if paused else None
             elif kind in ("finished", "failed"):
-                self._tasks.pop(run_id)
+                self._forget(run_id)
                 why = f": {message['reason']}" if kind == "failed" else ""
                 self._log(f"training has {kind}{why}", run_id, address)
 
@@ -456,34 +578,53 @@ class Engine:
                 log.warning("no heartbeat could be noted: %s", error)
 
     def _monitor(self) -> None:
-        last_sweep = last_limits = time.monotonic()
+        looks = (self._watch_client, self._watch_process, self._renew_process, self._watch_tasks,
+                 self._watch_silence, self._watch_views)  # fmt: skip
+        # These ask the database; one that is locked would keep the others waiting.
+        asks = {self._watch_relay: 0.0, self._sweep: SWEEP_SECONDS,
+                self._watch_limits: LIMITS_SECONDS}  # fmt: skip
+        last = dict.fromkeys(asks, time.monotonic())
         while not self._closed.wait(MONITOR_SECONDS):
-            try:
-                if time.monotonic() - last_sweep > SWEEP_SECONDS:
-                    last_sweep = time.monotonic()
-                    heartbeat.mark_interrupted(self.store)
-                self._watch_client()
-                self._watch_process()
-                self._renew_process()
-                self._watch_tasks()
-                self._watch_relay()
-                self._watch_views()
-                if time.monotonic() - last_limits > LIMITS_SECONDS:
-                    last_limits = time.monotonic()
-                    self._watch_limits()
-            except Exception:
-                log.exception("the monitor goes on")
+            now = time.monotonic()
+            due = [ask for ask, seconds in asks.items() if now - last[ask] >= seconds]
+            last |= dict.fromkeys(due, now)
+            for look in (*looks, *(due if self.trouble is None else ())):
+                self._look(look)
+
+    def _look(self, look: Callable[[], None]) -> None:
+        """One look of the monitor: whatever comes of it, the next one follows."""
+        try:
+            look()
+        except StoreError as error:
+            log.warning("the monitor goes on: %s", error)
+        except Exception:
+            log.exception("the monitor goes on")
+
+    def _sweep(self) -> None:
+        """Say of runs whose server is gone that they were interrupted."""
+        heartbeat.mark_interrupted(self.store)
 
     def _tidy(self) -> None:
         """Apart from the monitor: after a term there may be much to remove."""
-        while not self._closed.wait(UPKEEP_SECONDS):
+        last_upkeep = time.monotonic()
+        while not self._closed.wait(min(ROOM_SECONDS, UPKEEP_SECONDS)):
             try:
-                self._forget_absent()
+                self._make_room()
+                if time.monotonic() - last_upkeep >= UPKEEP_SECONDS:
+                    last_upkeep = time.monotonic()
+                    self._forget_absent()
             except Exception:
                 log.exception("what absent visitors left stays for now")
 
     def _watch_process(self) -> None:
-        """Start the local worker again when it has died."""
+        """Start the local worker again when it has died; end one that has long been given up."""
+        now = time.monotonic()
+        if self._connection.worker_pid is None or self._connection.workers() != []:
+            self._worker_at = now
+        elif now - self._worker_at > GIVEN_UP_SECONDS:
+            log.warning("the training process does not answer and gives way to a fresh one")
+            self._worker_at = now
+            self._connection.end_worker()
         code = self._connection.revive_worker()
         if code is not None:
             why = f"The training process ends as soon as it starts (exit code {code})."
@@ -513,7 +654,7 @@ class Engine:
             tasks = [task for task in self._tasks.values() if not task.over]
         for task in [task for task in tasks if task.future is None]:
             tasks.remove(task)
-            if self._connection.there:
+            if self._connection.there and task.due:
                 self._submit(task)  # it could not be read when it was its turn
         if not tasks:
             return
@@ -526,6 +667,26 @@ class Engine:
             elif failed or task.gone(known) or task.silent():
                 self._lost(task)
 
+    def _watch_silence(self) -> None:
+        """Note of which runs nothing is heard, and when they speak again."""
+        workers = self._connection.workers() or []
+        quiet = {info.address: self._silence.seconds(info.address, info.sign) for info in workers}
+        with self._lock:
+            tasks = [task for task in self._tasks.values() if not task.over]
+        for task in tasks:
+            before = task.silent_for
+            # Whichever worker speaks takes up a run that waits.
+            waits = min(quiet.values(), default=0.0)
+            task.listen(waits if task.worker is None else quiet.get(task.worker, 0.0))
+            seconds, about = task.silent_for, {"run": task.run_id, "worker": task.worker}
+            if seconds is not None and before is None:
+                log.warning("nothing is heard of the run for %.0f seconds", seconds, extra=about)
+            elif seconds is None and before is not None:
+                log.info("the run is heard again", extra=about)
+            if (seconds, before) != (None, None) and self.trouble is None:
+                since = datetime.now(UTC) - timedelta(seconds=seconds or 0)
+                self.store.note_unheard(task.run_id, None if seconds is None else since)
+
     def _try_again(self, task: Task) -> None:
         """A run that had not begun when its worker died has lost nothing: it waits again."""
         self._log("the run is handed out again", task.run_id)
@@ -535,8 +696,12 @@ class Engine:
 
     def _lost(self, task: Task) -> None:
         """The worker died in mid-run, or its scheduler: to be told after all that it had sent."""
-        task.over = True
         what = _CUT_OFF if task.cut_off() or not self._connection.there else _KILLED
+        if task.hangs:
+            what = _HUNG_UP
+            self._connection.end_worker()
+        task.loss = what.format("")
+        task.over = True
         self._tell_myself(task, {"kind": LOST, "what": what})
         task.cancel()
 
@@ -553,7 +718,7 @@ class Engine:
                 interrupted=True,
                 ended=datetime.now(UTC),
             )
-        self._tasks.pop(task.run_id)
+        self._forget(task.run_id)
 
     def _tell_myself(self, task: Task, message: dict[str, Any]) -> None:
         """Store what a run has come to in the order of its events, and as surely as these."""
@@ -588,6 +753,18 @@ class Engine:
             if why is not None:
                 self.stop(task.run_id, why)
 
+    def _make_room(self) -> None:
+        """Keep the whole server within its bound."""
+        bounds = limits.current()
+        if not bounds.public:
+            self.full = None
+            return
+        if removed := server_room.make_room(self.store, bounds):
+            log.warning("the server is full: %s runs and data sets of absent visitors are removed",
+                        removed)  # fmt: skip
+        full = server_room.kept(self.store).over(bounds)
+        self.full = _FULL if full else None
+
     def _forget_absent(self) -> None:
         """Remove what visitors keep who have not come back for long."""
         bounds = limits.current()
@@ -595,16 +772,27 @@ class Engine:
             gone = self._forgetting.forget(timedelta(days=min(bounds.kept_days, MOST_DAYS)))
             if gone:
                 log.info("what %s absent visitors kept is removed", gone)
+        if bounds.public:
+            address_limits.forget_idle(self.store)
 
     def _fail(self, task: Task, message: str) -> None:
-        task.over = True
+        task.loss, task.over = message, True
         self._tell_myself(task, to_message(Failed(0, 0, message)))
         task.cancel()
 
 
-_KILLED = "The training process ended at step {:,}: it was killed or ran out of memory."
-_CUT_OFF = "The connection to the scheduler was lost at step {:,}."
+_FULL = (
+    "This server keeps as much as it may. Try again later, or remove runs and data sets of yours."
+)
+# With where it was, " at step 12" say, or without.
+_KILLED = "The training process ended{}: it was killed or ran out of memory."
+_HUNG_UP = "The training process did not answer any more{} and was ended."
+_CUT_OFF = "The connection to the scheduler was lost{}."
+_HUNG = "It was stopped while its training process did not answer."
+_NOT_FROM_HERE = (
+    "The run cannot go on: no snapshot of it is kept. Its curve is kept; start it again."
+)
 
 
 def _lost_message(run: Run, what: str) -> str:
-    return f"{what.format(run.step)} {heartbeat.what_is_left(run)}"
+    return f"{what.format(f' at step {run.step:,}')} {heartbeat.what_is_left(run)}"

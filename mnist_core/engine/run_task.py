@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from mnist_core.engine import run_silence
 from mnist_core.training.live_view import View
 from mnist_core.visitors.run_limits import Times
 
@@ -22,28 +23,36 @@ LAST_EVENT_SECONDS = 10
 
 @dataclass(eq=False)
 class Task:
-    """A run that this server has handed out. `worker` is None until it has started.
+    """A run that this server is to train. `worker` is None until it has started.
 
-    `handed_out`, `began` and `paused` are when that was, when this attempt started and its present
-    pause began, in seconds of the steady clock; `number` orders runs. `commands` wait for it to be
-    handed out or to start, `given` went along with it and are kept until it has started. `held`
-    says that it pauses because nothing can be stored, `over` that its end is known and only
-    remains to be stored. `views` is what its worker knows to be looked at.
+    `queued`, `began` and `paused` are when it was queued, when this attempt started and its present
+    pause began, in seconds of the steady clock. `due` says that it has had its turn in the queue:
+    it is handed out as soon as that can be done, in the order of `number`. `commands` wait for it
+    to be handed out or to start, `given` went along with it and are kept until it has started.
+    `held` says that it pauses because nothing can be stored, `over` that its end is known and only
+    remains to be stored, and `loss` how it came. `views` is what its worker knows to be looked at.
 
-    Its fields are changed under the engine's lock; `missed`, `done_at` and `over` are the
-    monitor's alone, which needs none.
+    `heard` is when it last told of steps, None while it has none to tell of; `silent_for` the
+    seconds since anything was heard of it, None while all is well; `hangs` that no command would
+    reach it.
+
+    Its fields are changed under the engine's lock; `missed`, `done_at`, `over`, `loss`,
+    `silent_for` and `hangs` are the monitor's alone, which needs none, and `heard` that of Dask's
+    event loop.
     """
 
     run_id: str
     owner: str = "local"
     resume: bool = False
+    study: str | None = None
     commands: list[dict[str, Any]] = field(default_factory=list)
     given: list[dict[str, Any]] = field(default_factory=list)
     attempt: str = field(init=False)
     future: Any = None
     worker: str | None = None
+    due: bool = False
     number: int = 0
-    handed_out: float = field(default_factory=time.monotonic)
+    queued: float = field(default_factory=time.monotonic)
     taken: bool = False
     tries: int = 1
     done_at: float | None = None
@@ -53,6 +62,10 @@ class Task:
     stopping: bool = False
     held: bool = False
     over: bool = False
+    loss: str = ""
+    heard: float | None = None
+    silent_for: float | None = None
+    hangs: bool = False
     views: tuple[View, ...] = ()
 
     def __post_init__(self) -> None:
@@ -64,6 +77,7 @@ class Task:
     def try_again(self) -> None:
         """Make it wait once more, as another attempt."""
         self.attempt, self.future = self._new_attempt(), None
+        self.heard = None
         # Whatever was asked of it has gone with its worker.
         self.commands, self.given = self.given + self.commands, []
         # One that only waited behind the run that killed the worker has not had its try.
@@ -105,8 +119,23 @@ class Task:
         return Times(
             training=None if self.began is None else now - self.began,
             pause=None if self.paused is None else now - self.paused,
-            away=min(absent, now - self.handed_out),  # whoever starts a run is there
+            away=min(absent, now - self.queued),  # whoever starts a run is there
+            # Its study looks after a trial that waits.
+            waits=not self.due and self.study is None,
         )
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Its worker tells something."""
+        if message["kind"] == "steps":
+            self.heard = None if message["paused"] else time.monotonic()
+        elif self.heard is not None:
+            self.heard = time.monotonic()
+
+    def listen(self, process: float) -> None:
+        """Take note of the silence, when its worker's last sign of life was so long ago."""
+        training = None if self.heard is None else time.monotonic() - self.heard
+        self.silent_for = run_silence.unheard(process, training)
+        self.hangs = run_silence.hangs(process, training)
 
     def cancel(self) -> None:
         """Let Dask forget it."""

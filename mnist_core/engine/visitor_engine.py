@@ -11,7 +11,7 @@ from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import datasets
 from mnist_core.storage.store import Run
 from mnist_core.training.live_view import View
-from mnist_core.visitors import limits, visitors
+from mnist_core.visitors import address_limits, limits, visitors
 from mnist_core.visitors.limits import Refused
 from mnist_core.visitors.visitors import Full
 
@@ -23,10 +23,13 @@ _STARTING = threading.Lock()
 
 
 class VisitorEngine:
-    """Starts and steers one owner's runs; those of others are not there. Made for each request."""
+    """Starts and steers one owner's runs; those of others are not there. Made for each request.
 
-    def __init__(self, engine: Engine, owner: str) -> None:
-        self._engine, self._owner = engine, owner
+    `address` is the digest of where the visitor comes from; without it its limits do not count.
+    """
+
+    def __init__(self, engine: Engine, owner: str, address: str | None = None) -> None:
+        self._engine, self._owner, self._address = engine, owner, address
         self.store = engine.store.seen_by(owner)
 
     # What the whole server shares
@@ -86,7 +89,7 @@ class VisitorEngine:
             queued = sum(run.status == "queued" for run in self._engine.store.active_runs())
             if queued >= bounds.waiting:
                 return f"{queued:,} runs wait already. Try again in some minutes."
-        return None
+        return address_limits.start_problem(self._engine.store, self._address, bounds)
 
     def study_problem(self, spec: StudySpec, done: int = 0) -> str | None:
         """Why the visitor cannot start the study, or go on after `done` trials; None otherwise."""
@@ -96,8 +99,24 @@ class VisitorEngine:
         return refused or self._full(max(0, spec.most_trials - done))
 
     def room(self, more: int = 1, size: int = 0) -> Full | None:
-        """None when the visitor may keep `more` runs, else what is full."""
+        """None when the visitor may keep `more` runs of `size` bytes, else what is full."""
+        if refused := self._no_room(size):
+            return Full(refused, visitors.oldest_run(self._engine.store, self._owner))
         return visitors.room(self._engine.store, self._owner, limits.current(), more, size)
+
+    def data_problem(self, size: int) -> str | None:
+        """Why the visitor cannot keep one more data set of `size` bytes, or None."""
+        store, bounds = self._engine.store, limits.current()
+        return self._no_room(size) or visitors.data_problem(store, self._owner, bounds, size)
+
+    def _no_room(self, size: int) -> str | None:
+        """Why the server, or the visitor's address, keeps nothing more, or None."""
+        store, bounds = self._engine.store, limits.current()
+        return (
+            self._engine.full
+            or address_limits.newcomer_problem(store, self._owner, self._address, bounds)
+            or address_limits.kept_problem(store, self._address, bounds, size)
+        )
 
     def _full(self, more: int = 1) -> str | None:
         full = self.room(more)
@@ -134,6 +153,10 @@ class VisitorEngine:
     def watch(self, run_id: str, view: View) -> dict[str, Any] | None:
         """The newest frame of an own run's live view; see `Engine.watch`."""
         return self._engine.watch(run_id, view) if self._own(run_id) is not None else None
+
+    def loss(self, run_id: str) -> str | None:
+        """How a run has ended that cannot be stored just now; None while it goes on."""
+        return self._engine.loss(run_id)
 
     def place(self, run_id: str) -> Place | None:
         """Where an own run stands in the queue, None when it does not wait."""

@@ -94,6 +94,10 @@ class LocalWorker:
             return 0
         return int(memory.rss - getattr(memory, "shared", 0))
 
+    def kill(self) -> None:
+        """End it; `revive` starts another one."""
+        self._process.kill()
+
     def close(self) -> None:
         """End it."""
         self._process.kill()

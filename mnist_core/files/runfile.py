@@ -71,6 +71,16 @@ Floats = npt.NDArray[np.float32]
 Moments = Literal["all", "ends"]
 
 
+# No run is older; a clock that was wrong when a run was made makes no file useless.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _credible(moment: datetime) -> datetime:
+    """The moment in UTC, not before `EARLIEST` and not in the future."""
+    return min(max(moment, EARLIEST), datetime.now(UTC)).astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_credible)]
 Text = Annotated[str, AfterValidator(readable)]
 Tag = Annotated[Text, Field(max_length=LONGEST_TAG)]
 Count = Annotated[int, Field(ge=0, le=MAX_STEPS)]
@@ -111,8 +121,8 @@ class RunFacts(Value):
     status: Literal["finished", "stopped", "failed"]
     message: Annotated[Text, Field(max_length=1_000)] = ""
     precision: Literal["", "float32", "bfloat16"] = ""
-    started: AwareDatetime | None = None
-    ended: AwareDatetime | None = None
+    started: Moment | None = None
+    ended: Moment | None = None
     step: Count
     total_steps: Count
     steps_per_epoch: Annotated[int, Field(ge=0, le=MAX_IMAGES)]

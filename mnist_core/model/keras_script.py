@@ -58,10 +58,23 @@ def _left_out(experiment: Experiment) -> list[str]:
         for words, value in ends.items()
         if value is not None
     ]
+    if _has_other_objective(experiment):
+        said.append(
+            "Keras's loss and val_loss count label smoothing and penalties on weights, too;\n"
+            "val_cross_entropy is without them, as the app's validation loss is."
+        )
     wanted, convolutional = training.precision, experiment.network.convolutional
     if wanted == "bfloat16" or (wanted == "auto" and convolutional):
         said.append("The app computes in bfloat16 where the CPU has it; this script in float32.")
     return said
+
+
+def _has_other_objective(experiment: Experiment) -> bool:
+    """True when what is minimised is more than the cross-entropy of the labels."""
+    penalised = any(
+        getattr(layer, name, 0) for layer in experiment.network.layers for name in ("l1", "l2")
+    )
+    return bool(experiment.training.label_smoothing) or penalised
 
 
 def _data(experiment: Experiment) -> str:
@@ -168,11 +181,15 @@ def _compile(experiment: Experiment) -> str:
         if smoothing
         else '"sparse_categorical_crossentropy"'
     )
+    metrics = ['"accuracy"']
+    if _has_other_objective(experiment):
+        kind = "CategoricalCrossentropy" if smoothing else "SparseCategoricalCrossentropy"
+        metrics.append(f'keras.metrics.{kind}(name="cross_entropy")')
     lines = [
         "model.compile(",
         f"    optimizer=keras.optimizers.{class_name}({_arguments(settings)}),",
         f"    loss={loss},",
-        '    metrics=["accuracy"],',
+        f"    metrics=[{', '.join(metrics)}],",
         ")",
     ]
     classes = experiment.network.classes
@@ -237,7 +254,7 @@ def _fit(experiment: Experiment, scheduled: bool, augmented: bool) -> str:
         f"    model.fit({data}, shuffle=False, initial_epoch=epoch, epochs=epoch + 1"
         f"{validation}{callbacks})",
         "",
-        "test_loss, test_accuracy = model.evaluate(x_test, y_test, verbose=0)",
-        'print(f"Test accuracy {test_accuracy:.2%}")',
+        "results = model.evaluate(x_test, y_test, verbose=0, return_dict=True)",
+        "print(f\"Test accuracy {results['accuracy']:.2%}\")",
     ]
     return "\n".join(lines)

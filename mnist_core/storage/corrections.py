@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.base.paths import home as default_home
+from mnist_core.base.paths import private_folder
 from mnist_core.data import mnist
 
 FloatArray = npt.NDArray[np.float32]
@@ -81,6 +82,11 @@ def load(owner: str = "local", home: Path | None = None) -> Corrections:
     return Corrections(images, labels)
 
 
+def are_kept(owner: str, home: Path | None = None) -> bool:
+    """Whether there is a file of this owner's corrections."""
+    return _path(owner, home).exists()
+
+
 def add(
     image28: FloatArray, label: int, owner: str = "local", home: Path | None = None
 ) -> Corrections:
@@ -124,7 +130,8 @@ def forget_others(owners: Iterable[str], older_than: datetime, home: Path | None
 def _write(corrections: Corrections, owner: str, home: Path | None) -> Corrections:
     path = _path(owner, home)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (path.parent.parent, path.parent):
+            private_folder(folder)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy.event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mnist_core.base.errors import StoreError, Unavailable
+from mnist_core.base.paths import private_file, private_folder
 from mnist_core.storage import recovery, schema
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,27 @@ _UNAVAILABLE = {
         "name and goes on with all of it that can be read.",
     ),
 }
+_AWAY = "The database does not answer just now; nothing is lost."
+_NO_ANSWER = (
+    "The database that MNIST_LAB_DATABASE names does not answer. Start it, or check the setting; "
+    "the server's log says more."
+)
+_MISSING = (
+    "The file {file} with all runs is not in its place any more. Bring it back before the server "
+    "is started again, or they are gone."
+)
+_REPLACED = (
+    "Another file has come into the place of {file}. Bring the first one back, or restart the "
+    "server to open this one."
+)
+# How long a database on the network may take to answer, and how soon a broken line is noticed.
+CONNECT_SECONDS = 5
+_NOTICE_A_BROKEN_LINE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
 _SAID_AT_THE_START = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)
 
 
@@ -49,11 +72,13 @@ def open_database(url: str | None, folder: Path) -> tuple[sa.Engine, str]:
     where, notice = url or f"sqlite:///{folder / 'lab.db'}", ""
     try:
         if url is None:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
         path = _file(where)
         # A file that somebody named by mistake is no database of ours: it stays where it is.
         if path and recovery.looks_damaged(path) and (url is None or recovery.is_sqlite(path)):
             notice = _begin_anew(path)
+        if path:
+            _make_private(path)
         engine = _connect(where)
         _make_tables(engine)
         return engine, notice
@@ -61,7 +86,19 @@ def open_database(url: str | None, folder: Path) -> tuple[sa.Engine, str]:
         code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
         if isinstance(error, SQLAlchemyError) and code in _SAID_AT_THE_START:
             raise explain(error, engine) from error
+        if isinstance(error, sa.exc.OperationalError) and code is None:
+            log.warning("the database does not answer: %s", error.orig)
+            raise Unavailable(_NO_ANSWER) from error
         raise StoreError(_cannot_open(url, folder, error)) from error
+
+
+def _make_private(path: Path) -> None:
+    """Before SQLite opens the file: what it makes beside it gets the same mode."""
+    with suppress(OSError):  # SQLite says what is wrong with such a place
+        private_file(path)
+        for end in recovery.COMPANIONS:
+            if (companion := Path(f"{path}{end}")).exists():
+                private_file(companion)
 
 
 def explain(error: SQLAlchemyError, engine: sa.Engine) -> StoreError:
@@ -75,12 +112,48 @@ def explain(error: SQLAlchemyError, engine: sa.Engine) -> StoreError:
         sentence = _UNAVAILABLE.get(code & 0xFF)
         if sentence is not None:
             return Unavailable(sentence.format(place=path or engine.url.database))
+    # What a driver says, addresses among it, is for whoever runs the server.
     reason = str(cause or error).strip().rstrip(".")
-    said = f"The database did not take this: {reason}."
     elsewhere = code is None and isinstance(error, DBAPIError | sa.exc.TimeoutError)
     passing = elsewhere and not isinstance(error, sa.exc.DataError | sa.exc.IntegrityError
                                            | sa.exc.ProgrammingError)  # fmt: skip
-    return Unavailable(said) if passing else StoreError(said)
+    if passing:
+        log.warning("the database does not answer: %s", reason)
+        return Unavailable(_AWAY)
+    log.warning("the database refuses: %s", reason)
+    return StoreError("The database did not take this. The server's log says why.")
+
+
+class DatabaseFile:
+    """The file of an SQLite database as it was opened: is it still the one in its place?
+
+    SQLite itself goes on writing into a file that was moved or deleted, and tells nobody.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._opened = path, _identity(path)
+
+    def check(self) -> None:
+        """Raise Unavailable when the file has been moved, deleted or replaced since."""
+        there = _identity(self._path)
+        if there != self._opened:
+            sentence = _MISSING if there is None else _REPLACED
+            raise Unavailable(sentence.format(file=self._path))
+
+
+def database_file(engine: sa.Engine) -> DatabaseFile | None:
+    """The file of a database that has one."""
+    path = _file(engine.url)
+    return None if path is None else DatabaseFile(path)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from any other; None when it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make_tables(engine: sa.Engine) -> None:
@@ -93,7 +166,9 @@ def _make_tables(engine: sa.Engine) -> None:
 
 def _connect(url: str) -> sa.Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True)
+        options = {"connect_timeout": CONNECT_SECONDS} | _NOTICE_A_BROKEN_LINE
+        options = options if url.startswith("postgresql") else {}
+        return sa.create_engine(url, pool_pre_ping=True, connect_args=options)
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @sa.event.listens_for(engine, "connect")
@@ -113,6 +188,7 @@ def _begin_anew(path: Path) -> str:
     before = path.stat().st_ino
     begun = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
     try:
+        private_file(begun)
         recovery.copy_readable(path, begun)
         rest = "All of it that could be read is here; curves may have gaps."
     except (sqlite3.Error, OSError) as error:

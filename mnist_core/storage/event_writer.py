@@ -83,6 +83,7 @@ def _record_started(
             schema.runs.c.started, sa.literal(datetime.now(UTC), schema.Moment)
         ),
         ended=None,
+        unheard=None,
         total_steps=event.total_steps,
         steps_per_epoch=event.steps_per_epoch,
         parameters=event.parameters,
@@ -102,6 +103,7 @@ def _record_steps(connection: sa.Connection, this: _Condition, run_id: str, even
         "seconds": event.seconds,
         "seconds_left": event.seconds_left,
         "ended": None,
+        "unheard": None,
         **_NOT_INTERRUPTED,
     }
     if len(event.loss):

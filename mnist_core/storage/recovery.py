@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mnist_core.base.paths import private_file
+
 log = logging.getLogger(__name__)
 
 # SQLite's primary result codes for a file that is damaged, or no database at all.
@@ -32,7 +34,7 @@ def is_damaged(error: BaseException | None) -> bool:
 def note_damage(path: Path) -> None:
     """Have the file looked through when it is next opened, however large it is."""
     with suppress(OSError):
-        _mark(path).touch()
+        private_file(_mark(path))
 
 
 def looks_damaged(path: Path) -> bool:

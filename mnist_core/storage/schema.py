@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     inspect,
+    select,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -34,11 +35,43 @@ class Moment(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store as UTC: SQLite would keep the hour and drop the zone that it was in."""
+        return None if value is None else in_utc(value)
+
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Read back what `impl` stored; SQLite drops the zone, which is always UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Words(TypeDecorator[str]):
+    """Text that every database takes: PostgreSQL has no NUL, and UTF-8 no lone surrogates."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """Without a length it is a text of any."""
+        length = getattr(self.impl_instance, "length", None)
+        return dialect.type_descriptor(Text() if length is None else String(length))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Replace what cannot be stored by the sign for an unknown character."""
+        if value is None:
+            return None
+        return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+# Within these a moment can be read in every zone: a database may answer in its own.
+EARLIEST, LATEST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC, one without a zone taken for UTC; no later than `LATEST`."""
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return min(max(aware, EARLIEST), LATEST).astimezone(UTC)
 
 
 metadata = MetaData()
@@ -47,16 +80,16 @@ runs = Table(
     "runs",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("id", String(24), unique=True, nullable=False),
-    Column("name", String(120), nullable=False),
-    Column("owner", String(80), nullable=False, index=True),
-    Column("preset", String(40)),
-    Column("experiment", Text, nullable=False),
-    Column("status", String(12), nullable=False, index=True),
-    Column("message", Text, nullable=False, default=""),
+    Column("id", Words(24), unique=True, nullable=False),
+    Column("name", Words(120), nullable=False),
+    Column("owner", Words(80), nullable=False, index=True),
+    Column("preset", Words(40)),
+    Column("experiment", Words, nullable=False),
+    Column("status", Words(12), nullable=False, index=True),
+    Column("message", Words, nullable=False, default=""),
     Column("interrupted", Boolean, nullable=False, default=False),
-    Column("server", String(40), nullable=False, default=""),
-    Column("worker", String(120)),
+    Column("server", Words(40), nullable=False, default=""),
+    Column("worker", Words(120)),
     # How often training started or went on; step rows read before then may be gone.
     Column("attempt", Integer, nullable=False, default=0),
     Column("created", Moment, nullable=False),
@@ -69,7 +102,7 @@ runs = Table(
     Column("steps_per_epoch", Integer, nullable=False, default=0),
     Column("epoch", Integer, nullable=False, default=0),
     Column("parameters", Integer, nullable=False, default=0),
-    Column("precision", String(12), nullable=False, default=""),
+    Column("precision", Words(12), nullable=False, default=""),
     Column("learning_rate", Float),
     Column("loss", Float),
     Column("accuracy", Float),
@@ -85,18 +118,22 @@ runs = Table(
     Column("checkpoint", LargeBinary),
     Column("checkpoint_step", Integer),
     # What a person adds: labels as a JSON list, a note; and when the run was put aside.
-    Column("tags", Text, nullable=False, server_default="[]"),
-    Column("note", Text, nullable=False, server_default=""),
+    Column("tags", Words, nullable=False, server_default="[]"),
+    Column("note", Words, nullable=False, server_default=""),
     Column("deleted", Moment, index=True),
+    # The number of the turn at which it was given to a worker, None while it waits for one.
+    Column("turn", Integer),
     # The study that made this run, and which of its trials it is.
-    Column("study", String(24), index=True),
+    Column("study", Words(24), index=True),
     Column("trial", Integer),
+    # Since when the server that trains it has heard nothing of its training.
+    Column("unheard", Moment),
 )
 
 
 def _of_run() -> Column[str]:
     to_run = ForeignKey("runs.id", ondelete="CASCADE")
-    return Column("run", String(24), to_run, nullable=False, index=True)
+    return Column("run", Words(24), to_run, nullable=False, index=True)
 
 
 steps = Table(
@@ -142,10 +179,10 @@ datasets = Table(
     "datasets",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("owner", String(80), nullable=False),
-    Column("digest", String(32), nullable=False),
-    Column("title", String(80), nullable=False),
-    Column("classes", Text, nullable=False),
+    Column("owner", Words(80), nullable=False),
+    Column("digest", Words(32), nullable=False),
+    Column("title", Words(80), nullable=False),
+    Column("classes", Words, nullable=False),
     Column("train", Integer, nullable=False),
     Column("test", Integer, nullable=False),
     Column("bytes", Integer, nullable=False),
@@ -158,11 +195,13 @@ datasets = Table(
 servers = Table(
     "servers",
     metadata,
-    Column("id", String(40), primary_key=True),
-    Column("host", String(120), nullable=False),
+    Column("id", Words(40), primary_key=True),
+    Column("host", Words(120), nullable=False),
     Column("pid", Integer, nullable=False),
     Column("process_started", Float, nullable=False),
     Column("heartbeat", Moment, nullable=False),
+    # Servers with the same scheduler share its workers. None until it has been reached.
+    Column("scheduler", Words(120)),
 )
 
 # Hyperparameter studies. Not `studies`: Optuna has tables of that name in the same database.
@@ -170,25 +209,36 @@ sweeps = Table(
     "sweeps",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("id", String(24), unique=True, nullable=False),
-    Column("name", String(120), nullable=False),
-    Column("owner", String(80), nullable=False, index=True),
-    Column("spec", Text, nullable=False),
-    Column("status", String(12), nullable=False, index=True),
-    Column("message", Text, nullable=False, default=""),
-    Column("server", String(40), nullable=False, default=""),
+    Column("id", Words(24), unique=True, nullable=False),
+    Column("name", Words(120), nullable=False),
+    Column("owner", Words(80), nullable=False, index=True),
+    Column("spec", Words, nullable=False),
+    Column("status", Words(12), nullable=False, index=True),
+    Column("message", Words, nullable=False, default=""),
+    Column("server", Words(40), nullable=False, default=""),
     Column("created", Moment, nullable=False),
     # When it was last started or resumed: from then its minutes count.
     Column("began", Moment),
     Column("ended", Moment),
 )
 
-# When each visitor of a shared server last had a page open.
+# Each visitor of a shared server: when they last had a page open and when they first came (None:
+# under an earlier version), and the digest of the address that they were last seen at.
 visitors = Table(
     "visitors",
     metadata,
-    Column("owner", String(80), primary_key=True),
+    Column("owner", Words(80), primary_key=True),
     Column("seen", Moment, nullable=False),
+    Column("came", Moment),
+    Column("address", Words(64), index=True),
+)
+
+# When an address, a visitor or a study was last served in the queue, as the number of a turn.
+turns = Table(
+    "turns",
+    metadata,
+    Column("party", Words(160), primary_key=True),
+    Column("turn", Integer, nullable=False, index=True),
 )
 
 # Commands to runs that another server on this database trains; gone once that server has them.
@@ -197,7 +247,7 @@ commands = Table(
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),
     _of_run(),
-    Column("command", Text, nullable=False),
+    Column("command", Words, nullable=False),
 )
 
 
@@ -221,6 +271,17 @@ def upgrade(engine: Engine) -> None:
             except DBAPIError:
                 if column.name in {missing.name for missing in _missing(engine, table)}:
                     raise
+    _forget_impossible_times(engine)
+
+
+def _forget_impossible_times(engine: Engine) -> None:
+    """Files opened by earlier versions may have said some that PostgreSQL cannot read back."""
+    with engine.begin() as connection:
+        for column in (runs.c.started, runs.c.ended):
+            late = column > LATEST
+            # Asked for first: a database may be one to be read only.
+            if connection.execute(select(runs.c.id).where(late).limit(1)).first() is not None:
+                connection.execute(runs.update().where(late).values({column.name: None}))
 
 
 def _missing(engine: Engine, table: Table) -> list[Column[Any]]:

@@ -32,7 +32,7 @@ from mnist_core.base.paths import home as default_home
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import event_writer, schema
 from mnist_core.storage.database import BUSY_SECONDS as BUSY_SECONDS
-from mnist_core.storage.database import explain, open_database
+from mnist_core.storage.database import database_file, explain, open_database
 from mnist_core.storage.metric_buffer import Curve
 from mnist_core.storage.metric_buffer import StepMetrics as StepMetrics
 from mnist_core.training.events import Epoch, Event, Resume, unpack_arrays
@@ -40,8 +40,11 @@ from mnist_core.training.events import Epoch, Event, Resume, unpack_arrays
 log = logging.getLogger(__name__)
 
 ACTIVE = ("queued", "running", "paused")
+# The largest number that fits the column.
+MOST_STEPS = 2**31 - 1
 # Runs whose curves this process keeps at hand.
 CACHED_CURVES = 64
+LONGEST_NAME = 120
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 4000
 # How long a run that was put aside can be brought back.
 KEPT_ASIDE = timedelta(days=1)
@@ -52,7 +55,9 @@ class Run:
     """A run as it stands now. `message` is a sentence for the person, empty while all is well.
 
     `loss`, `accuracy`, `val_loss` and `val_accuracy` are the latest; None before the first.
-    `deleted` is when the person put the run aside; `study` and `trial` say which study made it.
+    `checkpoint_step` is where it could go on: None unless that snapshot is kept. `deleted` is when
+    the person put the run aside; `study` and `trial` say which study made it. `unheard` is since
+    when nothing has been heard of its training, None while it speaks.
     """
 
     id: str
@@ -93,6 +98,7 @@ class Run:
     deleted: datetime | None
     study: str | None
     trial: int | None
+    unheard: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -118,7 +124,20 @@ class SnapshotInfo:
     bytes: int
 
 
-_RUN_COLUMNS = [schema.runs.c[field.name] for field in fields(Run)]
+def _run_columns() -> list[sa.ColumnElement[Any]]:
+    """What makes a `Run`. A snapshot that is gone, whoever removed it, is not offered."""
+    runs, snapshots = schema.runs, schema.snapshots
+    there = sa.exists().where(
+        snapshots.c.run == runs.c.id, snapshots.c.step == runs.c.checkpoint_step
+    )
+    usable = runs.c.checkpoint.is_not(None) & there.correlate(runs)
+    step = sa.case((usable, runs.c.checkpoint_step)).label("checkpoint_step")
+    return [
+        step if field.name == "checkpoint_step" else runs.c[field.name] for field in fields(Run)
+    ]
+
+
+_RUN_COLUMNS = _run_columns()
 
 
 class Store:
@@ -135,6 +154,7 @@ class Store:
         """
         chosen = url or os.environ.get("MNIST_LAB_DATABASE") or None
         self.engine, self.notice = open_database(chosen, home or default_home())
+        self._file = database_file(self.engine)
         self._curves: OrderedDict[str, Curve] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -154,6 +174,8 @@ class Store:
 
         Raises StoreError; its kind Unavailable when the same may well succeed later.
         """
+        if self._file is not None:
+            self._file.check()
         try:
             with self.engine.begin() as connection:
                 yield connection
@@ -196,7 +218,8 @@ class Store:
             )
             number = result.inserted_primary_key[0]  # type: ignore[index]
             called = experiment.name or preset or title or "my network"
-            self._update(connection, run_id, name=f"{called} · run {number}")
+            ending = f" · run {number}"
+            self._update(connection, run_id, name=called[: LONGEST_NAME - len(ending)] + ending)
         return run_id
 
     def run(self, run_id: str) -> Run | None:
@@ -238,9 +261,14 @@ class Store:
             return _runs(connection.execute(query.order_by(since, schema.runs.c.number)))
 
     def recent_rates(self, limit: int = 30) -> list[Run]:
-        """The newest ended runs, everyone's, of which it is known how fast they trained."""
+        """The newest ended runs, everyone's, of which it is known how fast they trained here.
+
+        Those without a server came from a file, which may say anything.
+        """
         query = sa.select(*_RUN_COLUMNS).where(
-            schema.runs.c.images_per_second.is_not(None), schema.runs.c.status.not_in(ACTIVE)
+            schema.runs.c.images_per_second.is_not(None),
+            schema.runs.c.status.not_in(ACTIVE),
+            schema.runs.c.server != "",
         )
         with self.transaction() as connection:
             query = query.order_by(schema.runs.c.number.desc()).limit(limit)
@@ -254,8 +282,22 @@ class Store:
     def queue_again(self, run_id: str, server: str) -> None:
         """Put an ended run at the end of the queue, for `server` to train."""
         with self.transaction() as connection:
-            values = {"status": "queued", "message": "", "server": server, "interrupted": False}
+            values = {
+                "status": "queued",
+                "message": "",
+                "server": server,
+                "interrupted": False,
+                "turn": None,
+                "unheard": None,
+                # It may be a file's word, and is told anew with the first steps.
+                "images_per_second": None,
+            }
             self._update(connection, run_id, queued=_queued_now(connection), **values)
+
+    def note_unheard(self, run_id: str, since: datetime | None) -> None:
+        """Note since when nothing has been heard of a run's training; None: it speaks again."""
+        with self.transaction() as connection:
+            self._update(connection, run_id, unheard=since)
 
     def say(self, run_id: str, message: str) -> None:
         """Change a run's message only."""
@@ -263,9 +305,9 @@ class Store:
             self._update(connection, run_id, message=message)
 
     def rename(self, run_id: str, name: str) -> None:
-        """Give a run another name, 1 to 120 characters. Raises ValueError."""
-        if not 1 <= len(name.strip()) <= 120:
-            raise ValueError("A run's name has 1 to 120 characters.")
+        """Give a run another name, 1 to `LONGEST_NAME` characters. Raises ValueError."""
+        if not 1 <= len(name.strip()) <= LONGEST_NAME:
+            raise ValueError(f"A run's name has 1 to {LONGEST_NAME} characters.")
         with self.transaction() as connection:
             self._update(connection, run_id, name=name.strip())
 
@@ -388,6 +430,8 @@ class Store:
         """
         table = schema.snapshots
         query = sa.select(table.c.weights).where(self._of(table, run_id))
+        if step is not None and not 0 <= step <= MOST_STEPS:
+            return None
         if step is not None:
             query = query.where(table.c.step == step)
         with self.transaction() as connection:
@@ -401,7 +445,7 @@ class Store:
     def resume_point(self, run_id: str) -> Resume | None:
         """Where the run can go on: its newest snapshot with the optimiser's state, if any.
 
-        Raises StoreError when that is damaged.
+        Raises StoreError when that is damaged or gone.
         """
         runs = schema.runs.c
         query = sa.select(runs.checkpoint, runs.checkpoint_step, runs.seconds)
@@ -419,7 +463,10 @@ class Store:
                 "Its curve is kept; start it again."
             ) from None
         if weights is None:
-            return None
+            raise StoreError(
+                f"The run cannot go on: its snapshot at step {row.checkpoint_step:,} is gone. Its "
+                "curve is kept; start it again."
+            )
         last = row.checkpoint_step
         before = [epoch.val_loss for epoch in self.epochs(run_id) if epoch.step <= last]
         losses = tuple(val_loss for val_loss in before if val_loss is not None)

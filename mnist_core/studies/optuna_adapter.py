@@ -6,6 +6,7 @@ on with a study, and its own tools can open it under the name `study_name` gives
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from collections.abc import Sequence
@@ -24,7 +25,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from mnist_core.experiment.search_space import Setting, Vary
 from mnist_core.experiment.study import StudySpec
-from mnist_core.storage.store import BUSY_SECONDS, Store, StoreError
+from mnist_core.storage.store import BUSY_SECONDS, Store, StoreError, Unavailable, is_passing
+
+log = logging.getLogger(__name__)
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -71,7 +74,12 @@ def storage(store: Store) -> Any:
                 try:
                     _storages[store] = _open(store)
                 except Exception as error:
-                    raise StoreError(f"Studies cannot be kept: {error}.") from error
+                    log.warning("no studies: %s", error)
+                    if is_passing(error, store):
+                        raise Unavailable("Studies cannot be kept just now.") from error
+                    raise StoreError(
+                        "Studies cannot be kept; the server's log says why."
+                    ) from error
         return _storages[store]
 
 

@@ -96,6 +96,8 @@ class _Flight:
     retried: bool = False
     pruned: str = ""
     stopping: bool = field(default=False, compare=False)
+    # When this server queued it, by the steady clock; None once it trains.
+    waits_since: float | None = field(default_factory=time.monotonic, compare=False)
 
 
 @dataclass
@@ -122,6 +124,8 @@ class _Driver(threading.Thread):
         self._search: Search | None = None
         # Its minutes count from here: the wall clock may be set.
         self._began = time.monotonic()
+        # The visitor has gone: what trains or waits is being stopped.
+        self._abandoned = False
 
     def close(self) -> None:
         self._closed.set()
@@ -173,7 +177,11 @@ class _Driver(threading.Thread):
         if self._false_starts >= MAX_FALSE_STARTS:
             self._stop_flights()
             return self._give_up(search)
-        if not self._flights and self._engine.away(study.owner):
+        self._abandoned = self._abandoned or self._is_abandoned(study)
+        if self._abandoned:
+            self._stop_flights()
+            if self._flights:
+                return True
             self._end("stopped", AWAY)
             return False
         over = self._is_over(study)
@@ -192,6 +200,16 @@ class _Driver(threading.Thread):
         minutes = min((bound for bound in most if bound is not None), default=None)
         return minutes is not None and time.monotonic() - self._began > 60 * minutes
 
+    def _is_abandoned(self, study: Study) -> bool:
+        """Whether the visitor is away and nothing trains: others are not to wait for its trials."""
+        if not self._flights:
+            return self._engine.away(study.owner)
+        since = [flight.waits_since for flight in self._flights.values()]
+        if None in since:
+            return False
+        newest = max(each for each in since if each is not None)
+        return self._engine.away(study.owner, waited=time.monotonic() - newest)
+
     def _take_up(self, spec: StudySpec) -> None:
         """Open the study in Optuna; trials left unfinished go on where their runs stood."""
         heartbeat.mark_interrupted(self._store)
@@ -205,7 +223,7 @@ class _Driver(threading.Thread):
                 continue
             told = max(trial.epochs, default=0)
             self._flights[trial.number] = _Flight(trial.number, run.id, told, trial.retried)
-            if not run.active and run.status != "finished":
+            if not run.active and run.status != "finished" and _can_go_on(run):
                 self._engine.continue_run(run.id)
         self._asked = search.count()
         self._search = search
@@ -260,6 +278,8 @@ class _Driver(threading.Thread):
                 self._settle(search, flight, None)
                 continue
             ended = state.status not in ("queued", "running", "paused")
+            if state.status != "queued":
+                flight.waits_since = None
             if state.epoch > flight.told or ended:
                 run = self._store.run(flight.run)
                 if run is not None:
@@ -296,7 +316,7 @@ class _Driver(threading.Thread):
         elif flight.pruned:
             self._store.set_status(run.id, run.status, flight.pruned)
             search.give_up(number, flight.pruned, pruned=True)
-        elif run.status == "failed" and run.interrupted and not flight.retried:
+        elif run.status == "failed" and run.interrupted and not flight.retried and _can_go_on(run):
             flight.retried = True
             search.note(number, RETRIED, True)
             self._engine.continue_run(run.id)
@@ -358,6 +378,11 @@ def trial_experiment(spec: StudySpec, values: Mapping[str, Setting]) -> Experime
     # Nothing after the target counts.
     training = experiment.training.model_copy(update={"target_accuracy": spec.target})
     return experiment.model_copy(update={"training": training})
+
+
+def _can_go_on(run: Run) -> bool:
+    """False for a trial that has lost its snapshots: to begin again would drop what it recorded."""
+    return run.step == 0 or run.checkpoint_step is not None
 
 
 def _pruned_sentence(spec: StudySpec, epoch: int, value: float) -> str:

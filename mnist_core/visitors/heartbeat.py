@@ -23,13 +23,17 @@ _silence = Silence()
 _STARTED = psutil.Process().create_time()
 
 
-def register(store: Store, server: str) -> None:
-    """Tell the other servers on this database that this process, as `server`, lives."""
+def register(store: Store, server: str, scheduler: str | None = None) -> None:
+    """Tell the other servers on this database that this process, as `server`, lives.
+
+    `scheduler` identifies the one that it has reached.
+    """
     values = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "process_started": _STARTED,
         "heartbeat": datetime.now(UTC),
+        "scheduler": scheduler,
     }
     with store.transaction() as connection:
         changed = connection.execute(
@@ -48,6 +52,14 @@ def unregister(store: Store, server: str) -> None:
 def living(store: Store) -> set[str]:
     """The servers on this database that live."""
     return {row.id for row in _rows(store) if _is_alive(row)}
+
+
+def sharing_workers(store: Store, server: str) -> set[str]:
+    """The servers that have reached the same scheduler as this one, itself included."""
+    of_this = sa.select(servers.c.scheduler).where(servers.c.id == server).scalar_subquery()
+    query = sa.select(servers.c.id).where(servers.c.scheduler == of_this)
+    with store.transaction() as connection:
+        return {server, *connection.execute(query).scalars()}
 
 
 def mark_interrupted(store: Store) -> None:

@@ -36,10 +36,13 @@ class Limits:
     `kept_runs` and `kept_megabytes` a visitor's, for `kept_days` after they last had a page open;
     `parameters`, `epochs` and `step_multiplications` (of all images in a batch) belong to one
     experiment. A run ends after `minutes` of training, `pause_minutes` in one pause, or when its
-    visitor has had no page open for `away_minutes`. `upload_megabytes` is for each of
+    visitor has had no page open for `away_minutes`; one that waits leaves the queue after
+    `away_queued_seconds` without them. `upload_megabytes` is for each of
     `upload_files`. A visitor keeps `kept_data` data sets of their own, each of at most
-    `data_images`. A study may have `study_trials`, of which `trials_at_once` train, and asks for
-    no more after `study_minutes`.
+    `data_images`. `address_…` are for all visitors from one network address together: runs that
+    wait or train, starts and new visitors within an hour, megabytes kept; `server_…` for everyone's
+    runs and data sets together. A study may have `study_trials`, of which `trials_at_once` train,
+    and asks for no more after `study_minutes`.
     """
 
     public: bool = False
@@ -54,10 +57,17 @@ class Limits:
     minutes: float | None = None
     pause_minutes: float | None = None
     away_minutes: float | None = None
+    away_queued_seconds: float | None = None
     upload_megabytes: int | None = None
     upload_files: int | None = None
     kept_data: int | None = None
     data_images: int | None = None
+    address_runs: int | None = None
+    address_starts: int | None = None
+    address_visitors: int | None = None
+    address_megabytes: int | None = None
+    server_runs: int | None = None
+    server_megabytes: int | None = None
     study_trials: int | None = None
     study_minutes: float | None = None
     trials_at_once: int | None = None
@@ -77,10 +87,18 @@ PUBLIC = Limits(
     minutes=15,
     pause_minutes=10,
     away_minutes=10,
+    away_queued_seconds=50,
     upload_megabytes=25,
     upload_files=30,
     kept_data=4,
     data_images=100_000,
+    # A school is one address: a class of 40 may train at once, three classes come in an hour.
+    address_runs=40,
+    address_starts=400,
+    address_visitors=120,
+    address_megabytes=4_000,
+    server_runs=20_000,
+    server_megabytes=20_000,
     study_trials=30,
     study_minutes=20,
     trials_at_once=1,
@@ -205,6 +223,9 @@ def rules(limits: Limits) -> str:
     if limits.away_minutes:
         away = _counted(limits.away_minutes, "minute")
         sentences.append(f"A run stops when you have had no page open for {away}.")
+    if limits.away_queued_seconds:
+        away = _counted(limits.away_queued_seconds, "second")
+        sentences.append(f"One that waits leaves the queue after {away} without your page.")
     if limits.kept_days:
         days = _counted(limits.kept_days, "day")
         sentences.append(

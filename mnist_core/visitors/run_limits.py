@@ -13,12 +13,13 @@ KEPT = "Its curve and its weights are kept."
 class Times:
     """Seconds that a run has trained, been in its present pause, and been without its visitor.
 
-    None: it has not begun, does not pause.
+    None: it has not begun, does not pause. `waits`: its turn in the queue has not come.
     """
 
     training: float | None = None
     pause: float | None = None
     away: float = 0.0
+    waits: bool = False
 
 
 def reason_to_end(times: Times, limits: Limits) -> str | None:
@@ -29,6 +30,11 @@ def reason_to_end(times: Times, limits: Limits) -> str | None:
         return (
             f"It was stopped because it had paused for {limits.pause_minutes:g} minutes and held "
             f"up those who wait. {KEPT}"
+        )
+    if times.waits and leaves_queue(times.away, limits):
+        return (
+            f"It left the queue because you had no page open for {limits.away_queued_seconds:g} "
+            "seconds. Start it again."
         )
     if _over(times.away, limits.away_minutes):
         kept = KEPT if times.training is not None else "It had not started yet."
@@ -42,6 +48,11 @@ def reason_to_end(times: Times, limits: Limits) -> str | None:
 def is_away(seconds: float, limits: Limits) -> bool:
     """Whether a visitor not seen for so long counts as gone."""
     return _over(seconds, limits.away_minutes)
+
+
+def leaves_queue(seconds: float, limits: Limits) -> bool:
+    """Whether what waits for a visitor not seen for so long gives its place to others."""
+    return limits.away_queued_seconds is not None and seconds > limits.away_queued_seconds
 
 
 def _over(seconds: float | None, minutes: float | None) -> bool:

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from mnist_core.storage import corrections, datasets, schema
 from mnist_core.storage.store import ACTIVE, Run, Store
+from mnist_core.visitors import address_limits
 from mnist_core.visitors.last_seen import Silence
-from mnist_core.visitors.limits import Limits
+from mnist_core.visitors.limits import Limits, current
 
 # How often a visitor's presence is written down.
 NOTICE_SECONDS = 10.0
@@ -28,27 +29,35 @@ class Presence:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._noted: dict[str, float] = {}
+        self._noted: dict[tuple[str, str | None], float] = {}
         self._lock = threading.Lock()
 
-    def notice(self, owner: str) -> None:
-        """The visitor has a page open now. Raises StoreError."""
-        now = time.monotonic()
+    def notice(self, owner: str, address: str | None = None) -> None:
+        """The visitor has a page open now, at `address`, a digest. Raises StoreError.
+
+        A new one is not taken in where too many have come from there.
+        """
+        now, who = time.monotonic(), (owner, address)
         with self._lock:
-            if now - self._noted.get(owner, -NOTICE_SECONDS) < NOTICE_SECONDS:
+            if now - self._noted.get(who, -NOTICE_SECONDS) < NOTICE_SECONDS:
                 return
             self._noted = {
-                name: then for name, then in self._noted.items() if now - then < NOTICE_SECONDS
-            } | {owner: now}
+                noted: then for noted, then in self._noted.items() if now - then < NOTICE_SECONDS
+            } | {who: now}
         table, seen = schema.visitors, datetime.now(UTC)
+        values = {"seen": seen} | ({"address": address} if address else {})
         with self._store.transaction() as connection:
-            change = table.update().where(table.c.owner == owner).values(seen=seen)
+            change = table.update().where(table.c.owner == owner).values(**values)
             if connection.execute(change).rowcount:
+                return
+            if address_limits.is_full(connection, address, current()):
                 return
             # Another server may note the same visitor in this moment.
             there = sa.exists().where(table.c.owner == owner).correlate(None)
-            new = sa.select(sa.literal(owner), sa.literal(seen, schema.Moment)).where(~there)
-            connection.execute(table.insert().from_select(["owner", "seen"], new))
+            moment, where = sa.literal(seen, schema.Moment), sa.literal(address, schema.Words(64))
+            new = sa.select(sa.literal(owner), moment, moment, where).where(~there)
+            names = ["owner", "seen", "came", "address"]
+            connection.execute(table.insert().from_select(names, new))
 
 
 def last_seen(store: Store, owners: Iterable[str]) -> dict[str, datetime]:
@@ -195,7 +204,7 @@ def room(store: Store, owner: str, limits: Limits, more: int = 1, size: int = 0)
             kept += f"; these are {size / 1_000_000:,.0f} MB more"
     else:
         return None
-    return Full(f"You have {kept}. Remove some to go on.", _oldest(store, owner))
+    return Full(f"You have {kept}. Remove some to go on.", oldest_run(store, owner))
 
 
 def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | None:
@@ -223,7 +232,8 @@ def _purge(store: Store, owner: str) -> None:
     store.seen_by(owner).purge(timedelta(0))
 
 
-def _oldest(store: Store, owner: str) -> Run | None:
+def oldest_run(store: Store, owner: str) -> Run | None:
+    """The visitor's oldest run that has ended, None without one."""
     query = (
         sa.select(schema.runs.c.id)
         .where(

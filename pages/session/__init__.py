@@ -1,1 +1,1 @@
-"""What belongs to one visitor's session."""
+"""What belongs to the server's life and to one visitor's session."""

@@ -9,28 +9,50 @@ callbacks that write are wrapped in `said_later`.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
 
-from mnist_core.base.errors import StoreError, Trouble
+from mnist_core.base.errors import StoreError, Trouble, Unavailable
 
 ICON = ":material/database_off:"
 _WAITING = "store_error"
+# How soon a page is tried again that the database kept from being shown.
+AGAIN_SECONDS = 4.0
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Show the trouble of this block, and what the database refused to a callback before."""
+def guarded(whole_page: bool = False) -> Iterator[None]:
+    """Show the trouble of this block, and what the database refused to a callback before.
+
+    `whole_page`: a page that the database kept from being shown is tried again by itself.
+    """
     if said := st.session_state.pop(_WAITING, None):
         st.error(said, icon=ICON)
     try:
         yield
+    except Unavailable as error:
+        again = "The page tries again by itself." if whole_page else "Then reload this page."
+        st.error(f"{error} {again}", icon=ICON)
+        if whole_page:
+            try_again()
     except Trouble as error:
         icon = ICON if isinstance(error, StoreError) else ":material/error:"
         st.error(f"{error} Then reload this page.", icon=icon)
+
+
+def try_again() -> None:
+    """Have the whole page run again in a few seconds."""
+    began = time.monotonic()
+
+    def again() -> None:
+        if time.monotonic() - began > AGAIN_SECONDS / 2:  # else it is this very run of the page
+            st.rerun()
+
+    st.fragment(again, run_every=AGAIN_SECONDS)()
 
 
 def fragment(part: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:

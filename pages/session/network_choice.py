@@ -122,7 +122,7 @@ def forget_choices() -> None:
 @st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
 def _network_choices(owner: str) -> dict[str, NetworkChoice]:
     runs = get_store().runs(owner, limit=RECENT_RUNS)
-    choices = [NetworkChoice(run.id, _run_label(run), run) for run in runs]
+    choices = [NetworkChoice(run.id, run_label(run), run) for run in runs]
     choices.append(NetworkChoice(DEFAULT_MODEL, _default_label()))
     return {choice.key: choice for choice in choices}
 
@@ -132,7 +132,7 @@ def older_choice(key: str | None) -> dict[str, NetworkChoice]:
     if key is None or key in network_choices():
         return {}
     run = get_store().run(key)
-    return {} if run is None else {key: NetworkChoice(key, _run_label(run), run)}
+    return {} if run is None else {key: NetworkChoice(key, run_label(run), run)}
 
 
 def choice_of(key: str | None) -> NetworkChoice | None:
@@ -206,12 +206,14 @@ def _weights_at(key: str, step: int, holder: str) -> Weights | None:
     return None if weights is None else tuple(weights)
 
 
-def _run_label(run: Run) -> str:
+def run_label(run: Run) -> str:
+    """How menus name a run: "cnn, epochs 3 · run 4 · running · 98.10% on validation images"."""
+    parts = [run.name] if run.status == "finished" else [run.name, run.status]
     if run.test_accuracy is not None:
-        return f"{run.name} · {run.test_accuracy:.2%} on test images"
+        return " · ".join([*parts, f"{run.test_accuracy:.2%} on test images"])
     if run.val_accuracy is not None:
-        return f"{run.name} · {run.val_accuracy:.2%} on validation images"
-    return f"{run.name} · hardly trained yet"
+        return " · ".join([*parts, f"{run.val_accuracy:.2%} on validation images"])
+    return " · ".join([*parts, "hardly trained yet"])
 
 
 def _default_label() -> str:

@@ -6,48 +6,52 @@ from contextlib import suppress
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.visitors.limits import current
-from mnist_core.visitors.visitors import Presence
 from pages.session import errors
+from pages.session.open_pages import OpenPages, Visitor
+from pages.session.visitor import address
 from pages.session.visitor import owner as owner
-
-# Far below the minutes after which a visitor's run is stopped.
-NOTICE_SECONDS = 60.0
 
 
 def get_store() -> Store:
     """This visitor's runs. Where runs cannot be kept, the page says so and ends."""
-    notice()
+    _notice_quietly()
     return shared_store().seen_by(owner())
 
 
 def get_engine() -> VisitorEngine:
     """The server's engine for this visitor; its worker starts with the first `warm` or run."""
-    return VisitorEngine(shared_engine(), owner())
+    return VisitorEngine(shared_engine(), owner(), address())
 
 
 def notice() -> None:
-    """Note on a shared server that the visitor has a page open."""
+    """Note on a shared server that the visitor has a page open; without the database, say so."""
+    try:
+        note_presence()
+    except StoreError as error:
+        st.error(str(error), icon=":material/database_off:")
+        st.stop()
+
+
+def note_presence() -> None:
+    """Note on a shared server that the visitor has a page open. Raises StoreError."""
     if current().public:
-        try:
-            _presence(shared_store()).notice(owner())
-        except StoreError as error:
-            st.error(str(error), icon=":material/database_off:")
-            st.stop()
+        _open_pages().notice(Visitor(owner(), address()))
 
 
 def keep_noticing() -> None:
-    """Note it now and every minute, also for pages that need no store, as the lesson does."""
+    """Note it also for pages that need no store, as the lesson, for as long as they are open."""
     if current().public:
-        st.fragment(_notice_quietly, run_every=NOTICE_SECONDS)()
+        _notice_quietly()
 
 
 def _notice_quietly() -> None:
     with suppress(StoreError):  # a page that needs the store says so itself
-        _presence(_store()).notice(owner())
+        note_presence()
 
 
 def shared_store() -> Store:
@@ -61,21 +65,28 @@ def shared_store() -> Store:
 
 def shared_engine() -> Engine:
     """The one engine of this server: for what serves all visitors at once."""
-    return _engine(shared_store())
+    shared_store()
+    return _engine()
 
 
-@st.cache_resource(show_spinner=False)
+def take_up() -> None:
+    """Have the engine look after the runs, without a page. Raises StoreError."""
+    _store()
+    _engine()
+
+
+@once
 def _store() -> Store:
     store = Store()
     errors.set_notice(store.notice)
     return store
 
 
-@st.cache_resource(show_spinner=False)
-def _engine(_store: Store) -> Engine:
-    return Engine(_store)
+@once
+def _engine() -> Engine:
+    return Engine(_store())
 
 
-@st.cache_resource(show_spinner=False)
-def _presence(_store: Store) -> Presence:
-    return Presence(_store)
+@once
+def _open_pages() -> OpenPages:
+    return OpenPages(_store())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from mnist_core.visitors import addresses
 from mnist_core.visitors.identity import (
     LOCAL_OWNER,
     is_token,
@@ -18,6 +19,7 @@ from mnist_core.visitors.identity import (
 )
 from mnist_core.visitors.limits import current
 from pages.session.browser_storage import KEPT_DAYS, cookie_path
+from pages.streamlit_compat import connections
 
 COOKIE = "mnist_lab_visitor"
 KEY = "visitor_cookie"
@@ -55,6 +57,15 @@ def owner() -> str:
     if account := _account():
         return owner_of_account(*account)
     return owner_of(_token())
+
+
+def address() -> str | None:
+    """The digest of the network address that this visitor comes from; None on one's own lab."""
+    if not current().public or get_script_run_ctx() is None:
+        return None
+    proxies = addresses.trusted_proxies()
+    found = addresses.visitor_address(connections.peer(), connections.forwarded(), proxies)
+    return addresses.digest(found)
 
 
 def may_enter() -> bool:

@@ -1,1 +1,1 @@
-"""Every place that reaches into Streamlit's own names, and why."""
+"""Every place that reaches into Streamlit's own names, each with its reason and version."""

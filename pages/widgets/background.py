@@ -11,25 +11,26 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from pages.widgets.progress_notes import measured
 
 Result = TypeVar("Result")
 LOOK_AGAIN_SECONDS = 0.4
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def loader() -> ThreadPoolExecutor:
     """Prepares what is needed for every reading, such as TensorFlow and the networks."""
     return ThreadPoolExecutor(2, "drawing-loader")
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def helper() -> ThreadPoolExecutor:
     """Works out what the open views of all visitors ask for: a second or two each."""
     return ThreadPoolExecutor(2, "drawing-helper")
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def teacher() -> ThreadPoolExecutor:
     """Teaches networks, one after the other, so that nothing else waits for it."""
     return ThreadPoolExecutor(1, "drawing-teacher")

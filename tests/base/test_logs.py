@@ -89,7 +89,7 @@ def test_the_engine_tells_the_story_of_a_run(written):
 def test_the_training_process_writes_to_the_servers_log():
     code = """
 import time
-from mnist_core import logs
+from mnist_core.base import logs
 from mnist_core.engine.engine import Engine
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage.store import Store

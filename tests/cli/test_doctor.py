@@ -93,7 +93,7 @@ def test_packages_of_another_version_or_missing(monkeypatch):
 
 def test_without_any_package_it_still_says_what_to_do():
     code = (
-        "from mnist_core import doctor;"
+        "from mnist_core.cli import doctor;"
         "print(*map(doctor.examined, 'pd', [doctor.packages, doctor.data]), sep='\\n')"
     )
     done = subprocess.run(

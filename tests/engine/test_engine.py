@@ -19,6 +19,7 @@ from mnist_core.engine.engine import REPOSITORY, Engine
 from mnist_core.engine.run_task import Task
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Epoch, Finished, Snapshot, Started, to_message
+from mnist_core.visitors import heartbeat
 from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait, whole
 
 
@@ -113,6 +114,7 @@ def test_commands_before_the_start_outlive_the_worker_that_had_them(
         store.record(run_id, Snapshot(20, 1.0, (np.zeros(3, np.float32),), 0.5, b"state"))
         store.record(run_id, Finished(20, 1, 0.3, 0.9, "epochs", 1.0))
         engine.continue_run(run_id, epochs=2)
+        wait(lambda: handed, "its turn")
         engine.send(run_id, pause=True)
         handed[0].status = "error"
         wait(lambda: len(handed) == 2, "another attempt")
@@ -297,3 +299,20 @@ def test_a_worker_that_has_grown_large_is_renewed_while_idle(
     assert engine.worker_pid() == fresh
     run = reach(store, engine.start(SHORT), is_status("finished"))
     assert run.step == 20
+
+
+def test_a_server_that_does_not_take_its_turn_holds_nobody_up(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one on the same scheduler, which lives and has stopped to hand out runs."""
+    engine.warm()
+    wait(engine.ready, "the worker")
+    heartbeat.register(store, "hangs", engine._connection.scheduler_id)
+    theirs = store.create_run(SHORT, server="hangs")
+    monkeypatch.setattr("mnist_core.engine.engine.PATIENCE_SECONDS", 3600.0)
+    ours = engine.start(SHORT, owner="somebody else")
+    wait(lambda: theirs in engine._others_due, "a look at whose turn it is")
+    assert engine.place(ours).ahead == 1 and not engine._tasks[ours].due
+    monkeypatch.setattr("mnist_core.engine.engine.PATIENCE_SECONDS", 0.0)
+    reach(store, ours, is_status("finished"))
+    assert store.run(theirs).status == "queued"

@@ -16,31 +16,24 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
-import numpy as np
 import psutil
 import pytest
 import sqlalchemy as sa
 from distributed.batched import BatchedSend
 
 import mnist_core.storage.database
-from mnist_core import PRESETS
 from mnist_core.engine.dask_compat import bear_clock_changes
 from mnist_core.engine.engine import REPOSITORY, Engine
 from mnist_core.engine.run_task import Task
 from mnist_core.storage.schema import snapshots
 from mnist_core.storage.store import Store, StoreError, Unavailable
 from mnist_core.studies import optuna_adapter, runner
-from mnist_core.training.events import Finished, Snapshot, Started, Steps
 from mnist_core.visitors import heartbeat
 from tests.support.processes import start as start_process
-from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait, whole
+from tests.support.runs import FAKE, LONG, SHORT, SOON, is_status, reach, recorded, wait, whole
 from tests.support.studies import SLOW, TRIALS, ended, study, trials
 from tests.support.train_page import ENGINES, button, errors, open_page, press
 from tests.support.train_page import fake_training as fake_training
-
-# Within so many seconds a status must be true again; the machine of the tests may be busy.
-SOON = 10
-
 
 # The database takes nothing
 
@@ -126,11 +119,15 @@ def test_while_nothing_can_be_stored_training_waits_and_the_page_says_so(
         assert not app.exception
         # The worker holds still: little is at stake should the server die now.
         wait(lambda: holds_still(engine), "a pause")
-        if fault == "locked":  # and worse comes to worst
+        if fault != "read-only":  # and worse comes to worst
             os.kill(engine.worker_pid(), signal.SIGKILL)
-            wait(lambda: engine._tasks[run_id].over, "the engine has noticed")
+            wait(lambda: engine._tasks[run_id].over, "the engine has noticed", SOON)
+            app.session_state["shown_run"] = run_id  # not one that was queued just now
+            app.run()
+            assert any("**failed**" in item.value for item in app.markdown)
+            assert "was killed" in errors(app) and "goes on by itself" not in errors(app)
     wait(lambda: engine.trouble is None, "the end of the trouble", SOON)
-    if fault == "locked":
+    if fault != "read-only":
         run = reach(store, run_id, is_status("failed"))
         assert "killed or ran out of memory" in run.message
     else:
@@ -138,7 +135,7 @@ def test_while_nothing_can_be_stored_training_waits_and_the_page_says_so(
         assert run.status == "running"
     assert run.step >= reached and whole(store, run_id)
     app.run()
-    assert not errors(app) or fault == "locked"
+    assert not errors(app) or fault != "read-only"
 
 
 def test_a_pause_of_the_person_outlasts_the_trouble(home: Path) -> None:
@@ -212,22 +209,6 @@ def test_a_study_outlasts_a_time_without_the_database(home: Path, monkeypatch) -
 
 
 # Damaged files
-
-
-def recorded(store: Store, steps: int = 200) -> str:
-    """A finished run with two kept moments."""
-    run_id = store.create_run(PRESETS["two-layer"], preset="two-layer")
-    store.record(run_id, Started(2 * steps, steps, 7))
-    for first in range(1, steps + 1, 10):
-        loss = 1 / np.arange(first, first + 10, dtype=np.float32)
-        store.record(run_id, Steps(first, loss, loss, 0.1, 1, 1.0, 2 * steps))
-    rng = np.random.default_rng(0)
-    shapes = ((784, 32), (32,), (32, 10), (10,))
-    for step in (0, steps):
-        weights = tuple(rng.normal(0, 0.1, shape).astype(np.float32) for shape in shapes)
-        store.record(run_id, Snapshot(step, step / steps, weights, 0.5, b"state"))
-    store.record(run_id, Finished(steps, 1, 0.3, 0.9, "stopped", 1.0))
-    return run_id
 
 
 def overwritten(data: bytes, start: int, count: int) -> bytes:

@@ -310,8 +310,8 @@ def test_another_file_in_mnists_place_is_a_sentence(fault: str, tmp_path: Path) 
 # As app.py does; AppTest runs a page's script without it.
 GUARDED = """
 import runpy
-from pages.shared import guard
-with guard.guarded():
+from pages.session import errors
+with errors.guarded():
     runpy.run_path({page!r})
 """
 

@@ -10,6 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.base.once import once
 from mnist_core.engine.engine import Engine
 from mnist_core.storage.store import Store
 from mnist_core.studies import records
@@ -42,7 +43,7 @@ def fake_training(home, monkeypatch) -> Iterator[None]:
 
     st.cache_resource.clear()
     monkeypatch.setattr(services, "Engine", lambda store: Engine(store, trainer=TRIALS))
-    monkeypatch.setattr(page, "get_runner", st.cache_resource(runner))
+    monkeypatch.setattr(page, "get_runner", once(runner))
     yield
     for opened in RUNNERS:
         opened.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -13,9 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from mnist_core import PRESETS
+from mnist_core.storage import corrections
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Epoch, Failed, Finished, Snapshot, Started, Steps
 from mnist_core.visitors import heartbeat
+from tests.support.runs_in_store import ended_run
 
 CNN = PRESETS["cnn"]
 
@@ -304,3 +307,33 @@ def test_a_database_of_an_earlier_version_gets_the_new_columns(store: Store, hom
     assert stores[2].run(run_id).tags == ("kept",)
     for opened in stores:
         opened.close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_nobody_else_can_read_what_is_kept(home: Path, umask: int) -> None:
+    home.rmdir()
+    before = os.umask(umask)
+    try:
+        opened = Store()
+        ended_run(opened)
+        corrections.add(np.eye(28, dtype=np.float32), 1)
+        names = {path.name for path in home.iterdir()}
+        assert {"lab.db", "lab.db-wal", "lab.db-shm", "corrections"} <= names
+        for path in (home, *home.rglob("*")):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            assert mode == (0o700 if path.is_dir() else 0o600), path
+        opened.close()
+    finally:
+        os.umask(before)
+
+
+def test_what_was_open_to_others_is_closed_and_what_is_everybodys_stays(home: Path) -> None:
+    Store().close()
+    for path in (home, home / "lab.db"):
+        path.chmod(0o777)
+    Store().close()
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "lab.db").stat().st_mode) == 0o600
+    home.chmod(0o1777)
+    Store().close()
+    assert stat.S_IMODE(home.stat().st_mode) == 0o1777

@@ -1,1 +1,1 @@
-"""What several tests use."""
+"""What several tests share."""

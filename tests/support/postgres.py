@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.ports import free_port
@@ -33,9 +35,45 @@ def find_programs() -> Path | None:
     return None
 
 
+@dataclass
+class Postgres:
+    """A server on loopback; `url` is that of its database for SQLAlchemy."""
+
+    command: list[str]
+    folder: Path
+    port: int
+    user: str | None
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://lab@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start it, for the first time or again, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, user=self.user, cwd=self.folder
+            )
+        _wait_for(self.process, self.port, self.folder / "log")
+
+    def stop(self) -> None:
+        """End it at once, and all connections; what was committed stays."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait()
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """An empty server on loopback; gives the SQLAlchemy URL of its database."""
+    with postgres_server() as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_server() -> Iterator[Postgres]:
+    """An empty server on loopback that a test may stop and start again."""
     programs = find_programs()
     assert programs is not None, "The tests need PostgreSQL: run “make postgres”."
     folder = Path(tempfile.mkdtemp(prefix="mnist-lab-postgres-"))
@@ -49,14 +87,12 @@ def postgres() -> Iterator[str]:
     command = [str(programs / "postgres"), "-D", str(data), "-F"]
     for name, value in options.items():
         command += ["-c", f"{name}={value}"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=folder)
+    server = Postgres(command, folder, port, user)
     try:
-        _wait_for(server, port, folder / "log")
-        yield f"postgresql+psycopg://lab@127.0.0.1:{port}/postgres"
+        server.start()
+        yield server
     finally:
-        server.kill()
-        server.wait()
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from mnist_core import Experiment
+from mnist_core import PRESETS, Experiment
 from mnist_core.storage.store import Run, Store
+from mnist_core.training.events import Finished, Snapshot, Started, Steps
 
 FAKE = "tests.support.fake_training:train"
 LONG = Experiment.from_query("preset=two-layer&epochs=200")
 SHORT = Experiment.from_query("preset=two-layer&epochs=1")
+# Within so many seconds a status must be true again; the machine of the tests may be busy.
+SOON = 10
 
 
 def wait(condition: Callable[[], object], what: str = "", seconds: float = 60) -> None:
@@ -38,3 +42,19 @@ def whole(store: Store, run_id: str) -> bool:
     return metrics.step.tolist() == steps and metrics.loss.tolist() == pytest.approx(
         [1 / step for step in steps]
     )
+
+
+def recorded(store: Store, steps: int = 200) -> str:
+    """A finished run with two kept moments."""
+    run_id = store.create_run(PRESETS["two-layer"], preset="two-layer")
+    store.record(run_id, Started(2 * steps, steps, 7))
+    for first in range(1, steps + 1, 10):
+        loss = 1 / np.arange(first, first + 10, dtype=np.float32)
+        store.record(run_id, Steps(first, loss, loss, 0.1, 1, 1.0, 2 * steps))
+    rng = np.random.default_rng(0)
+    shapes = ((784, 32), (32,), (32, 10), (10,))
+    for step in (0, steps):
+        weights = tuple(rng.normal(0, 0.1, shape).astype(np.float32) for shape in shapes)
+        store.record(run_id, Snapshot(step, step / steps, weights, 0.5, b"state"))
+    store.record(run_id, Finished(steps, 1, 0.3, 0.9, "stopped", 1.0))
+    return run_id

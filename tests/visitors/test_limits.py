@@ -95,7 +95,8 @@ def test_the_rules_are_said_where_there_are_any():
     assert rules(LOCAL) == ""
     said = rules(PUBLIC)
     for part in ("one training at a time", "50 epochs", "1,000,000 parameters", "15 minutes",
-                 "no page open for 10 minutes", "removed 90 days after your last"):  # fmt: skip
+                 "no page open for 10 minutes", "queue after 50 seconds",
+                 "removed 90 days after your last"):  # fmt: skip
         assert part in said
     assert "removed" not in rules(replace(PUBLIC, kept_days=None))
     assert rules(replace(LOCAL, public=True, kept_days=1)).endswith(
@@ -155,6 +156,7 @@ def test_other_networks_tell_by_their_multiplications(store: Store):
         (Times(training=1, pause=10 * 60 + 1), "paused for 10 minutes"),
         (Times(training=1, away=10 * 60 + 1), "no page open for 10 minutes. Its curve"),
         (Times(away=10 * 60 + 1), "It had not started yet."),
+        (Times(away=51, waits=True), "left the queue because you had no page open for 50 seconds"),
     ],
 )
 def test_a_run_that_had_its_share_ends_with_a_reason(times, sentence):
@@ -164,4 +166,6 @@ def test_a_run_that_had_its_share_ends_with_a_reason(times, sentence):
 
 def test_a_run_within_its_share_goes_on():
     assert reason_to_end(Times(15 * 60, 10 * 60, 10 * 60), PUBLIC) is None
+    assert reason_to_end(Times(away=50, waits=True), PUBLIC) is None
+    assert reason_to_end(Times(away=51), PUBLIC) is None
     assert not is_away(600, PUBLIC) and is_away(601, PUBLIC) and not is_away(10**9, LOCAL)

@@ -198,7 +198,9 @@ def test_an_abandoned_run_stops_and_keeps_its_curve(store: Store, tight, monkeyp
 SERVER = """
 import tests.support.fake_clock
 import os, sys
-from mnist_core import Experiment, engine, visitors
+from mnist_core import Experiment
+from mnist_core.engine import engine
+from mnist_core.visitors import visitors
 from mnist_core.storage.store import Store
 engine.LIMITS_SECONDS = 0.1
 store = Store()

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.base.untrusted import MEGABYTE, FileRefused
 from mnist_core.data import download
 from mnist_core.data.custom import (
@@ -25,11 +26,10 @@ from mnist_core.data.custom import (
 )
 from mnist_core.storage import datasets
 from mnist_core.storage.store import StoreError
-from mnist_core.visitors import visitors
 from mnist_core.visitors.limits import current, upload_problem
 from pages.session.data_sets import forget_sets
 from pages.session.limits import upload_megabytes
-from pages.session.services import owner, shared_store
+from pages.session.services import get_engine, owner, shared_store
 from pages.views.explore.data_images import show_images
 from pages.widgets.background import come_back_for
 from pages.widgets.escape import plain
@@ -81,13 +81,13 @@ def _fetch() -> None:
     st.session_state.data_fetching = st.session_state.get("data_fetching", 0) + 1
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def _checker() -> ThreadPoolExecutor:
     """One set at a time for all visitors: a large one takes hundreds of megabytes meanwhile."""
     return ThreadPoolExecutor(1, "data-checker")
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def _fetcher() -> ThreadPoolExecutor:
     """Apart from the checks, because a network may hang."""
     return ThreadPoolExecutor(1, "data-fetcher")
@@ -186,9 +186,9 @@ def _keep(data: Any) -> None:
     found, store = from_arrays(data), shared_store()
     try:
         if datasets.find(store, owner(), found.digest) is None:
-            bounds = current()
-            size = len(pack(data)) if bounds.kept_megabytes is not None else 0
-            if said := visitors.data_problem(store, owner(), bounds, size):
+            bounded = current().public or current().kept_megabytes is not None
+            size = len(pack(data)) if bounded else 0
+            if said := get_engine().data_problem(size):
                 st.session_state.keep_data_problem = said
                 return
         datasets.keep(store, owner(), found)

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data.mnist import DatasetError
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
@@ -96,7 +97,7 @@ def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> No
         )
 
 
-@st.cache_resource(show_spinner=False)
+@once
 def converter() -> ThreadPoolExecutor:
     """Waits for converters, one at a time for all visitors: each takes a gigabyte of memory."""
     return ThreadPoolExecutor(1, "converter")

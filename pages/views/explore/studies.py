@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from mnist_core.base.once import once
 from mnist_core.experiment.study import StudySpec
 from mnist_core.storage.store import StoreError
 from mnist_core.studies.records import Study
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from mnist_core.studies.runner import StudyRunner
 
 
-@st.cache_resource(show_spinner="Optuna is being loaded …")
+@once
 def get_runner() -> StudyRunner:
     """The one study runner of this server; Optuna is loaded only when this tab is opened."""
-    from mnist_core.studies.runner import StudyRunner
+    with st.spinner("Optuna is being loaded …"):
+        from mnist_core.studies.runner import StudyRunner
 
-    return StudyRunner(shared_engine())
+        return StudyRunner(shared_engine())
 
 
 def view() -> None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import streamlit as st
 
 from mnist_core import Experiment
+from mnist_core.engine.queue_position import Place
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
-from mnist_core.figures.curves import accuracy_chart, loss_chart
-from mnist_core.storage.store import Run, Store, StoreError
+from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
+from mnist_core.storage.store import ACTIVE, Run, Store, StoreError
 from mnist_core.visitors.limits import Refused, current
 from pages.frame import projector
 from pages.session.errors import ICON
+from pages.session.network_choice import network_choices
 from pages.session.open_elsewhere import has_weights, let_it_read
-from pages.session.services import notice
+from pages.session.services import note_presence
 from pages.views.train.run_choice import compared, run_picker
 from pages.widgets.clock import clock
 from pages.widgets.escape import plain
@@ -54,7 +57,8 @@ COLOURS = {
 class Watched:
     """What the panel shows: a run, those laid over it, and what to say while it says nothing.
 
-    `try_out` starts an experiment; `quiet` says that another note already has the notes' place.
+    `try_out` starts an experiment, `duplicate` makes one out of a run; `quiet` says that another
+    note already has the notes' place.
     """
 
     run_id: str
@@ -62,6 +66,7 @@ class Watched:
     hint: str
     try_out: Callable[[Experiment], None]
     quiet: bool = False
+    duplicate: Callable[[Run], None] | None = None
 
 
 def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
@@ -73,53 +78,123 @@ def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
     panel(store, engine, watched, active)
 
 
-def _panel(*arguments: Any) -> None:
+@dataclass(frozen=True)
+class _View:
+    """What is shown of a run, and kept in the session: the database may be away the next time."""
+
+    run: Run
+    place: Place | None
+    advice: Advice | None
+    curves: list[RunCurves]
+    runs: dict[str, Run]
+
+
+def _panel(store: Store, engine: VisitorEngine, watched: Watched, was_active: bool) -> None:
     """What is refreshed; a database that does not answer now may do so the next time."""
+    away = None
     try:
-        _show(*arguments)
+        note_presence()
+        view = _read(store, engine, watched)
     except StoreError as error:
-        st.error(f"{error} The page tries again by itself.", icon=ICON)
-
-
-def _show(store: Store, engine: VisitorEngine, watched: Watched, was_active: bool) -> None:
-    notice()
-    run = store.run(watched.run_id)
-    if run is None:
+        away, view = str(error), st.session_state.get("last_view")
+        st.session_state.database_away = True
+        if view is None or view.run.id != watched.run_id:
+            st.error(f"{away} The page tries again by itself.", icon=ICON)
+            return
+    if view is None:
         st.info("This run has been deleted. Start another one.", icon=":material/delete:")
         return
-    if was_active != run.active or st.session_state.get("shown_run") != run.id:
+    st.session_state.last_view = view
+    if away is None and st.session_state.pop("database_away", False):
+        st.session_state.pop("run_refused", None)  # it was refused for want of the database
+    if was_active != view.run.active or st.session_state.get("shown_run") != watched.run_id:
         st.rerun()  # refreshing starts and ends with the run, or another run is shown now
-    advice = _find_advice(store, run)
+    _show(view, engine, watched, away)
+
+
+def last_seen(engine: VisitorEngine, try_out: Callable[[Experiment], None], away: str) -> bool:
+    """Show the run as it was when the database could last be read; False when nothing is known."""
+    view = st.session_state.get("last_view")
+    if view is None or view.run.id != st.session_state.get("shown_run"):
+        return False
+    _show(view, engine, Watched(view.run.id, (), "", try_out), away)
+    return True
+
+
+def _read(store: Store, engine: VisitorEngine, watched: Watched) -> _View | None:
+    """What is kept of the run just now, None when it has been deleted. Raises StoreError."""
+    run = store.run(watched.run_id)
+    if run is None:
+        return None
+    place = engine.place(run.id) if run.status == "queued" else None
+    shown = [run, *(other for name in watched.others if (other := store.run(name)))]
+    curves = [run_curves(store, item) for item in shown]
+    runs = {c.key: c.run for c in network_choices().values() if c.run} | {r.id: r for r in shown}
+    return _View(run, place, _find_advice(store, run), curves, runs)
+
+
+def _show(view: _View, engine: VisitorEngine, watched: Watched, away: str | None) -> None:
+    run, advice = view.run, view.advice
+    state = _state(run, engine, away)
     # Containers of their own: what comes and goes in them must not move the charts to another
     # place in the page's tree, where they would be drawn anew.
     with st.container():
-        if not watched.quiet:
-            _note(run, engine, advice, watched)
+        if not watched.quiet or state.urgent:
+            _note(run, state, advice, watched)
     with st.container(key="run_bar", horizontal=True, vertical_alignment="center"):
         if not projector.is_on():
             with st.container(key="run_picker", width=230):
-                run_picker(store)
-        _status(run, engine)
+                run_picker(view.runs, watched.others)
+        _status(run, state, view.place, engine)
         _controls(run, engine, advice)
         if not projector.is_on():
-            _more(store, run, engine)
-    _charts(store, run, watched.others)
+            _more(view, engine, watched)
+    _charts(run, view.curves)
 
 
-def _note(run: Run, engine: VisitorEngine, advice: Advice | None, watched: Watched) -> None:
+@dataclass(frozen=True)
+class _State:
+    """What the run does by now, as far as the engine knows more than what is stored.
+
+    `trouble` is why the database cannot be used, `loss` how the run has ended meanwhile, `silence`
+    for how many seconds nothing has been heard of its training.
+    """
+
+    status: str
+    trouble: str | None = None
+    loss: str | None = None
+    silence: float | None = None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether this is to be said before all else."""
+        return self.trouble is not None or self.silence is not None
+
+
+def _state(run: Run, engine: VisitorEngine, away: str | None) -> _State:
+    """`away`: why the database cannot be read; then `run` is as it was."""
+    # What cannot be stored cannot be read back either: the engine knows better.
+    trouble = (engine.trouble or away) if run.active else away
+    loss = engine.loss(run.id) if trouble else None
+    status = "failed" if loss else "paused" if trouble and run.status == "running" else run.status
+    return _State(status, trouble, loss, _silence(run) if status in ACTIVE else None)
+
+
+def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> None:
     """The one thing to say about the run now, in a place that is as high without it."""
-    # What cannot be stored cannot be read back either: the engine knows that it pauses.
-    waits = engine.trouble if run.status in ("running", "paused") else None
     about, said = st.session_state.get("run_refused", (None, ""))
     with st.container(key="note_run", horizontal=True, vertical_alignment="center"):
-        if waits:
-            sentence = "Training waits until then and goes on by itself; nothing is lost."
-            st.error(f"{waits} {sentence}", icon=ICON)
+        if state.trouble:
+            if state.loss:
+                st.error(f"{state.loss} {_LOST}", icon=ICONS["failed"])
+            st.error(f"{state.trouble} {_waiting_words(run, state.loss)}", icon=ICON)
+        elif state.silence is not None:
+            st.warning(_SILENT, icon=":material/hearing_disabled:")
         elif about == run.id:
             st.warning(plain(said), icon=":material/block:")
         elif run.message and run.status in ("failed", "stopped"):
             box = st.error if run.status == "failed" else st.warning
-            box(plain(run.message), icon=ICONS[run.status])
+            box(plain(run.message) + _cannot_go_on(run), icon=ICONS[run.status])
             if advice is not None:
                 _remedy(advice, watched.try_out)
         elif advice is not None:
@@ -131,6 +206,12 @@ def _note(run: Run, engine: VisitorEngine, advice: Advice | None, watched: Watch
                 st.caption(f":material/info: {note}")
         else:
             st.caption(watched.hint)
+
+
+def _cannot_go_on(run: Run) -> str:
+    if run.step < run.total_steps and run.step and run.checkpoint_step is None:
+        return " No snapshot of it is kept, so that it cannot go on; start it again."
+    return ""
 
 
 def _remedy(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
@@ -145,26 +226,61 @@ def _remedy(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
     )
 
 
-def _status(run: Run, engine: VisitorEngine) -> None:
-    words = _queue_words(run, engine) if run.status == "queued" else status_words(run)
-    status = "paused" if run.status == "running" and engine.trouble else run.status
+def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine) -> None:
+    status = state.status
+    words = _queue_words(place, engine) if status == "queued" else status_words(run, status)
+    if state.silence is not None:
+        words = f"nothing heard for {clock(state.silence)} · {_reached(run)}"
     if projector.is_on():  # where there is no menu of runs
         words = f"{plain(run.name)} · {words}"
+    colour = "orange" if state.silence is not None else COLOURS[status]
     with st.container(key="training_status"):
-        st.markdown(f":{COLOURS[status]}[{ICONS[status]} **{status}**] {words}")
+        st.markdown(f":{colour}[{ICONS[status]} **{status}**] {words}")
         # Always there, so that nothing moves when training begins.
         st.progress(min(1.0, run.step / run.total_steps) if run.total_steps else 0.0)
 
 
-def status_words(run: Run) -> str:
-    """Where the run stands, without its status: "epoch 2 of 5 · step 512 of 2,110 · …"."""
-    if run.status == "running" and run.step == 0:
+_LOST = "What was stored of it before is kept; the rest is stored as soon as it can be."
+_SILENT = (
+    "The training process is silent: it was halted, the computer is short of memory, or a step "
+    "takes very long. If it speaks again, training goes on by itself. If not, press **Stop** and "
+    "then **Go on**: that starts a new process."
+)
+
+
+def _waiting_words(run: Run, loss: str | None) -> str:
+    """What becomes of the run while the database is away."""
+    if loss or not run.active:
+        return "The page tries again by itself."
+    if run.status == "queued":
+        return "The run waits until then."
+    return "Training waits until then and goes on by itself."
+
+
+def _silence(run: Run) -> float | None:
+    """For how many seconds nothing has been heard of the run's training, None while it speaks."""
+    if run.unheard is None:
+        return None
+    return max(0.0, (datetime.now(UTC) - run.unheard).total_seconds())
+
+
+def _reached(run: Run) -> str:
+    """How far it has come: "epoch 2 of 5 · step 512 of 2,110"."""
+    if not run.total_steps:
+        return "not started yet"
+    return f"epoch {run.epoch} of {run.epochs} · step {run.step:,} of {run.total_steps:,}"
+
+
+def status_words(run: Run, status: str | None = None) -> str:
+    """Where the run stands, without its status: "epoch 2 of 5 · step 512 of 2,110 · …".
+
+    `status`: what it does by now, where that is known to be something else than was stored.
+    """
+    status = status or run.status
+    if status == "running" and run.step == 0:
         return "the network is being compiled; the first step follows"
-    parts = []
-    if run.total_steps:
-        parts.append(f"epoch {run.epoch} of {run.epochs}")
-        parts.append(f"step {run.step:,} of {run.total_steps:,}")
-    if run.status == "running":
+    parts = [_reached(run)] if run.total_steps else []
+    if status == "running":
         if run.images_per_second:
             parts.append(f"{run.images_per_second:,.0f} images/s")
         if run.seconds_left is not None:
@@ -176,9 +292,8 @@ def status_words(run: Run) -> str:
     return " · ".join(parts)
 
 
-def _queue_words(run: Run, engine: VisitorEngine) -> str:
+def _queue_words(place: Place | None, engine: VisitorEngine) -> str:
     """Its place and the wait: "2 runs are ahead of this one; it starts in about 40 s"."""
-    place = engine.place(run.id)
     if place is not None and place.ahead:
         runs = "run is" if place.ahead == 1 else "runs are"
         wait = "by itself" if place.seconds is None else f"in about {clock(place.seconds)}"
@@ -249,18 +364,31 @@ def _go_on_button(run: Run, engine: VisitorEngine) -> None:
         key="continue_training",
         icon=":material/play_arrow:" if unfinished else ":material/add:",
         disabled=run.step == 0 or run.checkpoint_step is None,
-        help="Training goes on from the last weights that were kept.",
+        help="Training goes on from its last snapshot."
+        if run.checkpoint_step is not None
+        else "No snapshot of this run is kept: it cannot go on.",
         on_click=_ask,
         args=(engine.continue_run, run.id),
         kwargs={"epochs": 0 if unfinished else 1},
     )
 
 
-def _more(store: Store, run: Run, engine: VisitorEngine) -> None:
-    """What is needed now and then: other runs' curves, smoothing, speed."""
+def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
+    """What is needed now and then: other runs' curves, a copy to change, smoothing, speed."""
+    run = view.run
     with st.popover("", icon=":material/more_horiz:", key="run_more",
-                    help="Compare, smoothing, learning rate, slow motion"):  # fmt: skip
-        compared(store, run.id)
+                    help="Compare, duplicate, smoothing, learning rate, slow motion"):  # fmt: skip
+        compared(view.runs, run.id)
+        if watched.duplicate is not None:
+            st.button(
+                "Duplicate and change one thing",
+                key="duplicate_run",
+                icon=":material/content_copy:",
+                help="Its network and settings become the draft; the next run's curves are laid "
+                "over this one's.",
+                on_click=watched.duplicate,
+                args=(run,),
+            )
         st.slider("Smoothing", 0.0, 0.99, value=SMOOTHING, step=0.01, key="smoothing")
         if run.active and run.status != "queued":
             _while_it_runs(run, engine)
@@ -298,11 +426,9 @@ def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
     )
 
 
-def _charts(store: Store, run: Run, others: Sequence[str]) -> None:
+def _charts(run: Run, curves: list[RunCurves]) -> None:
     """Loss and accuracy side by side."""
     smoothing = float(st.session_state.get("smoothing", SMOOTHING))
-    shown = [run, *(other for name in others if (other := store.run(name)))]
-    curves = [run_curves(store, item) for item in shown]
     with st.container(key="charts"):
         for place, draw, name in zip(
             st.columns(2, gap="medium"),

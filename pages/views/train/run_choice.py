@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
-from mnist_core.storage.store import Store
+from mnist_core.storage.store import Run, Store
 from pages.session.compared_runs import MOST_COMPARED
+from pages.session.network_choice import run_label
 from pages.widgets.layout import slot
 
 MOST_LISTED = 200
+# As the curves' colours follow one another in the charts.
+DOTS = ("🔵", "🟠", "🟣", "🟢", "🟤", "⚪")
 
 
 def shown_run(store: Store) -> str | None:
@@ -28,19 +33,22 @@ def compared_runs(store: Store, chosen: str) -> tuple[str, ...]:
     return tuple(run_id for run_id in found if run_id != chosen and store.run(run_id) is not None)
 
 
-def run_picker(store: Store) -> None:
-    """Choose the run that is shown."""
-    runs = {run.id: run for run in store.runs(limit=MOST_LISTED)}
+def run_picker(runs: Mapping[str, Run], others: Sequence[str]) -> None:
+    """Choose the run that is shown, of `runs` by id; a dot says which curve is whose."""
     shown = st.session_state.shown_run
-    if shown not in runs and (run := store.run(shown)) is not None:
-        runs[shown] = run
-    names = list(runs)
+    names, marked = list(runs), [shown, *others]
+
+    def label(run_id: str) -> str:
+        place = marked.index(run_id) if run_id in marked and others else None
+        dot = "" if place is None else f"{DOTS[place % len(DOTS)]} "
+        return dot + run_label(runs[run_id])
+
     with slot("run"):
         chosen = st.selectbox(
             "Run",
             names,
             index=names.index(shown) if shown in runs else 0,
-            format_func=lambda name: runs[name].name,
+            format_func=label,
             key=f"run-{shown}",
             label_visibility="collapsed",
         )
@@ -49,9 +57,8 @@ def run_picker(store: Store) -> None:
         st.rerun()
 
 
-def compared(store: Store, chosen: str) -> None:
+def compared(runs: Mapping[str, Run], chosen: str) -> None:
     """Choose the runs that lie over the one that is shown."""
-    runs = {run.id: run for run in store.runs(limit=MOST_LISTED)}
     names, state = [name for name in runs if name != chosen], st.session_state
     before = [name for name in state.get("compared", ()) if name in names]
     with slot("compared"):
@@ -59,7 +66,7 @@ def compared(store: Store, chosen: str) -> None:
             "Compare with",
             names,
             default=before,
-            format_func=lambda name: runs[name].name,
+            format_func=lambda name: run_label(runs[name]),
             max_selections=MOST_COMPARED,
             # A new key for what was laid over: the browser may still send what the old one held.
             key=f"compared-{state.get('compared_version', 0)}",

@@ -1,0 +1,119 @@
+"""What all visitors from one network address may ask for together.
+
+Whoever drops their cookie is a new visitor, and has a new visitor's share: these limits hold for
+all of an address, and are wide enough for a school behind one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from mnist_core.storage import corrections, schema
+from mnist_core.storage.store import ACTIVE, Store
+from mnist_core.visitors.limits import Limits
+
+WINDOW = timedelta(hours=1)
+# After so long a visitor who keeps nothing is forgotten.
+IDLE = timedelta(days=1)
+# So many are looked at in one go.
+MOST_IDLE = 5_000
+
+
+def is_full(connection: sa.Connection, address: str | None, limits: Limits) -> bool:
+    """Whether so many new visitors have come from the address that no more are taken in."""
+    if address is None or limits.address_visitors is None:
+        return False
+    table = schema.visitors.c
+    new = sa.select(sa.func.count()).where(
+        table.address == address, table.came > datetime.now(UTC) - WINDOW
+    )
+    return int(connection.execute(new).scalar_one()) >= limits.address_visitors
+
+
+def newcomer_problem(store: Store, owner: str, address: str | None, limits: Limits) -> str | None:
+    """Why a visitor who was not taken in cannot start or keep anything; None for all others."""
+    if address is None or limits.address_visitors is None:
+        return None
+    known = sa.select(schema.visitors.c.owner).where(schema.visitors.c.owner == owner)
+    with store.transaction() as connection:
+        if connection.execute(known).first() is not None:
+            return None
+    return (
+        f"{limits.address_visitors:,} new visitors have come from your network address within an "
+        "hour, as many as this server takes in. Reading, drawing and looking work; to train or to "
+        "keep something, come back later, and let your browser keep this page’s cookie."
+    )
+
+
+def start_problem(store: Store, address: str | None, limits: Limits) -> str | None:
+    """Why nobody at the address can start a run just now, or None."""
+    if address is None:
+        return None
+    runs, theirs = schema.runs.c, schema.runs.c.owner.in_(_visitors_at(address))
+    active = sa.select(sa.func.count()).where(theirs, runs.status.in_(ACTIVE))
+    # The trials of a study were started once, as one.
+    started = sa.select(sa.func.count()).where(
+        theirs, runs.queued > datetime.now(UTC) - WINDOW, runs.study.is_(None)
+    )
+    with store.transaction() as connection:
+        if _reached(connection, active, limits.address_runs):
+            return (
+                f"{limits.address_runs} networks from your network address wait or train, as many "
+                "as this server takes from one address. Try again in some minutes."
+            )
+        if _reached(connection, started, limits.address_starts):
+            return (
+                f"{limits.address_starts:,} trainings were started from your network address "
+                "within an hour, as many as this server takes from one address. Try again later."
+            )
+    return None
+
+
+def kept_problem(store: Store, address: str | None, limits: Limits, size: int) -> str | None:
+    """Why nobody at the address can keep `size` bytes more, or None."""
+    if address is None or limits.address_megabytes is None:
+        return None
+    owners = _visitors_at(address)
+    snapshots, data = schema.snapshots.c, schema.datasets.c
+    runs = sa.select(schema.runs.c.id).where(schema.runs.c.owner.in_(owners))
+    parts = (
+        sa.select(sa.func.sum(snapshots.bytes)).where(snapshots.run.in_(runs)),
+        sa.select(sa.func.sum(data.bytes)).where(data.owner.in_(owners)),
+    )
+    with store.transaction() as connection:
+        kept = sum(int(connection.execute(part).scalar() or 0) for part in parts)
+    if kept + size <= 1_000_000 * limits.address_megabytes:
+        return None
+    return (
+        f"The visitors at your network address keep {kept / 1_000_000:,.0f} MB together, and this "
+        f"server keeps {limits.address_megabytes:,} MB for one address. Remove some to go on."
+    )
+
+
+def forget_idle(store: Store) -> int:
+    """Forget visitors who keep nothing and have not been here for a while; how many it was."""
+    table = schema.visitors
+    keeps = [
+        sa.exists().where(kept.c.owner == table.c.owner)
+        for kept in (schema.runs, schema.sweeps, schema.datasets)
+    ]
+    last = datetime.now(UTC) - IDLE
+    idle = sa.select(table.c.owner).where(table.c.seen < last, *(~kept for kept in keeps))
+    with store.transaction() as connection:
+        found = connection.execute(idle.limit(MOST_IDLE)).scalars().all()
+        gone = [owner for owner in found if not corrections.are_kept(owner)]
+        if gone:
+            still = table.c.owner.in_(gone) & (table.c.seen < last)
+            connection.execute(table.delete().where(still))
+    return len(gone)
+
+
+def _visitors_at(address: str) -> sa.Select[tuple[Any]]:
+    return sa.select(schema.visitors.c.owner).where(schema.visitors.c.address == address)
+
+
+def _reached(connection: sa.Connection, count: sa.Select[Any], most: int | None) -> bool:
+    return most is not None and int(connection.execute(count).scalar_one()) >= most

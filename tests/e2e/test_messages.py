@@ -1,0 +1,46 @@
+"""What a program that speaks as a browser does can do to a server."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.e2e.helpers import wait_until
+from tests.e2e.server import running
+from tests.support.streamlit_client import CLOSED, CLOSED_OPERATIONS, client, message, operation
+
+
+def test_a_visitor_clears_nothing_and_ends_nothing(home, tmp_path) -> None:
+    """Four orders to clear the server: still one engine, one scheduler, one worker."""
+    with running(home, tmp_path / "server.log") as server:
+        with client(server.url) as visitor:
+            visitor.open_page("train")
+            wait_until(lambda: len(server.worker_pids()) == 1, 60, "No worker came")
+            workers = server.worker_pids()
+            # The ports tell of schedulers, those that have no worker yet too.
+            listening = ports(server.process.pid)
+            for _ in range(4):
+                for kind in sorted(CLOSED):
+                    visitor.send(message(kind))
+                for kind in sorted(CLOSED_OPERATIONS):
+                    visitor.send(operation(kind))
+                visitor.open_page("train")
+            assert server.worker_pids() == workers and ports(server.process.pid) == listening
+
+        for _ in range(5):
+            for nonsense in (b"\xff\xff\xff", "text"):
+                with client(server.url) as visitor:
+                    visitor.connection.send(nonsense)
+                    with pytest.raises(ConnectionClosed):
+                        visitor.answers("script_finished")
+        with client(server.url) as another:
+            another.open_page("train")
+        log = server.log.read_text()
+        assert log.count("clear_cache") == log.count("cannot be read") == 1, log
+        assert "Traceback" not in log
+
+
+def ports(pid: int) -> set[int]:
+    connections = psutil.Process(pid).net_connections()
+    return {found.laddr.port for found in connections if found.status == psutil.CONN_LISTEN}

@@ -1,0 +1,53 @@
+"""What a browser may ask of the server, judged message by message."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackendOperationRequest, BackMsg
+
+from pages.streamlit_compat.browser_messages import MOST_FILES, UNREADABLE, why_refused
+from tests.support.streamlit_client import (
+    CLOSED,
+    CLOSED_OPERATIONS,
+    OPEN,
+    OPEN_OPERATIONS,
+    message,
+    operation,
+)
+
+
+def test_every_kind_of_message_has_been_judged() -> None:
+    (kinds,) = BackMsg.DESCRIPTOR.oneofs
+    assert {field.name for field in kinds.fields} == OPEN | CLOSED | {"backend_operation_request"}
+    (operations,) = BackendOperationRequest.DESCRIPTOR.oneofs
+    assert {field.name for field in operations.fields} == OPEN_OPERATIONS | CLOSED_OPERATIONS
+
+
+@pytest.mark.parametrize("kind", sorted(OPEN | CLOSED))
+def test_a_message_is_passed_on_or_not(kind: str) -> None:
+    refused = why_refused(message(kind).SerializeToString())
+    assert (refused is None) is (kind in OPEN)
+
+
+@pytest.mark.parametrize("kind", sorted(OPEN_OPERATIONS | CLOSED_OPERATIONS))
+def test_an_operation_is_passed_on_or_not(kind: str) -> None:
+    refused = why_refused(operation(kind).SerializeToString())
+    assert (refused is None) is (kind in OPEN_OPERATIONS)
+
+
+def test_the_last_of_two_kinds_in_one_message_counts() -> None:
+    """As it does for Streamlit's own reading."""
+    first, last = message("app_heartbeat"), message("clear_cache")
+    assert why_refused(first.SerializeToString() + last.SerializeToString())
+
+
+@pytest.mark.parametrize("data", [None, b"\xff\xff\xff", b"\x0a\xff"])
+def test_what_is_no_message_cannot_be_read(data: bytes | None) -> None:
+    assert why_refused(data) == UNREADABLE
+
+
+def test_an_empty_message_and_one_about_endless_files_are_refused() -> None:
+    assert why_refused(b"")
+    many = BackMsg()
+    many.file_urls_request.file_names.extend(["a"] * (MOST_FILES + 1))
+    assert why_refused(many.SerializeToString())
