@@ -494,7 +494,8 @@ function take(view, data) {
     const choice = button.dataset.choose;
     button.setAttribute("aria-pressed", String(choice === data.source));
     if (choice === "drawing") button.hidden = !data.drawn;
-    if (choice === "misread") button.hidden = !data.misread;
+    if (choice === "misread" || choice === "inside") button.hidden = !data.misread;
+    if (choice === "inside") button.removeAttribute("aria-pressed");
   }
   press(view);
   if (!data.frame) {

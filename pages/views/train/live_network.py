@@ -20,14 +20,17 @@ from mnist_core.visitors.limits import current
 from pages.session.data_sets import class_names, dataset_of
 from pages.session.errors import fragment
 from pages.session.network_choice import moments, weights_at
+from pages.session.open_elsewhere import look_inside
 
 # Between two looks at what the worker has sent; each takes time from training.
 REFRESH_SECONDS, SHARED_REFRESH_SECONDS = 0.3, 0.4
 # Test images among which one that is misread is looked for.
 SEARCHED = 1000
 TEST, MISREAD, DRAWING = "test", "misread", "drawing"
+INSIDE = "inside"  # not an image, but the wish to look at this one on Look inside
 
-_HERE = Path(__file__)
+_CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+_JS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 _HTML = """<section class="live" aria-label="The network, alive">
 <header><h3>The network, alive</h3><span class="about"></span>
 <span class="group" role="group" aria-label="Image">
@@ -37,7 +40,8 @@ _HTML = """<section class="live" aria-label="The network, alive">
 <span class="group" role="group" aria-label="What is shown">
 <button type="button" data-mode="weights">Weights</button
 ><button type="button" data-mode="activations">Activations</button
-><button type="button" data-mode="gradients">Gradients</button></span></header>
+><button type="button" data-mode="gradients">Gradients</button></span>
+<span class="group"><button type="button" data-choose="inside">Look inside</button></span></header>
 <p class="empty" hidden></p>
 <div class="stage"><canvas role="img" aria-label="The network"></canvas>
 <div class="tip" hidden></div></div></section>"""
@@ -67,14 +71,16 @@ def _show(engine: VisitorEngine, run: Run) -> None:
         st.caption(str(error))
         return
     view = View(image.tobytes(), label, choice.gradients)
+    if st.session_state.pop("live_inside", False):
+        look_inside(run.id, image=None if label is None else choice.index % _count(run))
     frame = engine.watch(run.id, view) if run.active else None
     if frame is None:
         frame = _of_snapshot(run, view)
     mount = st.components.v2.component(
         "mnist_lab.live_network",
         html=_HTML,
-        css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
-        js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
+        css=_CSS,
+        js=_JS,
     )
     mount(
         key="live_view",
@@ -109,6 +115,9 @@ def _take_gradients() -> None:
 def _choose(run: Run) -> None:
     """Callback: another image; pressing the same button again gives the next of its kind."""
     choice, wanted = _choice(), st.session_state.live_view.get("choose")
+    if wanted == INSIDE:
+        st.session_state.live_inside = True
+        return
     if wanted == TEST:
         choice.index += choice.source == TEST
     elif wanted == MISREAD:
@@ -135,6 +144,11 @@ def _image(choice: Choice, run: Run) -> tuple[npt.NDArray[np.uint8], int | None,
     label = int(data.y_test[index])
     what = one(class_names(run.experiment)[label])
     return np.ascontiguousarray(data.x_test[index]), label, f"Test image {index}, {what}"
+
+
+def _count(run: Run) -> int:
+    """How many test images there are."""
+    return len(dataset_of(run.experiment).y_test)
 
 
 def _drawing() -> npt.NDArray[np.float32] | None:
