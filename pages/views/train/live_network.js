@@ -470,7 +470,8 @@ function glide(view, from, to) {
   cancelAnimationFrame(view.motion);
   const began = performance.now();
   const step = (time) => {
-    const share = Math.min(1, (time - began) / GLIDE);
+    // A frame may begin before the glide that it shows.
+    const share = Math.max(0, Math.min(1, (time - began) / GLIDE));
     view.now = between(from, to, 1 - (1 - share) ** 2);
     redraw(view);
     if (share < 1 && view.canvas.isConnected) view.motion = requestAnimationFrame(step);
