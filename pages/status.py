@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
-from streamlit import runtime
 
 from mnist_core.cli import admin_key, status
 from pages.session import errors
 from pages.session.services import shared_engine, shared_store
-from pages.streamlit_compat import entry
+from pages.streamlit_compat import entry, sessions
 from pages.widgets.escape import plain
 
 REFRESH_SECONDS = 5
@@ -50,7 +49,7 @@ def _view() -> None:
 
 
 def _look() -> None:
-    now = status.look(shared_store(), shared_engine().workers(), _sessions())
+    now = status.look(shared_store(), shared_engine().workers(), sessions.connected())
     with st.container(key="status"):
         for section in status.sections(now):
             st.subheader(section.title)
@@ -60,14 +59,6 @@ def _look() -> None:
             else:
                 st.markdown(section.empty)
     st.caption(f"At {now.when:%H:%M:%S} UTC; looks again every {REFRESH_SECONDS} seconds.")
-
-
-def _sessions() -> int | None:
-    """How many pages are connected to this server."""
-    if not runtime.exists():
-        return None
-    found = runtime.get_instance().stats_mgr.get_stats(["active_sessions"])
-    return next((getattr(stat, "value", None) for stat in found.get("active_sessions", [])), None)
 
 
 entry.through_app("status")

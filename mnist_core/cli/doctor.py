@@ -384,7 +384,7 @@ def scheduler(address: str) -> str:
     """The scheduler answers, and has workers that know MNIST Lab."""
     from distributed import Client
 
-    from mnist_core.engine import certificates, worker
+    from mnist_core.engine import certificates, dask_client, worker
 
     remedy = "Start it, or put MNIST_LAB_SCHEDULER right (unset: train on this computer)."
     try:
@@ -407,6 +407,11 @@ def scheduler(address: str) -> str:
             raise Wrong(
                 f"The worker at {lost[0]} does not know MNIST Lab. Start it in the repository’s "
                 "folder with --preload mnist_core.engine.worker."
+            )
+        if (kept := dask_client.kept_messages(client)) > dask_client.MOST_KEPT_MESSAGES:
+            raise Wrong(
+                f"The scheduler at {address} keeps {kept} messages of each server in memory, "
+                f"weights among them. Start it with {dask_client.KEPT_MESSAGES_SETTING}=1."
             )
     finally:
         client.close(timeout=2)

@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10
 CLOSE_SECONDS = 2
+# A scheduler keeps what it was told last under each topic, snapshots of many megabytes among it;
+# by Dask's default the last thousand. How few is for whoever starts it to say.
+MOST_KEPT_MESSAGES = 10
+KEPT_MESSAGES_SETTING = "DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH"
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,8 @@ class Connection:
                 log.warning(warning)
             client = self._reach_scheduler()
             client.subscribe_topic(self._topic, lambda event: self._listener.message(event[1]))
-            _forget_events(client, self._topic)
+            if self._scheduler:
+                _warn_of_kept_messages(client)
             identity = client.scheduler_info(n_workers=0)["id"]
             with self._lock:
                 self._client, self._scheduler_id = client, identity
@@ -285,12 +290,18 @@ class Connection:
                 self._local.renew_if_large()
 
 
-def _forget_events(client: Client, topic: str) -> None:
-    """Keep a cluster's scheduler from holding on to a thousand events, snapshots among them."""
+def kept_messages(client: Client) -> int:
+    """How many past messages of each server the scheduler keeps, as its setting says."""
+    name = "distributed.admin.low-level-log-length"
+    return int(client.run_on_scheduler(dask.config.get, name, 1000))
 
-    def bound(dask_scheduler: Any) -> None:  # sent by value: the scheduler need not have our code
-        known = dask_scheduler._broker._topics[topic]
-        known.events = type(known.events)(maxlen=1)
 
-    with contextlib.suppress(Exception):  # costs the scheduler memory, nothing else
-        client.run_on_scheduler(bound)
+def _warn_of_kept_messages(client: Client) -> None:
+    with contextlib.suppress(Exception):  # Dask raises many kinds; then nothing is said
+        if (count := kept_messages(client)) > MOST_KEPT_MESSAGES:
+            log.warning(
+                "the scheduler keeps %d messages of each server in memory, weights among them: "
+                "start it with %s=1",
+                count,
+                KEPT_MESSAGES_SETTING,
+            )

@@ -6,6 +6,8 @@ clock is set back by an hour just then, it holds everything back for an hour: a 
 `SchedulerWithoutHttp`, `WorkerWithoutHttp`: each Dask server also opens a port for HTTP, a worker
 on all of the machine's addresses, for pages that nobody here looks at and that ask for no
 certificate. Dask has no option that leaves it out.
+
+`is_cancelled`: a task cannot ask whether it was cancelled; only the worker's own state says so.
 """
 
 from __future__ import annotations
@@ -17,6 +19,12 @@ from distributed import Scheduler, Worker
 from distributed.batched import BatchedSend
 
 _NAME = "next_deadline"
+
+
+def is_cancelled(worker: Worker, key: str) -> bool:
+    """Whether the task that this worker runs under `key` is no longer wanted."""
+    task = worker.state.tasks.get(key)
+    return task is None or task.state == "cancelled"
 
 
 def bear_clock_changes() -> None:

@@ -23,7 +23,7 @@ from mnist_core.base import logs
 from mnist_core.base.errors import first_line
 from mnist_core.base.tensorflow_compat import give_back
 from mnist_core.engine import dataset_transfer
-from mnist_core.engine.dask_compat import bear_clock_changes
+from mnist_core.engine.dask_compat import bear_clock_changes, is_cancelled
 from mnist_core.experiment.spec import Experiment
 from mnist_core.training.control import Control
 from mnist_core.training.events import Event, Failed, Resume, to_message, unpack_arrays
@@ -136,12 +136,11 @@ def _stop_when_cancelled(attempt: str, control: Control) -> threading.Event:
 
     Watches until the returned event is set.
     """
-    tasks, over = get_worker().state.tasks, threading.Event()
+    worker, over = get_worker(), threading.Event()
 
     def watch() -> None:
         while not over.wait(WATCH_SECONDS):
-            task = tasks.get(attempt)
-            if task is None or task.state == "cancelled":
+            if is_cancelled(worker, attempt):
                 control.send(stop=True, pause=False)
 
     threading.Thread(target=watch, name="watch", daemon=True).start()

@@ -8,15 +8,16 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.session.browser_storage import recall, remember
+from pages.streamlit_compat.selectors import with_selectors
 from pages.widgets import layout
 
 PARAMETER = "projector"
 _ON, _OFF = "on", "off"
 
 # The type follows the screen's width, so that what fits at 1280 pixels fits at 1920.
-_STYLE = """<style>
+_STYLE = with_selectors("""<style>
 html { font-size: clamp(19px, 1.5vw, 40px) !important; }
-[data-testid="stMainBlockContainer"] { padding: 4.2rem 2.5rem 1.5rem; }
+:st(page) { padding: 4.2rem 2.5rem 1.5rem; }
 /* What a class looks at is the figure: it gets the room. */
 @media (min-width: 900px) {
   [class*="st-key-layout_"] { grid-template-columns: 1fr 2fr !important;
@@ -24,18 +25,18 @@ html { font-size: clamp(19px, 1.5vw, 40px) !important; }
 }
 html { --diagram-width: 100%; --diagram-height: 50vh; --paper-width: 100%; }
 [class*="st-key-figure_"] .katex { font-size: 1em; }
-.st-key-paper, [data-testid="stLayoutWrapper"]:has(> .st-key-paper) {
+.st-key-paper, :st(wrapper):has(> .st-key-paper) {
   width: min(34vw, 60vh) !important; max-width: none !important; flex: none !important; }
-.st-key-which_image [data-testid="stElementContainer"] { width: auto !important; flex: 1 1 8rem; }
+.st-key-which_image :st(element) { width: auto !important; flex: 1 1 8rem; }
 /* The chapters by their numbers alone, in the header: the figure needs the height. */
 @media (min-width: 1200px) {
   html .st-key-strip { position: fixed; top: 0; right: 7rem; height: 3.75rem; width: auto;
     flex-wrap: nowrap; border: none; padding: 0; z-index: 999991; }
-  [data-testid="stLayoutWrapper"]:has(> .st-key-strip) { position: absolute; height: 0; }
+  :st(wrapper):has(> .st-key-strip) { position: absolute; height: 0; }
 }
-.st-key-strip [data-testid="stPageLink-NavLink"] p span { position: absolute; width: 1px;
+.st-key-strip :st(page_link) p span { position: absolute; width: 1px;
   height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-</style>"""
+</style>""")
 
 
 def is_on() -> bool:

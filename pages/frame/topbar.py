@@ -6,21 +6,22 @@ import streamlit as st
 
 from pages.frame import projector
 from pages.frame.help import help_popover
+from pages.streamlit_compat.selectors import with_selectors
 from pages.widgets import layout
 
 # In the header's free space where that is wide enough: it pushes nothing off the first screen.
 # Narrower, the tour lies at the foot of the window.
-_STYLE = """<style>
-[data-testid="stLayoutWrapper"]:has(> .st-key-topbar),
-[data-testid="stLayoutWrapper"]:has(> [class*="st-key-remember_"]),
-[data-testid="stLayoutWrapper"]:has(> .st-key-tour_place):not(:has([role="alert"])) {
+_STYLE = with_selectors("""<style>
+:st(wrapper):has(> .st-key-topbar),
+:st(wrapper):has(> [class*="st-key-remember_"]),
+:st(wrapper):has(> .st-key-tour_place):not(:has([role="alert"])) {
   position: absolute; width: 0; height: 0; }
 .st-key-tools { position: fixed; top: 0; right: 0.6rem; height: 3.75rem; width: auto;
   flex-wrap: nowrap; z-index: 999991; }
 /* Icons alone, as look.py has it. */
-.st-key-tools [data-testid="stPopoverButton"] > div > [aria-hidden] { display: none; }
+.st-key-tools :st(popover_button) > div > [aria-hidden] { display: none; }
 .st-key-tools button { min-width: 2.5rem; min-height: 2.5rem; padding: 0; }
-.st-key-tour [data-testid="stMarkdownContainer"] { margin: 0; }
+.st-key-tour :st(words) { margin: 0; }
 .st-key-tour { position: fixed; z-index: 999991; flex-wrap: nowrap; width: auto; }
 [class*="st-key-tour_"][class*="_behind"] p, [class*="st-key-tour_"][class*="_ahead"] p,
 .st-key-tour_now p { white-space: nowrap; margin: 0; font-size: 0.9rem; }
@@ -37,11 +38,11 @@ _STYLE = """<style>
 @media (max-width: 1199px) {
   .st-key-tour { bottom: 0; left: 0; right: 0; padding: 0.6rem 1rem; justify-content: center;
     background: var(--raised-ground); border-top: 1px solid rgba(128, 140, 155, 0.35); }
-  [data-testid="stMainBlockContainer"] { padding-bottom: 5.5rem; }
+  :st(page) { padding-bottom: 5.5rem; }
 }
 @media (max-width: 768px) {
-  [data-testid="stExpandSidebarButton"] { width: auto !important; gap: 0.3rem; }
-  [data-testid="stExpandSidebarButton"]::after { content: "Menu"; font-size: 1rem; }
+  :st(open_sidebar) { width: auto !important; gap: 0.3rem; }
+  :st(open_sidebar)::after { content: "Menu"; font-size: 1rem; }
 }
 @media (max-width: 639px) {
   .st-key-projector { display: none; }
@@ -51,21 +52,21 @@ _STYLE = """<style>
   .st-key-tour button { min-height: 2rem; padding: 0.1rem 0.5rem; }
 }
 @media print { .st-key-tools, .st-key-tour { display: none !important; } }
-</style>"""
+</style>""")
 
 
 # On a phone Streamlit's navigation lies over the page, and stays there after a choice.
-_FOLD_JS = """
+_FOLD_JS = with_selectors("""
 let shown;
 export default function ({ data }) {
   if (data.page === shown) return;
   shown = data.page;
-  const open = '[data-testid="stSidebar"][data-collapsed="false"]';
+  const open = ':st(sidebar)[data-collapsed="false"]';
   if (matchMedia("(max-width: 768px)").matches) {
-    document.querySelector(`${open} [data-testid="stSidebarCollapseButton"] button`)?.click();
+    document.querySelector(`${open} :st(close_sidebar) button`)?.click();
   }
 }
-"""
+""")
 
 
 def style() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from pages.streamlit_compat.selectors import with_selectors
+
 _PROJECTOR = "figures_on_projector"
 # Streamlit's small print is just too pale to read on white, and its white label on the bright
 # blue of the dark theme: both are set to at least 4.5:1.
-_STYLE = """<style>
+_STYLE = with_selectors("""<style>
 .stApp { --quiet-text: light-dark(#56616f, #a9b4c2); --raised-ground: light-dark(#f2f5f9, #1d242e);
   --focus-ring: light-dark(#0b6fc2, #7fbcff); }
 .stApp button[kind^="primary"]:enabled, .stApp button[kind^="primary"]:enabled p {
@@ -18,19 +20,19 @@ _STYLE = """<style>
 .stApp button[kind^="primary"]:disabled, .stApp button[kind^="primary"]:disabled p {
   color: var(--quiet-text); }
 .stApp [data-tag], .stApp [data-tag] * { color: light-dark(#ffffff, #0b1118); }
-[data-testid="stCaptionContainer"] { opacity: 0.75; }
-[data-testid="stElementContainer"]:has(.unseen), .unseen { position: absolute; width: 1px;
+:st(caption) { opacity: 0.75; }
+:st(element):has(.unseen), .unseen { position: absolute; width: 1px;
   height: 1px; overflow: hidden; clip-path: inset(50%); }
 /* Icons alone; their names are there for screen readers and as tooltips. */
-[class*="st-key-icon-"] [data-testid="stMarkdownContainer"],
-.st-key-tools [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px;
+[class*="st-key-icon-"] :st(words),
+.st-key-tools :st(words) { position: absolute; width: 1px; height: 1px;
   overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 /* Streamlit keeps a replaced widget below the new one until the run ends. */
-[class*="st-key-slot-"] > [data-stale="true"]:not(:first-child) { display: none; }
-@media (max-width: 640px) { [data-testid="stHorizontalBlock"] { row-gap: 1rem; } }
+[class*="st-key-slot-"] > :st(stale):not(:first-child) { display: none; }
+@media (max-width: 640px) { :st(row) { row-gap: 1rem; } }
 a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="range"]:focus-visible {
   outline: 2px solid var(--focus-ring) !important; outline-offset: 2px; }
-</style>"""
+</style>""")
 
 
 def style() -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+from mnist_core.engine.dask_client import KEPT_MESSAGES_SETTING
 from mnist_core.engine.engine import REPOSITORY
 
 
@@ -13,7 +14,7 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=REPOSITORY,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), KEPT_MESSAGES_SETTING: "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

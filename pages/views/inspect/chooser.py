@@ -28,6 +28,7 @@ from pages.session.network_choice import (
     weights_at,
 )
 from pages.session.services import get_store
+from pages.streamlit_compat.selectors import with_selectors
 from pages.views.inspect.number import choose_number
 from pages.views.inspect.scene import Scene, test_images, test_labels
 from pages.widgets.icon_button import icon_button
@@ -93,7 +94,7 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
         moved(steps[min(max(before + moments, 0), len(steps) - 1)])
 
     # The labels at the slider's ends would lie over the buttons.
-    st.html('<style>.st-key-moment [data-testid="stSliderTickBar"] { display: none; }</style>')
+    st.html(with_selectors("<style>.st-key-moment :st(slider_ends) { display: none; }</style>"))
     with st.container(key="moment"):
         if len(steps) == 1:
             st.caption(f"Moment: {moment_label(choice.key, kept[0])}")

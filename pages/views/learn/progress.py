@@ -13,9 +13,11 @@ from typing import Any
 
 import streamlit as st
 
+from pages.streamlit_compat.selectors import with_selectors
+
 CHAPTERS, ANSWERS = range(1, 10), range(8)
 
-_JS = """
+_JS = with_selectors("""
 const KEY = "mnist-lab-lesson";
 const read = () => {
   try { return JSON.parse(localStorage.getItem(KEY)) } catch { return null }
@@ -35,11 +37,11 @@ export default function ({ data, parentElement, setStateValue }) {
   // Another chapter begins at its top.
   const host = parentElement.host ?? parentElement;
   if (shown !== undefined && shown !== data.shown) {
-    host.closest('[data-testid="stMain"]')?.scrollTo(0, 0);
+    host.closest(':st(main)')?.scrollTo(0, 0);
   }
   shown = data.shown;
 }
-"""
+""")
 
 
 @dataclass

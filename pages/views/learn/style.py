@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.streamlit_compat.selectors import with_selectors
+
 # No "<" in here: the sanitiser would drop the whole style sheet.
-_STYLE = """<style>
+_STYLE = with_selectors("""<style>
 /* Words and question at the left, the figure at the right; one below the other on a phone. */
 [class*="st-key-layout_"] { gap: 1.25rem; }
 [class*="st-key-layout_"] > * { min-width: 0; width: 100%; }
@@ -14,29 +16,29 @@ _STYLE = """<style>
     grid-template-rows: auto 1fr; column-gap: 3rem; align-items: start; }
   [class*="st-key-layout_"] > :nth-child(2) { grid-column: 2; grid-row: 1 / span 2; }
   /* A chapter fits a screen, and so do the contents: narrow margins, close lines. */
-  [data-testid="stMainBlockContainer"]:has(.st-key-neighbours) { padding: 4rem 2.8rem 0.5rem; }
-  [data-testid="stMainBlockContainer"]:has(.st-key-begin) { padding-top: 4.5rem;
+  :st(page):has(.st-key-neighbours) { padding: 4rem 2.8rem 0.5rem; }
+  :st(page):has(.st-key-begin) { padding-top: 4.5rem;
     padding-bottom: 1rem; }
   [class*="st-key-chapter_"] [class*="st-key-words_"] h2 { padding-top: 0; }
   [class*="st-key-layout_"] { row-gap: 0.8rem; }
   [class*="st-key-words_"], [class*="st-key-figure_"] { gap: 0.6rem; }
-  [class*="st-key-words_"] [data-testid="stMarkdown"] p,
-  [class*="st-key-after_"] [data-testid="stMarkdown"] p { line-height: 1.42; }
-  [class*="st-key-words_"] [data-testid="stMarkdown"] p { margin-bottom: 0.6rem; }
+  [class*="st-key-words_"] :st(text) p,
+  [class*="st-key-after_"] :st(text) p { line-height: 1.42; }
+  [class*="st-key-words_"] :st(text) p { margin-bottom: 0.6rem; }
   [class*="st-key-layout_"] .katex-display { margin: 0.35rem 0; }
   [class*="st-key-after_"] { gap: 0.7rem; }
   [class*="st-key-question_"] { gap: 0.3rem; padding: 0.6rem 1rem; }
-  [class*="st-key-question_"] [data-testid="stMarkdown"] p { margin-bottom: 0.9rem; }
+  [class*="st-key-question_"] :st(text) p { margin-bottom: 0.9rem; }
   [class*="st-key-try_"] { margin-top: 0.5rem; }
 }
 @media (min-width: 900px) and (max-width: 1699px) {
-  [class*="st-key-words_"] [data-testid="stMarkdown"] p,
-  [class*="st-key-after_"] [data-testid="stMarkdown"] p { font-size: 0.94rem; }
+  [class*="st-key-words_"] :st(text) p,
+  [class*="st-key-after_"] :st(text) p { font-size: 0.94rem; }
 }
 
 /* Two parts of a figure stand side by side where both have room. */
-[class*="st-key-beside_"] [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
-[class*="st-key-beside_"] [data-testid="stColumn"] { min-width: min(100%, 15.5rem); }
+[class*="st-key-beside_"] :st(row) { flex-wrap: wrap; }
+[class*="st-key-beside_"] :st(column) { min-width: min(100%, 15.5rem); }
 [class*="st-key-memory_"], .st-key-lesson_memory { position: absolute; width: 0; height: 0;
   overflow: hidden; }
 [class*="st-key-try_"] { border-left: 4px solid rgba(45, 130, 220, 0.8);
@@ -46,15 +48,15 @@ _STYLE = """<style>
 
 /* The strip of chapters: the present one stands out, answered ones carry a line. */
 .st-key-strip { border-bottom: 1px solid rgba(128, 140, 155, 0.35); padding-bottom: 0.4rem; }
-.st-key-strip [data-testid="stPageLink-NavLink"] { background: transparent;
+.st-key-strip :st(page_link) { background: transparent;
   padding: 0.15rem 0.5rem; border-bottom: 3px solid transparent; border-radius: 0.4rem; }
-.st-key-strip [data-testid="stPageLink-NavLink"]:hover {
+.st-key-strip :st(page_link):hover {
   background: rgba(128, 140, 155, 0.18); }
-.st-key-strip [data-testid="stPageLink-NavLink"] p { font-weight: 400; }
-.st-key-strip [class*="_now"] [data-testid="stPageLink-NavLink"] {
+.st-key-strip :st(page_link) p { font-weight: 400; }
+.st-key-strip [class*="_now"] :st(page_link) {
   background: rgba(45, 130, 220, 0.2); }
-.st-key-strip [class*="_now"] [data-testid="stPageLink-NavLink"] p { font-weight: 700; }
-.st-key-strip [class*="_done"] [data-testid="stPageLink-NavLink"] {
+.st-key-strip [class*="_now"] :st(page_link) p { font-weight: 700; }
+.st-key-strip [class*="_done"] :st(page_link) {
   border-bottom-color: rgba(63, 163, 148, 0.9); border-radius: 0.4rem 0.4rem 0 0; }
 @media (max-width: 639px) {
   [class*="st-key-layout_"] .katex-display > .katex { font-size: 0.88em; }
@@ -63,42 +65,42 @@ _STYLE = """<style>
   padding: 0.15rem 0; }
 @media (max-width: 899px) {
   .st-key-strip { flex-wrap: wrap; }
-  .st-key-strip [data-testid="stPageLink-NavLink"] p span { position: absolute; width: 1px;
+  .st-key-strip :st(page_link) p span { position: absolute; width: 1px;
     height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-  .st-key-strip [data-testid="stPageLink-NavLink"] { padding: 0.3rem 0.5rem; }
+  .st-key-strip :st(page_link) { padding: 0.3rem 0.5rem; }
 }
 
 /* The cards of the opening are links as a whole. */
 [class*="st-key-card_"] { position: relative; transition: border-color 0.15s; }
 [class*="st-key-card_"]:hover { border-color: rgba(45, 130, 220, 0.9); }
-[class*="st-key-card_"] [data-testid="stPageLink-NavLink"] { background: transparent;
+[class*="st-key-card_"] :st(page_link) { background: transparent;
   padding-left: 0; position: static; }
-[class*="st-key-card_"] [data-testid="stPageLink-NavLink"]::after { content: ""; position: absolute;
+[class*="st-key-card_"] :st(page_link)::after { content: ""; position: absolute;
   inset: 0; border-radius: inherit; }
-[class*="st-key-card_"] [data-testid="stPageLink-NavLink"]:hover { background: transparent; }
+[class*="st-key-card_"] :st(page_link):hover { background: transparent; }
 [class*="st-key-card_"]:has(.card-picture) p { padding-right: 7.6rem; }
-[class*="st-key-card_"] [data-testid="stElementContainer"]:has(.card-picture) {
+[class*="st-key-card_"] :st(element):has(.card-picture) {
   position: absolute; right: 1rem; top: 50%; transform: translateY(-50%); width: auto;
   pointer-events: none; }
 .card-picture { display: block; width: 110px; }
-.st-key-begin [data-testid="stPageLink-NavLink"] { background: rgba(45, 130, 220, 0.2); }
+.st-key-begin :st(page_link) { background: rgba(45, 130, 220, 0.2); }
 
 @media print {
   /* Charts keep the width they have on the screen, and the browser shrinks the whole to the
      paper: the type is larger by that much. */
   html { font-size: 16px !important; }
   .stApp, .stApp * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  [data-testid="stHeader"], .st-key-strip, .st-key-neighbours, .st-key-print_note,
+  :st(header), .st-key-strip, .st-key-neighbours, .st-key-print_note,
   [class*="st-key-links_"], .stTooltipIcon, .stButton { display: none !important; }
   .st-key-whole_lesson [class*="st-key-chapter_"]:not(.st-key-chapter_1),
   .st-key-print_glossary { break-before: page; }
   [class*="st-key-layout_"] { display: block !important; }
   [class*="st-key-layout_"] > * { margin-bottom: 1rem; }
-  [data-testid="stElementContainer"], [data-testid="stHorizontalBlock"],
+  :st(element), :st(row),
   [class*="st-key-question_"] { break-inside: avoid; }
-  .st-key-print_glossary [data-testid="stElementContainer"] { break-inside: auto; }
+  .st-key-print_glossary :st(element) { break-inside: auto; }
 }
-</style>"""
+</style>""")
 
 
 # On paper a dark page turns light; pictures of digits stay as they are.

@@ -31,6 +31,8 @@ def test_a_download_survives_the_pages_of_others_for_a_while(monkeypatch):
         media_file_manager, "MediaFileMetadata", media_file_manager.MediaFileMetadata
     )
     storage = MemoryMediaFileStorage("/media")
+    # Where Streamlit itself keeps it, `keep_downloads` can go.
+    assert fetched(MediaFileManager(storage), storage) == [True, False, False]
     downloads.keep_downloads()
     assert fetched(MediaFileManager(storage), storage) == [True, True, True]
     monkeypatch.setattr(downloads, "KEPT_SECONDS", -1.0)
