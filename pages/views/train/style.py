@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-_STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding-top: 4.4rem; }
-[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.55rem; }
-.st-key-watch, .st-key-watch > div > [data-testid="stVerticalBlock"] { gap: 0.45rem; }
+from pages.streamlit_compat.selectors import with_selectors
+
+_STYLE = with_selectors("""<style>
+:st(page) { padding-top: 4.4rem; }
+:st(page) > :st(stack) { gap: 0.55rem; }
+.st-key-watch, .st-key-watch > div > :st(stack) { gap: 0.45rem; }
 .st-key-compose { flex-wrap: nowrap; gap: 0.5rem; }
-.st-key-compose > [data-testid="stLayoutWrapper"]:has(> .st-key-layers) { flex: 1 1 0;
+.st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 0;
   min-width: 0; }
 /* The layers as a row of chips, each with the colour of its kind in the network's picture. */
 .st-key-layers { flex-wrap: nowrap; gap: 1rem; overflow-x: auto; scrollbar-width: thin;
@@ -19,7 +21,7 @@ _STYLE = """<style>
   font-size: 0.75rem; top: 50%; transform: translateY(-50%); color: var(--quiet-text); }
 .st-key-layers button { min-height: 2.2rem; padding: 0.1rem 0.45rem 0.1rem 0.4rem; }
 .st-key-layers button p { font-size: 0.86rem; white-space: nowrap; }
-[class*="st-key-chip-"] [data-testid="stPopoverButton"] > div > [aria-hidden] { display: none; }
+[class*="st-key-chip-"] :st(popover_button) > div > [aria-hidden] { display: none; }
 [class*="st-key-chip-"] button { border-left: 4px solid var(--kind, #7f8894); }
 [class*="st-key-chip-conv"] { --kind: #2c79d7; }
 [class*="st-key-chip-max_pool"], [class*="st-key-chip-average_pool"],
@@ -29,17 +31,17 @@ _STYLE = """<style>
 [class*="st-key-chip-activation"] { --kind: #d34fc4; }
 [class*="st-key-chip-dropout"] { --kind: #b8357a; }
 [class*="st-key-chip-"][class*="-wrong"] button { border-color: #c2182f; color: #c2182f; }
-[data-testid="stPopoverBody"]:has(.st-key-training_settings) { width: min(30rem, 94vw); }
-[data-testid="stPopoverBody"]:has(.st-key-whole_network) { width: min(62rem, 94vw); }
+:st(popover):has(.st-key-training_settings) { width: min(30rem, 94vw); }
+:st(popover):has(.st-key-whole_network) { width: min(62rem, 94vw); }
 /* What comes and goes has this one place, as high with it as without. */
 .stApp [class*="st-key-note_"] { height: 2.5rem; overflow: hidden auto;
   flex-wrap: nowrap; gap: 0.6rem; }
-[data-testid="stLayoutWrapper"]:has(> [class*="st-key-note_"]) { flex: none; }
-[class*="st-key-note_"] [data-testid="stAlertContainer"] { padding: 0.3rem 0.7rem; min-height: 0; }
-[class*="st-key-note_"] [data-testid="stMarkdownContainer"] p { font-size: 0.92rem;
+:st(wrapper):has(> [class*="st-key-note_"]) { flex: none; }
+[class*="st-key-note_"] :st(alert) { padding: 0.3rem 0.7rem; min-height: 0; }
+[class*="st-key-note_"] :st(words) p { font-size: 0.92rem;
   line-height: 1.28; margin: 0; }
 [class*="st-key-note_"] button { min-height: 2.2rem; padding: 0.1rem 0.7rem; white-space: nowrap; }
-[class*="st-key-note_"] [data-testid="stElementContainer"]:has(button) { flex: none; width: auto; }
+[class*="st-key-note_"] :st(element):has(button) { flex: none; width: auto; }
 .st-key-run_bar { flex-wrap: nowrap; gap: 0.5rem; }
 .st-key-run_bar .st-key-training_status { gap: 0.45rem; }
 .st-key-training_status p { margin: 0; line-height: 1.3; font-size: 0.97rem;
@@ -47,39 +49,39 @@ _STYLE = """<style>
 @media (min-width: 901px) {
   .st-key-training_status p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 }
-.st-key-training_status [data-testid="stProgress"] { margin: 0; }
-.st-key-training_status [data-testid="stProgress"] > div { margin: 0; }
+.st-key-training_status :st(progress) { margin: 0; }
+.st-key-training_status :st(progress) > div { margin: 0; }
 .st-key-run_bar button { padding-left: 0.6rem; padding-right: 0.6rem; }
 .st-key-run_bar button p { white-space: nowrap; }
-.st-key-charts [data-testid="stColumn"] { position: relative; }
-[data-testid="stLayoutWrapper"]:has(> [class*="st-key-axis_"]) { position: absolute; right: 0;
+.st-key-charts :st(column) { position: relative; }
+:st(wrapper):has(> [class*="st-key-axis_"]) { position: absolute; right: 0;
   top: -2px; width: auto; z-index: 3; }
 [class*="st-key-axis_"] [role="group"], [class*="st-key-axis_"] [role="radiogroup"] {
   flex-wrap: nowrap; min-width: 6.4rem; }
 [class*="st-key-axis_"] button { min-height: 1.6rem; padding: 0 0.5rem; }
 [class*="st-key-axis_"] button p { font-size: 0.8rem; }
 /* What is watched does not fade while the page is drawn anew. */
-.st-key-watch [data-stale="true"] { opacity: 1 !important; transition: none !important; }
+.st-key-watch :st(stale) { opacity: 1 !important; transition: none !important; }
 @media (max-width: 900px) {
   .st-key-charts { margin-top: 0.7rem; }
   .st-key-compose, .st-key-run_bar { flex-wrap: wrap; }
-  .st-key-compose > [data-testid="stLayoutWrapper"]:has(> .st-key-preset),
-  .st-key-run_bar > [data-testid="stLayoutWrapper"]:has(> .st-key-run_picker),
-  .st-key-run_bar > [data-testid="stLayoutWrapper"]:has(> .st-key-training_status) {
+  .st-key-compose > :st(wrapper):has(> .st-key-preset),
+  .st-key-run_bar > :st(wrapper):has(> .st-key-run_picker),
+  .st-key-run_bar > :st(wrapper):has(> .st-key-training_status) {
     flex: 1 1 100%; width: 100%; }
   .st-key-preset, .st-key-run_picker { width: 100% !important; }
   .st-key-compose .st-key-start_training { flex: 1 1 auto; }
   .st-key-compose .st-key-start_training button { width: 100%; }
   .st-key-training_status p { font-size: 0.9rem; }
-  .st-key-compose > [data-testid="stLayoutWrapper"]:has(> .st-key-layers) { flex: 1 1 100%;
+  .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 100%;
     order: 5; }
   .stApp [class*="st-key-note_"] { height: 4.1rem; }
   /* Status, Pause and Stop stay in reach while the page is scrolled; the menu of runs goes. */
-  [data-testid="stLayoutWrapper"]:has(> .st-key-run_bar) { position: sticky; top: 0.8rem;
+  :st(wrapper):has(> .st-key-run_bar) { position: sticky; top: 0.8rem;
     z-index: 99; background: light-dark(#ffffff, #12161c); padding: 0.2rem 0 0.4rem;
     box-shadow: 0 6px 8px -8px rgba(0, 0, 0, 0.4); scroll-margin-top: 4rem; }
 }
-</style>"""
+</style>""")
 
 
 def style() -> None:
