@@ -14,6 +14,7 @@ from mnist_core.model.keras_script import keras_script
 from pages.editors import draft
 from pages.editors.training_editor import OPTIMIZER_TITLES, training_editor
 from pages.frame import projector
+from pages.session.queue_panel import queue_panel
 from pages.views.train.network_editor import layer_chips, output_initializer
 from pages.widgets.copy_link import address_to_copy
 from pages.widgets.layout import slot
@@ -40,6 +41,7 @@ def compose(
             layer_chips(problems)
             _settings(experiment, problems)
             _whole_network(experiment, shapes)
+            queue_panel()
         st.button(
             "Queue another" if waits else "Start training",
             key="start_training",
