@@ -31,9 +31,11 @@ def trains(choice: NetworkChoice | None) -> bool:
 
 def body(every: float | None) -> None:
     """The page below its title, run again for each press."""
+    from mnist_core.inspection.compiled import apart
     from pages.views.inspect import chooser
     from pages.views.inspect.views import show_view
 
+    apart()
     chooser.play_on()
     left, right = st.columns([2, 5] if projector.is_on() else [1, 3], gap="large")
     with left:

@@ -11,6 +11,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # For whatever looks at it while modules are imported; each test then gets a home of its own.
+os.environ["MNIST_LAB_GRADIENT_PROCESS"] = "0"  # a second TensorFlow takes seconds to load
 os.environ["MNIST_LAB_HOME"] = tempfile.mkdtemp(prefix="mnist-lab-tests-")
 
 

@@ -1,19 +1,23 @@
-"""Work in a process of its own that ends afterwards: memory and crashes stay out of the app.
+"""Sandbox: work in a process of its own that is limited in time and memory and ends afterwards.
 
-Converters load TensorFlow and more, and files from elsewhere are parsed by native code. The
-parent writes what is needed into a folder, `call` runs `work(folder)` of a module in a new
-Python process with limits, and the parent reads the answer from the folder.
+Converters load TensorFlow and more, and files from elsewhere are parsed by native code: neither
+its memory nor its crashes may reach the app. The parent writes what is needed into a folder,
+`call` runs `work(folder)` of a module in a new Python process, and the parent reads the answer
+from the folder.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,23 +26,49 @@ import numpy as np
 import numpy.typing as npt
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_SECONDS = 180
-CPU_SECONDS = 300
-MAX_MEMORY, MAX_FILE = 8_000_000_000, 1_000_000_000
-REQUEST, ARRAYS, ANSWER = "request.json", "arrays.npz", "answer.json"
+REQUEST, ARRAYS, ANSWER, ERRORS = "request.json", "arrays.npz", "answer.json", "errors.txt"
+MAX_ANSWER = 50_000_000
+# How the process says that it was refused memory.
+NO_MEMORY_CODE = 77
 # What the process may know of the app's surroundings; settings and secrets stay behind.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP",
                   "USERPROFILE", "VIRTUAL_ENV", "MNIST_LAB_HOME")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ProcessLimits:
+    """What a sandboxed process may use.
+
+    `seconds` are on the wall clock; `cpu_seconds` count all threads together; `memory` is in bytes
+    and counts what the process asks for itself, without the libraries that it maps; `file_bytes`
+    is the largest file that it may write. All but `seconds` need a system with POSIX limits.
+    """
+
+    seconds: float = 180
+    cpu_seconds: int = 120
+    memory: int = 4_000_000_000
+    file_bytes: int = 1_000_000_000
+
+
+DEFAULT_LIMITS = ProcessLimits()
 
 
 class WorkFailed(RuntimeError):
     """The process did not do its work; the message is a sentence for the person."""
 
 
+class LimitReached(WorkFailed):
+    """It asked for more time or memory than it may have."""
+
+
+class ProcessCrashed(WorkFailed):
+    """It ended in native code, without an exception."""
+
+
 @contextmanager
 def folder_with(request: Mapping[str, Any], **arrays: npt.NDArray[Any]) -> Iterator[Path]:
     """A temporary folder that holds a request for `call`; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mnist-lab-") as name:
+    with tempfile.TemporaryDirectory(prefix="mnist-lab-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / REQUEST).write_text(json.dumps(request))
         np.savez(folder / ARRAYS, **arrays)  # type: ignore[arg-type]
@@ -57,61 +87,163 @@ def answer(folder: Path, values: Any) -> None:
     (folder / ANSWER).write_text(json.dumps(values))
 
 
-def call(module: str, folder: Path, seconds: float = TIMEOUT_SECONDS) -> Any:
+def call(
+    module: str,
+    folder: Path,
+    seconds: float | None = None,
+    limits: ProcessLimits = DEFAULT_LIMITS,
+) -> Any:
     """Run `work(folder)` of `module` in a new process; returns what it gave to `answer`.
 
-    Raises WorkFailed when it takes longer than `seconds`, dies, or gives no answer.
+    Args:
+        module: dotted name; only our own modules.
+        folder: of `folder_with`; the process may write its results there, too.
+        seconds: on the wall clock, instead of those of `limits`.
+        limits: what the process may use.
+
+    Raises:
+        LimitReached: when it used up its time or memory.
+        ProcessCrashed: when native code ended it.
+        WorkFailed: when it failed otherwise, or gave no answer.
     """
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    environment = kept | {
-        "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONWARNINGS": "ignore",
-    }
-    try:
-        done = subprocess.run(  # noqa: S603 (this interpreter, this package's modules)
-            [sys.executable, "-m", "mnist_core.base.sandbox", module, str(folder)],
+    seconds = limits.seconds if seconds is None else seconds
+    with (folder / ERRORS).open("wb") as errors:
+        process = subprocess.Popen(  # noqa: S603 (this interpreter, this package's modules)
+            [sys.executable, "-m", "mnist_core.base.sandbox", module, str(folder), _packed(limits)],
             cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
+            env=clean_environment(),
+            stdin=subprocess.PIPE,  # closes when this process ends, whichever way
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            # Its own children end with it, and Ctrl+C in the terminal is for the server.
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        raise WorkFailed(f"This took longer than {seconds:g} seconds and was given up.") from None
-    if done.returncode != 0:
-        raise WorkFailed(f"This could not be done: {_last_line(done.stderr)}.")
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise LimitReached(
+                f"This took longer than {seconds:g} seconds and was given up."
+            ) from None
+        finally:
+            _end(process)
+    if code:
+        raise _failure(code, folder / ERRORS, limits)
     try:
+        if (folder / ANSWER).stat().st_size > MAX_ANSWER:
+            raise WorkFailed("This could not be done: the process gave too long an answer.")
         return json.loads((folder / ANSWER).read_text())
     except (OSError, ValueError):
         raise WorkFailed("This could not be done: the process gave no answer.") from None
 
 
-def _last_line(errors: bytes) -> str:
-    lines = [line.strip() for line in errors.decode(errors="replace").splitlines() if line.strip()]
-    return (lines[-1][:300].rstrip(".") if lines else "the process ended early") or "no reason"
+def clean_environment() -> dict[str, str]:
+    """What a process of ours may know of the app's surroundings."""
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    return kept | {
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "PYTHONWARNINGS": "ignore",
+        # Two threads, however many cores there are: the limit on computing means the same
+        # everywhere, and pages go on being served.
+        "TF_NUM_INTRAOP_THREADS": "2",
+        "TF_NUM_INTEROP_THREADS": "2",
+        "OMP_NUM_THREADS": "2",
+        "OPENBLAS_NUM_THREADS": "2",
+    }
 
 
-def _set_limits() -> None:
-    """Bounds on what a hostile file can make this process use (not on Windows)."""
+def _packed(limits: ProcessLimits) -> str:
+    return f"{limits.cpu_seconds},{limits.memory},{limits.file_bytes}"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and whatever it has started, if they still run."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+
+
+def _failure(code: int, errors: Path, limits: ProcessLimits) -> WorkFailed:
+    """What an exit code means, as a sentence."""
+    if code == -getattr(signal, "SIGXCPU", 0):
+        return LimitReached(
+            f"This took more than {limits.cpu_seconds} seconds of computing and was given up."
+        )
+    last = _last_line(errors)
+    if code == NO_MEMORY_CODE or "bad_alloc" in last:
+        megabytes = limits.memory // 1_000_000
+        return LimitReached(f"This needs more than the {megabytes:,} MB of memory it may have.")
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        return ProcessCrashed(
+            f"This could not be done: the process that did it crashed ({name}). Nothing else was "
+            "harmed."
+        )
+    return WorkFailed(f"This could not be done: {last or 'the process ended early'}.")
+
+
+def _last_line(errors: Path) -> str:
+    with errors.open("rb") as file:
+        file.seek(max(0, errors.stat().st_size - 4000))
+        lines = file.read().decode(errors="replace").splitlines()
+    return next((line.strip()[:300].rstrip(".") for line in reversed(lines) if line.strip()), "")
+
+
+def set_limits(limits: ProcessLimits, cpu: bool = True) -> None:
+    """Bound what this process may use from now on (not on Windows); `cpu`: its seconds, too."""
     try:
         import resource
     except ImportError:
         return
-    for name, most in (
-        ("RLIMIT_CPU", CPU_SECONDS),
-        ("RLIMIT_DATA", MAX_MEMORY),
-        ("RLIMIT_FSIZE", MAX_FILE),
+    bounds = [
+        ("RLIMIT_DATA", limits.memory),
+        ("RLIMIT_FSIZE", limits.file_bytes),
         ("RLIMIT_CORE", 0),
-    ):
+    ]
+    for name, most in [*bounds, ("RLIMIT_CPU", limits.cpu_seconds)] if cpu else bounds:
         kind = getattr(resource, name)
         _, hard = resource.getrlimit(kind)
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (bound, hard))
 
 
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, and with it our stdin.
+
+    A thread waits for that; where native code keeps the interpreter from running threads, Linux
+    does it.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+    def wait() -> None:
+        os.read(0, 1)  # nothing is ever written
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def main(arguments: list[str]) -> int:
+    """Do the work in the process of its own; returns its exit code."""
+    module, folder, limits = arguments
+    end_with_parent()
+    set_limits(ProcessLimits(0, *(int(number) for number in limits.split(","))))
+    if hasattr(os, "nice"):
+        os.nice(5)  # the server and whoever looks at a page come first
+    try:
+        import_module(module).work(Path(folder))
+    except MemoryError:
+        return NO_MEMORY_CODE
+    return 0
+
+
 if __name__ == "__main__":
-    _set_limits()
-    import_module(sys.argv[1]).work(Path(sys.argv[2]))
+    sys.exit(main(sys.argv[1:]))

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_core.drawing.preprocessing import THICKEST
-from mnist_core.inspection.activations import Probe, Weights, as_batch
+from mnist_core.experiment.shapes import INPUT_SHAPE
+from mnist_core.experiment.spec import NetworkSpec
+from mnist_core.inspection.activations import Probe, Weights, as_batch, probe
+from mnist_core.inspection.compiled import gradients
 
 FloatArray = npt.NDArray[np.float32]
 Read = Callable[[FloatArray], FloatArray]
+
+_IMAGES, _DIGIT = ((None, *INPUT_SHAPE), "float32"), ((), "int32")
 
 # A gradient at one image is grainy: it is averaged over this many copies with this much noise.
 COPIES, NOISE = 24, 0.12
@@ -46,27 +52,32 @@ class Flip:
         return float(self.change.sum()) > 0
 
 
-def evidence(network: Probe, weights: Weights, image: FloatArray, digit: int) -> FloatArray:
+def evidence(network: NetworkSpec, weights: Weights, image: FloatArray, digit: int) -> FloatArray:
     """How much more ink at each pixel would speak for `digit`, float32 [28, 28].
 
     The gradient of the logarithm of the digit's odds, averaged over copies of the image
     float32 [28, 28] with a little noise; negative where ink speaks against the digit.
     """
-    import tensorflow as tf
-
     noise = np.random.default_rng(0).normal(0, NOISE, (COPIES, 28, 28)).astype(np.float32)
-    images = tf.convert_to_tensor(as_batch(np.clip(image + noise, 0, 1)))
-    place = network.index("logits")
-    with tf.GradientTape() as tape:
-        tape.watch(images)
-        sums = network.call(network.checked(weights), images)[place]
-        others = tf.reduce_logsumexp(
-            tf.where(tf.one_hot(digit, sums.shape[-1], True, False), -np.inf, sums), axis=1
-        )
-        odds = sums[:, digit] - others
-    gradient = np.asarray(tape.gradient(odds, images), np.float32)
-    mean: FloatArray = gradient.mean(0)[..., 0]
+    images = as_batch(np.clip(image + noise, 0, 1))
+    function = gradients(network, "odds", _make_odds, _IMAGES, _DIGIT)
+    slopes = function(probe(network).checked(weights), images, np.int32(digit))
+    mean: FloatArray = slopes.mean(0)[..., 0]
     return mean
+
+
+def _make_odds(tf: Any, found: Probe) -> Callable[..., Any]:
+    def function(weights: Any, images: Any, digit: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            logits = found.call(weights, images)[-2]
+            others = tf.reduce_logsumexp(
+                tf.where(tf.one_hot(digit, logits.shape[-1], True, False), -np.inf, logits), axis=1
+            )
+            odds = tf.gather(logits, digit, axis=1) - others
+        return tape.gradient(odds, images)
+
+    return function
 
 
 def smallest_flip(read: Read, image: FloatArray) -> Flip | None:

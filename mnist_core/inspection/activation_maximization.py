@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection.activations import BATCH, FloatArray, Probe, Weights, as_batch, probe
-from mnist_core.inspection.compiled import compiled
+from mnist_core.inspection.compiled import compiled, gradients
 
 # Gradient ascent on an image: how far a step goes (the mean change of a pixel), how far the
 # image is moved at random before each step, and which share of every pixel fades at each step.
@@ -96,50 +97,47 @@ def dream(
     if not 0 <= channel < channels:
         raise ValueError(f"{layer} has {channels} channels, counted from 0; there is no {channel}.")
     numbers = [((), "int32")] * 3
-    function = compiled(network, ("dream", index), _make_dream(index), *numbers)
+    function = gradients(network, ("dream", index), partial(_make_dream, index), *numbers)
     image, history = function(
         found.checked(weights), np.int32(channel), np.int32(steps), np.int32(seed)
     )
     return np.asarray(image)[0, ..., 0], np.asarray(history)
 
 
-def _make_dream(index: int) -> Callable[[Any, Probe], Callable[..., Any]]:
-    def make(tf: Any, found: Probe) -> Callable[..., Any]:
-        kind = found.layers[index].kind
-        before = max(index - 1, 0)
-        rest = REST if len(found.layers[index].shape) == 3 else 1.0
-        kernel = np.outer(BLUR, BLUR).astype(np.float32)[:, :, None, None]
+def _make_dream(index: int, tf: Any, found: Probe) -> Callable[..., Any]:
+    kind = found.layers[index].kind
+    before = max(index - 1, 0)
+    rest = REST if len(found.layers[index].shape) == 3 else 1.0
+    kernel = np.outer(BLUR, BLUR).astype(np.float32)[:, :, None, None]
 
-        def chosen(values: Any, channel: Any) -> Any:
-            return tf.gather(values, channel, axis=-1)
+    def chosen(values: Any, channel: Any) -> Any:
+        return tf.gather(values, channel, axis=-1)
 
-        def climbed(outputs: Any) -> Any:
-            if kind == "softmax":
-                return tf.nn.log_softmax(outputs[before])
-            return outputs[before if kind == "activation" else index]
+    def climbed(outputs: Any) -> Any:
+        if kind == "softmax":
+            return tf.nn.log_softmax(outputs[before])
+        return outputs[before if kind == "activation" else index]
 
-        def slope(weights: Any, image: Any, channel: Any, key: Any) -> Any:
-            shift = tf.random.stateless_uniform([2], key, -JITTER, JITTER + 1, tf.int32)
-            with tf.GradientTape() as tape:
-                tape.watch(image)
-                outputs = found.call(weights, tf.roll(image, shift, [1, 2]))
-                values = chosen(climbed(outputs), channel)
-                goal = tf.reduce_mean(tf.maximum(values, rest * values))
-            return tf.nn.conv2d(tape.gradient(goal, image), kernel, 1, "SAME")
+    def slope(weights: Any, image: Any, channel: Any, key: Any) -> Any:
+        shift = tf.random.stateless_uniform([2], key, -JITTER, JITTER + 1, tf.int32)
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            outputs = found.call(weights, tf.roll(image, shift, [1, 2]))
+            values = chosen(climbed(outputs), channel)
+            goal = tf.reduce_mean(tf.maximum(values, rest * values))
+        return tf.nn.conv2d(tape.gradient(goal, image), kernel, 1, "SAME")
 
-        def function(weights: Any, channel: Any, steps: Any, seed: Any) -> Any:
-            grain = tf.random.stateless_normal([1, *INPUT_SHAPE], [seed, 0], 0, GRAIN)
-            image = tf.clip_by_value(GREY + grain, 0.0, 1.0)
-            history = tf.TensorArray(tf.float32, steps + 1)
-            for step in tf.range(steps + 1):
-                value = tf.reduce_mean(chosen(found.call(weights, image)[index], channel))
-                history = history.write(step, value)
-                if step < steps:
-                    up = slope(weights, image, channel, [seed, step + 1])
-                    up *= STEP / (tf.reduce_mean(tf.abs(up)) + 1e-12)
-                    image = tf.clip_by_value(image * (1 - FADE) + up, 0.0, 1.0)
-            return image, history.stack()
+    def function(weights: Any, channel: Any, steps: Any, seed: Any) -> Any:
+        grain = tf.random.stateless_normal([1, *INPUT_SHAPE], [seed, 0], 0, GRAIN)
+        image = tf.clip_by_value(GREY + grain, 0.0, 1.0)
+        history = tf.TensorArray(tf.float32, steps + 1)
+        for step in tf.range(steps + 1):
+            value = tf.reduce_mean(chosen(found.call(weights, image)[index], channel))
+            history = history.write(step, value)
+            if step < steps:
+                up = slope(weights, image, channel, [seed, step + 1])
+                up *= STEP / (tf.reduce_mean(tf.abs(up)) + 1e-12)
+                image = tf.clip_by_value(image * (1 - FADE) + up, 0.0, 1.0)
+        return image, history.stack()
 
-        return function
-
-    return make
+    return function

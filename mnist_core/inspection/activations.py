@@ -72,7 +72,10 @@ class Probe:
         steps = _steps(network)
         split = network.model_copy(update={"layers": tuple(spec for _, _, spec in steps)})
         model = build_model(split)
-        layers = model.layers[1:]  # without the input
+        # By name: a convolution may have another Keras layer before it.
+        kinds = [spec.kind for _, _, spec in steps]
+        keras_names = [layer_name(index, kind) for index, kind in enumerate(kinds)]
+        layers = [model.get_layer(name) for name in (*keras_names, "logits", "probabilities")]
         self._model = keras.Model(model.inputs, [layer.output for layer in layers])
         output = len(network.layers)
         names = [*steps, ("logits", output, None), ("probabilities", output, None)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -26,7 +27,7 @@ from mnist_core.inspection.activations import (
     probe,
 )
 from mnist_core.inspection.arithmetic import Unit, explain, softmax, sources, window
-from mnist_core.inspection.compiled import compiled
+from mnist_core.inspection.compiled import gradients as gradient_function
 from mnist_core.inspection.weights import initial_weights, layer_weights
 
 _IMAGES = ((None, *INPUT_SHAPE), "float32")
@@ -176,7 +177,9 @@ def grad_cam(
     index = found.index(name)
     if len(found.layers[index].shape) != 3:
         raise ValueError(f"{name} has no feature maps; Grad-CAM needs a layer that has.")
-    function = compiled(network, ("cam", index), _make_cam(index), _IMAGES, _DIGIT)
+    function = gradient_function(
+        network, ("cam", index), partial(_make_cam, index), _IMAGES, _DIGIT
+    )
     values, slopes = function(
         found.checked(weights), as_batch(image[None]), np.int32(_checked_digit(digit, network))
     )
@@ -301,7 +304,7 @@ def _backward(
     network: NetworkSpec, weights: Weights, images: FloatArray, labels: npt.NDArray[np.int64]
 ) -> Any:
     """Outputs, and the gradients of the sum of all losses by pixels, outputs and weights."""
-    function = compiled(network, "backward", _make_backward, _IMAGES, _DIGITS)
+    function = gradient_function(network, "backward", _make_backward, _IMAGES, _DIGITS)
     values = probe(network).checked(weights)
     return function(values, as_batch(images), labels.astype(np.int32))
 
@@ -345,7 +348,7 @@ def _logit(
     network: NetworkSpec, weights: Weights, images: FloatArray, digit: int
 ) -> tuple[FloatArray, FloatArray]:
     """A digit's logit for each image, [n], and its slopes by their pixels, [n, 28, 28]."""
-    function = compiled(network, "logit", _make_logit, _IMAGES, _DIGIT)
+    function = gradient_function(network, "logit", _make_logit, _IMAGES, _DIGIT)
     slopes, logits = function(
         probe(network).checked(weights), as_batch(images), np.int32(_checked_digit(digit, network))
     )
@@ -362,18 +365,15 @@ def _make_logit(tf: Any, found: Probe) -> Callable[..., Any]:
     return function
 
 
-def _make_cam(index: int) -> Callable[[Any, Probe], Callable[..., Any]]:
-    def make(tf: Any, found: Probe) -> Callable[..., Any]:
-        def function(weights: Any, images: Any, digit: Any) -> Any:
-            with tf.GradientTape() as tape:
-                tape.watch(images)
-                outputs = found.call(weights, images)
-                logits = tf.gather(outputs[-2], digit, axis=1)
-            return outputs[index], tape.gradient(logits, outputs[index])
+def _make_cam(index: int, tf: Any, found: Probe) -> Callable[..., Any]:
+    def function(weights: Any, images: Any, digit: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = found.call(weights, images)
+            logits = tf.gather(outputs[-2], digit, axis=1)
+        return outputs[index], tape.gradient(logits, outputs[index])
 
-        return function
-
-    return make
+    return function
 
 
 def _loss(logits: FloatArray, label: int) -> float:

@@ -44,7 +44,11 @@ def build_model(network: NetworkSpec, seed: int = 0, precision: str = "float32")
     inputs = values = keras.Input(INPUT_SHAPE, name="input")
     for index, layer in enumerate(network.layers):
         name = layer_name(index, layer.kind)
-        class_name, settings = keras_layer(layer, seed=layer_seed(seed, index))
+        *before, (class_name, settings) = keras_layers(layer, seed=layer_seed(seed, index))
+        for helper_class, helper_settings in before:
+            values = _make(helper_class, helper_settings, name=f"{name}_subsample", dtype=policy)(
+                values
+            )
         values = _make(class_name, settings, name=name, dtype=policy)(values)
     output_seed = layer_seed(seed, len(network.layers))
     initializer = (INITIALIZERS[network.output_initializer], {"seed": output_seed})
@@ -57,6 +61,21 @@ def build_model(network: NetworkSpec, seed: int = 0, precision: str = "float32")
 def layer_seed(seed: int, index: int) -> int:
     """Each layer's own seed, so that two layers of one shape do not start with equal weights."""
     return seed * 100 + index
+
+
+def keras_layers(layer: Any, seed: int) -> list[tuple[str, dict[str, Any]]]:
+    """The Keras layers that compute `layer`, in order: the last has its weights, mostly alone.
+
+    A convolution of kernel 1 with a stride looks at every stride-th pixel only. Its gradient
+    writes beyond its memory in TensorFlow 2.21's oneDNN kernels, which ends the process, so that
+    these pixels are taken first: by pooling with a window of one pixel, which any reader of a
+    Keras file knows. Then kernel 1 with stride 1 computes the same numbers.
+    """
+    class_name, settings = keras_layer(layer, seed)
+    if layer.kind != "conv" or layer.kernel_size > 1 or layer.stride == 1:
+        return [(class_name, settings)]
+    every = {"pool_size": 1, "strides": settings.pop("strides")}
+    return [("AveragePooling2D", every), (class_name, settings)]
 
 
 def keras_layer(layer: Any, seed: int) -> tuple[str, dict[str, Any]]:

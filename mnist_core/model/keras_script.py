@@ -12,7 +12,7 @@ from typing import Any
 from mnist_core.data.mnist import SPLIT_SEED
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import MNIST, Experiment
-from mnist_core.model.build import INITIALIZERS, keras_layer, keras_optimizer, layer_seed
+from mnist_core.model.build import INITIALIZERS, keras_layers, keras_optimizer, layer_seed
 
 
 def keras_script(experiment: Experiment) -> str:
@@ -126,7 +126,10 @@ def _model(experiment: Experiment) -> str:
     network, seed = experiment.network, experiment.training.seed
     lines = ["model = keras.Sequential(", "    [", f"        keras.Input({INPUT_SHAPE}),"]
     for index, layer in enumerate(network.layers):
-        class_name, settings = keras_layer(layer, layer_seed(seed, index))
+        *before, (class_name, settings) = keras_layers(layer, layer_seed(seed, index))
+        for first_name, first in before:
+            lines.append("        # The pixels that the stride meets: it may crash at kernel 1.")
+            lines.append(f"        keras.layers.{first_name}({_arguments(first)}),")
         lines.append(f"        keras.layers.{class_name}({_arguments(settings)}),")
     output_seed = layer_seed(seed, len(network.layers))
     output = {

@@ -42,9 +42,10 @@ def newcomer_problem(store: Store, owner: str, address: str | None, limits: Limi
         if connection.execute(known).first() is not None:
             return None
     return (
-        f"{limits.address_visitors:,} new visitors have come from your network address within an "
-        "hour, as many as this server takes in. Reading, drawing and looking work; to train or to "
-        "keep something, come back later, and let your browser keep this page’s cookie."
+        "As many new visitors as this server takes in within an hour "
+        f"({limits.address_visitors:,}) have come from your network address. Reading, drawing and "
+        "looking work; to train or to keep something, come back later, and let your browser keep "
+        "this page’s cookie."
     )
 
 
@@ -61,13 +62,13 @@ def start_problem(store: Store, address: str | None, limits: Limits) -> str | No
     with store.transaction() as connection:
         if _reached(connection, active, limits.address_runs):
             return (
-                f"{limits.address_runs} networks from your network address wait or train, as many "
-                "as this server takes from one address. Try again in some minutes."
+                f"As many runs as this server takes from one network address "
+                f"({limits.address_runs:,}) wait or train already. Try again in some minutes."
             )
         if _reached(connection, started, limits.address_starts):
             return (
-                f"{limits.address_starts:,} trainings were started from your network address "
-                "within an hour, as many as this server takes from one address. Try again later."
+                f"As many runs as one network address may start within an hour "
+                f"({limits.address_starts:,}) were started from yours. Try again later."
             )
     return None
 

@@ -38,11 +38,13 @@ class Limits:
     experiment. A run ends after `minutes` of training, `pause_minutes` in one pause, or when its
     visitor has had no page open for `away_minutes`; one that waits leaves the queue after
     `away_queued_seconds` without them. `upload_megabytes` is for each of
-    `upload_files`. A visitor keeps `kept_data` data sets of their own, each of at most
-    `data_images`. `address_…` are for all visitors from one network address together: runs that
-    wait or train, starts and new visitors within an hour, megabytes kept; `server_…` for everyone's
-    runs and data sets together. A study may have `study_trials`, of which `trials_at_once` train,
-    and asks for no more after `study_minutes`.
+    `upload_files`; files that are open take `session_upload_megabytes` of a session and
+    `server_upload_megabytes` of all together. A visitor keeps `kept_data` data sets of their own,
+    each of at most `data_images`. `address_…` are for all visitors from one network address
+    together: runs that wait or train, starts and new visitors within an hour, megabytes kept;
+    `server_runs` and `server_megabytes` for everyone's runs and data sets together. A study may
+    have `study_trials`, of which `trials_at_once` train, and asks for no more after
+    `study_minutes`.
     """
 
     public: bool = False
@@ -60,6 +62,8 @@ class Limits:
     away_queued_seconds: float | None = None
     upload_megabytes: int | None = None
     upload_files: int | None = None
+    session_upload_megabytes: int | None = None
+    server_upload_megabytes: int | None = None
     kept_data: int | None = None
     data_images: int | None = None
     address_runs: int | None = None
@@ -73,7 +77,8 @@ class Limits:
     trials_at_once: int | None = None
 
 
-LOCAL = Limits()
+# Open files are held in memory, so that there is a bound for a lab of one's own, too.
+LOCAL = Limits(session_upload_megabytes=500, server_upload_megabytes=1000)
 PUBLIC = Limits(
     public=True,
     runs_at_once=1,
@@ -90,6 +95,8 @@ PUBLIC = Limits(
     away_queued_seconds=50,
     upload_megabytes=25,
     upload_files=30,
+    session_upload_megabytes=200,
+    server_upload_megabytes=1000,
     kept_data=4,
     data_images=100_000,
     # A school is one address: a class of 40 may train at once, three classes come in an hour.

@@ -20,8 +20,9 @@ from mnist_core.visitors.limits import Limits, current
 NOTICE_SECONDS = 10.0
 # How long an absent visitor's things stay after they could have gone.
 GRACE_SECONDS = 6 * 3600.0
-# Of a visitor not asked about for longer it is not known how long they have been away.
-FORGOTTEN_SECONDS = 60.0
+# Of a visitor not asked about for longer it is not known how long they have been away: without the
+# database, say, nobody is noticed. Short, lest what waits leaves the queue for it.
+FORGOTTEN_SECONDS = 15.0
 
 
 class Presence:

@@ -17,6 +17,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.base.errors import StoreError, Trouble, Unavailable
+from mnist_core.base.sandbox import WorkFailed
 
 ICON = ":material/database_off:"
 _WAITING = "store_error"
@@ -42,6 +43,8 @@ def guarded(whole_page: bool = False) -> Iterator[None]:
     except Trouble as error:
         icon = ICON if isinstance(error, StoreError) else ":material/error:"
         st.error(f"{error} Then reload this page.", icon=icon)
+    except WorkFailed as error:
+        st.error(str(error), icon=":material/error:")
 
 
 def try_again() -> None:

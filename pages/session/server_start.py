@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 
 from mnist_core.base import logs, once
 from mnist_core.base.errors import StoreError
+from pages.session.upload_budget import UploadBudget
 from pages.streamlit_compat import browser_messages
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 FIRST_SECONDS = 2.0
 AGAIN_SECONDS = 5.0
 # What stands between the network and Streamlit, the outermost first.
-MIDDLEWARE = [Middleware(browser_messages.BrowserMessages)]
+MIDDLEWARE = [Middleware(browser_messages.BrowserMessages), Middleware(UploadBudget)]
 
 _importing = threading.Lock()
 _imported = threading.Event()

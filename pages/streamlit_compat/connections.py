@@ -3,8 +3,8 @@
 Written for Streamlit 1.67, which offers neither to a page: `st.context` tells of the session that
 runs, and only while it does; `st.context.ip_address` is None for this machine, behind a proxy or
 not. Without `is_connected`, a hidden page whose browser lets it sleep would count as closed. It can
-go when Streamlit lets an app look at its sessions; `tests/visitors/test_open_pages.py` tells when
-the names used here change.
+go when Streamlit lets an app look at its sessions; `tests/pages/test_open_pages.py` tells when the
+names used here change.
 """
 
 from __future__ import annotations

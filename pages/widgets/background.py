@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import streamlit as st
 
+from mnist_core.base.job_queue import JobQueue
 from mnist_core.base.once import once
 from pages.widgets.progress_notes import measured
 
 Result = TypeVar("Result")
 LOOK_AGAIN_SECONDS = 0.4
+# Converters and files that TensorFlow has to read: a process of a gigabyte each, one at a time.
+CONVERSIONS = JobQueue("converter")
+
+
+class Pool(Protocol):
+    """Whatever does work in the background."""
+
+    def submit(self, work: Callable[[], Result], /) -> Future[Result]:
+        """Have it done; the future tells when it is."""
 
 
 @once
@@ -37,7 +47,7 @@ def teacher() -> ThreadPoolExecutor:
 
 
 def newest(
-    name: str, what: Any, work: Callable[[], Result], pool: ThreadPoolExecutor | None = None
+    name: str, what: Any, work: Callable[[], Result], pool: Pool | None = None
 ) -> Future[Result]:
     """The future of `work`, which is submitted once for each new `what` (to `helper`).
 

@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 
 import streamlit as st
 
+from mnist_core.base.job_queue import JobQueue
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -29,6 +31,8 @@ _seconds = {
 _KEPT_SECONDS = 0.3
 # What takes no longer needs no figure.
 _SHORT_SECONDS = 2.0
+# Work that takes so many times as long as it used to is not “nearly done”.
+_SLOW = 1.5
 _began: WeakKeyDictionary[Future[Any], float] = WeakKeyDictionary()
 
 
@@ -68,10 +72,26 @@ def told(
     return decorate
 
 
-def time_left(name: str, work: Future[Any]) -> str:
-    """The end of a sentence about `work`, which is under way and `measured` under this name."""
+def time_left(name: str, work: Future[Any], queue: JobQueue | None = None) -> str:
+    """The end of a sentence about `work`, which is under way and `measured` under this name.
+
+    Work of a `queue` may still wait for others, and its time counts from when it has begun.
+    """
+    ahead, gone = _progress(work, queue)
+    if ahead:
+        return f". It waits for {'another' if ahead == 1 else f'{ahead} others'} to end first"
     seconds = _seconds.get(name, 0.0)
+    left = seconds - gone
+    if gone > _SLOW * max(seconds, _SHORT_SECONDS):
+        return f", longer than usual: {gone:.0f} seconds so far"
     if seconds <= _SHORT_SECONDS:
         return "…"
-    left = _began.setdefault(work, time.monotonic()) + seconds - time.monotonic()
     return f", about {left:.0f} seconds left" if left >= 1.5 else ", nearly done"
+
+
+def _progress(work: Future[Any], queue: JobQueue | None) -> tuple[int, float]:
+    """How many jobs end before `work` begins, and since when it has been under way."""
+    found = queue.progress(work) if queue is not None else None
+    if found is not None:
+        return found.ahead, found.seconds or 0.0
+    return 0, time.monotonic() - _began.setdefault(work, time.monotonic())

@@ -76,7 +76,7 @@ def test_digits_are_no_strangers_but_scribbles_are():
 def test_ink_that_speaks_for_a_digit_raises_its_odds(digit):
     network, weights, image = probe(EXPERIMENT.network), load_default_model().get_weights(), None
     image = drawn(digit)
-    slopes = evidence(network, weights, image, digit)
+    slopes = evidence(EXPERIMENT.network, weights, image, digit)
     assert slopes.shape == (28, 28) and slopes.dtype == np.float32 and slopes.any()
 
     def odds(pixels):

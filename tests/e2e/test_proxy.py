@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -42,9 +44,10 @@ def server(home, tmp_path):
     with running(home, tmp_path / "server.log", settings) as own, nginx(own.port) as proxy:
         own.url = f"http://{HOST}:{proxy.port}/{PATH}"
         own.proxy = proxy
+        own.expected = set(LOOKED_FOR)  # what may be refused
         yield own
         refused = [asked for asked in proxy.asked() if asked[0] >= 400 and asked[0] != GONE]
-        refused = [asked for asked in refused if asked[1] not in LOOKED_FOR]
+        refused = [asked for asked in refused if asked[1] not in own.expected]
         assert refused == [] and proxy.complaints() == ""
 
 
@@ -55,6 +58,29 @@ def go_to(page, name: str, path: str) -> None:
     wait_until(lambda: page.evaluate("location.pathname") == here, 20, f"{name} was not reached")
 
 
+@pytest.fixture
+def blocked(page):
+    """What the browser says that the site's content security policy has kept from a page."""
+    said = []
+    page.on("console", lambda line: said.append(line.text))
+    yield
+    assert [line for line in said if "Content Security Policy" in line] == []
+
+
+def test_headers_keep_others_from_framing_it_and_metrics_are_closed(server):
+    address = f"http://127.0.0.1:{server.proxy.port}/{PATH}"  # a name only a browser finds else
+    with urlopen(f"{address}/") as answer:
+        headers = answer.headers
+    assert headers["Content-Security-Policy"].endswith("frame-ancestors 'self'")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    for path in ("_stcore/metrics", "_stcore/%6detrics", "train/_stcore/metrics"):
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(f"{address}/{path}")
+        server.expected.add(f"/{PATH}/{path}")
+
+
+@pytest.mark.usefixtures("blocked")
 def test_every_page_works_below_the_path(server, page):
     # A deep link to an experiment, through the address without its last stroke first.
     page.goto(server.url, wait_until="domcontentloaded")
@@ -91,6 +117,7 @@ def test_every_page_works_below_the_path(server, page):
     assert len(links) > 10 and all(link.startswith(f"{server.url}/") for link in links)
 
 
+@pytest.mark.usefixtures("blocked")
 def test_a_file_goes_up_and_another_comes_down(server, page, home, tmp_path):
     """An upload of over 2 MB: nginx lets 1 MB through unless it is told otherwise."""
     images = npz(**parts(bars(train=6000, test=90)))

@@ -18,10 +18,12 @@ from mnist_core.base import sandbox
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data import mnist
 from mnist_core.experiment.layers import ActivationName
+from mnist_core.experiment.shapes import layer_shapes
 from mnist_core.experiment.spec import parse_network
 from mnist_core.files.export.metrics import as_csv, as_parquet, metrics_table
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, convert
 from mnist_core.files.export.tensorboard import tensorboard_logs
+from mnist_core.files.keras_import import read_plan
 from mnist_core.storage.store import Store
 from tests.support.every_layer import EVERY_LAYER
 from tests.support.runs_in_store import ended_run, some_weights
@@ -37,6 +39,24 @@ def test_every_kind_of_layer_converts_to_every_format() -> None:
         assert file.offered, file.problem
         assert file.difference <= TOLERANCE and len(file.data) > 1000
     assert files[0].data[:2] == b"PK" and files[2].data[4:8] == b"TFL3"
+
+
+def test_kernel_one_with_a_stride_converts_and_comes_back() -> None:
+    network = parse_network(
+        {
+            "layers": [
+                {"kind": "conv", "filters": 4, "kernel_size": 1, "stride": 2},
+                {"kind": "conv", "filters": 3, "kernel_size": 1, "stride": 3, "padding": "same"},
+                {"kind": "flatten"},
+            ]
+        }
+    )
+    experiment = PRESETS["cnn"].model_copy(update={"network": network})
+    weights = some_weights(experiment, 1)
+    files = convert(network, weights, mnist.load().x_test[:50], call=here)
+    assert [file.problem for file in files] == ["", "", ""]
+    plan, _ = read_plan(files[0].data)
+    assert [shape.output_shape for shape in layer_shapes(plan.network.layers)][-2] == (75,)
 
 
 def test_every_activation_converts() -> None:
@@ -136,17 +156,17 @@ def test_work_that_fails_or_takes_too_long_is_a_sentence(tmp_path) -> None:
         sandbox.call("mnist_core.files.export.convert", tmp_path)
 
 
-def test_the_process_knows_none_of_the_app_s_secrets(monkeypatch) -> None:
-    seen = {}
+def test_the_process_knows_none_of_the_app_s_secrets(monkeypatch, tmp_path) -> None:
+    seen, started = {}, subprocess.Popen
 
     def run(command, env, **more):
         seen.update(env)
-        return subprocess.CompletedProcess(command, 1, b"", b"")
+        return started([sys.executable, "-c", "raise SystemExit(1)"], stdin=subprocess.PIPE)
 
     monkeypatch.setenv("MNIST_LAB_DATABASE", "postgresql://user:secret@host/lab")
-    monkeypatch.setattr(sandbox.subprocess, "run", run)
+    monkeypatch.setattr(sandbox.subprocess, "Popen", run)
     with pytest.raises(WorkFailed):
-        sandbox.call("mnist_core.files.export.convert", None)
+        sandbox.call("mnist_core.files.export.convert", tmp_path)
     assert "PATH" in seen and "secret" not in json.dumps(seen)
 
 

@@ -36,8 +36,10 @@ def test_the_time_left_is_what_it_took_before_less_what_has_gone(clock: Clock) -
     assert progress_notes.time_left("conversion", work) == ", about 15 seconds left"
     clock.now += 6
     assert progress_notes.time_left("conversion", work) == ", about 9 seconds left"
-    clock.now += 60
+    clock.now += 14
     assert progress_notes.time_left("conversion", work) == ", nearly done"
+    clock.now += 40
+    assert progress_notes.time_left("conversion", work) == ", longer than usual: 60 seconds so far"
     take(clock, "conversion", 5)
     assert progress_notes.time_left("conversion", Future()) == ", about 10 seconds left"
 

@@ -10,7 +10,7 @@ import streamlit as st
 from mnist_core.drawing.explain import Flip, FloatArray, evidence, smallest_flip
 from mnist_core.experiment.class_names import DIGITS, one
 from mnist_core.figures.pixels import Bars, Images
-from mnist_core.inspection.activations import probe
+from mnist_core.inspection.compiled import apart
 from pages.session.reader import NotReadable
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import percent
@@ -27,12 +27,13 @@ def reasons_view(found: Answer | None) -> None:
     if found is None:
         st.caption("Draw a digit to see why the network reads it as it does.")
         return
+    apart()
     digit, image, names = found.reading.digit, found.reading.image28, found.reader.names
     assert digit is not None
     name = names[digit]
     try:
         reader = found.reader
-        slopes = evidence(probe(reader.network), reader.weights(), image, digit)
+        slopes = evidence(reader.network, reader.weights(), image, digit)
         read, asked = reader.function(), (reader.choice.key, reader.step, image.tobytes())
         search = newest("flip", asked, lambda: smallest_flip(read, image))
         flip = search.result() if search.done() else None

@@ -9,6 +9,7 @@ import streamlit as st
 
 from mnist_core.drawing.finetune import FineTuned, fine_tune, keep_as_run
 from mnist_core.figures.drawing import forgetting_chart, per_digit_chart
+from mnist_core.inspection.compiled import apart, run_apart
 from mnist_core.storage import corrections as kept_corrections
 from mnist_core.storage.corrections import Corrections, CorrectionsError
 from mnist_core.storage.store import StoreError
@@ -180,14 +181,15 @@ def _teach(
     progress: dict[str, float],
 ) -> FineTuned:
     """In another thread, where nothing of the page can be asked."""
-    return fine_tune(
+    apart()
+    taught: FineTuned = run_apart(
+        partial(fine_tune, steps=steps, remind=remind),
         reader.network,
         weights,
         corrections,
-        steps=steps,
-        remind=remind,
         tell=lambda share: progress.update(share=share),
     )
+    return taught
 
 
 def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool) -> None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import streamlit as st
 
-from mnist_core.base.once import once
+from mnist_core.base.job_queue import QueueFull
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data.mnist import DatasetError
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
 from mnist_core.storage.store import Run, SnapshotInfo, StoreError
 from pages.session.data_sets import dataset_of
 from pages.session.network_choice import moment_label
-from pages.session.services import get_store
+from pages.session.services import get_store, owner
 from pages.views.explore.files_parts import file_name, size_words
-from pages.widgets.background import come_back_for, forget, newest
+from pages.widgets.background import CONVERSIONS, come_back_for, forget, newest
 from pages.widgets.progress_notes import time_left
 
 
@@ -50,7 +50,12 @@ def models(run: Run, moments: Sequence[SnapshotInfo]) -> None:
         )
         return
     with st.container(key="model_files"):
-        _show_models(run, step, _conversion(run.id, step))
+        try:
+            work = _conversion(run.id, step)
+        except QueueFull as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        _show_models(run, step, work)
 
 
 def _want(run_id: str, step: int) -> None:
@@ -65,7 +70,7 @@ def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> No
         come_back_for(
             work,
             lambda: st.info(
-                f"Making {names}, and comparing{time_left('conversion', work)}",
+                f"Making {names}, and comparing{time_left('conversion', work, CONVERSIONS)}",
                 icon=":material/sync:",
             ),
         )
@@ -97,12 +102,6 @@ def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> No
         )
 
 
-@once
-def converter() -> ThreadPoolExecutor:
-    """Waits for converters, one at a time for all visitors: each takes a gigabyte of memory."""
-    return ThreadPoolExecutor(1, "converter")
-
-
 def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
     """The visitor's own: with those of others it could be pushed out before it is fetched."""
     store, run = get_store(), get_store().run(run_id)
@@ -120,4 +119,4 @@ def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
         shown = mnist.load().x_test if images is None else images
         return convert(run.experiment.network, weights, shown[:IMAGES])
 
-    return newest("conversion", (run_id, step), work, converter())
+    return newest("conversion", (run_id, step), work, CONVERSIONS.of(owner()))

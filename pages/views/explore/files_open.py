@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from mnist_core.base.job_queue import QueueFull
 from mnist_core.base.untrusted import MEGABYTE, FileRefused
 from mnist_core.data import mnist
 from mnist_core.experiment.spec import MNIST
@@ -21,8 +23,7 @@ from pages.session.data_sets import own_dataset, own_sets, title_of
 from pages.session.limits import no_room_for, upload_megabytes
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
-from pages.views.explore.files_models import converter
-from pages.widgets.background import come_back_for
+from pages.widgets.background import CONVERSIONS, come_back_for
 from pages.widgets.escape import plain
 from pages.widgets.progress_notes import measured, time_left
 
@@ -103,7 +104,7 @@ def _waiting_words(waiting: list[Opened]) -> str:
     assert work is not None
     return (
         f"Loading {plain(waiting[0].name)} in a process of its own, and comparing it with the "
-        f"network rebuilt here{time_left('Keras file', work)}"
+        f"network rebuilt here{time_left('Keras file', work, CONVERSIONS)}"
     )
 
 
@@ -166,10 +167,11 @@ def _opened(upload: Any) -> Opened:
         try:
             if is_model:
                 images = mnist.load() if data_name == MNIST else own_dataset(data_name)
-                item.work = converter().submit(_read_keras, data, upload.name, images, data_name)
+                read = partial(_read_keras, data, upload.name, images, data_name)
+                item.work = CONVERSIONS.submit(owner(), read)
             else:
                 item.run = runfile.read(data)
-        except (FileRefused, mnist.DatasetError) as error:
+        except (FileRefused, mnist.DatasetError, QueueFull) as error:
             item.problem = str(error)
     return known[place]
 

@@ -1,0 +1,107 @@
+"""A budget of bytes for uploads, of a session and of the whole server.
+
+Streamlit holds uploaded files in memory until they are replaced, taken away, or their session
+ends. An upload is judged by its declared length before its body is read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from mnist_core.base.untrusted import MEGABYTE
+from mnist_core.visitors.limits import Limits, current
+from pages.streamlit_compat.held_uploads import held_bytes
+
+log = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+# What comes before the session's id in the path of an upload, whatever the base path.
+_ENDPOINT = "/_stcore/upload_file/"
+
+
+class UploadBudget:
+    """ASGI middleware in front of Streamlit's endpoint for uploads."""
+
+    def __init__(
+        self,
+        app: App,
+        held: Callable[[], Mapping[str, int]] = held_bytes,
+        limits: Callable[[], Limits] = current,
+    ) -> None:
+        self._app, self._held, self._limits = app, held, limits
+        # Bytes that are on their way; all on the server's one event loop.
+        self._coming: Counter[str] = Counter()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Hand the request on, or refuse it."""
+        session = _session(scope)
+        if session is None:
+            await self._app(scope, receive, send)
+            return
+        size = _declared(scope)
+        if size is None:
+            await _refuse(send, 411, "An upload must say how long it is.")
+            return
+        if said := self._problem(session, size):
+            log.warning("an upload of %d bytes was refused: %s", size, said)
+            await _refuse(send, 413, said)
+            return
+        self._coming[session] += size
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._coming[session] -= size
+            self._coming += Counter()  # forgets sessions at zero
+
+    def _problem(self, session: str, size: int) -> str | None:
+        """Why an upload of `size` bytes does not fit, as a sentence, or None."""
+        limits, held = self._limits(), self._held()
+        own = held.get(session, 0) + self._coming[session]
+        if _beyond(own + size, limits.session_upload_megabytes):
+            return (
+                f"Your open files may take {limits.session_upload_megabytes} MB together. Take "
+                "some away, or add fewer at once."
+            )
+        everyone = sum(held.values()) + self._coming.total()
+        if _beyond(everyone + size, limits.server_upload_megabytes):
+            return "This server holds as many open files as it can. Try again in a few minutes."
+        return None
+
+
+def _session(scope: Message) -> str | None:
+    """The session that an upload is for; None when the request is no upload."""
+    if scope["type"] != "http" or scope["method"] not in ("PUT", "POST"):
+        return None
+    _, endpoint, rest = scope["path"].partition(_ENDPOINT)
+    return rest.partition("/")[0] if endpoint else None
+
+
+def _declared(scope: Message) -> int | None:
+    """The length that the request's header declares; the server reads no more than that."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"content-length" and value.isdigit():
+            return int(value)
+    return None
+
+
+def _beyond(size: int, megabytes: int | None) -> bool:
+    return megabytes is not None and size > megabytes * MEGABYTE
+
+
+async def _refuse(send: Send, status: int, said: str) -> None:
+    body = json.dumps({"detail": said}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),  # the body that was not read must not be taken for a request
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

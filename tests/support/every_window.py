@@ -1,0 +1,60 @@
+"""Work in a process of its own: every window, stride and padding of a kind of layer, trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mnist_core.base.sandbox import answer, request_in
+
+SIZES = range(1, 29)
+
+
+def work(folder: Path) -> None:
+    """Forward pass, gradients by pixels and weights, and a training step for each layer.
+
+    The request names the layer's `kind` and its `windows`; `last` in the folder says which layer
+    came last. As a crash by writing outside one's memory shows late, the settings are those of
+    the app but the layers TensorFlow's own operations, hundreds a second.
+    """
+    request, _ = request_in(folder)
+    import numpy as np
+    import tensorflow as tf
+
+    from mnist_core.experiment.layers import LAYER_CLASSES
+    from mnist_core.model.build import keras_layers
+
+    kind = request["kind"]
+    name = "kernel_size" if kind == "conv" else "pool_size"
+    pixels = tf.constant(np.random.default_rng(0).random((1, 28, 28, 1), np.float32))
+    wrong, count = [], 0
+    for window in request["windows"]:
+        for stride in SIZES:
+            for padding in ("valid", "same"):
+                settings: dict[str, Any] = {name: window, "stride": stride, "padding": padding}
+                if kind == "conv":
+                    settings["filters"] = 8
+                (folder / "last").write_text(f"{kind} {settings}")
+                made = keras_layers(LAYER_CLASSES[kind](**settings), seed=0)
+                kernel = tf.Variable(tf.fill([window, window, 1, 8], 0.1))
+                with tf.GradientTape() as tape:
+                    tape.watch(pixels)
+                    values = pixels
+                    for layer in made:
+                        values = _computed(tf, layer, values, kernel)
+                    loss = tf.reduce_sum(values**2)
+                slopes = tape.gradient(loss, [pixels, kernel], unconnected_gradients="zero")
+                kernel.assign_sub(0.001 * slopes[1])
+                count += 1
+                if not (np.isfinite(slopes[0]).all() and np.isfinite(kernel).all()):
+                    wrong.append(str(settings))
+    answer(folder, {"count": count, "wrong": wrong})
+
+
+def _computed(tf: Any, layer: tuple[str, dict[str, Any]], values: Any, kernel: Any) -> Any:
+    class_name, settings = layer
+    padding = settings.get("padding", "valid").upper()
+    if class_name == "Conv2D":
+        return tf.nn.conv2d(values, kernel, settings.get("strides", 1), padding)
+    pool = {"MaxPooling2D": tf.nn.max_pool2d, "AveragePooling2D": tf.nn.avg_pool2d}[class_name]
+    return pool(values, settings["pool_size"], settings["strides"], padding)
