@@ -64,6 +64,7 @@ _STYLE = with_selectors("""<style>
 .st-key-watch :st(stale) { opacity: 1 !important; transition: none !important; }
 @media (max-width: 900px) {
   .st-key-charts { margin-top: 0.7rem; }
+  :st(wrapper):has(> [class*="st-key-axis_"]) { top: auto; bottom: 0; }
   .st-key-compose, .st-key-run_bar { flex-wrap: wrap; }
   .st-key-compose > :st(wrapper):has(> .st-key-preset),
   .st-key-run_bar > :st(wrapper):has(> .st-key-run_picker),
