@@ -58,8 +58,7 @@ function themed(data, element) {
 
 // On a projector the page's type is larger than the figure was made for: the whole chart follows.
 function enlarge(element, host, height) {
-  const type = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const scale = type >= LARGE_TYPE ? type / PAGE_TYPE : 1;
+  const scale = pageScale();
   Object.assign(element.style, {
     transform: scale > 1 ? `scale(${scale})` : "", transformOrigin: "0 0", width: `${100 / scale}%`,
   });
@@ -69,7 +68,13 @@ function enlarge(element, host, height) {
 // What a figure gains in a window that is higher than it was made for.
 function growth(data) {
   if (!data.growsAbove || innerWidth <= NARROW) return 0;
-  return Math.max(0, Math.min(MOST_GROWTH, innerHeight - data.growsAbove));
+  return Math.max(0, Math.min(MOST_GROWTH, innerHeight / pageScale() - data.growsAbove));
+}
+
+// How much larger the page's type is than the figures' own: more than 1 on a projector.
+function pageScale() {
+  const type = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return type >= LARGE_TYPE ? type / PAGE_TYPE : 1;
 }
 
 async function draw(chart, Plotly) {
