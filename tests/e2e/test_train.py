@@ -124,6 +124,6 @@ def test_editing_a_layer_changes_summary_and_address(server, page):
     units.press("Enter")
     wait_until(lambda: "units%3A32" in address(page), 20, "The address did not follow")
     page.keyboard.press("Escape")
-    part(page, "network_popover").locator("button").click()
+    part(page, "icon-network").get_by_role("button").first.click()
     page.get_by_role("tab", name="Summary").click()
     page.get_by_text("25,450 parameters in all.").wait_for(timeout=20_000)

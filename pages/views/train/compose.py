@@ -100,7 +100,9 @@ def _settings(experiment: Experiment | None, problems: tuple[Problem, ...]) -> N
 def _whole_network(experiment: Experiment | None, shapes: tuple[LayerShape, ...] | None) -> None:
     """Picture, summary, script and link of the experiment."""
     tip = "Picture, summary, Keras script, link"
-    popover = st.popover("", icon=":material/account_tree:", key="network_popover", help=tip)
+    popover = st.popover(
+        "The whole network", icon=":material/account_tree:", key="icon-network", help=tip
+    )
     names = ["Picture", "Summary"]
     names += ["Keras script"] if draft.shown("script") else []
     names += ["Link"] if draft.shown("link") else []

@@ -381,7 +381,7 @@ def _go_on_button(run: Run, engine: VisitorEngine) -> None:
 def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
     """What is needed now and then: other runs' curves, a copy to change, smoothing, speed."""
     run = view.run
-    with st.popover("", icon=":material/more_horiz:", key="run_more",
+    with st.popover("More", icon=":material/more_horiz:", key="icon-run_more",
                     help="Compare, duplicate, smoothing, learning rate, slow motion"):  # fmt: skip
         compared(view.runs, run.id)
         if watched.duplicate is not None:

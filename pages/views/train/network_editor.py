@@ -171,7 +171,7 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
 
 
 def _add_layer() -> None:
-    with st.popover("", icon=":material/add:", help="Add a layer", key="add_layer"):
+    with st.popover("Add a layer", icon=":material/add:", help="Add a layer", key="icon-add_layer"):
         for kind, title in TITLES.items():
             st.button(
                 title.capitalize(),
