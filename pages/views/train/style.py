@@ -77,6 +77,10 @@ _STYLE = with_selectors("""<style>
   .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 100%;
     order: 5; }
   .stApp [class*="st-key-note_"] { height: 4.1rem; }
+  /* The bar is to stick beyond the refreshed part that it belongs to, which ends with the charts. */
+  .st-key-watch > :st(wrapper):has(.st-key-run_bar),
+  .st-key-watch > :st(wrapper) > :st(stack):has(> :st(wrapper) > .st-key-run_bar) {
+    display: contents; }
   /* Status, Pause and Stop stay in reach while the page is scrolled; the menu of runs goes. */
   :st(wrapper):has(> .st-key-run_bar) { position: sticky; top: 0.8rem;
     z-index: 99; background: light-dark(#ffffff, #12161c); padding: 0.2rem 0 0.4rem;
