@@ -77,7 +77,7 @@ _STYLE = with_selectors("""<style>
   .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 100%;
     order: 5; }
   .stApp [class*="st-key-note_"] { height: 4.1rem; }
-  /* The bar is to stick beyond the refreshed part that it belongs to, which ends with the charts. */
+  /* The bar is to stick beyond the refreshed part that holds it, which ends with the charts. */
   .st-key-watch > :st(wrapper):has(.st-key-run_bar),
   .st-key-watch > :st(wrapper) > :st(stack):has(> :st(wrapper) > .st-key-run_bar) {
     display: contents; }
