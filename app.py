@@ -5,7 +5,13 @@ import streamlit as st
 from mnist_core.base import logs
 from pages.frame import projector, topbar
 from pages.session import browser_storage, errors, server_start, start_error, visitor
-from pages.streamlit_compat import callbacks, downloads, keras_session, page_switch
+from pages.streamlit_compat import (
+    callbacks,
+    downloads,
+    framed_uploads,
+    keras_session,
+    page_switch,
+)
 
 
 def show_page() -> None:
@@ -42,6 +48,7 @@ def show_page() -> None:
     if page_switch.forget_left_page(navigation.url_path) == "train":
         start_error.forget()
     visitor.welcome()
+    framed_uploads.allow()
     projector.load()
     browser_storage.hand_over("before")
     # Filled after the page, which may be the first to open the database.
