@@ -6,18 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ActivationName = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "swish"]
-InitializerName = Literal[
-    "zeros",
-    "ones",
-    "random_normal",
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_normal",
-    "orthogonal",
-]
+from mnist_core.experiment.activations import ActivationName
+from mnist_core.experiment.initializers import InitializerName
+
 PaddingName = Literal["valid", "same"]
 
 Penalty = Annotated[float, Field(ge=0.0, le=1.0)]

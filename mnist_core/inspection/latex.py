@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.lesson.numpy_net import LEAK
+from mnist_core.experiment.activations import ACTIVATIONS
 
 Numbers = npt.NDArray[np.floating]
 
@@ -99,24 +99,12 @@ def normalised(
 
 def activation(kind: str, z: float, value: float) -> str:
     r"""What an activation makes of its sum: "\max(0,\ z) = \max(0,\ -0.2) = 0"."""
-    if kind == "linear" or (kind in _BENT and z > 0):
+    known = ACTIVATIONS[kind]
+    if known.worked is None or (known.identity_above and z > 0):
         return f"z = {number(value)}"
-    symbols = _ACTIVATIONS[kind].format(z="z", bracketed="z")
-    numbers = _ACTIVATIONS[kind].format(z=number(z), bracketed=factor(z))
+    symbols = known.worked.format(z="z", bracketed="z")
+    numbers = known.worked.format(z=number(z), bracketed=factor(z))
     return f"{symbols} = {numbers} = {number(value)}"
-
-
-_ACTIVATIONS = {
-    "sigmoid": r"\frac{{1}}{{1 + e^{{-{bracketed}}}}}",
-    "tanh": r"\tanh({z})",
-    "relu": r"\max(0,\ {z})",
-    "leaky_relu": rf"{LEAK} \cdot {{bracketed}}",
-    "elu": r"e^{{{z}}} - 1",
-    "gelu": r"{z} \cdot \Phi({z})",
-    "swish": r"\frac{{{z}}}{{1 + e^{{-{bracketed}}}}}",
-}
-# These pass on what is above zero as it is.
-_BENT = ("leaky_relu", "elu")
 
 
 def unchanged(value: float) -> str:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 from mnist_core.base.untrusted import FileRefused
-from mnist_core.experiment.layers import ActivationName
+from mnist_core.experiment.activations import ACTIVATIONS, LEAK
+from mnist_core.experiment.initializers import INITIALIZERS
 from mnist_core.experiment.shapes import INPUT_SHAPE, MAX_LAYERS
 from mnist_core.experiment.spec import NetworkSpec, parse_network
 from mnist_core.experiment.validation import ExperimentError
-from mnist_core.model.build import INITIALIZERS
 
 EPSILON = 1e-3  # of batch normalisation, Keras's default and ours
-LEAK = 0.2  # the slope of Keras's activation "leaky_relu"
 INPUTS = (INPUT_SHAPE, INPUT_SHAPE[:2], (INPUT_SHAPE[0] * INPUT_SHAPE[1],))
 MAX_FILE_LAYERS = 3 * MAX_LAYERS
 MODULES = (
@@ -33,6 +32,8 @@ MODULES = (
 
 Config = Mapping[str, Any]
 Name = tuple[str, ...]
+# What Keras also calls them.
+OTHER_NAMES = {also: name for name, each in ACTIVATIONS.items() for also in each.also}
 
 
 @dataclass
@@ -255,8 +256,8 @@ class _Settings:
     def activation(self) -> str:
         """The activation's name; "softmax" too."""
         value = self.values.get("activation", "linear")
-        name = {"silu": "swish", None: "linear"}.get(value, value)
-        if name not in (*get_args(ActivationName), "softmax"):
+        name = "linear" if value is None else OTHER_NAMES.get(value, value)
+        if name not in (*ACTIVATIONS, "softmax"):
             raise FileRefused(
                 f"{self.words} has the activation {str(name)[:40]}, which MNIST Lab cannot show."
             )
@@ -266,7 +267,7 @@ class _Settings:
         """The kernel's initialiser where it is one of ours; it matters for new training only."""
         given = self.values.get("kernel_initializer")
         class_name = given.get("class_name") if isinstance(given, dict) else None
-        ours = {theirs: name for name, theirs in INITIALIZERS.items()}
+        ours = {each.keras_class: name for name, each in INITIALIZERS.items()}
         return ours.get(str(class_name), "glorot_uniform")
 
 

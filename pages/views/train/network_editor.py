@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 
 from mnist_core import Problem
-from mnist_core.experiment.layers import TITLES, ActivationName, InitializerName
+from mnist_core.experiment.activations import ACTIVATIONS
+from mnist_core.experiment.initializers import INITIALIZERS
+from mnist_core.experiment.layers import TITLES
 from pages.editors import draft, fields
 from pages.editors.problem_notes import show_problems
 from pages.widgets.icon_button import icon_button
@@ -24,8 +26,6 @@ ICONS = {
     "flatten": ":material/view_week:",
     "global_average_pool": ":material/filter_center_focus:",
 }
-ACTIVATIONS = get_args(ActivationName)
-INITIALIZERS = get_args(InitializerName)
 
 
 def network_editor(problems: Sequence[Problem]) -> None:
@@ -55,7 +55,7 @@ def network_editor(problems: Sequence[Problem]) -> None:
         fields.choose(
             "Output layer starts from",
             ("network", "output_initializer"),
-            INITIALIZERS,
+            list(INITIALIZERS),
             tip="How the weights of the output layer are drawn before the first step.",
         )
 
@@ -127,9 +127,9 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
     if "padding" in layer:
         fields.choose("Padding", (*at, "padding"), ("valid", "same"))
     if "activation" in layer:
-        fields.choose("Activation", (*at, "activation"), ACTIVATIONS)
+        fields.choose("Activation", (*at, "activation"), list(ACTIVATIONS))
     if "initializer" in layer:
-        fields.choose("Weights start from", (*at, "initializer"), INITIALIZERS)
+        fields.choose("Weights start from", (*at, "initializer"), list(INITIALIZERS))
         for name in ("l1", "l2"):
             fields.real(f"{name.upper()} penalty", (*at, name), 0.0001)
     if kind in ("flatten", "global_average_pool", "batch_norm"):
