@@ -21,7 +21,7 @@ help:
 	echo "make test    lint, then every test, the browser's included"
 	echo "make lint    ruff and mypy"
 	echo "make format  put the code in ruff's form"
-	echo "make model   train the model that ships in models/ again"
+	echo "make model   train the models that ship in models/ again; PEN=FILE adds pen digits"
 	echo "make lesson  record the lesson's short runs again"
 	echo "make licences list the licences of the packages in docs/licences.md again"
 	echo "make screenshots take the pictures in README.md again"
@@ -57,7 +57,7 @@ format: install-dev
 	$(BIN)/ruff format .
 
 model: install
-	$(BIN)/python -m mnist_core.drawing.pretrained
+	$(BIN)/python -m mnist_core.drawing.pretraining $(if $(PEN),--pen $(PEN))
 
 lesson: install
 	$(BIN)/python -m mnist_core.lesson.recordings

@@ -17,8 +17,13 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Function = Callable[[Floats], Floats]
 
-ActivationName = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "swish"]
+ActivationName = Literal[
+    "linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "swish"
+]
 LEAK = 0.2  # Keras's leaky ReLU keeps this share of what is negative
+# Of the scaled exponential linear unit (Klambauer et al. 2017): its slope above zero, and what it
+# tends to below, as a share of that.
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,10 @@ class Activation:
 
     `value` and `derivative` work number by number. `formula` and `slope` are both in LaTeX as
     functions of z; `worked` is the formula with places for a number (`{z}`, or `{bracketed}` where
-    a negative one needs brackets), None where φ(z) = z. `identity_above` is true where it passes on
-    what is above zero as it is. `about` is a sentence of the lesson, `effect` ends one that begins
-    with its name. `also` are other names that Keras has for it.
+    a negative one needs brackets), None where φ(z) = z. `identity_above` is true where it passes
+    on what is above zero as it is; `worked_above` is the formula there where it is another.
+    `about` is a sentence of the lesson, `effect` ends one that begins with its name. `also` are
+    other names that Keras has for it.
     """
 
     title: str
@@ -41,6 +47,7 @@ class Activation:
     effect: str
     worked: str | None
     identity_above: bool = False
+    worked_above: str | None = None
     also: tuple[str, ...] = ()
 
 
@@ -60,6 +67,21 @@ def _normal_density(z: Floats) -> Floats:
 
 def _sigmoid_slope(z: Floats) -> Floats:
     return sigmoid(z) * (1 - sigmoid(z))
+
+
+def leaky_relu(slope: float) -> Activation:
+    """The leaky ReLU that keeps the share `slope` of what is negative."""
+    return Activation(
+        "leaky ReLU",
+        value=lambda z: np.where(z > 0, z, slope * z),
+        derivative=lambda z: np.where(z > 0, 1.0, slope),
+        formula=rf"\max({slope:g} z, z)",
+        slope=rf"\begin{{cases}}1 & z > 0\\{slope:g} & z \le 0\end{{cases}}",
+        about="A ReLU that lets a little through below 0, so that no neuron falls silent for good.",
+        effect="keeps what is above zero and shrinks the rest",
+        worked=rf"{slope:g} \cdot {{bracketed}}",
+        identity_above=True,
+    )
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -104,17 +126,7 @@ ACTIVATIONS: dict[str, Activation] = {
         effect="keeps what is above zero and makes the rest zero",
         worked=r"\max(0,\ {z})",
     ),
-    "leaky_relu": Activation(
-        "leaky ReLU",
-        value=lambda z: np.where(z > 0, z, LEAK * z),
-        derivative=lambda z: np.where(z > 0, 1.0, LEAK),
-        formula=rf"\max({LEAK:g} z, z)",
-        slope=rf"\begin{{cases}}1 & z > 0\\{LEAK:g} & z \le 0\end{{cases}}",
-        about="A ReLU that lets a little through below 0, so that no neuron falls silent for good.",
-        effect="keeps what is above zero and shrinks the rest",
-        worked=rf"{LEAK} \cdot {{bracketed}}",
-        identity_above=True,
-    ),
+    "leaky_relu": leaky_relu(LEAK),
     "elu": Activation(
         "ELU",
         value=lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
@@ -125,6 +137,21 @@ ACTIVATIONS: dict[str, Activation] = {
         effect="keeps what is above zero and bends the rest towards −1",
         worked=r"e^{{{z}}} - 1",
         identity_above=True,
+    ),
+    "selu": Activation(
+        "SELU",
+        value=lambda z: SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0))),
+        derivative=lambda z: (
+            SELU_SCALE * np.where(z > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(z, 0)))
+        ),
+        formula=rf"{SELU_SCALE:.2f}\begin{{cases}}z & z > 0\\"
+        rf"{SELU_ALPHA:.2f}\,(e^z - 1) & z \le 0\end{{cases}}",
+        slope=rf"{SELU_SCALE:.2f}\begin{{cases}}1 & z > 0\\"
+        rf"{SELU_ALPHA:.2f}\,e^z & z \le 0\end{{cases}}",
+        about="An ELU scaled so that a deep stack of dense layers keeps its numbers of one size.",
+        effect="keeps what is above zero, a little larger, and bends the rest towards −1.76",
+        worked=rf"{SELU_SCALE * SELU_ALPHA:.4f} \cdot (e^{{{{{{z}}}}}} - 1)",
+        worked_above=rf"{SELU_SCALE:.4f} \cdot {{bracketed}}",
     ),
     "gelu": Activation(
         "GELU",

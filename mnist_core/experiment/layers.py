@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mnist_core.experiment.activations import ActivationName
+from mnist_core.experiment.activations import LEAK, ActivationName
 from mnist_core.experiment.initializers import InitializerName
 
 PaddingName = Literal["valid", "same"]
@@ -71,10 +71,14 @@ class BatchNorm(Value):
 
 
 class Activation(Value):
-    """An activation on its own, as after batch normalisation."""
+    """An activation on its own, as after batch normalisation.
+
+    `negative_slope` is that of "leaky_relu" below zero; the others do not use it.
+    """
 
     kind: Literal["activation"] = "activation"
     activation: ActivationName = "relu"
+    negative_slope: Annotated[float, Field(ge=0.0, le=1.0)] = LEAK
 
 
 class Dropout(Value):
@@ -96,6 +100,20 @@ class GlobalAveragePool(Value):
     kind: Literal["global_average_pool"] = "global_average_pool"
 
 
+class Rescale(Value):
+    """Multiplies each number by `scale`, then adds `offset`."""
+
+    kind: Literal["rescale"] = "rescale"
+    scale: Annotated[float, Field(ge=-10_000, le=10_000)] = 2.0
+    offset: Annotated[float, Field(ge=-10_000, le=10_000)] = -1.0
+
+
+class UnitNorm(Value):
+    """Divides each column of an image, or a whole row of numbers, by its length (L2 norm)."""
+
+    kind: Literal["unit_norm"] = "unit_norm"
+
+
 LayerSpec = Annotated[
     Dense
     | Conv
@@ -105,7 +123,9 @@ LayerSpec = Annotated[
     | Activation
     | Dropout
     | Flatten
-    | GlobalAveragePool,
+    | GlobalAveragePool
+    | Rescale
+    | UnitNorm,
     Field(discriminator="kind"),
 ]
 
@@ -119,6 +139,8 @@ LAYER_CLASSES: dict[str, type[Value]] = {
     "dropout": Dropout,
     "flatten": Flatten,
     "global_average_pool": GlobalAveragePool,
+    "rescale": Rescale,
+    "unit_norm": UnitNorm,
 }
 
 # How sentences and menus name a layer.
@@ -132,6 +154,8 @@ TITLES: dict[str, str] = {
     "dropout": "dropout",
     "flatten": "flatten",
     "global_average_pool": "global average pooling",
+    "rescale": "rescaling",
+    "unit_norm": "unit normalisation",
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.experiment.activations import ACTIVATIONS
+from mnist_core.experiment.activations import ACTIVATIONS, LEAK, leaky_relu
 
 Numbers = npt.NDArray[np.floating]
 
@@ -97,19 +97,36 @@ def normalised(
     )
 
 
-def activation(kind: str, z: float, value: float) -> str:
+def activation(kind: str, z: float, value: float, leak: float = LEAK) -> str:
     r"""What an activation makes of its sum: "\max(0,\ z) = \max(0,\ -0.2) = 0"."""
-    known = ACTIVATIONS[kind]
+    known = leaky_relu(leak) if kind == "leaky_relu" else ACTIVATIONS[kind]
     if known.worked is None or (known.identity_above and z > 0):
         return f"z = {number(value)}"
-    symbols = known.worked.format(z="z", bracketed="z")
-    numbers = known.worked.format(z=number(z), bracketed=factor(z))
+    written = known.worked_above if known.worked_above and z > 0 else known.worked
+    symbols = written.format(z="z", bracketed="z")
+    numbers = written.format(z=number(z), bracketed=factor(z))
     return f"{symbols} = {numbers} = {number(value)}"
 
 
 def unchanged(value: float) -> str:
     """A layer that passes a value on as it is."""
     return f"x = {number(value)}"
+
+
+def rescaled(x: float, scale: float, offset: float, value: float) -> str:
+    """A number times a factor, plus another."""
+    return (
+        rf"{number(scale)} \cdot x + {factor(offset)} = "
+        rf"{number(scale)} \cdot {factor(x)} + {factor(offset)} = {number(value)}"
+    )
+
+
+def over_length(x: float, length: float, value: float) -> str:
+    """A number of a column, divided by the column's length."""
+    return (
+        rf"\frac{{x}}{{\sqrt{{\sum_i x_i^2}}}} = \frac{{{number(x)}}}{{{number(length)}}}"
+        rf" = {number(value)}"
+    )
 
 
 def softmax(logits: Numbers, index: int, value: float) -> str:

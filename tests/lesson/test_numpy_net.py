@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_core.experiment.activations import ACTIVATIONS
-from mnist_core.experiment.layers import ActivationName
+from mnist_core.experiment.activations import ACTIVATIONS, ActivationName
 from mnist_core.lesson import numpy_net
 from mnist_core.lesson.numpy_net import INITIALIZERS, Layer
 

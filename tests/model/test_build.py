@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mnist_core import PRESETS
-from mnist_core.experiment.layers import ActivationName, InitializerName
+from mnist_core.experiment.activations import ActivationName
+from mnist_core.experiment.initializers import InitializerName
 from mnist_core.experiment.spec import Experiment, NetworkSpec, parse_network
 from mnist_core.model.build import build_model
 from tests.support.every_layer import EVERY_LAYER
@@ -60,7 +61,7 @@ def test_one_seed_one_start_and_equal_layers_differ() -> None:
 
 def test_penalties_reach_the_model() -> None:
     model = build_model(EVERY_LAYER)
-    kernel = model.get_layer("conv_6").kernel
+    kernel = model.get_layer("conv_9").kernel
     expected = 0.1 * np.abs(kernel).sum() + 0.2 * np.square(kernel).sum()
     assert float(sum(model.losses)) == pytest.approx(float(expected), rel=1e-5)
 
