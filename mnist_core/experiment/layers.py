@@ -109,7 +109,7 @@ class Rescale(Value):
 
 
 class UnitNorm(Value):
-    """Divides each column of an image, or a whole row of numbers, by its length (L2 norm)."""
+    """Divides each column of the image by its length (L2 norm); the first layer, or none."""
 
     kind: Literal["unit_norm"] = "unit_norm"
 
