@@ -23,7 +23,7 @@ Picture = npt.NDArray[np.uint8]
 LONGER_SIDE, SHORTER_SIDE, MOST_ENLARGED = 300, 80, 12
 # Even paper: at least this share of all pixels has its colour, give or take so much (of 255), and
 # nothing that differs is thicker than this share of the shorter side.
-EVEN_SHARE, EVEN_RANGE, MOST_THICKNESS = 0.35, 12.0, 0.42
+EVEN_SHARE, EVEN_RANGE, MOST_THICKNESS, MOST_INK = 0.35, 12.0, 0.42, 0.5
 # Least difference (of 255) between even paper and ink.
 LEAST_DIFFERENCE = 24.0
 # What is dark and narrower than this share of the longer side is no part of the paper.
@@ -111,7 +111,9 @@ def _within_tile(ink: FloatArray) -> FloatArray:
 
 
 def _is_thin(mask: Mask) -> bool:
-    """Whether these are strokes, which nowhere are nearly as thick as the picture is high."""
+    """Whether these are strokes: no more than paper, and nowhere nearly as thick as it is high."""
+    if mask.mean() > MOST_INK:
+        return False
     depth = float(ndimage.distance_transform_edt(np.pad(mask, 1)).max())
     return 2 * depth <= MOST_THICKNESS * min(mask.shape)
 

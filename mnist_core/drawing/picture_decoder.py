@@ -25,7 +25,6 @@ CAMERA_FORMATS = ("HEIF", "AVIF")
 LEAST_SIDE = 8
 # The picture is reduced to so many pixels, and to this side at most.
 WORKING_PIXELS, WORKING_SIDE = 1_000_000, 3000
-CPU_SECONDS, MEMORY = 15, 1_200_000_000
 DAMAGED = "The picture is damaged; take or save it again."
 
 
@@ -35,7 +34,6 @@ class Refused(ValueError):
 
 def work(folder: Path) -> None:
     """Decode the file FILE of `folder` into PIXELS, uint8 [H, W, 3], and answer its scale."""
-    _set_limits()
     try:
         pixels, scale = decode((folder / FILE).read_bytes())
     except Refused as refusal:
@@ -43,16 +41,6 @@ def work(folder: Path) -> None:
         return
     np.save(folder / PIXELS, pixels)
     sandbox.answer(folder, {"scale": scale})
-
-
-def _set_limits() -> None:
-    """Tighter ones than those of other work (not on Windows)."""
-    try:
-        import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
 
 def decode(data: bytes) -> tuple[npt.NDArray[np.uint8], float]:

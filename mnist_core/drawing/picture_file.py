@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import numpy.typing as npt
 
 from mnist_core.base import sandbox
-from mnist_core.drawing.picture_decoder import FILE, PIXELS
+from mnist_core.drawing.picture_decoder import DAMAGED, FILE, PIXELS
 
 MAX_BYTES = 10_000_000
 # Endings that the page offers; what counts is a file's content.
 ENDINGS = ("png", "jpg", "jpeg", "jfif", "heic", "heif", "webp", "avif", "bmp", "gif")
 DECODER = "mnist_core.drawing.picture_decoder"
-SECONDS = 20.0
-
-# One file at a time, whoever sent it: this bounds the memory that decoding takes.
-_DECODING = threading.Lock()
+LIMITS = sandbox.ProcessLimits(
+    seconds=20, cpu_seconds=15, memory=1_200_000_000, file_bytes=50_000_000
+)
 
 
 class PhotoError(ValueError):
@@ -34,12 +31,14 @@ def open_picture(data: bytes) -> tuple[npt.NDArray[np.uint8], float]:
         raise PhotoError(
             f"The file has {len(data) / 1e6:.0f} MB; up to {MAX_BYTES // 1_000_000} MB can be read."
         )
-    with _DECODING, sandbox.folder_with({}) as folder:
+    with sandbox.folder_with({}) as folder:
         (folder / FILE).write_bytes(data)
         try:
-            answer = sandbox.call(DECODER, folder, SECONDS)
+            answer = sandbox.call(DECODER, folder, limits=LIMITS)
             if "error" in answer:
                 raise PhotoError(answer["error"])
             return np.load(folder / PIXELS, allow_pickle=False), float(answer["scale"])
-        except sandbox.WorkFailed:
+        except sandbox.LimitReached:
             raise PhotoError("The picture takes too long to open; save it smaller.") from None
+        except sandbox.WorkFailed:
+            raise PhotoError(DAMAGED) from None

@@ -83,9 +83,8 @@ def make(pen_digits: Path | None, folder: Path = MODEL_FOLDER) -> dict[str, Any]
     second = weights_after(tuning, pen.joined(european, *drawn), Resume(step=0, weights=first))
     model = build_model(EXPERIMENT.network)  # float32, whatever the runs computed in
     model.set_weights(mean_weights(first, second, FINE_TUNED_SHARE))
-    # Half of the drawings do: it is what the network has found in them that is learned from.
-    some = [images[:: len(images) // 2000] for images in european[:1]]
-    some += [images[::2] for images, _ in drawn]
+    # A part of the digits is enough: there are no more of what is no digit.
+    some = [european[0][::3], *(images[::2] for images, _ in drawn)]
     digits = np.concatenate([data.x_train[:DETECTOR_IMAGES], *some])
     detector = train_detector(model, digits, pen.other_images(OTHER_DRAWINGS, seed=3))
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-Mask = npt.NDArray[np.bool_]
+from mnist_core.drawing.marks import ALL_AROUND, Mask, label_marks
+
 Slices = tuple[slice, slice]
-ALL_AROUND = np.ones((3, 3))
 
 
 def without_ruled_lines(mask: Mask) -> Mask:
@@ -83,8 +83,9 @@ LINE_THICKEST, CROSSED = 0.3, 1.7
 FRAME_THICKEST = 0.09
 # A mark is looked through when it is this much wider than high; and so many lines at most.
 LINE_ASPECT, MOST_LINES = 1.25, 30
-# Marks are looked through from the largest on, and not more than these.
-MOST_MARKS = 60
+# Marks are looked through from the largest on, and not more than these; of so many it is known
+# where they lie.
+MOST_MARKS, MOST_LABELS = 60, 1000
 # Marks lower than this share of the picture's longer side are dust.
 DUST = 0.012
 
@@ -100,9 +101,10 @@ def without_other_lines(mask: Mask) -> Mask:
 def without_long_lines(mask: Mask) -> Mask:
     """Without lines under, over and through numbers; a stroke that crosses one stays whole."""
     cleared = mask.copy()
-    sizes = [max(_size(place)) for _, _, place in _marks(mask)]
+    marks = list(_marks(mask))
+    sizes = [max(_size(place)) for _, _, place in marks]
     usual = _usual_height(mask)
-    for _, own, place in _marks(mask):
+    for _, own, place in marks:
         height, width = _size(place)
         if _is_flat(own, usual):
             others = sum(size >= 0.5 * usual for size in sizes) > 1
@@ -250,7 +252,7 @@ def _without_crumbs(mask: Mask, least: float) -> Mask:
 
 
 def _labelled(mask: Mask) -> tuple[npt.NDArray[np.int32], list[Slices]]:
-    labels, _ = ndimage.label(mask, ALL_AROUND)
+    labels = label_marks(mask, MOST_LABELS)
     return labels, ndimage.find_objects(labels)
 
 

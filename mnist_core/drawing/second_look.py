@@ -7,6 +7,7 @@ torn in two is two marks.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from mnist_core.drawing.cut_out import FoundDigit, prepared
 from mnist_core.drawing.not_a_digit import UNSURE, doubt
@@ -19,8 +20,9 @@ CUT_FROM, CUT_TO = 0.3, 0.7
 # Marks are cut that are this much higher or wider than most; no single digit is as wide for its
 # height as TOO_WIDE.
 HIGHER, WIDER, TOO_WIDE = 1.35, 1.3, 2.2
-# Parts of a digit are no further apart than this share of their height, and no wider together.
-GAP, WIDEST = 0.3, 1.3
+# Parts of a digit are no further apart than this share of the usual height, and together no
+# higher than usual and no wider than high by more than this factor.
+GAP, WIDEST = 0.25, 1.3
 
 
 def look_again(ink: FloatArray, groups: list[Group]) -> list[Group]:
@@ -65,9 +67,11 @@ def _parts(ink: FloatArray, group: Group, groups: list[Group]) -> list[Group]:
 def _join_with_neighbour(ink: FloatArray, kept: dict[int, Group], index: int) -> None:
     own = kept[index]
     near = sorted((_gap(own.box, other.box), key) for key, other in kept.items() if key != index)
+    usual = float(np.median([group.box.height for group in kept.values()]))
     for gap, key in near[:2]:
         whole = joined([own, kept[key]])
-        if gap > GAP * whole.box.height or whole.box.width > WIDEST * whole.box.height:
+        higher = whole.box.height > WIDEST * max(usual, own.box.height)
+        if gap > GAP * usual or higher or whole.box.width > WIDEST * whole.box.height:
             continue
         if _doubts(ink, [whole])[0] <= UNSURE:
             kept[index] = whole
@@ -88,20 +92,29 @@ def _cuts(group: Group, groups: list[Group]) -> list[list[Group]]:
     ways = []
     left, top = group.box.left, group.box.top
     height, width = group.marks.shape
-    if height > HIGHER * np.median([other.box.height for other in groups]):
-        row = _thinnest(group.marks.sum(1))
+    row, column = _thinnest(group.marks.T), _thinnest(group.marks)
+    if row and height > HIGHER * np.median([other.box.height for other in groups]):
         upper, lower = group.marks[:row], group.marks[row:]
         ways.append([trimmed(left, top, upper), trimmed(left, top + row, lower)])
-    if width > max(WIDER * np.median([other.box.width for other in groups]), 0.7 * height):
-        column = _thinnest(group.marks.sum(0))
+    widest = WIDER * np.median([other.box.width for other in groups])
+    if column and width > max(widest, 0.7 * height):
         before, after = group.marks[:, :column], group.marks[:, column:]
         ways.append([trimmed(left, top, before), trimmed(left + column, top, after)])
     return [[part for part in parts if part is not None] for parts in ways if None not in parts]
 
 
-def _thinnest(amounts: np.ndarray) -> int:
-    start, stop = round(CUT_FROM * len(amounts)), round(CUT_TO * len(amounts))
-    return start + int(np.argmin(amounts[start : max(stop, start + 1)]))
+def _thinnest(marks: npt.NDArray[np.bool_]) -> int:
+    """The column in the middle part with the least ink; 0 where more than one stroke crosses it.
+
+    A cut through two strokes would open a loop.
+    """
+    width = marks.shape[1]
+    start, stop = round(CUT_FROM * width), round(CUT_TO * width)
+    strokes = (np.diff(marks.astype(np.int8), axis=0, prepend=0) > 0).sum(0)
+    amounts = np.where(strokes > 1, len(marks) + 1, marks.sum(0))[start:stop]
+    if not amounts.size or amounts.min() > len(marks):
+        return 0
+    return start + int(amounts.argmin())
 
 
 def _doubts(ink: FloatArray, groups: list[Group]) -> FloatArray:

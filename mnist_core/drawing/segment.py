@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-Mask = npt.NDArray[np.bool_]
+from mnist_core.drawing.marks import ALL_AROUND, Mask, label_marks
 
 # Least height of a digit, as a share of the picture's longer side.
 LEAST_SIZE = 0.025
@@ -24,7 +24,6 @@ MOST_MARKS, MAX_DIGITS = 400, 100
 TORN = 0.5
 # Where fewer columns than this hold more than one stroke, a wide mark is a line, and no digits.
 SINGLE_LINE = 0.2
-ALL_AROUND = np.ones((3, 3))
 
 
 class Box(NamedTuple):
@@ -76,8 +75,7 @@ def _marks(mask: Mask) -> list[Group]:
     """What hangs together, or nearly so: the largest marks."""
     reach = max(1, round(TORN * _stroke_width(mask) / 2))
     near = ndimage.binary_dilation(mask, ALL_AROUND, iterations=reach)
-    labels, _ = ndimage.label(near, ALL_AROUND)
-    labels = np.where(mask, labels, 0)
+    labels = label_marks(mask, MOST_MARKS, within=near)
     found = []
     for number, place in enumerate(ndimage.find_objects(labels), 1):
         if place is not None:
@@ -87,7 +85,7 @@ def _marks(mask: Mask) -> list[Group]:
     found.sort(key=lambda item: -item[0])
     return [
         Group(box, labels[box.top : box.bottom, box.left : box.right] == number)
-        for _, number, box in found[:MOST_MARKS]
+        for _, number, box in found
     ]
 
 
@@ -185,7 +183,8 @@ def _belong(small: Box, large: Box, usual: float) -> bool:
     over = across >= 0.5 * min(small.width, large.width) and down > -0.25 * usual
     # A tail that reaches into the next line lies beside its digits, or over them only a little.
     within = down > 0.35 * min(small.height, large.height)
-    return over and (within or (part and small.height < 0.75 * usual))
+    low = min(small.height, large.height) < 0.75 * usual
+    return over and (within or (part and low))
 
 
 def split(group: Group) -> list[Group]:

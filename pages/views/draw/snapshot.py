@@ -10,20 +10,21 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
+from mnist_core.base.job_queue import QueueFull
 from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
 from mnist_core.drawing.photo import FoundPicture, PhotoError, find_photo
-from mnist_core.drawing.picture_file import MAX_BYTES
+from mnist_core.drawing.picture_file import ENDINGS, MAX_BYTES
 from mnist_core.drawing.segment import Box
 from pages.session.reader import FloatArray, NotReadable, Reader, wait_for
+from pages.session.services import owner
 from pages.views.draw.answer import Answer
 from pages.views.draw.networks import can_doubt, current_reader
 from pages.views.draw.parts import gallery, percent, small_image, which_digit
 from pages.views.draw.steps import consequences, pictures
-from pages.widgets.background import come_back_for, newest
+from pages.widgets.background import PHOTOS, come_back_for, newest
 from pages.widgets.escape import plain
 from pages.widgets.progress_notes import time_left
 
-KINDS = ["png", "jpg", "jpeg", "jfif", "webp", "heic", "heif", "avif", "bmp", "gif"]
 FRAME = (217, 96, 10)
 
 
@@ -39,7 +40,7 @@ def photo_view(found: Answer | None) -> None:
         if camera
         else st.file_uploader(
             f"A photo or picture (up to {MAX_BYTES // 1_000_000} MB)",
-            KINDS,
+            ENDINGS,
             key="photo",
             max_upload_size=MAX_BYTES // 1_000_000,
         )
@@ -47,9 +48,16 @@ def photo_view(found: Answer | None) -> None:
     if file is None:
         return
     data = file.getvalue()
-    work = newest("photo", hashlib.sha256(data).digest(), lambda: find_photo(data))
+    digest = hashlib.sha256(data).digest()
+    try:
+        work = newest("photo", digest, lambda: find_photo(data), PHOTOS.of(owner()))
+    except QueueFull as error:
+        st.error(str(error), icon=":material/error:")
+        return
     if not work.done():
-        come_back_for(work, lambda: st.caption("Looking for digits" + time_left("photo", work)))
+        come_back_for(
+            work, lambda: st.caption("Looking for digits" + time_left("photo", work, PHOTOS))
+        )
         return
     _show(work)
 
