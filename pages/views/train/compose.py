@@ -8,11 +8,12 @@ import streamlit as st
 
 from mnist_core import PRESET_NOTES, PRESETS, Experiment, Problem
 from mnist_core.experiment.class_links import class_query
+from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.shapes import LayerShape, describe_shape, total_parameters
 from mnist_core.figures.architecture import architecture
 from mnist_core.model.keras_script import keras_script
 from pages.editors import draft
-from pages.editors.training_editor import OPTIMIZER_TITLES, training_editor
+from pages.editors.training_editor import training_editor
 from pages.frame import projector
 from pages.session.queue_panel import queue_panel
 from pages.views.train.network_editor import layer_chips, output_initializer
@@ -86,7 +87,7 @@ def _settings(experiment: Experiment | None, problems: tuple[Problem, ...]) -> N
     label = "Training"
     if experiment is not None:
         training = experiment.training
-        optimizer = OPTIMIZER_TITLES[training.optimizer].removesuffix(" with momentum")
+        optimizer = OPTIMIZERS[training.optimizer].title.removesuffix(" with momentum")
         label = f"{optimizer} {training.learning_rate:g} · {training.epochs} ep"
     elif any(item.layer is None and item.field not in (None, "layers") for item in problems):
         label = ":red[Training]"
