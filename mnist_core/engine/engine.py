@@ -3,8 +3,9 @@
 The app's process trains no run (only a copy that a drawing corrects, some steps: `finetune`). The
 `scheduler` hands each run to Dask as one task when its turn has come; its events arrive through a
 Dask topic as `run_messages`, and the `recorder` writes each into the store; `run_commands` steers
-what trains; the `monitor` says within seconds what has died. They know each other only as far as
-they are given each other here, and share the `task_table`.
+what trains; the `monitor` says within seconds what has died; `live_watch` shows what passes by the
+store. They know each other only as far as they are given each other here, and share the
+`task_table`.
 
 Threads: any thread calls what has no underscore here and in `RunCommands`; besides, one thread
 each runs the scheduler, the recorder, the monitor, this server's heartbeat and the upkeep. Dask's
@@ -15,8 +16,8 @@ thread that ends a run sets a task's `over` and `loss`, the monitor's thread `mi
 `silent_for` and `hangs`, Dask's event loop `heard`, the recorder's thread the words of a `trouble`
 that is there. It may be held while the store, the connection or the command sender is called, for
 none of these calls back; it is not held while a worker is waited for, and Dask's event loop never
-takes it. The connection and the command sender have locks of their own, which each says; these are
-taken after it, never before.
+takes it. The connection, the command sender and the live frames have locks of their own, which each
+says; these are taken after it, never before.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from mnist_core.engine import remote_commands, worker
 from mnist_core.engine.command_sender import CommandSender
 from mnist_core.engine.dask_client import Connection, Listener
 from mnist_core.engine.dask_client import WorkerInfo as WorkerInfo
+from mnist_core.engine.live_watch import LiveWatch
 from mnist_core.engine.monitor import Monitor
 from mnist_core.engine.queue_position import Place
 from mnist_core.engine.recorder import Recorder
@@ -44,6 +46,7 @@ from mnist_core.engine.upkeep import Upkeep
 from mnist_core.engine.worker_process import REPOSITORY as REPOSITORY
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage.store import Store
+from mnist_core.training.live_view import View
 from mnist_core.visitors import limits, run_limits, visitors
 
 log = logging.getLogger(__name__)
@@ -76,10 +79,11 @@ class Engine:
         sender = CommandSender(self._connection, store)
         self._commands = RunCommands(store, self._tasks, self._connection, sender)
         self._scheduler = Scheduler(store, self._tasks, self._connection, self._messages)
+        self._live = LiveWatch(self._tasks, sender)
         self._recorder = Recorder(store, self._tasks, self._messages, self._commands, sender,
-                                  self._heartbeat.beat)  # fmt: skip
+                                  self._live, self._heartbeat.beat)  # fmt: skip
         self._monitor = Monitor(store, self._tasks, self._connection, self._messages,
-                                self._commands, self._absences)  # fmt: skip
+                                self._commands, self._live, self._absences)  # fmt: skip
         self._heartbeat.begin()
         for part in (self._scheduler, self._recorder, self._monitor, self._heartbeat, self._upkeep):
             name = type(part).__name__
@@ -162,6 +166,14 @@ class Engine:
     def resume(self, run_id: str) -> None:
         """Let a paused run go on."""
         self.send(run_id, pause=False)
+
+    def watch(self, run_id: str, view: View) -> dict[str, Any] | None:
+        """The newest frame of a run that trains here, for somebody who looks just now.
+
+        See `live_view.pack`. To be asked again and again: a run makes frames only for those who
+        have asked lately. None while there is no frame yet.
+        """
+        return self._live.look(run_id, view)
 
     def stopping(self, run_id: str) -> bool:
         """True when a run that trains here has been asked to end."""

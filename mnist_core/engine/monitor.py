@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from mnist_core.engine.dask_client import Connection
+from mnist_core.engine.live_watch import LiveWatch
 from mnist_core.engine.run_commands import RunCommands
 from mnist_core.engine.run_messages import RunMessages
 from mnist_core.engine.run_task import Task
@@ -49,17 +50,19 @@ class Monitor:
         connection: Connection,
         messages: RunMessages,
         commands: RunCommands,
+        live: LiveWatch,
         absences: Absences,
     ) -> None:
         self._store, self._tasks, self._connection = store, tasks, connection
-        self._messages, self._commands, self._absences = messages, commands, absences
+        self._messages, self._commands = messages, commands
+        self._live, self._absences = live, absences
         self._silence = Silence()
         self._busy_at = self._worker_at = time.monotonic()
 
     def run(self, closed: threading.Event) -> None:
         """Look until `closed`."""
         looks = (self.watch_scheduler, self.watch_worker, self.renew_worker, self.watch_tasks,
-                 self.watch_silence)  # fmt: skip
+                 self.watch_silence, self._live.ask_all)  # fmt: skip
         # These ask the database; one that is locked would keep the others waiting.
         asks = {self._commands.take_remote: 0.0, self.sweep: SWEEP_SECONDS,
                 self.watch_limits: LIMITS_SECONDS}  # fmt: skip

@@ -11,12 +11,13 @@ from typing import Any
 
 from mnist_core.engine import dataset_transfer, worker
 from mnist_core.engine.command_sender import CommandSender
+from mnist_core.engine.live_watch import LiveWatch
 from mnist_core.engine.run_commands import RunCommands
 from mnist_core.engine.run_messages import ABOUT, LOST, RunMessages
 from mnist_core.engine.run_task import Task
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.storage.store import Store, StoreError, Unavailable
-from mnist_core.training.events import from_message
+from mnist_core.training.events import Live, from_message
 from mnist_core.visitors import heartbeat
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Recorder:
         messages: RunMessages,
         commands: RunCommands,
         sender: CommandSender,
+        live: LiveWatch,
         beat: Callable[[], None],
     ) -> None:
         """Store into `store` what `messages` say of `tasks`.
@@ -45,7 +47,8 @@ class Recorder:
         `beat` writes a word into the database; it raises StoreError while that takes nothing.
         """
         self._store, self._tasks, self._messages = store, tasks, messages
-        self._commands, self._sender, self._beat = commands, sender, beat
+        self._commands, self._sender = commands, sender
+        self._live, self._beat = live, beat
 
     def run(self, closed: threading.Event) -> None:
         """Store messages until there will be no more; wait for no database once `closed`."""
@@ -96,6 +99,8 @@ class Recorder:
                 task.taken = True
             elif kind == dataset_transfer.WANTED:
                 self._sender.send_images(task.owner, str(message["data"]), message["worker"])
+            elif kind == Live.kind:
+                self._live.keep(task.run_id, message)
             elif kind == LOST:
                 self._store_loss(task, message["what"])
             else:

@@ -19,7 +19,7 @@ from tests.support.engine_parts import WORKER, Future, Parts
 @pytest.fixture
 def monitor(parts: Parts) -> Monitor:
     return Monitor(parts.store, parts.tasks, parts.connection, parts.messages, parts.commands,
-                   Absences(parts.store))  # fmt: skip
+                   parts.live, Absences(parts.store))  # fmt: skip
 
 
 def test_a_scheduler_that_has_gone_is_reached_again_for_what_waits(

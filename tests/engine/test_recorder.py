@@ -31,7 +31,7 @@ def recorder(parts: Parts, beat, monkeypatch: pytest.MonkeyPatch) -> Recorder:
         beat.pop(0)()
 
     return Recorder(parts.store, parts.tasks, parts.messages, parts.commands, parts.sender,
-                    next_beat)  # fmt: skip
+                    parts.live, next_beat)  # fmt: skip
 
 
 def test_the_start_of_a_run_is_stored_and_what_was_asked_before_is_sent(

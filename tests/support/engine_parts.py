@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mnist_core.engine.dask_client import WorkerInfo
+from mnist_core.engine.live_watch import LiveWatch
 from mnist_core.engine.run_commands import RunCommands
 from mnist_core.engine.run_messages import RunMessages
 from mnist_core.engine.run_task import Task
@@ -80,6 +81,7 @@ class Parts:
         self.tasks = TaskTable(SERVER)
         self.messages = RunMessages(self.tasks)
         self.commands = RunCommands(store, self.tasks, self.connection, self.sender)
+        self.live = LiveWatch(self.tasks, self.sender)
 
     def queued(self, experiment=LONG, **values: Any) -> Task:
         """A run of this server that waits for its turn."""
