@@ -1,4 +1,4 @@
-"""Live views of runs that train here: who looks is noted, and workers send frames for them alone."""
+"""Live views of the runs that train here, made only while somebody looks."""
 
 from __future__ import annotations
 
