@@ -176,7 +176,7 @@ def test_settings_for_signing_in_that_are_not_complete_are_said_in_a_sentence(ca
     app = asked_to_sign_in({"redirect_uri": "http://a/oauth2callback", "client_id": "b"})
     app.button(key="sign_in_default").click().run()
     assert not app.exception and "settings for it are not complete" in app.error[0].value
-    assert "cookie_secret" in caplog.text
+    assert "Signing in does not work. To use authentication" in caplog.text
 
 
 def test_each_named_provider_has_its_button():
