@@ -18,7 +18,7 @@ from mnist_core.files.runfile import from_store, pack
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Finished, Started, Steps
 from pages.session import services
-from pages.views.explore import files_models, files_open
+from pages.views.explore import files_models, files_open, files_save
 from pages.views.explore.files_link import train_address
 from pages.views.explore.files_parts import distinct
 from tests.support.runs_in_store import SMALL, ended_run
@@ -257,3 +257,23 @@ def test_a_link_hides_advice_on_a_run_that_fails(store, no_training) -> None:
     app = train(run=run, hide="advice")
     assert "take_advice" not in [button.key for button in app.button]
     assert "guessing" not in texts(app)
+
+
+@pytest.mark.parametrize("which", ["all", "ends"])
+def test_a_run_file_is_no_larger_than_was_said(store, which) -> None:
+    run = store.run(ended_run(store))
+    size = len(pack(from_store(store, run, moments=which, author="Ada")))
+    assert size <= files_save.largest_file(run, store.snapshots(run.id), which) < size + 100_000
+
+
+def test_on_a_shared_server_first_and_last_weights_are_what_is_saved(store, monkeypatch) -> None:
+    run = ended_run(store)
+    assert files().segmented_control(key=f"file_moments_{run}").value == "all"
+    monkeypatch.setenv("MNIST_LAB_PUBLIC", "1")
+    monkeypatch.setattr("pages.session.visitor.owner", lambda: "local")
+    monkeypatch.setattr("pages.session.services.owner", lambda: "local")
+    monkeypatch.setattr(files_save, "owner", lambda: "local")
+    monkeypatch.setattr(files_save, "ROOM_FOR_FACTS", 26_000_000)
+    app = files()
+    assert app.segmented_control(key=f"file_moments_{run}").value == "ends"
+    assert "opens files of up to 25 MB" in texts(app)
