@@ -410,7 +410,8 @@ def scheduler(address: str) -> str:
         if not count:
             raise Wrong(
                 f"The scheduler at {address} has no workers. Start one: “python -m dask worker "
-                f"{address} --nthreads 1 --no-nanny --no-dashboard --preload mnist_core.engine.worker”."
+                f"{address} --nthreads 1 --no-nanny --no-dashboard "
+                "--preload mnist_core.engine.worker”."
             )
         answers = client.run(worker.receive, "doctor", {}, on_error="return")
         lost = [name for name, answer in answers.items() if answer is not False]
