@@ -12,17 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.experiment.layers import LEAK
+from mnist_core.experiment.activations import ACTIVATIONS, LEAK, leaky_relu
 from mnist_core.experiment.shapes import INPUT_SHAPE, Shape, describe_shape
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex
 from mnist_core.inspection.activations import FloatArray, ProbeLayer, Weights, probe
-from mnist_core.lesson.numpy_net import ACTIVATIONS, leaky_relu
 
 # What Keras's BatchNormalization adds to the variance.
 EPSILON = 1e-3
-# The length that its UnitNormalization takes a column of zeros to have.
-SHORTEST = 1e-12
 
 Unit = tuple[int, ...]
 
@@ -308,13 +305,11 @@ def _rescale(
 def _unit_norm(
     layer: ProbeLayer, unit: Unit, received: FloatArray, _weights: list[FloatArray]
 ) -> Arithmetic:
-    """One number of a column, which depends on all of the column, or of a row of numbers."""
-    length = _length(received if received.ndim == 1 else received[:, unit[1], unit[2]])
+    """One number of a column, which depends on all of the column."""
+    column = received[:, unit[1] : unit[1] + 1, unit[2] : unit[2] + 1]
+    length = _length(column)
     value = float(received[unit]) / length
     formula = latex.over_length(float(received[unit]), length, value)
-    if received.ndim == 1:
-        return Arithmetic(layer, unit, received, value, formula, received.shape)
-    column = received[:, unit[1] : unit[1] + 1, unit[2] : unit[2] + 1]
     return Arithmetic(
         layer, unit, column, value, formula, received.shape,
         origin=(0, unit[1]), inside=np.ones(column.shape[:2], bool),
@@ -322,8 +317,8 @@ def _unit_norm(
 
 
 def _length(values: FloatArray) -> float:
-    """As Keras's UnitNormalization computes it: never nothing."""
-    return max(float(np.linalg.norm(values.astype(np.float64))), SHORTEST)
+    """The L2 norm; of nothing but zeros 1, so that they stay zeros."""
+    return float(np.linalg.norm(values.astype(np.float64))) or 1.0
 
 
 def _unchanged(
@@ -397,7 +392,7 @@ def _slopes(arithmetic: Arithmetic) -> FloatArray:
         at = arithmetic.unit[0]
         return (p[at] * ((np.arange(len(p)) == at) - p)).astype(np.float32)
     if kind == "unit_norm":
-        place, length = (arithmetic.unit[0], *(0,) * (values.ndim - 1)), _length(values)
+        place, length = (arithmetic.unit[0], 0, 0), _length(values)
         found = -arithmetic.value * values.astype(np.float64) / length
         found[place] += 1
         return (found / length).astype(np.float32)

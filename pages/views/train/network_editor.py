@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import streamlit as st
 
 from mnist_core import Problem
-from mnist_core.experiment.layers import LEAK, TITLES, ActivationName, InitializerName
+from mnist_core.experiment.activations import ACTIVATIONS, LEAK
+from mnist_core.experiment.initializers import INITIALIZERS
+from mnist_core.experiment.layers import TITLES
 from pages.editors import draft, fields
 from pages.editors.problem_notes import show_problems
 from pages.widgets.icon_button import icon_button
@@ -26,8 +28,6 @@ ICONS = {
     "rescale": ":material/tune:",
     "unit_norm": ":material/straighten:",
 }
-ACTIVATIONS = get_args(ActivationName)
-INITIALIZERS = get_args(InitializerName)
 
 
 def network_editor(problems: Sequence[Problem]) -> None:
@@ -57,7 +57,7 @@ def network_editor(problems: Sequence[Problem]) -> None:
         fields.choose(
             "Output layer starts from",
             ("network", "output_initializer"),
-            INITIALIZERS,
+            list(INITIALIZERS),
             tip="How the weights of the output layer are drawn before the first step.",
         )
 
@@ -136,11 +136,11 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
     if "padding" in layer:
         fields.choose("Padding", (*at, "padding"), ("valid", "same"))
     if "activation" in layer:
-        fields.choose("Activation", (*at, "activation"), ACTIVATIONS)
+        fields.choose("Activation", (*at, "activation"), list(ACTIVATIONS))
     if layer.get("activation") == "leaky_relu" and "negative_slope" in layer:
         fields.slide("Slope below zero", (*at, "negative_slope"), 0.0, 1.0, 0.01)
     if "initializer" in layer:
-        fields.choose("Weights start from", (*at, "initializer"), INITIALIZERS)
+        fields.choose("Weights start from", (*at, "initializer"), list(INITIALIZERS))
         for name in ("l1", "l2"):
             fields.real(f"{name.upper()} penalty", (*at, name), 0.0001)
     if kind in ("flatten", "global_average_pool", "batch_norm", "unit_norm"):
