@@ -270,7 +270,7 @@ def test_a_link_hides_controls_and_the_address_keeps_that(store, no_training) ->
     seen = controls(app)
     assert {"Network", "Optimiser", "Filters", "Validation share", "Keras script"} <= everything
     assert not {"Network", "Optimiser", "Filters", "Validation share", "Keras script"} & seen
-    assert {"Learning rate", "Epochs", "Seed", "Layers"} <= seen
+    assert {"Learning rate", "Epochs", "Seed"} <= seen
     assert "convolution" in texts(app).lower(), "What is fixed is still shown"
     for _ in range(2):
         app.run()
