@@ -17,6 +17,7 @@ from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.storage.store import ACTIVE, Run, Store, StoreError
 from mnist_core.visitors.limits import Refused, current
+from pages.editors import draft
 from pages.frame import projector
 from pages.session.errors import ICON
 from pages.session.network_choice import network_choices
@@ -467,6 +468,8 @@ def _axis_control(name: str) -> bool:
 
 
 def _find_advice(store: Store, run: Run) -> Advice | None:
+    if not draft.shown("advice"):  # a class is to find out by itself
+        return None
     steps = store.steps(run.id)
     val_loss = [epoch.val_loss for epoch in store.epochs(run.id)]
     return advise(run.experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)
