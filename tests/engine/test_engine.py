@@ -193,8 +193,10 @@ def test_commands_to_a_worker_that_hangs_do_not_hang_the_page(engine: Engine, st
     pid = engine.worker_pid()
     os.kill(pid, signal.SIGSTOP)
     try:
+        process = psutil.Process(pid)
+        wait(lambda: process.status() == psutil.STATUS_STOPPED, "the halt")
         engine.pause(run_id)  # comes back while the worker cannot answer
-        assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
+        assert process.status() == psutil.STATUS_STOPPED
     finally:
         os.kill(pid, signal.SIGCONT)
     reach(store, run_id, is_status("paused"))
