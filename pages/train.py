@@ -21,7 +21,7 @@ from pages.streamlit_compat import entry
 from pages.views.train.live_run import last_seen, live_run
 from pages.views.train.network_tabs import network_tabs
 from pages.views.train.run_choice import run_choice
-from pages.widgets.copy_link import address_to_copy
+from pages.widgets.copy_link import address_to_copy, page_address
 from pages.widgets.escape import plain
 from pages.widgets.layout import slot, unseen_title
 
@@ -125,7 +125,7 @@ def share_link(experiment: Experiment | None) -> None:
         if experiment is not None:
             st.caption("Whoever opens this link gets the same network and the same settings.")
             query = class_query(experiment, draft.hidden_controls())
-            address_to_copy(f"{st.context.url}?{query}")
+            address_to_copy(f"{page_address()}?{query}")
 
 
 entry.through_app("train")

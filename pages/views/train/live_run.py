@@ -16,6 +16,7 @@ from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.storage.store import ACTIVE, Run, Store, StoreError
+from mnist_core.visitors.heartbeat import message_now
 from mnist_core.visitors.limits import Refused, current
 from pages.frame import projector
 from pages.session.errors import ICON
@@ -169,9 +170,10 @@ def _status(run: Run, place: Place | None, engine: VisitorEngine, away: str | No
         st.warning(_SILENT, icon=":material/hearing_disabled:")
     if run.total_steps:
         st.progress(min(1.0, run.step / run.total_steps))
-    if run.message and run.status in ("failed", "stopped"):
+    message = message_now(run)
+    if message and run.status in ("failed", "stopped"):
         box = st.error if run.status == "failed" else st.warning
-        box(plain(run.message), icon=ICONS[run.status])
+        box(plain(message), icon=ICONS[run.status])
         if run.step < run.total_steps and run.step and run.checkpoint_step is None:
             st.caption("No snapshot of it is kept, so that it cannot go on; start it again.")
 
