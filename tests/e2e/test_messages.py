@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psutil
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.helpers import wait_until
@@ -35,10 +36,22 @@ def test_a_visitor_clears_nothing_and_ends_nothing(home, tmp_path) -> None:
                     with pytest.raises(ConnectionClosed):
                         visitor.answers("script_finished")
         with client(server.url) as another:
-            another.open_page("train")
+            network = another.open_page("train")["selectbox"]
+            for _ in range(5):
+                another.send(wrong_value(network))
+                another.answers("script_finished")
         log = server.log.read_text()
+        assert log.count("Traceback") == log.count("Uncaught app execution") == 1, log
         assert log.count("clear_cache") == log.count("cannot be read") == 1, log
-        assert "Traceback" not in log
+
+
+def wrong_value(selectbox: str) -> BackMsg:
+    """Numbers, where the menu with this id gives a text."""
+    made = BackMsg()
+    made.rerun_script.page_name = "train"
+    state = made.rerun_script.widget_states.widgets.add(id=selectbox)
+    state.int_array_value.data.append(1)
+    return made
 
 
 def ports(pid: int) -> set[int]:

@@ -57,12 +57,18 @@ class Client:
             heard.append(ForwardMsg.FromString(data))
         return heard
 
-    def open_page(self, name: str = "") -> None:
-        """Have a page run to its end."""
+    def open_page(self, name: str = "") -> dict[str, str]:
+        """Have a page run to its end; the id of the first widget of each kind on it."""
         message = BackMsg()
         message.rerun_script.page_name = name
         self.send(message)
-        self.answers("script_finished")
+        ids: dict[str, str] = {}
+        for answer in self.answers("script_finished"):
+            element = answer.delta.new_element
+            kind = element.WhichOneof("type")
+            if kind is not None and (found := getattr(getattr(element, kind), "id", "")):
+                ids.setdefault(kind, found)
+        return ids
 
     def is_there(self) -> None:
         """Wait until the server has taken in all that was sent before."""
