@@ -33,7 +33,8 @@ OPEN_OPERATIONS = frozenset({"deferred_file", "dataframe_chunk"})
 # Each name costs an address in the answer; a person chooses no more files at once.
 MOST_FILES = 1000
 PROTOCOL_ERROR = 1002
-# Who in Streamlit and its web server writes a line, often with a traceback, about a message that makes no sense.
+# Who in Streamlit and its web server writes a line, often with a traceback, about what makes no
+# sense.
 LOGGERS = (
     "streamlit.web.server.starlette.starlette_websocket",
     "streamlit.runtime.runtime",

@@ -20,7 +20,7 @@ from mnist_core.storage.store import LONGEST_TAG, StoreError
 from mnist_core.visitors.limits import current, upload_problem
 from pages.session.compared_runs import compare_with
 from pages.session.data_sets import own_dataset, own_sets, title_of
-from pages.session.limits import no_room_for, upload_megabytes
+from pages.session.limits import no_room_for, open_files_note, upload_megabytes
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
 from pages.widgets.background import CONVERSIONS, come_back_for
@@ -69,6 +69,7 @@ def open_view() -> None:
         max_upload_size=upload_megabytes(MAX_MEGABYTES),
         label_visibility="collapsed",
     )
+    open_files_note()
     _let_go({upload.file_id for upload in uploads})
     if not uploads:
         st.caption("Several at once, as a class hands them in, are laid over each other here.")
