@@ -11,16 +11,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What a person must see of an installation is its errors, not that its cache is cold.
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
 
-.PHONY: help app doctor test lint format model lesson licences screenshots bench browser postgres nginx install install-dev clean
+.PHONY: help app doctor check test lint format model lesson licences screenshots bench browser postgres nginx install install-dev clean
 .SILENT:
 
 help:
 	echo "make app     open MNIST Lab in the browser (the first time it installs what it needs)"
 	echo "make doctor  check this installation and say what mends it"
+	echo "make check   lint, types and the fast tests"
 	echo "make test    lint, then every test, the browser's included"
 	echo "make lint    ruff and mypy"
 	echo "make format  put the code in ruff's form"
-	echo "make model   train the model that ships in models/ again"
+	echo "make model   train the models that ship in models/ again; PEN=FILE adds pen digits"
 	echo "make lesson  record the lesson's short runs again"
 	echo "make licences list the licences of the packages in docs/licences.md again"
 	echo "make screenshots take the pictures in README.md again"
@@ -33,6 +34,12 @@ app: install
 
 doctor: install
 	$(BIN)/python -m mnist_core doctor --port $(PORT)
+
+# What starts no server and trains nothing: a minute and a half on two cores.
+FAST := base data evaluation experiment figures lesson storage
+check: lint
+	$(BIN)/python -m pytest $(FAST:%=tests/%) -m "not slow" -k "not PostgreSQL" \
+		--numprocesses 2 --dist loadfile --quiet
 
 test: install-dev browser postgres nginx lint
 	# Two at a time, each file in one process; what drives a browser comes after the rest.
@@ -50,7 +57,7 @@ format: install-dev
 	$(BIN)/ruff format .
 
 model: install
-	$(BIN)/python -m mnist_core.drawing.pretrained
+	$(BIN)/python -m mnist_core.drawing.pretraining $(if $(PEN),--pen $(PEN))
 
 lesson: install
 	$(BIN)/python -m mnist_core.lesson.recordings

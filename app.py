@@ -5,7 +5,7 @@ import streamlit as st
 from mnist_core.base import logs
 from pages.frame import projector, topbar
 from pages.session import browser_storage, errors, server_start, start_error, visitor
-from pages.streamlit_compat import downloads, keras_session, page_switch
+from pages.streamlit_compat import downloads, framed_uploads, keras_session, page_switch
 
 
 def show_page() -> None:
@@ -41,6 +41,7 @@ def show_page() -> None:
     if page_switch.forget_left_page(navigation.url_path) == "train":
         start_error.forget()
     visitor.welcome()
+    framed_uploads.allow()
     projector.load()
     browser_storage.hand_over("before")
     # Filled after the page, which may be the first to open the database.

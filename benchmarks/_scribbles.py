@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks._shapes import straight
 from mnist_core.data import mnist
 from mnist_core.drawing.strokes import INK, PAPER, SIDE, Stroke, picture
 
@@ -60,7 +61,8 @@ def shape(generator: np.random.Generator) -> Picture:
     star = corners == 7
     turns = np.arange(6) * 4 / 5 if star else np.arange(corners + 1) * 2 / corners
     angles = generator.uniform(0, 2 * np.pi) + np.pi * turns
-    return picture((_stroke(140 + 90 * np.stack([np.cos(angles), np.sin(angles)], axis=1)),))
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return picture((_stroke(140 + 90 * straight(points)),))
 
 
 def dots(generator: np.random.Generator) -> Picture:

@@ -25,7 +25,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from benchmarks._digits import DIGITS
-from mnist_core.drawing.strokes import SIDE, Stroke
+from mnist_core.drawing.strokes import SIDE, Stroke, as_canvas
 from mnist_core.visitors.identity import new_token
 
 TIMEOUT = 60.0
@@ -100,12 +100,12 @@ class Session:
 
     def draw(self, digit: int) -> float:
         """Draw a digit on the Draw page in place of what is on the paper."""
-        strokes = [
-            Stroke(tuple((SIDE * x, SIDE * y) for x, y in points)).as_json()
-            for points in DIGITS[digit]
-        ]
-        number = json.loads(self._find("drawing_board")[0].json)["number"]
-        drawing = {"drawing": {"number": number, "strokes": strokes}}
+        strokes = tuple(
+            Stroke(tuple((SIDE * x, SIDE * y) for x, y in points)) for points in DIGITS[digit]
+        )
+        shown = json.loads(self._find("drawing_board")[0].json)
+        canvas = {**as_canvas(strokes), "background": shown["backgroundColor"]}
+        drawing = {"drawing": {"raw": canvas, "data": None}}
         return self.send("drawing_board", json_value=json.dumps(drawing))
 
     def rerun(self) -> float:

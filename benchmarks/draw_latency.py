@@ -24,7 +24,7 @@ WATCH = """() => {
   window.latencies = [];
   let lifted = 0, shown = "";
   window.addEventListener("pointerup", (event) => {
-    if (event.target.tagName === "CANVAS") lifted = performance.now();
+    if (event.composedPath()[0].tagName === "CANVAS") lifted = performance.now();
   }, true);
   new MutationObserver(() => {
     const text = document.querySelector(".st-key-prediction")?.innerText.trim() ?? "";

@@ -5,9 +5,10 @@ unit square, y downward) are drawn on a 280×280 canvas at each of four pen widt
 three sizes and places, and read by the default model. Without, MNIST's test digits are pasted
 onto canvases in the same places. `--sheet FILE` draws the cases that are read wrong, those wrong
 at most widths and places first: the drawing, what the network saw, the digit and what was read.
+`--without FILE` leaves out the writers of another file, from whom the model has learned.
 
 Then scribbles, shapes, letters and the like: how many of them, and of the digits, does the page
-call doubtful or no digit at all? `shown` is the share of digits that are read right and shown.
+call no digit? `shown` is the share of digits that are read right and shown.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from benchmarks._scribbles import no_digits
+from benchmarks._shapes import drawn_shapes
 from mnist_core import load_default_model
 from mnist_core.data import mnist
-from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE, novelty
+from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
 from mnist_core.drawing.predict import predict
 from mnist_core.drawing.preprocessing import prepare
 
@@ -39,7 +41,7 @@ PLACES = {"large": (200, 140, 140), "medium": (130, 170, 120), "corner": (84, 66
 ZOOM = 2  # strokes are drawn larger and averaged: smooth edges as in a browser
 BATCH = 1000
 THUMBNAIL, COLUMNS = 84, 6
-NO_DIGITS = 300  # of each kind
+NO_DIGITS, SHAPES = 300, 40  # of each kind
 
 Strokes = list[list[list[float]]]
 Picture = npt.NDArray[np.uint8]
@@ -59,16 +61,18 @@ class Case:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this benchmark."""
     parser.add_argument("--strokes", type=Path, metavar="FILE", help="pen strokes, JSON lines")
+    parser.add_argument("--without", type=Path, metavar="FILE", help="whose writers are left out")
     parser.add_argument("--limit", type=int, default=1000, help="how many digits (%(default)s)")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="draw the wrong cases (PNG)")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Print the tables and return the same shares."""
-    cases = drawn_cases(args.strokes, args.limit) if args.strokes else pasted_cases(args.limit)
+    cases = pasted_cases(args.limit)
+    if args.strokes:
+        cases = drawn_cases(chosen_digits(args.strokes, args.without, args.limit))
     model = load_default_model()
-    measure = novelty()
-    facts, wrong, strange = [], [], []
+    facts, wrong, doubts = [], [], []
     shown = 0
     seconds = 0.0
     for part in batches(cases):
@@ -76,9 +80,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         images = np.stack([prepare(case.image).image28 for case in part])
         seconds += time.perf_counter() - started
         read = predict(model, images).argmax(1)
-        strange.append(measure.of_all(images))
+        doubts.append(doubt(images))
         right = read == [case.label for case in part]
-        shown += int((right & (strange[-1] <= STRANGE)).sum())
+        shown += int((right & (doubts[-1] <= DOUBTFUL)).sum())
         for case, image, digit in zip(part, images, read.tolist(), strict=True):
             facts.append((case.width, case.place, case.label, digit == case.label))
             if digit != case.label:
@@ -86,8 +90,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     result = summary(facts) | {
         "shown": round(shown / len(facts), 5),
         "milliseconds": round(1000 * seconds / len(facts), 2),
-        "not_a_digit": {"digits": shares(np.concatenate(strange))}
-        | {kind: shares(measure.of_all(images)) for kind, images in prepared_scribbles().items()},
+        "not_a_digit": {"digits": doubted(np.concatenate(doubts))}
+        | {kind: doubted(doubt(images)) for kind, images in prepared_others().items()},
     }
     show(result)
     if args.sheet:
@@ -96,27 +100,31 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def prepared_scribbles() -> dict[str, npt.NDArray[np.float32]]:
+def prepared_others() -> dict[str, npt.NDArray[np.float32]]:
     """The images [n, 28, 28] of each kind of drawing that is no digit."""
     return {
         kind: np.stack([prepare(image).image28 for image in images])
-        for kind, images in no_digits(NO_DIGITS).items()
+        for kind, images in (no_digits(NO_DIGITS) | drawn_shapes(SHAPES)).items()
     }
 
 
-def shares(strangeness: npt.NDArray[np.float64]) -> dict[str, float]:
-    """How many are called doubtful or worse, and how many no digit at all."""
-    return {
-        "doubtful": round(float((strangeness > DOUBTFUL).mean()), 5),
-        "strange": round(float((strangeness > STRANGE).mean()), 5),
-    }
+def doubted(doubts: npt.NDArray[np.float32]) -> float:
+    """The share that is called no digit."""
+    return round(float((doubts > DOUBTFUL).mean()), 5)
 
 
-def drawn_cases(file: Path, limit: int) -> Iterator[Case]:
-    """Each digit of the file at each width in each place."""
-    lines = file.read_text().splitlines()[:limit]
-    for index, line in enumerate(lines):
-        digit = json.loads(line)
+def chosen_digits(file: Path, without: Path | None, limit: int) -> list[dict[str, Any]]:
+    """The file's digits, but for those of the writers whom `without` holds."""
+    digits = [json.loads(line) for line in file.read_text().splitlines()]
+    known: set[str] = set()
+    if without is not None:
+        known = {json.loads(line)["writer"] for line in without.read_text().splitlines()}
+    return [digit for digit in digits if digit.get("writer") not in known][:limit]
+
+
+def drawn_cases(digits: list[dict[str, Any]]) -> Iterator[Case]:
+    """Each digit at each width in each place."""
+    for index, digit in enumerate(digits):
         for width in WIDTHS:
             for place in PLACES:
                 image = draw(digit["strokes"], width, place)
@@ -202,9 +210,9 @@ def show(result: dict[str, Any]) -> None:
     print(f"{'all':>6}{row}{result['accuracy']:>10.2%}\n")
     print(" digit" + "".join(f"{digit:>8}" for digit in result["by_digit"]))
     print("      " + "".join(f"{share:>8.1%}" for share in result["by_digit"].values()))
-    print(f"\n{'called':>12}{'doubtful':>10}{'no digit':>10}")
-    for kind, found in result["not_a_digit"].items():
-        print(f"{kind:>12}{found['doubtful']:>10.2%}{found['strange']:>10.2%}")
+    print("\ncalled no digit:")
+    for kind, share in result["not_a_digit"].items():
+        print(f"{kind:>14}{share:>10.2%}")
 
 
 def sheet(wrong: list[tuple[Case, npt.NDArray[np.float32], int]]) -> Image.Image:

@@ -6,14 +6,13 @@ import streamlit as st
 
 from pages.frame import projector, tour
 from pages.session.errors import fragment
+from pages.session.paper import paper
 from pages.streamlit_compat import entry
 from pages.views.draw.answer import answer
-from pages.views.draw.canvas import canvas
-from pages.views.draw.networks import choose_network, is_ready, novelty_measure
+from pages.views.draw.networks import choose_network, is_ready
 from pages.views.draw.steps import steps_off_note
 from pages.views.draw.style import style
 from pages.views.draw.views import views
-from pages.widgets.background import come_back_for
 from pages.widgets.layout import unseen_title
 
 
@@ -26,7 +25,8 @@ def page() -> None:
         st.title("Draw a digit")
         with st.container(key="draw_intro"):
             st.markdown(
-                "One digit from 0 to 9, as you write it on paper. It is read after every stroke."
+                "A digit from 0 to 9, or several in a row, as you write them on paper: read after "
+                "every stroke."
             )
     _board()
 
@@ -41,22 +41,20 @@ def _board() -> None:
     # The first network takes seconds to load: one can draw meanwhile.
     paper_first = not is_ready()
     with st.container(horizontal=True, gap="large", key="board"):
-        paper = st.container(width=322, gap="small", key="paper")
+        left = st.container(width=322, gap="small", key="paper")
         if paper_first:
-            with paper:
-                canvas()
+            with left:
+                paper()
         with st.container(key="reading", gap="medium"):
             found = answer()
             steps_off_note()
             choose_network()
     if not paper_first:
-        with paper:
-            canvas()
+        with left:
+            paper()
     views(found)
-    if found is not None:
-        if found.reader.choice.run is not None:
-            tour.has_read()
-        come_back_for(novelty_measure())
+    if found is not None and found.reader.choice.run is not None:
+        tour.has_read()
 
 
 entry.through_app("draw")

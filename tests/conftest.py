@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import tempfile
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
+from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.testing.v1 import app_test
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -51,6 +55,24 @@ def no_network(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect_here)
+
+
+class ComponentsOfPackages(BidiComponentManager):
+    """Streamlit's register of components, with those of installed packages, as its server has."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.discover_and_register_components(start_file_watching=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components_of_packages():
+    """Pages run without Streamlit's server here, which would find the drawable canvas."""
+    scan = functools.cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        patch.setattr(app_test, "BidiComponentManager", ComponentsOfPackages)
+        yield
 
 
 @pytest.fixture(autouse=True)

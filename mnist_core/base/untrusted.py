@@ -26,6 +26,8 @@ MAX_NESTING = 60
 # entries may be as repetitive as they like.
 MAX_RATIO, RATIO_FROM = 200, 1 * MEGABYTE
 MAX_ENTRY_NAME = 200
+# More axes, or more along one, no array here has.
+MAX_AXES, MAX_AXIS = 8, 2**40
 _ENTRY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*")
 
 
@@ -144,30 +146,63 @@ def read_array(
     The header is checked against the number of bytes before memory is set aside. Raises
     FileRefused.
     """
-    stream = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError("another version")
-        found, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    except Exception:  # the header is a Python literal: parsing it may fail in many ways
-        raise FileRefused(f"{_big(what)} is damaged: an array in it cannot be read.") from None
+    found, fortran, dtype, start = _npy_header(data, what)
     allowed = [np.dtype(name) for name in dtypes]
     if dtype not in allowed:
         taken = ", ".join(dict.fromkeys(str(kind) for kind in allowed))
         raise FileRefused(f"{_big(what)} holds an array of {dtype}. Taken are: {taken}.")
     if fortran:
         raise FileRefused(f"{_big(what)} holds an array in Fortran's order; save it in C's.")
-    if any(size < 0 for size in found) or len(data) - stream.tell() != (
-        math.prod(found) * dtype.itemsize
-    ):
-        raise FileRefused(f"{_big(what)} is damaged: an array has another size than it says.")
     if shape is not None and found != shape:
         raise FileRefused(
             f"{_big(what)} does not hold together: an array is {_shape(found)}, but the network "
             f"needs {_shape(shape)}."
         )
-    return np.frombuffer(data, dtype, offset=stream.tell()).reshape(found).copy()
+    return _npy_content(data, found, dtype, start)
+
+
+def read_npy(data: bytes, what: str) -> npt.NDArray[Any]:
+    """An array of numbers, truth values or texts from a `.npy` file, in either order of axes.
+
+    Raises FileRefused, for arrays of Python objects, too: to load those runs code.
+    """
+    found, fortran, dtype, start = _npy_header(data, what)
+    if dtype.hasobject:
+        raise FileRefused(
+            f"{_big(what)} is an array of Python objects, which can run code when they are loaded. "
+            "Save it as numbers: np.asarray(array, dtype=np.uint8), labels as np.int64."
+        )
+    if dtype.kind not in "buifUS" or 0 in found:
+        raise FileRefused(f"{_big(what)} is {_shape(found)} of {dtype}; expected numbers or texts.")
+    array = _npy_content(data, found[::-1] if fortran else found, dtype, start)
+    return array.T if fortran else array
+
+
+def _npy_header(data: bytes, what: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, whether in Fortran's order, type of numbers, and where they begin."""
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        found, fortran, dtype = read(stream)
+    except Exception:  # the header is a Python literal: parsing it may fail in many ways
+        raise FileRefused(f"{_big(what)} is damaged: an array in it cannot be read.") from None
+    plain = all(type(size) is int and 0 <= size <= MAX_AXIS for size in found)
+    size = math.prod(found) * dtype.itemsize if plain and len(found) <= MAX_AXES else -1
+    if len(data) - stream.tell() != size and not (plain and dtype.hasobject):
+        raise FileRefused(f"{_big(what)} is damaged: an array has another size than it says.")
+    return found, fortran, dtype, stream.tell()
+
+
+def _npy_content(
+    data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any], start: int
+) -> npt.NDArray[Any]:
+    if math.prod(shape) == 0 or dtype.itemsize == 0:
+        return np.zeros(shape, dtype)
+    return np.frombuffer(data, dtype, offset=start).reshape(shape).copy()
 
 
 def array_bytes(array: npt.NDArray[Any]) -> bytes:

@@ -13,7 +13,8 @@ from typing import Any
 from mnist_core.base.errors import first_line
 from mnist_core.base.sandbox import WorkFailed, answer, call, folder_with, request_in
 from mnist_core.base.untrusted import FileRefused
-from mnist_core.data.custom import KNOWN_NAMES, MAX_IMAGES, OwnSet, from_arrays, read_files
+from mnist_core.data.custom import KNOWN_NAMES, MAX_IMAGES, OwnSet, from_arrays
+from mnist_core.data.read_files import dataset_in
 
 TITLE = "Fashion-MNIST"
 SECONDS = 120
@@ -29,10 +30,10 @@ def fetch(call: Callable[..., Any] = call, most: int = MAX_IMAGES) -> OwnSet:
             raise FileRefused(_failed(str(error))) from None
         if found["problem"]:
             raise FileRefused(_failed(found["problem"]))
-        checked = read_files([(f"{TITLE}.npz", (folder / _FILE).read_bytes())], most)
+        found = dataset_in([(f"{TITLE}.npz", (folder / _FILE).read_bytes())], most)
     from dataclasses import replace
 
-    return from_arrays(replace(checked.dataset, name=TITLE, classes=KNOWN_NAMES[TITLE]))
+    return from_arrays(replace(found, assumed=(), name=TITLE, classes=KNOWN_NAMES[TITLE]))
 
 
 def _failed(why: str) -> str:

@@ -42,6 +42,7 @@ class Dataset:
     """Images uint8 [n, 28, 28] (0 is paper, 255 full ink) and labels uint8 [n] in 0..k − 1.
 
     `classes` are the names of the k classes: MNIST's ten digits, or those of a set of one's own.
+    `assumed` says, in sentences, what was assumed when the images were read from files.
     """
 
     x_train: ByteArray
@@ -50,6 +51,7 @@ class Dataset:
     y_test: ByteArray
     name: str = "MNIST"
     classes: tuple[str, ...] = DIGITS
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,10 @@ def load(path: Path | None = None) -> Dataset:
     Raises DatasetError, one sentence, when the file is missing, damaged or not MNIST.
     """
     return _load(path or MNIST_FILE)
+
+
+# Its name in `mnist_core`, where `load` alone would not say what.
+load_mnist = load
 
 
 def fitting(experiment: Experiment, dataset: Dataset | None) -> Dataset:

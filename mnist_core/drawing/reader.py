@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
 from mnist_core.drawing.predict import predict
-from mnist_core.drawing.preprocessing import FloatArray, Preprocessing, prepare
+from mnist_core.drawing.preprocessing import FloatArray, Preprocessing, Steps, prepare
 from mnist_core.drawing.pretrained import load_default_model
+from mnist_core.drawing.segment import Box
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
     """What a network read. `digit` is None for a blank picture; its probabilities are all 0.1.
 
-    `probabilities` float32 [10]; `image28` float32 [28, 28] in [0, 1], what the network saw.
+    `probabilities` float32 [10]; `image28` float32 [28, 28] in [0, 1], what the network saw;
+    `doubt` the probability that it is no digit; `box` its place in the picture, in pixels, and
+    `steps` its way to 28×28, where these are known.
     """
 
     digit: int | None
     probabilities: FloatArray
     image28: FloatArray
+    doubt: float = 0.0
+    box: Box | None = None
+    steps: Steps | None = None
 
     @property
     def confidence(self) -> float:
         """The probability of the digit read; 0 for a blank picture."""
         return 0.0 if self.digit is None else float(self.probabilities[self.digit])
+
+    @property
+    def looks_like_digit(self) -> bool:
+        """False for a blank picture, and where the page says "Not a digit?"."""
+        return self.digit is not None and self.doubt <= DOUBTFUL
 
 
 def read_drawing(
@@ -44,10 +57,26 @@ def read_drawing(
     >>> read_drawing(paper).digit is None
     True
     """
-    steps = prepare(image, preprocessing)
-    if steps.blank:
-        return Reading(None, np.full(10, 0.1, np.float32), steps.image28)
-    if model is None:
-        model = load_default_model()
-    probabilities = predict(model, steps.image28[None])[0]
-    return Reading(int(probabilities.argmax()), probabilities, steps.image28)
+    return readings([prepare(image, preprocessing)], model)[0]
+
+
+def readings(prepared: Sequence[Steps], model: Any = None) -> list[Reading]:
+    """What a network reads in each of several pictures that went through `prepare`."""
+    inked = [steps for steps in prepared if not steps.blank]
+    if not inked:
+        return [_nothing(steps) for steps in prepared]
+    images = np.stack([steps.image28 for steps in inked])
+    probabilities = predict(load_default_model() if model is None else model, images)
+    answers = iter(zip(probabilities, doubt(images), strict=True))
+    return [
+        _nothing(steps) if steps.blank else _reading(steps, *next(answers)) for steps in prepared
+    ]
+
+
+def _reading(steps: Steps, probabilities: FloatArray, doubt: float) -> Reading:
+    digit = int(probabilities.argmax())
+    return Reading(digit, probabilities, steps.image28, float(doubt), steps=steps)
+
+
+def _nothing(steps: Steps) -> Reading:
+    return Reading(None, np.full(10, 0.1, np.float32), steps.image28, steps=steps)

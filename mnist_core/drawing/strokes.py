@@ -1,7 +1,8 @@
-"""A drawing as its strokes, and the picture that they make.
+"""Strokes of a drawing: from and to the drawable canvas's JSON, and the picture that they make.
 
-Strokes come from the browser as plain JSON: `{"width": 20, "erase": false, "points": [[x, y],
-…]}`, x to the right and y downward from 0 to 280. Points may lie outside the paper.
+The canvas (streamlit-drawable-canvas, which draws with Fabric.js) has CANVAS_SIDE pixels a side,
+whatever its size on the screen. Here a drawing has SIDE units: x to the right and y downward,
+points may lie outside the paper.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 SIDE = 280
+# Twice as many pixels as the paper has on most screens: sharp on fine ones, smooth on others.
+CANVAS_SIDE = 640
+SCALE = CANVAS_SIDE / SIDE
 THINNEST_PEN, THICKEST_PEN = 8, 40
 INK, PAPER = 17, 255
+INK_COLOUR, PAPER_COLOUR = "#111111", "#ffffff"
 # Strokes are drawn this much larger and averaged: smooth edges, as in the browser.
 ZOOM = 3
 # Straight pieces that stand for the curve between the middles of two lines.
@@ -37,38 +42,60 @@ class Stroke:
     width: float = 20.0
     erase: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        """The inverse of `read_strokes`, for one stroke."""
-        points = [list(point) for point in self.points]
-        return {"width": self.width, "erase": self.erase, "points": points}
 
+def read_strokes(canvas: Any) -> tuple[Stroke, ...]:
+    """The strokes in the canvas's JSON (`json_data`); what is no stroke is left out.
 
-def read_strokes(data: Any) -> tuple[Stroke, ...]:
-    """The strokes in what a browser sent; what is no stroke is left out."""
+    A path of the canvas's pencil runs from its first point by quadratic curves, whose control
+    points are where the pen was and which end midway between these, to its last point. What is
+    drawn in the paper's colour erases.
+    """
+    objects = canvas.get("objects") if isinstance(canvas, dict) else None
     strokes: list[Stroke] = []
     left = MAX_POINTS
-    for item in data if isinstance(data, list) else []:
-        if len(strokes) == MAX_STROKES or not isinstance(item, dict):
+    for item in objects[:MAX_STROKES] if isinstance(objects, list) else []:
+        if not isinstance(item, dict) or item.get("type") != "Path":
             continue
-        points = item.get("points")
-        points = [_point(p) for p in points[:left]] if isinstance(points, list) else []
-        found = tuple(point for point in points if point is not None)
-        width = item.get("width")
-        if not found or not _sensible(width):
+        path, width = item.get("path"), item.get("strokeWidth")
+        commands = path[:left] if isinstance(path, list) else []
+        points = tuple(point for one in commands if (point := _point(one)) is not None)
+        if not points or not _sensible(width):
             continue
-        left -= len(found)
-        width = min(max(float(width), THINNEST_PEN), THICKEST_PEN)
-        strokes.append(Stroke(found, width, item.get("erase") is True))
+        left -= len(points)
+        width = round(min(max(width / SCALE, THINNEST_PEN), THICKEST_PEN), 2)
+        strokes.append(Stroke(points, width, item.get("stroke") == PAPER_COLOUR))
     return tuple(strokes)
 
 
-def _point(value: Any) -> Point | None:
-    """A point no further from the paper than it is wide; None when it is none."""
-    if not isinstance(value, list | tuple) or len(value) != 2:
+def as_canvas(strokes: tuple[Stroke, ...]) -> dict[str, Any]:
+    """The inverse of `read_strokes`, for the canvas's `initial_drawing`."""
+    return {"objects": [_path(stroke) for stroke in strokes]}
+
+
+def _path(stroke: Stroke) -> dict[str, Any]:
+    xy = np.array(stroke.points, np.float64)
+    xy = np.round(SCALE * (xy if len(xy) > 1 else np.repeat(xy, 2, axis=0)), 2)
+    middles = np.round((xy[1:-1] + xy[2:]) / 2, 2)
+    curves = np.concatenate([xy[1:-1], middles], axis=1).tolist()
+    return {
+        "type": "Path",
+        "path": [["M", *xy[0].tolist()], *(["Q", *one] for one in curves), ["L", *xy[-1].tolist()]],
+        "stroke": PAPER_COLOUR if stroke.erase else INK_COLOUR,
+        "strokeWidth": round(SCALE * stroke.width, 2),
+        "strokeLineCap": "round",
+        "strokeLineJoin": "round",
+        "fill": None,
+    }
+
+
+def _point(command: Any) -> Point | None:
+    """Where the pen was, no further from the paper than it is wide; None for other commands."""
+    if not isinstance(command, list) or len(command) < 3 or command[0] not in ("M", "Q", "L"):
         return None
-    if not all(_sensible(v) for v in value):
+    if not all(_sensible(value) for value in command[1:3]):
         return None
-    x, y = (min(max(float(v), -SIDE), 2.0 * SIDE) for v in value)
+    # Rounded, so that a stroke that has been to the canvas and back is the same one.
+    x, y = (round(min(max(value / SCALE, -SIDE), 2.0 * SIDE), 2) for value in command[1:3])
     return x, y
 
 
@@ -92,7 +119,7 @@ def picture(strokes: tuple[Stroke, ...]) -> npt.NDArray[np.uint8]:
 
 
 def smooth(points: tuple[Point, ...]) -> list[Point]:
-    """The pen's path: curves through the middles between the points, as canvas.js draws it."""
+    """The pen's path: curves through the middles between the points, as the canvas draws it."""
     if len(points) < 3:
         return list(points)
     xy = np.array(points)

@@ -7,6 +7,7 @@ import queue
 import threading
 from typing import Any
 
+from mnist_core.base.errors import first_line
 from mnist_core.engine import worker
 from mnist_core.engine.dask_client import Connection
 from mnist_core.storage import datasets
@@ -46,8 +47,8 @@ class Outbox:
             run_id, command = letter
             try:
                 self._connection.call(address, worker.receive, run_id, command)
-            except Exception:  # the scheduler has gone; the monitor tells
-                log.info("a command was lost", exc_info=True, extra={"run": run_id})
+            except Exception as error:  # the scheduler has gone; the monitor tells
+                log.info("a command was lost: %s", first_line(error), extra={"run": run_id})
 
     def _next(self, address: str, box: _Box) -> tuple[str, dict[str, Any]] | None:
         """What to deliver next; None when there was nothing for long, and the box is gone."""

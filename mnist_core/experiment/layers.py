@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ActivationName = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "swish"]
+ActivationName = Literal[
+    "linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "swish"
+]
 InitializerName = Literal[
     "zeros",
     "ones",
@@ -21,6 +23,9 @@ InitializerName = Literal[
 PaddingName = Literal["valid", "same"]
 
 Penalty = Annotated[float, Field(ge=0.0, le=1.0)]
+# Of the activation "leaky_relu": Keras's, and that of the layers which do not give another.
+LEAK = 0.2
+
 Window = Annotated[int, Field(ge=1, le=28)]
 
 
@@ -80,10 +85,14 @@ class BatchNorm(Value):
 
 
 class Activation(Value):
-    """An activation on its own, as after batch normalisation."""
+    """An activation on its own, as after batch normalisation.
+
+    `negative_slope` is that of "leaky_relu" below zero; the others do not use it.
+    """
 
     kind: Literal["activation"] = "activation"
     activation: ActivationName = "relu"
+    negative_slope: Annotated[float, Field(ge=0.0, le=1.0)] = LEAK
 
 
 class Dropout(Value):
@@ -105,6 +114,20 @@ class GlobalAveragePool(Value):
     kind: Literal["global_average_pool"] = "global_average_pool"
 
 
+class Rescale(Value):
+    """Multiplies each number by `scale`, then adds `offset`."""
+
+    kind: Literal["rescale"] = "rescale"
+    scale: Annotated[float, Field(ge=-10_000, le=10_000)] = 2.0
+    offset: Annotated[float, Field(ge=-10_000, le=10_000)] = -1.0
+
+
+class UnitNorm(Value):
+    """Divides each column of the image by its length (L2 norm); the first layer, or none."""
+
+    kind: Literal["unit_norm"] = "unit_norm"
+
+
 LayerSpec = Annotated[
     Dense
     | Conv
@@ -114,7 +137,9 @@ LayerSpec = Annotated[
     | Activation
     | Dropout
     | Flatten
-    | GlobalAveragePool,
+    | GlobalAveragePool
+    | Rescale
+    | UnitNorm,
     Field(discriminator="kind"),
 ]
 
@@ -128,6 +153,8 @@ LAYER_CLASSES: dict[str, type[Value]] = {
     "dropout": Dropout,
     "flatten": Flatten,
     "global_average_pool": GlobalAveragePool,
+    "rescale": Rescale,
+    "unit_norm": UnitNorm,
 }
 
 # How sentences and menus name a layer.
@@ -141,6 +168,8 @@ TITLES: dict[str, str] = {
     "dropout": "dropout",
     "flatten": "flatten",
     "global_average_pool": "global average pooling",
+    "rescale": "rescaling",
+    "unit_norm": "unit normalisation",
 }
 
 

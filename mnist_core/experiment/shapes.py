@@ -83,6 +83,12 @@ def layer_name(index: int, kind: str) -> str:
 def _row(index: int, layer: Any, before: Shape) -> LayerShape:
     title = layer_title(index, layer.kind)
     shape, parameters, multiplications = before, 0, 0
+    if layer.kind == "unit_norm" and index:
+        raise _error(
+            f"{title} prepares images, so that it can only be the first layer. Move it to the top, "
+            "or remove it.",
+            index,
+        )
     if layer.kind in ("conv", "max_pool", "average_pool", "global_average_pool"):
         _need_image(title, before, index)
     if isinstance(layer, Dense):

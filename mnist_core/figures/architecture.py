@@ -50,6 +50,8 @@ COLOURS = {
     "batch_norm": OLIVE,
     "activation": ORCHID,
     "dropout": BERRY,
+    "rescale": OLIVE,
+    "unit_norm": OLIVE,
     "output": ORANGE,
 }
 WORDS = {
@@ -63,6 +65,8 @@ WORDS = {
     "batch_norm": "batch norm",
     "activation": "activation",
     "dropout": "dropout",
+    "rescale": "rescaling",
+    "unit_norm": "unit norm",
     "output": "output",
 }
 

@@ -1,1 +1,1 @@
-"""Runs and networks as files."""
+"""Runs and networks as files: run files, exports, models from elsewhere."""

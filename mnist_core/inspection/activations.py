@@ -117,6 +117,8 @@ class Probe:
         `weights` are tensors or arrays in Keras's order, `images` a float32 tensor
         [n, 28, 28, 1] in [0, 1]. As in prediction: dropout passes everything on.
         """
+        if any(layer.kind == "unit_norm" for layer in self.network.layers):
+            images = _without_slopes_of_blank_columns(images)
         trainable = [weights[place] for place in self._trainable]
         fixed = [weights[place] if isinstance(place, int) else place for place in self._fixed]
         outputs, _ = self._model.stateless_call(trainable, fixed, images, training=False)
@@ -188,6 +190,17 @@ class Probe:
                 ).get_concrete_function()
                 set_aside()
             return self._functions[wanted]
+
+
+def _without_slopes_of_blank_columns(images: Any) -> Any:
+    """The same images; columns of zeros, which have no direction, get no gradient.
+
+    Dividing them by their length gives 0, but a slope of 10¹², beside which all others vanish.
+    """
+    import tensorflow as tf
+
+    blank = tf.reduce_sum(tf.abs(images), axis=1, keepdims=True) == 0
+    return tf.where(blank, tf.stop_gradient(images), images)
 
 
 def probe(network: NetworkSpec) -> Probe:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.experiment.layers import LEAK
 from mnist_core.experiment.shapes import INPUT_SHAPE, Shape, describe_shape
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex
 from mnist_core.inspection.activations import FloatArray, ProbeLayer, Weights, probe
-from mnist_core.lesson.numpy_net import ACTIVATIONS
+from mnist_core.lesson.numpy_net import ACTIVATIONS, leaky_relu
 
 # What Keras's BatchNormalization adds to the variance.
 EPSILON = 1e-3
@@ -179,6 +180,8 @@ def _seen(layer: ProbeLayer, before: Shape, region: list[tuple[int, int]]) -> li
         return whole
     if layer.kind == "global_average_pool":
         return [*whole[:2], region[0]]
+    if layer.kind == "unit_norm":
+        return [whole[0], *region[1:]]
     if layer.kind == "flatten" and len(before) > 1:
         first, end = region[0]
         if end - first > 1:
@@ -282,11 +285,41 @@ def _activation(
     layer: ProbeLayer, unit: Unit, received: FloatArray, _weights: list[FloatArray]
 ) -> Arithmetic:
     kind = layer.activation or "linear"
+    leak = getattr(layer.spec, "negative_slope", LEAK)
+    function = leaky_relu(leak) if kind == "leaky_relu" else ACTIVATIONS[kind]
     z = np.asarray([received[unit]], np.float64)
-    value = float(ACTIVATIONS[kind].value(z)[0])
-    slope = float(ACTIVATIONS[kind].derivative(z)[0])
-    formula = latex.activation(kind, float(z[0]), value)
+    value = float(function.value(z)[0])
+    slope = float(function.derivative(z)[0])
+    formula = latex.activation(kind, float(z[0]), value, leak)
     return _one_input(layer, unit, received, unit, value, formula, slope)
+
+
+def _rescale(
+    layer: ProbeLayer, unit: Unit, received: FloatArray, _weights: list[FloatArray]
+) -> Arithmetic:
+    x, scale, offset = float(received[unit]), layer.spec.scale, layer.spec.offset
+    value = x * scale + offset
+    formula = latex.rescaled(x, scale, offset, value)
+    return _one_input(layer, unit, received, unit, value, formula, scale)
+
+
+def _unit_norm(
+    layer: ProbeLayer, unit: Unit, received: FloatArray, _weights: list[FloatArray]
+) -> Arithmetic:
+    """One number of a column, which depends on all of the column."""
+    column = received[:, unit[1] : unit[1] + 1, unit[2] : unit[2] + 1]
+    length = _length(column)
+    value = float(received[unit]) / length
+    formula = latex.over_length(float(received[unit]), length, value)
+    return Arithmetic(
+        layer, unit, column, value, formula, received.shape,
+        origin=(0, unit[1]), inside=np.ones(column.shape[:2], bool),
+    )  # fmt: skip
+
+
+def _length(values: FloatArray) -> float:
+    """The L2 norm; of nothing but zeros 1, so that they stay zeros."""
+    return float(np.linalg.norm(values.astype(np.float64))) or 1.0
 
 
 def _unchanged(
@@ -331,6 +364,8 @@ _RULES: dict[str, _Rule] = {
     "dropout": _unchanged,
     "flatten": _unchanged,
     "softmax": _softmax,
+    "rescale": _rescale,
+    "unit_norm": _unit_norm,
 }
 
 
@@ -357,6 +392,11 @@ def _slopes(arithmetic: Arithmetic) -> FloatArray:
         p = softmax(values)
         at = arithmetic.unit[0]
         return (p[at] * ((np.arange(len(p)) == at) - p)).astype(np.float32)
+    if kind == "unit_norm":
+        place, length = (arithmetic.unit[0], 0, 0), _length(values)
+        found = -arithmetic.value * values.astype(np.float64) / length
+        found[place] += 1
+        return (found / length).astype(np.float32)
     assert arithmetic.inside is not None
     inside = arithmetic.inside[..., None]
     if kind == "max_pool":

@@ -290,6 +290,8 @@ _MEANINGS = {
     "max_pool": "",
     "flatten": "",
     "dropout": "",
+    "rescale": "s",
+    "unit_norm": r"\frac{\partial}{\partial x}\,\frac{x}{\lVert x \rVert}",
 }
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.lesson.numpy_net import LEAK
+from mnist_core.experiment.layers import LEAK
+from mnist_core.lesson.numpy_net import SELU_ALPHA, SELU_SCALE
 
 Numbers = npt.NDArray[np.floating]
 
@@ -97,12 +98,13 @@ def normalised(
     )
 
 
-def activation(kind: str, z: float, value: float) -> str:
+def activation(kind: str, z: float, value: float, leak: float = LEAK) -> str:
     r"""What an activation makes of its sum: "\max(0,\ z) = \max(0,\ -0.2) = 0"."""
     if kind == "linear" or (kind in _BENT and z > 0):
         return f"z = {number(value)}"
-    symbols = _ACTIVATIONS[kind].format(z="z", bracketed="z")
-    numbers = _ACTIVATIONS[kind].format(z=number(z), bracketed=factor(z))
+    written = _SELU_ABOVE if kind == "selu" and z > 0 else _ACTIVATIONS[kind]
+    symbols = written.format(z="z", bracketed="z", leak=f"{leak:g}")
+    numbers = written.format(z=number(z), bracketed=factor(z), leak=f"{leak:g}")
     return f"{symbols} = {numbers} = {number(value)}"
 
 
@@ -110,11 +112,13 @@ _ACTIVATIONS = {
     "sigmoid": r"\frac{{1}}{{1 + e^{{-{bracketed}}}}}",
     "tanh": r"\tanh({z})",
     "relu": r"\max(0,\ {z})",
-    "leaky_relu": rf"{LEAK} \cdot {{bracketed}}",
+    "leaky_relu": r"{leak} \cdot {bracketed}",
     "elu": r"e^{{{z}}} - 1",
+    "selu": rf"{SELU_SCALE * SELU_ALPHA:.4f} \cdot (e^{{{{{{z}}}}}} - 1)",
     "gelu": r"{z} \cdot \Phi({z})",
     "swish": r"\frac{{{z}}}{{1 + e^{{-{bracketed}}}}}",
 }
+_SELU_ABOVE = rf"{SELU_SCALE:.4f} \cdot {{bracketed}}"
 # These pass on what is above zero as it is.
 _BENT = ("leaky_relu", "elu")
 
@@ -122,6 +126,22 @@ _BENT = ("leaky_relu", "elu")
 def unchanged(value: float) -> str:
     """A layer that passes a value on as it is."""
     return f"x = {number(value)}"
+
+
+def rescaled(x: float, scale: float, offset: float, value: float) -> str:
+    """A number times a factor, plus another."""
+    return (
+        rf"{number(scale)} \cdot x + {factor(offset)} = "
+        rf"{number(scale)} \cdot {factor(x)} + {factor(offset)} = {number(value)}"
+    )
+
+
+def over_length(x: float, length: float, value: float) -> str:
+    """A number of a column, divided by the column's length."""
+    return (
+        rf"\frac{{x}}{{\sqrt{{\sum_i x_i^2}}}} = \frac{{{number(x)}}}{{{number(length)}}}"
+        rf" = {number(value)}"
+    )
 
 
 def softmax(logits: Numbers, index: int, value: float) -> str:

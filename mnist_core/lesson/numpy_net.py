@@ -18,12 +18,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.experiment.layers import LEAK
+
 Floats = npt.NDArray[np.float64]
 Function = Callable[[Floats], Floats]
 
 # --- Activations: what a neuron makes of its sum -------------------------------------------------
 
-LEAK = 0.2  # Keras's leaky ReLU keeps this share of what is negative
+# Of the scaled exponential linear unit (Klambauer et al. 2017): its slope above zero, and what it
+# tends to below, as a share of that.
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 @dataclass(frozen=True)
@@ -52,17 +56,26 @@ def _sigmoid_slope(z: Floats) -> Floats:
     return sigmoid(z) * (1 - sigmoid(z))
 
 
+def leaky_relu(slope: float) -> Activation:
+    """The leaky ReLU that keeps the share `slope` of what is negative."""
+    return Activation(
+        lambda z: np.where(z > 0, z, slope * z), lambda z: np.where(z > 0, 1.0, slope)
+    )
+
+
 ACTIVATIONS: dict[str, Activation] = {
     "linear": Activation(lambda z: z, np.ones_like),
     "sigmoid": Activation(sigmoid, _sigmoid_slope),
     "tanh": Activation(np.tanh, lambda z: 1 - np.tanh(z) ** 2),
     "relu": Activation(lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(np.float64)),
-    "leaky_relu": Activation(
-        lambda z: np.where(z > 0, z, LEAK * z), lambda z: np.where(z > 0, 1.0, LEAK)
-    ),
+    "leaky_relu": leaky_relu(LEAK),
     "elu": Activation(
         lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
         lambda z: np.where(z > 0, 1.0, np.exp(np.minimum(z, 0))),
+    ),
+    "selu": Activation(
+        lambda z: SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0))),
+        lambda z: SELU_SCALE * np.where(z > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(z, 0))),
     ),
     "gelu": Activation(
         lambda z: z * _normal_share(z), lambda z: _normal_share(z) + z * _normal_density(z)

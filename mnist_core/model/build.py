@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mnist_core.experiment.layers import LEAK
 from mnist_core.experiment.shapes import INPUT_SHAPE, layer_name
 from mnist_core.experiment.spec import NetworkSpec, TrainingSpec
 
@@ -95,8 +97,10 @@ def keras_layer(layer: Any, seed: int) -> tuple[str, dict[str, Any]]:
         settings["pool_size"] = layer.pool_size
         if layer.stride is not None:
             settings["strides"] = layer.stride
-    elif layer.kind == "dropout":
-        settings |= {"rate": layer.rate, "seed": seed}
+    elif layer.kind in _SETTINGS:
+        settings |= _SETTINGS[layer.kind](layer, seed)
+    elif _leaks_otherwise(layer):
+        return "LeakyReLU", {"negative_slope": layer.negative_slope}
     if getattr(layer, "padding", "valid") != "valid":
         settings["padding"] = layer.padding
     if getattr(layer, "activation", "linear") != "linear" or layer.kind == "activation":
@@ -110,6 +114,17 @@ def keras_layer(layer: Any, seed: int) -> tuple[str, dict[str, Any]]:
     return _CLASSES[layer.kind], settings
 
 
+def _leaks_otherwise(layer: Any) -> bool:
+    """Whether it is a leaky ReLU that Keras has no name for, as it has for the slope `LEAK`."""
+    leaky = layer.kind == "activation" and layer.activation == "leaky_relu"
+    return leaky and layer.negative_slope != LEAK
+
+
+_SETTINGS: dict[str, Callable[[Any, int], dict[str, Any]]] = {
+    "dropout": lambda layer, seed: {"rate": layer.rate, "seed": seed},
+    "rescale": lambda layer, _seed: {"scale": layer.scale, "offset": layer.offset},
+    "unit_norm": lambda _layer, _seed: {"axis": 1},
+}
 _CLASSES = {
     "dense": "Dense",
     "conv": "Conv2D",
@@ -120,6 +135,8 @@ _CLASSES = {
     "dropout": "Dropout",
     "flatten": "Flatten",
     "global_average_pool": "GlobalAveragePooling2D",
+    "rescale": "Rescaling",
+    "unit_norm": "UnitNormalization",
 }
 
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.streamlit_compat.cookies import COOKIE_JS
+
 KEPT_DAYS = 400
 _PREFIX = "mnist_lab_"
 _SESSION = "browser_memory"
 
-_JS = """
+_JS = (
+    COOKIE_JS
+    + """
 export default function ({ data }) {
-  const secure = location.protocol === "https:" ? "; Secure" : "";
   for (const [name, word] of Object.entries(data.words)) {
-    document.cookie = `${name}=${word}; Path=${data.path}; Max-Age=${data.days * 86400}; ` +
-      `SameSite=Lax${secure}`;
+    keep(name, word, `Path=${data.path}; Max-Age=${data.days * 86400}`);
   }
 }
 """
+)
 
 
 def cookie_path() -> str:

@@ -20,14 +20,15 @@ from mnist_core.visitors.identity import (
 from mnist_core.visitors.limits import current
 from pages.session.browser_storage import KEPT_DAYS, cookie_path
 from pages.streamlit_compat import connections
+from pages.streamlit_compat.cookies import COOKIE_JS
 
 COOKIE = "mnist_lab_visitor"
 KEY = "visitor_cookie"
 IN_SESSION = "visitor_token"
 
-_JS = """
-const read = (name) => document.cookie.split("; ")
-  .find((part) => part.startsWith(name + "="))?.slice(name.length + 1);
+_JS = (
+    COOKIE_JS
+    + """
 export default function ({ data, setStateValue }) {
   const { name, token, path, days } = data;
   const there = read(name);
@@ -36,12 +37,11 @@ export default function ({ data, setStateValue }) {
     setStateValue("token", there);
     return;
   }
-  const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie =
-    `${name}=${token}; Path=${path}; Max-Age=${days * 86400}; SameSite=Lax${secure}`;
+  keep(name, token, `Path=${path}; Max-Age=${days * 86400}`);
   setStateValue("forgets", read(name) !== token);
 }
 """
+)
 
 
 def owner() -> str:

@@ -21,6 +21,7 @@ SELECTORS = {
     "column": '[data-testid="stColumn"]',
     "text": '[data-testid="stMarkdown"]',
     "words": '[data-testid="stMarkdownContainer"]',
+    "icon": '[data-testid="stIconMaterial"]',
     "caption": '[data-testid="stCaptionContainer"]',
     "page_link": '[data-testid="stPageLink-NavLink"]',
     "popover_button": '[data-testid="stPopoverButton"]',

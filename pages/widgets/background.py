@@ -19,6 +19,8 @@ Result = TypeVar("Result")
 LOOK_AGAIN_SECONDS = 0.4
 # Converters and files that TensorFlow has to read: a process of a gigabyte each, one at a time.
 CONVERSIONS = JobQueue("converter")
+# Photos, one at a time: this bounds what decoding and looking for digits take.
+PHOTOS = JobQueue("photos")
 
 
 class Pool(Protocol):

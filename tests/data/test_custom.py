@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import threading
-import zipfile
-import zlib
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,16 +16,17 @@ from mnist_core.data import mnist
 from mnist_core.data.custom import (
     KNOWN_NAMES,
     MAX_CLASS_NAME,
+    MAX_IMAGES,
     PARTS,
     class_names,
     from_arrays,
     inverted,
     pack,
-    read_files,
     unpack,
 )
 from mnist_core.data.download import fetch
 from mnist_core.data.mnist import DatasetError
+from mnist_core.data.read_files import dataset_in
 from mnist_core.engine.dataset_transfer import KEPT, WANTED, NotWanted, dataset_for, receive
 from mnist_core.evaluation.compare_runs import differences
 from mnist_core.experiment.spec import MNIST
@@ -38,10 +35,16 @@ from mnist_core.storage import datasets
 from mnist_core.training.control import Control
 from mnist_core.visitors.limits import LOCAL, PUBLIC
 from mnist_core.visitors.visitors import data_problem, usage
-from tests.support.data_sets import NAMES, bars, idx, idx_files, npz, parts
+from tests.support.data_sets import NAMES, bars, idx_files, npz, parts
 
 DATA = bars()
 SET = from_arrays(DATA)
+
+
+def read_files(files, most: int = MAX_IMAGES):
+    return from_arrays(dataset_in(files, most))
+
+
 FAST = "layers=flatten;dense(units:16)&epochs=3&batch_size=16&learning_rate=0.01"
 
 
@@ -85,111 +88,6 @@ def test_labels_may_be_any_numbers_and_names_may_be_in_the_file() -> None:
 def test_a_saved_set_comes_back_with_its_names() -> None:
     found = read_files([("again.npz", pack(DATA, names=True))])
     assert found.digest == SET.digest and found.dataset.classes == NAMES
-
-
-REFUSED = {
-    "y_test are? is missing": {"y_test": None},
-    "expected grey images of 28×28": {"x_train": np.zeros((120, 32, 32), np.uint8)},
-    "120 images in x_train, but 119 labels": {"y_train": DATA.y_train[1:]},
-    "values from nan": {"x_train": np.full((120, 28, 28), np.nan, np.float32)},
-    "values from 0 to 300": {"x_train": np.linspace(0, 300, 94080).reshape(120, 28, 28)},
-    "row of whole numbers": {"y_train": np.eye(3, dtype=np.int64)[DATA.y_train]},
-    "have 1 class;": {"y_train": np.zeros(120, np.uint8), "y_test": np.zeros(30, np.uint8)},
-    "have 60 classes": {"y_train": np.arange(120, dtype=np.uint8) // 2},
-    "single training image": {"y_train": np.r_[np.uint8(9), DATA.y_train[1:]]},
-    "Class 9 is among the test images": {"y_test": np.full(30, 9, np.uint8)},
-    "There are 120 training and 5 test": {"x_test": DATA.x_test[:5], "y_test": DATA.y_test[:5]},
-    "holds an array of object. Taken are: uint8": {"x_train": np.array([{"a": 1}], dtype=object)},
-    "There are 2 names, but 3 classes": {"class_names": np.array(["a", "b"])},
-    "no name for a class": {"class_names": np.array(["a", "b", "<b>c</b>"])},
-    "holds “extra”": {"extra": np.zeros(3)},
-}
-
-
-@pytest.mark.parametrize("words", REFUSED)
-def test_what_is_no_data_set_is_refused_with_a_sentence(words) -> None:
-    given = {name: array for name, array in (parts(DATA) | REFUSED[words]).items()
-             if array is not None}  # fmt: skip
-    with pytest.raises(FileRefused, match=words.replace(" are?", "")):
-        read_files([("bad.npz", npz(**given))])
-
-
-def test_names_that_are_no_text_are_refused() -> None:
-    strange = np.frombuffer(np.full(3, 0x7FFFFFFF, "<u4").tobytes(), "<U1")
-    content = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        content, {"descr": "<U1", "fortran_order": False, "shape": (3,)}
-    )
-    packed = io.BytesIO(npz(**parts(DATA)))
-    with zipfile.ZipFile(packed, "a") as archive:
-        archive.writestr("class_names.npy", content.getvalue() + strange.tobytes())
-    with pytest.raises(FileRefused, match="names in this file are damaged"):
-        read_files([("x.npz", packed.getvalue())])
-
-
-def test_nothing_is_unpickled() -> None:
-    class Trap:
-        def __reduce__(self):
-            return (pytest.fail, ("unpickled",))
-
-    stream = io.BytesIO()
-    np.save(stream, np.array([Trap()], dtype=object), allow_pickle=True)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("x_train.npy", stream.getvalue())
-    with pytest.raises(FileRefused):
-        read_files([("trap.npz", packed.getvalue())])
-
-
-def test_bombs_are_refused_before_they_are_unpacked() -> None:
-    huge = idx(np.zeros((1, 28, 28), np.uint8))[:4] + (10**6).to_bytes(4) + 2 * (28).to_bytes(4)
-    with pytest.raises(FileRefused, match="more than is taken"):
-        read_files([("train-images.gz", gzip.compress(huge + bytes(10**6)))])
-    dense = idx(np.zeros((300_000, 28, 28), np.uint8))
-    with pytest.raises(FileRefused, match="200 times its size"):
-        read_files([("train-images.gz", gzip.compress(dense, 9))])
-    with pytest.raises(FileRefused, match="200 times its size"):
-        read_files(
-            [("x.npz", npz(**parts(DATA) | {"x_train": np.zeros((9000, 28, 28), np.uint8)}))]
-        )
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_damaged_files_are_refused_and_nothing_else_happens(seed) -> None:
-    draw = np.random.default_rng(seed)
-    files = [("bars.npz", npz(**parts(DATA)))] if seed % 2 else idx_files(DATA)
-    name, data = files[0]
-    broken = bytearray(data)
-    for place in draw.integers(0, len(data), 12):
-        broken[place] = draw.integers(256)
-    if seed % 3 == 0:
-        broken = broken[: draw.integers(1, len(data))]
-    with pytest.raises(FileRefused):
-        read_files([(name, bytes(broken)), *files[1:]])
-
-
-@pytest.mark.parametrize(("files", "words"), [
-    ([("a.png", b"\x89PNG")], "neither an .npz"),
-    ([("images.gz", gzip.compress(idx(DATA.x_train)))], "does not say what it is for"),
-    ([*idx_files(DATA)[:3], ("train-labels2", idx(DATA.y_train))], "Two of these files"),
-    (idx_files(DATA)[:3], "y_test is missing"),
-    ([("train.gz", gzip.compress(b"text that is no IDX"))], "does not hold an IDX"),
-    ([("train", idx(DATA.x_train)[:-1])], "another size than it says"),
-    ([("a", b"")] * 5, "5 files"),
-])  # fmt: skip
-def test_other_files_are_told(files, words) -> None:
-    with pytest.raises(FileRefused, match=words):
-        read_files(files)
-
-
-def test_bytes_behind_what_a_gzip_file_announces_do_not_count() -> None:
-    (name, data), *rest = idx_files(DATA)
-    assert read_files([(name, data + zlib.compress(b"more")), *rest]).digest == SET.digest
-
-
-def test_a_set_has_at_most_so_many_images() -> None:
-    with pytest.raises(FileRefused, match="150 images; at most 100"):
-        read_files(idx_files(DATA), most=100)
 
 
 def test_names_of_classes() -> None:
@@ -250,6 +148,7 @@ def test_data_sets_that_cannot_be_are_told(changes, words) -> None:
         Experiment.parse(PRESETS["cnn"].model_dump() | changes)
 
 
+@pytest.mark.slow
 def test_a_network_learns_a_set_of_ones_own() -> None:
     events = list(train(Experiment.from_query(FAST).on(SET.digest, 3), DATA))
     finished = events[-1]

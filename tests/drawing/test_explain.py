@@ -1,4 +1,4 @@
-"""Neighbours, what is no digit, what speaks for an answer and what flips it."""
+"""Neighbours, what speaks for an answer and what flips it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks._digits import DIGITS
-from benchmarks._scribbles import no_digits
 from mnist_core.data import mnist
 from mnist_core.drawing.explain import evidence, smallest_flip
-from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE, Neighbours, neighbours, novelty
+from mnist_core.drawing.neighbours import Neighbours, neighbours
 from mnist_core.drawing.preprocessing import prepare
 from mnist_core.drawing.pretrained import EXPERIMENT, load_default_model
 from mnist_core.drawing.strokes import picture
@@ -57,19 +56,6 @@ def test_most_neighbours_of_a_drawing_are_the_same_digit():
     for digit in DIGITS:
         labels = [one.label for one in neighbours().nearest(drawn(digit), 10)]
         assert labels.count(digit) >= 6, (digit, labels)
-
-
-def test_digits_are_no_strangers_but_scribbles_are():
-    measure = novelty()
-    data = mnist.load()
-    tested = measure.of_all(data.x_test[:1000].astype(np.float32) / 255)
-    assert (tested > STRANGE).mean() < 0.005 and (tested > DOUBTFUL).mean() < 0.03
-    for digit in DIGITS:
-        assert measure.strangeness(drawn(digit)) < STRANGE
-    least = {"scribbles": 0.75, "zigzags": 0.6, "dots": 0.95, "two digits": 0.95, "letters": 0.5}
-    for kind, images in no_digits(60, seed=1).items():
-        found = measure.of_all(np.stack([prepare(image).image28 for image in images]))
-        assert (found > DOUBTFUL).mean() >= least.get(kind, 0), kind
 
 
 @pytest.mark.parametrize("digit", [3, 7])

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from mnist_core import read_drawing
 from mnist_core.data import mnist
+from mnist_core.drawing.european_digits import european_digits
 from mnist_core.drawing.predict import predict
 from mnist_core.drawing.preprocessing import (
     BOX,
@@ -21,12 +22,7 @@ from mnist_core.drawing.preprocessing import (
     prepare,
     stroke_width,
 )
-from mnist_core.drawing.pretrained import (
-    DefaultModelError,
-    default_model_card,
-    european_digits,
-    load_default_model,
-)
+from mnist_core.drawing.pretrained import DefaultModelError, default_model_card, load_default_model
 
 # A 2, a 4 and a 7 as strokes in a unit square.
 STROKES = {

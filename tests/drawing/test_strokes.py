@@ -15,10 +15,13 @@ from mnist_core.drawing.strokes import (
     MAX_POINTS,
     MAX_STROKES,
     PAPER,
+    PAPER_COLOUR,
+    SCALE,
     SIDE,
     THICKEST_PEN,
     THINNEST_PEN,
     Stroke,
+    as_canvas,
     picture,
     read_strokes,
     smooth,
@@ -26,10 +29,36 @@ from mnist_core.drawing.strokes import (
 from tests.support.strokes import strokes
 
 
-def test_strokes_survive_the_way_through_json():
-    drawing = (*strokes(4), Stroke(((1.5, 2.5),), 8.0, erase=True))
-    sent = json.loads(json.dumps([stroke.as_json() for stroke in drawing]))
-    assert read_strokes(sent) == drawing
+def path(*commands, width=20 * SCALE, **more):
+    """A path as the canvas reports it, in its pixels."""
+    return {"type": "Path", "path": list(commands), "strokeWidth": width, **more}
+
+
+def canvas(*objects):
+    return {"version": "7.4.0", "background": "#ffffff", "objects": list(objects)}
+
+
+def test_what_the_canvas_reports_becomes_strokes():
+    line = path(
+        ["M", 159.96, 320],
+        ["Q", 160, 320, 240, 240],
+        ["Q", 320, 160, 400, 80],
+        ["L", 480, 0],
+        stroke="#111111",
+    )
+    rubber = path(["M", 0, 640], ["L", 0, 640], width=40 * SCALE, stroke=PAPER_COLOUR)
+    pen, eraser = read_strokes(json.loads(json.dumps(canvas(line, rubber))))
+    points = [(159.96 / 640 * 280, 140), (70, 140), (140, 70), (210, 0)]
+    assert np.allclose(pen.points, points, atol=0.01) and (pen.width, pen.erase) == (20, False)
+    assert np.allclose(eraser.points, [(0, 280)] * 2) and (eraser.width, eraser.erase) == (40, True)
+
+
+def test_strokes_survive_the_way_through_the_canvas():
+    points = tuple((round(x, 2), round(y, 2)) for x, y in strokes(3)[0].points)
+    drawing = (Stroke(points, 17.3), Stroke(((1.5, 2.51), (1.5, 2.51)), 8.0, erase=True))
+    assert read_strokes(json.loads(json.dumps(as_canvas(drawing)))) == drawing
+    dot = as_canvas((Stroke(((7.0, 14.0),)),))  # a canvas draws no path of a single command
+    assert read_strokes(dot)[0].points == ((7.0, 14.0), (7.0, 14.0))
 
 
 @pytest.mark.parametrize(
@@ -38,14 +67,18 @@ def test_strokes_survive_the_way_through_json():
         None,
         7,
         "strokes",
-        {"strokes": []},
-        [None, 3, "x", []],
-        [{"width": 20}],
-        [{"width": 20, "points": []}],
-        [{"width": 20, "points": [[1], [1, 2, 3], "ab", None, [None, 1]]}],
-        [{"width": "wide", "points": [[1, 2]]}],
-        [{"width": math.nan, "points": [[1, 2]]}],
-        [{"width": 20, "points": [[math.inf, 2]]}],
+        [],
+        {"objects": None},
+        {"objects": {"path": []}},
+        canvas(None, 3, "x", []),
+        canvas({"strokeWidth": 20}),
+        canvas({"type": "Rect", "path": [["M", 1, 2]], "strokeWidth": 20}),
+        canvas(path()),
+        canvas(path(["M"], ["M", 1], "ML", None, ["M", None, 1], ["C", 1, 2, 3, 4, 5, 6], ["z"])),
+        canvas({**path(), "path": "M 0 0 L 9 9"}),
+        canvas(path(["M", 1, 2], width="wide")),
+        canvas(path(["M", 1, 2], width=math.nan)),
+        canvas(path(["M", math.inf, 2])),
     ],
 )
 def test_what_is_no_stroke_is_left_out(sent):
@@ -53,19 +86,20 @@ def test_what_is_no_stroke_is_left_out(sent):
 
 
 def test_there_is_an_end_to_what_a_browser_may_send():
-    line = {"width": 1e9, "points": [[-1e9, 1e9]] * 1000}
-    found = read_strokes([line] * 1000)
+    line = path(*[["L", -1e9, 1e9]] * 1000, width=1e9)
+    found = read_strokes(canvas(*[line] * 1000))
     assert len(found) <= MAX_STROKES
     assert sum(len(stroke.points) for stroke in found) <= MAX_POINTS
     assert found[0].width == THICKEST_PEN and found[0].points[0] == (-SIDE, 2 * SIDE)
-    assert read_strokes([{"width": 0, "points": [[1, 2]]}])[0].width == THINNEST_PEN
+    assert read_strokes(canvas(path(["M", 1, 2], width=0)))[0].width == THINNEST_PEN
     assert picture(found).shape == (SIDE, SIDE)
 
 
 @pytest.mark.parametrize("wild", [10**400, -(10**400), float("inf"), float("nan"), "1", None])
 def test_wild_numbers_are_left_out(wild):
-    assert read_strokes([{"width": wild, "points": [[1, 2]]}]) == ()
-    assert read_strokes([{"width": 9, "points": [[wild, 2], [3, 4]]}])[0].points == ((3, 4),)
+    assert read_strokes(canvas(path(["M", 1, 2], width=wild))) == ()
+    sent = canvas(path(["M", wild, 2], ["L", 3, 4]))
+    assert len(read_strokes(sent)[0].points) == 1
 
 
 def test_the_picture_is_ink_on_paper():

@@ -95,7 +95,8 @@ def page(request, browser, server, artifacts):
         elsewhere.append(route.request.url)
         route.abort()
 
-    context.route(lambda url: not url.startswith((server.url, "data:", "blob:")), stay_here)
+    here = (server.url, "http://localhost:", "data:", "blob:")
+    context.route(lambda url: not url.startswith(here), stay_here)
     page = context.new_page()
     yield page
     failed = request.node.stash.get(_FAILED, True)

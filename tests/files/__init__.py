@@ -1,1 +1,0 @@
-"""Tests of mnist_core/files/."""

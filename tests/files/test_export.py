@@ -23,7 +23,7 @@ from mnist_core.experiment.spec import parse_network
 from mnist_core.files.export.metrics import as_csv, as_parquet, metrics_table
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, convert
 from mnist_core.files.export.tensorboard import tensorboard_logs
-from mnist_core.files.keras_import import read_plan
+from mnist_core.files.model_import.work import open_container, take_file
 from mnist_core.storage.store import Store
 from tests.support.every_layer import EVERY_LAYER
 from tests.support.runs_in_store import ended_run, some_weights
@@ -55,8 +55,8 @@ def test_kernel_one_with_a_stride_converts_and_comes_back() -> None:
     weights = some_weights(experiment, 1)
     files = convert(network, weights, mnist.load().x_test[:50], call=here)
     assert [file.problem for file in files] == ["", "", ""]
-    plan, _ = read_plan(files[0].data)
-    assert [shape.output_shape for shape in layer_shapes(plan.network.layers)][-2] == (75,)
+    taken = take_file(open_container(files[0].data), 10)
+    assert [shape.output_shape for shape in layer_shapes(taken.network.layers)][-2] == (75,)
 
 
 def test_every_activation_converts() -> None:
@@ -172,7 +172,7 @@ def test_the_process_knows_none_of_the_app_s_secrets(monkeypatch, tmp_path) -> N
 
 def test_the_page_s_imports_stay_light() -> None:
     code = (
-        "import sys, mnist_core.files.runfile, mnist_core.files.keras_import, "
+        "import sys, mnist_core.files.runfile, mnist_core.files.model_import, "
         "mnist_core.files.export.models, "
         "mnist_core.files.export.tensorboard, mnist_core.experiment.class_links; "
         "print({'tensorflow', 'keras', 'onnxruntime', 'h5py'} & set(sys.modules))"

@@ -17,6 +17,7 @@ from mnist_core.inspection import latex
 from mnist_core.inspection.activations import probe
 from mnist_core.inspection.arithmetic import explain, sources
 from mnist_core.inspection.gradients import (
+    _logit,
     backward,
     centres,
     grad_cam,
@@ -383,3 +384,11 @@ def test_linear_layers_stay_linear() -> None:
     assert other.layers[0].initializer == "he_uniform"
     with pytest.raises(ValueError, match="not linear"):
         with_activation(spec, "linear", "he_uniform")
+
+
+def test_blank_columns_get_no_gradient() -> None:
+    spec = network("unit_norm", "flatten", dense(5))
+    image = random_images(1)
+    image[:, :, 3] = 0
+    slopes, _ = _logit(spec, random_weights(spec), image, 2)
+    assert np.abs(slopes[0, :, 3]).max() == 0 < np.abs(slopes).max() < 1e3

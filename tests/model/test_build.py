@@ -60,7 +60,7 @@ def test_one_seed_one_start_and_equal_layers_differ() -> None:
 
 def test_penalties_reach_the_model() -> None:
     model = build_model(EVERY_LAYER)
-    kernel = model.get_layer("conv_6").kernel
+    kernel = model.get_layer("conv_9").kernel
     expected = 0.1 * np.abs(kernel).sum() + 0.2 * np.square(kernel).sum()
     assert float(sum(model.losses)) == pytest.approx(float(expected), rel=1e-5)
 

@@ -22,7 +22,8 @@ from mnist_core import PRESETS, Experiment, ExperimentError
 from mnist_core.base.untrusted import FileRefused
 from mnist_core.data import mnist
 from mnist_core.data.mnist import DatasetError
-from mnist_core.drawing.photo import Photo, PhotoError, read_photo
+from mnist_core.drawing.photo import find_in_picture
+from mnist_core.drawing.picture_decoder import Refused, decode
 from mnist_core.drawing.preprocessing import prepare
 from mnist_core.drawing.strokes import Stroke, picture, read_strokes
 from mnist_core.engine.engine import REPOSITORY
@@ -224,24 +225,28 @@ def image_bytes(kind: str) -> bytes:
 
 
 @quick(60)
-@given(some.sampled_from(("PNG", "JPEG")).map(image_bytes), some.data())
+@given(some.sampled_from(("PNG", "JPEG", "GIF", "WEBP")).map(image_bytes), some.data())
 def test_a_damaged_photo_is_read_or_a_sentence(good: bytes, data) -> None:
-    found = outcome(PhotoError, read_photo, harmed(good, data))
-    assert found is None or isinstance(found, Photo)
+    opened = outcome(Refused, decode, harmed(good, data))
+    if opened is not None:
+        assert find_in_picture(*opened).picture.dtype == np.uint8
 
 
 @quick(40)
 @given(some.binary(max_size=200))
 def test_any_bytes_are_no_photo(data: bytes) -> None:
-    with pytest.raises(PhotoError) as caught:
-        read_photo(data)
+    with pytest.raises(Refused) as caught:
+        decode(data)
     assert is_sentence(caught.value)
 
 
 @quick(60)
-@given(some.one_of(junk, some.lists(some.fixed_dictionaries(
-    {"points": some.lists(some.lists(junk, max_size=3), max_size=4) | junk, "width": junk}
-), max_size=4)))  # fmt: skip
+@given(some.one_of(junk, some.fixed_dictionaries({"objects": some.lists(some.fixed_dictionaries({
+    "type": some.just("Path"),
+    "path": some.lists(some.tuples(some.sampled_from("MQL"), junk, junk).map(list), max_size=4)
+    | junk,
+    "strokeWidth": junk,
+}), max_size=4)})))  # fmt: skip
 def test_whatever_a_browser_sends_becomes_strokes_or_nothing(sent) -> None:
     found = read_strokes(sent)
     assert all(isinstance(stroke, Stroke) for stroke in found)

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import PRESETS, Experiment
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data.custom import from_arrays
+from mnist_core.drawing.stroke_history import History
 from mnist_core.drawing.strokes import Stroke
 from mnist_core.files.runfile import from_store, pack
 from mnist_core.storage import datasets
@@ -259,7 +260,7 @@ def test_look_inside_says_when_the_images_are_not_here(store) -> None:
 
 
 def test_draw_reads_with_the_names_of_the_classes(own_run) -> None:
-    app = open_page("draw", {"drawing_strokes": BAR, "reading_network": own_run})
+    app = open_page("draw", {"drawing_history": History(BAR), "reading_network": own_run})
     said = settled(app, "Probability of each class")
     assert any(f"**{name}**" in said for name in NAMES)
     assert "tells apart: left, middle, right bar" in said
@@ -267,7 +268,7 @@ def test_draw_reads_with_the_names_of_the_classes(own_run) -> None:
 
 
 def test_corrections_are_for_digits(own_run) -> None:
-    state = {"drawing_strokes": BAR, "reading_network": own_run}
+    state = {"drawing_history": History(BAR), "reading_network": own_run}
     state["drawing_view"] = ":material/school: Wrong? Teach it"
     app = open_page("draw", state)
     assert "trained on MNIST" in settled(app, "Corrections are digits")

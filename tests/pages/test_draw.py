@@ -14,12 +14,14 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import PRESETS, load_default_model
 from mnist_core.data import mnist
 from mnist_core.drawing.pretrained import EXPERIMENT
+from mnist_core.drawing.stroke_history import History
 from mnist_core.drawing.strokes import Stroke
 from mnist_core.inspection.activations import probe
 from mnist_core.model.build import build_model
 from mnist_core.storage import corrections
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Failed, Snapshot
+from pages.views.draw.steps import STEPS as STEPS_OF_A_DRAWING
 from pages.views.draw.views import VIEWS
 from pages.widgets.escape import plain
 from tests.support.photos import as_file, photo
@@ -27,7 +29,19 @@ from tests.support.strokes import strokes
 
 PAGE = Path(__file__).parents[2] / "pages" / "draw.py"
 STEPS, WHY, COMPARE, LEARN, TEACH, PHOTO = VIEWS
-DASHES = (Stroke(((140.0, 40.0), (141.0, 60.0))), Stroke(((20.0, 230.0), (260.0, 231.0))))
+HASH = tuple(
+    Stroke(points)
+    for points in (
+        ((90.0, 40.0), (90.0, 240.0)),
+        ((180.0, 40.0), (180.0, 240.0)),
+        ((40.0, 90.0), (240.0, 90.0)),
+        ((40.0, 180.0), (240.0, 180.0)),
+    )
+)
+FORTY_TWO = (
+    *strokes(4, size=120, left=10, top=80, width=14),
+    *strokes(2, size=120, left=150, top=80, width=14),
+)
 
 
 @pytest.fixture
@@ -88,7 +102,7 @@ def test_an_empty_canvas_is_an_invitation(open_page):
 
 @pytest.mark.parametrize("digit", [2, 7])
 def test_a_kept_drawing_is_read_by_the_default_model(open_page, digit):
-    page = open_page(drawing_strokes=strokes(digit))
+    page = open_page(drawing_history=History(strokes(digit)))
     assert not page.exception
     assert str(digit) in texts(page)
     assert "Default model · 99." in page.selectbox[0].options[0]
@@ -96,32 +110,56 @@ def test_a_kept_drawing_is_read_by_the_default_model(open_page, digit):
     assert image.shape == (28, 28) and image.dtype == np.float32 and image.max() > 0.9
 
 
-def test_clearing_forgets_the_drawing(open_page):
-    page = open_page(drawing_strokes=strokes(2))
+def test_a_cleared_drawing_comes_back_by_undo_and_goes_by_redo(open_page):
+    page = open_page(drawing_history=History.of(strokes(4)))
+    assert "4" in texts(page)
     page.button(key="clear_canvas").click().run()
     assert not page.exception
-    assert "2" not in texts(page)
+    assert "4" not in texts(page)
     assert any("Draw a digit" in text for text in texts(page))
     assert page.session_state["drawing_image28"] is None
-    assert page.session_state["drawing_number"] == 1
+    page.button(key="undo").click().run()
+    assert "4" in texts(page)
+    page.button(key="undo").click().run()
+    assert page.session_state["drawing_history"].strokes == strokes(4)[:-1]
+    page.button(key="redo").click().run()
+    page.button(key="redo").click().run()
+    assert not page.exception
+    assert "4" not in texts(page)
+    assert page.button(key="redo").disabled
 
 
 def test_ink_that_was_rubbed_out_is_no_drawing(open_page):
     rubbed = Stroke(((0.0, 140.0), (280.0, 140.0)), 40.0, erase=True)
-    page = open_page(drawing_strokes=(Stroke(((100.0, 140.0), (180.0, 140.0))), rubbed))
+    page = open_page(drawing_history=History((Stroke(((100.0, 140.0), (180.0, 140.0))), rubbed)))
     assert not page.exception
     assert any("Draw a digit" in text for text in texts(page))
 
 
 def test_what_is_no_digit_gets_a_question_mark(open_page):
-    page = settled(open_page(drawing_strokes=DASHES), lambda page: "?" in texts(page))
+    page = settled(open_page(drawing_history=History(HASH)), lambda page: "?" in texts(page))
     assert not any(text.isdigit() for text in texts(page))
     assert "Not a digit?" in shown(page)
 
 
+def test_several_digits_are_read_as_a_number(open_page):
+    page = open_page(drawing_history=History(FORTY_TWO), drawing_view=TEACH)
+    assert not page.exception
+    assert "42" in texts(page)
+    assert len(re.findall(r"<strong>[42]</strong><br>Confidence (> )?\d\d\.\d%", shown(page))) == 2
+    first = page.session_state["drawing_image28"]
+    page.button_group(key="drawn_digit_of_2").set_value(1).run()
+    assert not page.exception
+    assert "42" in texts(page)
+    # The rest of the page is about the digit that was chosen.
+    assert not np.allclose(page.session_state["drawing_image28"], first)
+    page.button(key="it_was_2").click().run()
+    assert any("It was right. Kept as a 2" in caption.value for caption in page.caption)
+
+
 def test_the_newest_run_with_weights_reads_first(open_page, own_run):
     Store().create_run(PRESETS["two-layer"], preset="two-layer")  # newer, but without weights
-    page = open_page(drawing_strokes=strokes(4))
+    page = open_page(drawing_history=History(strokes(4)))
     assert not page.exception
     assert len(page.selectbox[0].options) == 3
     assert page.session_state["reading_network"] == own_run
@@ -134,7 +172,7 @@ def test_the_newest_run_with_weights_reads_first(open_page, own_run):
 
 def test_a_run_without_weights_is_a_sentence(open_page):
     empty = Store().create_run(PRESETS["two-layer"], preset="two-layer")
-    page = open_page(drawing_strokes=strokes(4), reading_network=empty)
+    page = open_page(drawing_history=History(strokes(4)), reading_network=empty)
     assert not page.exception
     assert "has kept no weights yet" in page.error[0].value
 
@@ -143,12 +181,12 @@ def test_an_ended_run_without_weights_is_not_waited_for(open_page):
     store = Store()
     empty = store.create_run(PRESETS["two-layer"], preset="two-layer")
     store.record(empty, Failed(0, 0, "It did not begin."))
-    page = open_page(drawing_strokes=strokes(4), reading_network=empty)
+    page = open_page(drawing_history=History(strokes(4)), reading_network=empty)
     assert "has kept no weights; choose another" in page.error[0].value
 
 
 def test_a_network_that_has_learnt_nothing_is_named_and_not_the_drawing(open_page, own_run):
-    page = open_page(drawing_strokes=strokes(4), reading_network=own_run)
+    page = open_page(drawing_history=History(strokes(4)), reading_network=own_run)
     assert "It is the network that cannot read: it is right on about 10%" in shown(page)
     assert "Perhaps this is not a digit" not in shown(page)
 
@@ -158,13 +196,13 @@ def test_a_network_that_cannot_be_loaded_is_a_sentence(open_page, monkeypatch, t
 
     load_default_model()
     monkeypatch.setattr(pretrained, "MODEL_FOLDER", tmp_path)
-    page = open_page(drawing_strokes=strokes(4))
+    page = open_page(drawing_history=History(strokes(4)))
     assert not page.exception
     assert "is missing" in page.error[0].value
 
 
 def test_a_step_that_is_turned_off_shows_beside_the_answer(open_page):
-    page = open_page(drawing_strokes=strokes(7, size=90, left=10, top=10))
+    page = open_page(drawing_history=History(strokes(7, size=90, left=10, top=10)))
     before = page.session_state["drawing_image28"]
     page.toggle(key="step_crop").set_value(False).run()
     assert not page.exception
@@ -177,18 +215,18 @@ def test_a_step_that_is_turned_off_shows_beside_the_answer(open_page):
 
 
 def test_the_nearest_training_images_are_shown(open_page):
-    page = open_page(drawing_strokes=strokes(7))
+    page = open_page(drawing_history=History(strokes(7)))
     settled(page, lambda page: "Training image number" in shown(page))
 
 
 def test_why_and_what_would_flip_it(open_page):
-    page = open_page(drawing_strokes=strokes(1), drawing_view=WHY)
+    page = open_page(drawing_history=History(strokes(1)), drawing_view=WHY)
     page = settled(page, lambda page: "single" in shown(page))
     assert "the 1 becomes a" in shown(page) or "No single stroke" in shown(page)
 
 
 def test_networks_are_compared_and_their_disagreements_found(open_page, own_run):
-    page = open_page(drawing_strokes=strokes(4), drawing_view=COMPARE)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=COMPARE)
     assert not page.exception
     assert page.multiselect[0].value == [own_run, "default"]
     assert shown(page).count('class="compared"') == 2
@@ -218,19 +256,19 @@ def test_networks_are_compared_and_their_disagreements_found(open_page, own_run)
 
 
 def test_a_run_is_watched_while_it_learns(open_page, own_run):
-    page = open_page(drawing_strokes=strokes(4), drawing_view=LEARN)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=LEARN)
     assert not page.exception
     assert any("It has read" in caption.value for caption in page.caption)
 
 
 def test_without_runs_there_is_nothing_to_watch(open_page):
-    page = open_page(drawing_strokes=strokes(4), drawing_view=LEARN)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=LEARN)
     assert not page.exception
     assert "Train a network" in page.info[0].value
 
 
 def test_a_correction_is_kept_and_taught(open_page, own_run):
-    page = open_page(drawing_strokes=strokes(4), drawing_view=TEACH)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=TEACH)
     page.button(key="it_was_9").click().run()
     assert not page.exception
     assert corrections.load().labels.tolist() == [9]
@@ -248,7 +286,7 @@ def test_a_correction_is_kept_and_taught(open_page, own_run):
 def test_a_damaged_file_of_corrections_is_a_sentence(open_page, home):
     (home / "corrections").mkdir()
     (home / "corrections" / "local.npz").write_bytes(b"nonsense")
-    page = open_page(drawing_strokes=strokes(4), drawing_view=TEACH)
+    page = open_page(drawing_history=History(strokes(4)), drawing_view=TEACH)
     assert not page.exception
     assert "cannot be read" in page.error[0].value
 
@@ -258,6 +296,13 @@ def test_a_photo_is_read_and_a_broken_one_is_a_sentence(open_page):
     image, _ = photo([[3, 1, 4]], seed=3)
     page.file_uploader[0].set_value(("paper.jpg", as_file(image), "image/jpeg")).run()
     page = settled(page, lambda page: "3 1 4" in texts(page))
+    # What the network sees of a digit, step by step, as for a drawing.
+    first = re.findall(r'src="([^"]*)" alt="After the step [^"]*"', shown(page))
+    assert len(first) == len(STEPS_OF_A_DRAWING) and "None: only shrunk" in shown(page)
+    page.button_group(key="photo_digit_of_3").set_value(2).run()
+    assert not page.exception
+    last = re.findall(r'src="([^"]*)" alt="After the step [^"]*"', shown(page))
+    assert len(last) == len(first) and set(last).isdisjoint(first)
     page.file_uploader[0].set_value(("paper.png", b"no picture", "image/png")).run()
     page = settled(page, lambda page: page.error)
     assert "no picture" in page.error[0].value

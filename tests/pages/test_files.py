@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
 from mnist_core.experiment.class_links import GROUPS
+from mnist_core.files import runfile
 from mnist_core.files.export.models import ModelFile
 from mnist_core.files.runfile import from_store, pack
 from mnist_core.storage.store import Store
@@ -19,6 +20,7 @@ from pages.session import services
 from pages.views.explore import files_models, files_open
 from pages.views.explore.files_link import train_address
 from pages.views.explore.files_parts import distinct
+from tests.support.model_files import h5, pair, small_h5
 from tests.support.runs_in_store import SMALL, ended_run
 from tests.support.sandbox import zipped
 
@@ -53,6 +55,15 @@ def drop(app: AppTest, *named: tuple[str, bytes]) -> AppTest:
     app.file_uploader(key="open_files").set_value(
         [(name, data, "application/octet-stream") for name, data in named]
     )
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def read(app: AppTest) -> AppTest:
+    """The page once the models that were dropped on it have been read."""
+    opened = app.session_state["opened_files"].values()
+    wait([item.work for item in opened if item.work], timeout=120)
     app.run()
     assert not app.exception, app.exception
     return app
@@ -160,6 +171,41 @@ def test_refused_files_are_named_with_the_reason_and_the_others_are_taken(store)
     assert len(said) == 3 and all("was not taken" in sentence for sentence in said)
     assert "\\<b\\>" in said[1]
     assert app.dataframe[0].value["File"].tolist() == ["good.mnistlab"] and store.runs() == []
+
+
+def test_a_model_of_keras_2_says_how_its_images_were_prepared(store) -> None:
+    app = drop(files(OPEN), ("old.h5", small_h5()))
+    app = read(app)
+    assert "preparations tried" in texts(app) and "That is little" in texts(app)
+    app.button(key="keep_files").click().run()
+    (run,) = store.runs()
+    assert run.name == "old" and "preparations tried" in run.note
+
+
+def test_weights_alone_open_onto_the_network_that_is_chosen(store) -> None:
+    weights = {"hidden": pair(784, 5), "out": pair(5, 10)}
+    app = read(drop(files(OPEN), ("a.weights.h5", h5(None, weights, root=""))))
+    assert "weights alone" in texts(app) and not app.dataframe
+    chooser = next(item for item in app.selectbox if item.label.startswith("Network of"))
+    chooser.set_value("Dense layers of 5, 10 units, sigmoid").run()
+    read(app)
+    app.button(key="keep_files").click().run()
+    (run,) = store.runs()
+    assert run.experiment.network.layers[-1].activation == "sigmoid"
+
+
+def test_what_nobody_foresaw_in_one_file_does_not_hide_the_others(store, monkeypatch) -> None:
+    good, read_run = file_of(store), runfile.read
+
+    def strange(data: bytes):
+        if data == b"strange":
+            raise ZeroDivisionError
+        return read_run(data)
+
+    monkeypatch.setattr(runfile, "read", strange)
+    app = drop(files(OPEN), ("a.mnistlab", b"strange"), ("good.mnistlab", good))
+    assert "not foreseen" in app.error[0].value
+    assert app.dataframe[0].value["File"].tolist() == ["good.mnistlab"]
 
 
 def test_files_are_held_only_while_they_are_there_and_not_too_many(store, monkeypatch) -> None:

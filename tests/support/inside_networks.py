@@ -56,6 +56,12 @@ ODD = {
         "dropout", pool("average", 4, 3, "same"), conv(2, 3, padding="same"),
         pool("average", 5, 2, "same"), "flatten", "flatten",
     ),
+    "prepared images": network(
+        "unit_norm", {"kind": "rescale", "scale": -2.5, "offset": 1.5}, "dropout",
+        conv(2, 3, stride=3, activation="linear"),
+        {"kind": "activation", "activation": "leaky_relu", "negative_slope": 0.01},
+        "flatten", dense(5, "selu"), {"kind": "rescale"},
+    ),
     "gaps between windows": network(
         pool("average", 2, 5), pool("max", 5, 1, "same"), "batch_norm", "flatten", "batch_norm"
     ),

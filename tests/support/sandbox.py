@@ -18,7 +18,7 @@ def zipped(parts: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def here(module: str, folder) -> Any:
+def here(module: str, folder, **_limits: Any) -> Any:
     """The work of `isolated.call` in this process: TensorFlow is loaded already."""
     from importlib import import_module
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,10 +21,11 @@ from mnist_core.experiment.study import default_study
 from mnist_core.storage import corrections, datasets, schema
 from mnist_core.storage.store import Store
 from mnist_core.studies import records
-from mnist_core.visitors import visitors
+from mnist_core.visitors import last_seen, visitors
 from mnist_core.visitors.identity import is_token, new_token, owner_of, owner_of_account
 from mnist_core.visitors.limits import PUBLIC, Refused
 from tests.support.data_sets import bars
+from tests.support.fake_training import STEP_SECONDS
 from tests.support.rows import everything
 from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait
 from tests.support.runs_in_store import SMALL, ended_run
@@ -121,7 +122,7 @@ def test_a_visitor_steers_only_own_runs(engine: Engine, store: Store, monkeypatc
     hers.stop(run)
     ended = reach(store, run, is_status("stopped"))
     his.continue_run(run)
-    time.sleep(0.3)
+    reach(store, hers.start(SHORT), is_status("finished"))  # what was asked before is done by then
     assert store.run(run) == ended
 
 
@@ -181,13 +182,14 @@ def test_an_abandoned_run_stops_and_keeps_its_curve(store: Store, tight, monkeyp
     try:
         presence.notice(HERS)
         run = VisitorEngine(engine, HERS).start(LONG)
-        # As long as she has a page open the run goes on.
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
+
+        def goes_on() -> bool:
+            """For longer than she may be away, as long as she has a page open."""
             presence.notice(HERS)
-            time.sleep(0.1)
-        reached = store.run(run)
-        assert reached.status == "running" or reached.step == 0
+            assert store.run(run).status in ("queued", "running")
+            return store.run(run).step > 3 / STEP_SECONDS
+
+        wait(goes_on, "three seconds of training")
         gone = reach(store, run, is_status("stopped"))
         assert "you had no page open" in gone.message
         assert len(store.steps(run).step) == gone.step
@@ -308,18 +310,26 @@ def test_what_a_visitor_keeps_goes_when_they_have_been_away_for_long(
     assert visitors.last_seen(store, [HERS, HIS]).keys() == {HERS}
 
 
-def test_an_absent_visitor_has_some_hours_to_come_back(store: Store, public):
+def set_steady_clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What measures absence; its `now` is in seconds."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(last_seen, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def test_an_absent_visitor_has_some_hours_to_come_back(store: Store, public, monkeypatch):
     """By the steady clock: the other may have been set by months."""
     keep_all_kinds(store, HIS)
-    forgetting = visitors.Forgetting(store, grace_seconds=0.5)
+    forgetting = visitors.Forgetting(store, grace_seconds=3600)
+    clock = set_steady_clock(monkeypatch)
     was_last_here(store, HIS, 100)
     assert forgetting.forget(timedelta(days=90)) == 0
-    time.sleep(0.6)
+    clock.now += 3601
     visitors.Presence(store).notice(HIS)
     assert forgetting.forget(timedelta(days=90)) == 0
     was_last_here(store, HIS, 101)
     assert forgetting.forget(timedelta(days=90)) == 0 and visitors.usage(store, HIS).runs == 1
-    time.sleep(0.6)
+    clock.now += 3601
     assert forgetting.forget(timedelta(days=90)) == 1 and visitors.usage(store, HIS).runs == 0
 
 

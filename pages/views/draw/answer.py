@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+import html
+from concurrent.futures import wait
+from dataclasses import dataclass, fields
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core.drawing.neighbours import DOUBTFUL, STRANGE
+from mnist_core.drawing.drawn_digits import find_drawn
+from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
 from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
 from mnist_core.drawing.reader import Reading
 from mnist_core.drawing.strokes import picture
+from pages.session.paper import drawing
 from pages.session.reader import NotReadable, Reader, wait_for
-from pages.views.draw.canvas import drawing
-from pages.views.draw.networks import current_reader, novelty_measure, training_images
-from pages.views.draw.parts import bars, confidence, image_address, percent
+from pages.views.draw.networks import can_doubt, current_reader, detector, training_images
+from pages.views.draw.parts import (
+    bars,
+    confidence,
+    gallery,
+    image_address,
+    percent,
+    small_image,
+    which_digit,
+)
 from pages.widgets.escape import plain
 
 # Below this probability a network may just as well be looking at something else.
 GUESS = 0.4
 # Right on fewer validation images than this, a network says nothing about a drawing.
 POOR = 0.5
-INVITATION = "_Draw a digit: the answer appears here._"
+INVITATION = "_Draw a digit, or several: the answer appears here._"
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The drawing on its way through the steps, who read it and what.
+    """A digit of the drawing on its way through the steps, who read it and what.
 
-    `strangeness` is as in `mnist_core.drawing.neighbours`; None while that measure is being
-    prepared.
+    `doubt` is the probability that it is no digit; 0 where nothing can tell.
     """
 
     steps: Steps
     reader: Reader
     reading: Reading
-    strangeness: float | None = None
+    doubt: float = 0.0
 
     @property
     def text(self) -> str:
         """The digit, or a question mark for what looks like none; of other classes the name."""
-        strange = self.strangeness is not None and self.strangeness > STRANGE
-        return "?" if strange else self.name
+        return "?" if self.doubt > DOUBTFUL else self.name
 
     @property
     def name(self) -> str:
@@ -52,34 +61,45 @@ class Answer:
 
 
 def answer() -> Answer | None:
-    """Read the drawing and show what was read; None for empty paper, or when none can read it."""
-    steps = prepared()
+    """Read the drawing and show what was read.
+
+    Returns the digit that the rest of the page is about: the one that the person has chosen where
+    there are several. None for empty paper, or when no network can read it.
+    """
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium", key="answer")
     below = st.container(gap="small")
     with row, st.container(key="prediction", width="content"):
-        # One element, so that the old digit stays until the new one is known.
+        # One element, so that the old number stays until the new one is known.
         place = _Place()
+        training_images()  # begin now, for the drawings to come
         try:
             reader = current_reader()
             wait_for(reader, say=place.say)
-            training_images(), novelty_measure()  # begin now, for the drawings to come
-            found = None if steps is None else _read(steps, reader)
-            place.say(_large(found.text) if found else INVITATION)
+            wait([detector()])
+            found = _read(digits_drawn(), reader)
         except NotReadable as error:
+            digits_drawn()
             place.say("")
             below.error(str(error), icon=":material/error:")
             return None
-        if found is not None and (found := _measured(found)).text == "?":
-            place.say(found.text)
-    if found is not None:
-        row.html(_seen(found))
-        below.html(bars(found.reading.probabilities, found.reader.names))
-    return found
+        place.say(_large(found) if found else INVITATION)
+    if not found:
+        return None
+    with row:
+        st.html(_seen(found[0]) if len(found) == 1 else _each(found))
+    with below:
+        several = len(found) > 1
+        chosen = found[which_digit([one.text for one in found], "drawn_digit") if several else 0]
+        st.session_state.drawing_image28 = chosen.steps.image28
+        st.html(bars(chosen.reading.probabilities, chosen.reader.names))
+    return chosen
 
 
-def _large(text: str) -> str:
-    """What is read, in Markdown: a digit as it is, a name in bold, which is set smaller."""
-    return text if len(text) < 3 else f"**{plain(text)}**"
+def _large(found: list[Answer]) -> str:
+    """What is read, in Markdown: digits as they are, a name in bold, which is set smaller."""
+    if found[0].reader.reads_digits:
+        return "".join(one.text for one in found)
+    return " · ".join(f"**{plain(one.text)}**" for one in found)
 
 
 class _Place:
@@ -96,14 +116,22 @@ class _Place:
             self.element.markdown(text)
 
 
-def prepared() -> Steps | None:
-    """The drawing's way to 28×28, which Look inside shares; None while there is no ink."""
-    strokes = drawing()
-    steps = prepare(picture(strokes), switches()) if strokes else None
-    if steps is not None and steps.blank:
-        steps = None
-    st.session_state.drawing_image28 = None if steps is None else steps.image28
-    return steps
+def digits_drawn() -> tuple[Steps, ...]:
+    """The digits of the drawing on their way to 28×28, from left to right; () without ink.
+
+    Look inside shares them.
+    """
+    found: tuple[Steps, ...] = ()
+    drawn = picture(drawing())
+    if not drawing():
+        pass
+    elif can_doubt():
+        found = tuple(digit.steps for digit in find_drawn(drawn, switches()))
+    else:
+        steps = prepare(drawn, switches())
+        found = () if steps.blank else (steps,)
+    st.session_state.drawing_image28 = found[0].image28 if found else None
+    return found
 
 
 def switches() -> Preprocessing:
@@ -122,20 +150,16 @@ def switch_key(step: str) -> str:
     return f"step_{step}"
 
 
-def _read(steps: Steps, reader: Reader) -> Answer:
-    image = steps.image28
-    probabilities = np.asarray(reader.probabilities(image[None])[0], np.float32)
-    return Answer(steps, reader, Reading(int(probabilities.argmax()), probabilities, image))
-
-
-def _measured(found: Answer) -> Answer:
-    """With its strangeness, which would hold up the number on the screen if it came first."""
-    measure = novelty_measure()
-    if not found.reader.reads_digits:
-        return found  # it measures what is strange for a digit
-    if not measure.done() or measure.exception() is not None:
-        return found
-    return replace(found, strangeness=measure.result().strangeness(found.reading.image28))
+def _read(drawn: tuple[Steps, ...], reader: Reader) -> list[Answer]:
+    if not drawn:
+        return []
+    images = np.stack([steps.image28 for steps in drawn])
+    shares = np.asarray(reader.probabilities(images), np.float32)
+    doubts = doubt(images) if reader.reads_digits and can_doubt() else np.zeros(len(images))
+    return [
+        Answer(steps, reader, Reading(int(row.argmax()), row, steps.image28), float(unsure))
+        for steps, row, unsure in zip(drawn, shares, doubts, strict=True)
+    ]
 
 
 def _reads_poorly(reader: Reader) -> bool:
@@ -143,23 +167,31 @@ def _reads_poorly(reader: Reader) -> bool:
     return reader.reads_digits and known is not None and known < POOR
 
 
+def _each(found: list[Answer]) -> str:
+    """Each of several digits as the network sees it, with its confidence (HTML)."""
+    return gallery(
+        small_image(
+            one.reading.image28,
+            f"Digit {place} of the drawing as 28 × 28 pixels",
+            f"<strong>{html.escape(one.text)}</strong><br>{_how_sure(one)}",
+            side=88,
+        )
+        for place, one in enumerate(found, 1)
+    )
+
+
+def _how_sure(found: Answer) -> str:
+    return "Not a digit?" if found.text == "?" else confidence(found.reading.confidence)
+
+
 def _seen(found: Answer) -> str:
-    """How sure the network is, and the 28×28 image it sees, white on black (an HTML figure)."""
+    """The network's confidence, and the 28×28 image it sees, white on black (an HTML figure)."""
     reading = found.reading
-    doubtful = found.strangeness is not None and found.strangeness > DOUBTFUL
-    word = "Doubtful" if doubtful else confidence(reading.confidence)
-    sure = f"<strong>{word}</strong> · {percent(reading.confidence)}"
     more = "What the network sees: 28 × 28 pixels."
     if found.text == "?":
-        sure = "<strong>Not a digit?</strong>"
         more = (
-            "No training image looks like this. A network must choose all the same: "
-            f"this one would say {found.name} ({percent(reading.confidence)})."
-        )
-    elif doubtful:
-        more = (
-            "Perhaps this is not a digit: hardly any training image looks like it, "
-            "however sure the network is."
+            "This looks like no digit. A network must choose all the same: "
+            f"this one would say {html.escape(found.name)} ({percent(reading.confidence)})."
         )
     elif _reads_poorly(found.reader):
         more = (
@@ -173,6 +205,6 @@ def _seen(found: Answer) -> str:
             more = "Perhaps this is not a digit: the network cannot decide between them."
     return (
         f'<figure class="seen"><img src="{image_address(reading.image28)}" '
-        f'alt="The drawing as 28 × 28 pixels"><figcaption><p>{sure}</p>'
-        f"<p>{more}</p></figcaption></figure>"
+        'alt="The drawing as 28 × 28 pixels"><figcaption>'
+        f"<p><strong>{_how_sure(found)}</strong></p><p>{more}</p></figcaption></figure>"
     )

@@ -15,7 +15,7 @@ from pages.session.data_sets import dataset_of
 from pages.session.network_choice import NetworkChoice, moment_label, moments, network_choices
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.answer import Answer
-from pages.views.draw.parts import bars, confidence, gallery, percent, small_image
+from pages.views.draw.parts import bars, confidence, gallery, small_image
 from pages.widgets.background import come_back_for, newest
 from pages.widgets.escape import plain
 from pages.widgets.progress_notes import time_left
@@ -105,7 +105,7 @@ def _answer(reader: Reader, found: Answer | None) -> None:
     large = "" if len(read) < 3 else ' class="long"'
     place.html(
         f'<p class="compared"><strong{large}>{read}</strong> '
-        f"{confidence(sure)} · {percent(sure)}</p>{bars(shares, reader.names)}"
+        f"{confidence(sure)}</p>{bars(shares, reader.names)}"
     )
 
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.data.mnist import Dataset
-from mnist_core.drawing.neighbours import Neighbours, Novelty, neighbours, novelty
+from mnist_core.drawing.neighbours import Neighbours, neighbours
+from mnist_core.drawing.not_a_digit import doubt
 from mnist_core.experiment.spec import MNIST
 from mnist_core.storage.store import SnapshotInfo
 from pages.session.data_sets import class_names, own_dataset
@@ -125,6 +126,11 @@ def _own_training_images(digest: str, _data: Dataset) -> Future[Neighbours]:
 
 
 @st.cache_resource(show_spinner=False)
-def novelty_measure() -> Future[Novelty]:
-    """The measure of what is no digit, on its way."""
-    return loader().submit(novelty)
+def detector() -> Future[FloatArray]:
+    """What tells digits from other drawings, on its way: its first answer takes a second."""
+    return loader().submit(doubt, np.zeros((1, 28, 28), np.float32))
+
+
+def can_doubt() -> bool:
+    """Whether that is there."""
+    return detector().done() and detector().exception() is None

@@ -7,24 +7,46 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import streamlit as st
 
 from mnist_core.experiment.class_names import DIGITS, noun
 from mnist_core.figures.live import png_address
 
 FloatArray = npt.NDArray[np.float32]
 
-# How sure a network is, in words: the least probability for each.
-CONFIDENCE = ((0.99, "Certain"), (0.9, "Sure"), (0.6, "Fairly sure"), (0.0, "Only a guess"))
-
 
 def confidence(share: float) -> str:
-    """How sure a network is that gives its digit this probability, in a word or two."""
-    return next(word for least, word in CONFIDENCE if share >= least)
+    """How sure a network is that gives its digit this probability."""
+    return f"Confidence {percent(share)}"
 
 
 def percent(share: float) -> str:
     """A probability for people, who never read 100%: no network can be that sure."""
     return "> 99.9%" if share >= 0.9995 else f"{100 * share:.1f}%"
+
+
+def ordinal(number: int) -> str:
+    """The place in a row: 1st, 2nd, 3rd, 4th.
+
+    >>> [ordinal(number) for number in (1, 12, 23)]
+    ['1st', '12th', '23rd']
+    """
+    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def which_digit(read: Sequence[str], key: str) -> int:
+    """Choose one of the digits that were read; its place in the row."""
+    chosen = st.segmented_control(
+        "A closer look at",
+        range(len(read)),
+        default=0,
+        required=True,
+        format_func=lambda place: f"{read[place]} ({ordinal(place + 1)})",
+        key=f"{key}_of_{len(read)}",
+        wrap=True,
+    )
+    return int(chosen or 0)
 
 
 def image_address(ink: FloatArray) -> str:

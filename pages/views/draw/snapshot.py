@@ -10,17 +10,21 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from mnist_core.drawing.neighbours import STRANGE
-from mnist_core.drawing.photo import MAX_BYTES, Box, Photo, PhotoError, read_photo, reading_lines
+from mnist_core.base.job_queue import QueueFull
+from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
+from mnist_core.drawing.photo import FoundPicture, PhotoError, find_photo
+from mnist_core.drawing.picture_file import ENDINGS, MAX_BYTES
+from mnist_core.drawing.segment import Box
 from pages.session.reader import FloatArray, NotReadable, Reader, wait_for
+from pages.session.services import owner
 from pages.views.draw.answer import Answer
-from pages.views.draw.networks import current_reader, novelty_measure
-from pages.views.draw.parts import gallery, percent, small_image
-from pages.widgets.background import come_back_for, newest
+from pages.views.draw.networks import can_doubt, current_reader
+from pages.views.draw.parts import gallery, percent, small_image, which_digit
+from pages.views.draw.steps import consequences, pictures
+from pages.widgets.background import PHOTOS, come_back_for, newest
 from pages.widgets.escape import plain
 from pages.widgets.progress_notes import time_left
 
-KINDS = ["png", "jpg", "jpeg", "heic", "heif"]
 FRAME = (217, 96, 10)
 
 
@@ -35,8 +39,8 @@ def photo_view(found: Answer | None) -> None:
         st.camera_input("Digits on paper", key="camera")
         if camera
         else st.file_uploader(
-            f"A photo (PNG, JPEG or HEIC, up to {MAX_BYTES // 1_000_000} MB)",
-            KINDS,
+            f"A photo or picture (up to {MAX_BYTES // 1_000_000} MB)",
+            ENDINGS,
             key="photo",
             max_upload_size=MAX_BYTES // 1_000_000,
         )
@@ -44,14 +48,21 @@ def photo_view(found: Answer | None) -> None:
     if file is None:
         return
     data = file.getvalue()
-    work = newest("photo", hashlib.sha256(data).digest(), lambda: read_photo(data))
+    digest = hashlib.sha256(data).digest()
+    try:
+        work = newest("photo", digest, lambda: find_photo(data), PHOTOS.of(owner()))
+    except QueueFull as error:
+        st.error(str(error), icon=":material/error:")
+        return
     if not work.done():
-        come_back_for(work, lambda: st.caption("Looking for digits" + time_left("photo", work)))
+        come_back_for(
+            work, lambda: st.caption("Looking for digits" + time_left("photo", work, PHOTOS))
+        )
         return
     _show(work)
 
 
-def _show(work: Future[Photo]) -> None:
+def _show(work: Future[FoundPicture]) -> None:
     try:
         photo = work.result()
         reader = current_reader()
@@ -69,12 +80,13 @@ def _show(work: Future[Photo]) -> None:
         st.error(str(error), icon=":material/error:")
         return
     read = _read(images, shares, reader)
-    lines = reading_lines([digit.box for digit in photo.digits])
     with st.container(key="photo_reading"):
         between = " " if reader.reads_digits else " · "
         st.markdown(
-            "  \n".join(between.join(plain(read[index]) for index in line) for line in lines)
+            "  \n".join(between.join(plain(read[index]) for index in line) for line in photo.lines)
         )
+    if photo.left_out:
+        st.caption(f"{photo.left_out} more are in the picture; {len(read)} are read at once.")
     st.image(
         _framed(photo.picture, [digit.box for digit in photo.digits]),
         width=640,
@@ -91,16 +103,25 @@ def _show(work: Future[Photo]) -> None:
             for image, digit, row in zip(images, read, shares, strict=True)
         )
     )
+    _step_by_step(photo, read, reader)
 
 
 def _read(images: FloatArray, shares: FloatArray, reader: Reader) -> list[str]:
     """The digits as text; a question mark where there seems to be none."""
     read = [reader.names[digit] for digit in shares.argmax(1)]
-    measure = novelty_measure()
-    if reader.reads_digits and measure.done() and measure.exception() is None:
-        strange = [measure.result().strangeness(image) > STRANGE for image in images]
-        read = ["?" if odd else digit for odd, digit in zip(strange, read, strict=True)]
+    if reader.reads_digits and can_doubt():
+        pairs = zip(doubt(images) > DOUBTFUL, read, strict=True)
+        read = ["?" if odd else digit for odd, digit in pairs]
     return read
+
+
+def _step_by_step(photo: FoundPicture, read: list[str], reader: Reader) -> None:
+    """One digit of the photo on its way to what the network sees, as for a drawing."""
+    st.markdown("##### What the network sees, step by step")
+    chosen = which_digit(read, "photo_digit") if len(read) > 1 else 0
+    steps = photo.digits[chosen].steps
+    pictures(steps)
+    consequences(steps, reader)
 
 
 def _framed(picture: np.ndarray, boxes: list[Box]) -> Image.Image:

@@ -11,11 +11,10 @@ import streamlit as st
 from mnist_core.data.mnist import ByteArray, DatasetError, ink
 from mnist_core.drawing.neighbours import Neighbours
 from mnist_core.drawing.preprocessing import Preprocessing, Steps, pad_square, prepare
-from mnist_core.drawing.strokes import picture
 from mnist_core.experiment.class_names import one as called
 from pages.session.data_sets import dataset_of
-from pages.views.draw.answer import Answer, prepared, steps_off, switch_key
-from pages.views.draw.canvas import drawing
+from pages.session.reader import Reader
+from pages.views.draw.answer import Answer, steps_off, switch_key
 from pages.views.draw.networks import training_images, training_images_of
 from pages.views.draw.parts import gallery, percent, small_image
 
@@ -48,31 +47,15 @@ def steps_view(found: Answer | None) -> None:
         "A network knows only images like those it was trained on. These steps make a drawing "
         "look as MNIST’s images do; turn one off and see what the network makes of it."
     )
-    steps = found.steps if found else prepared()
-    if steps is None:
-        st.markdown(":material/draw: **Draw a digit** to see what each step does to it.")
-    _pictures(steps)
     if found is None:
-        return
-    st.markdown("##### If a step were left out")
-    st.html(_left_out(found))
-    st.markdown("##### The nearest training images")
-    try:
-        index = training_images_of(found.reader)
-        images = dataset_of(found.reader.choice.experiment).x_train
-    except DatasetError as error:
-        st.info(str(error), icon=":material/dataset:")
-        return
-    if index.done() and (problem := index.exception()) is not None:
-        training_images.clear()  # so that the next look tries again
-        st.error(str(problem), icon=":material/error:")
-    elif index.done():
-        st.html(_nearest(index.result(), images, found))
-    else:
-        st.caption("The training images are being looked through…")
+        st.markdown(":material/draw: **Draw a digit** to see what each step does to it.")
+    pictures(found.steps if found else None, switches=True)
+    if found is not None:
+        consequences(found.steps, found.reader)
 
 
-def _pictures(steps: Steps | None) -> None:
+def pictures(steps: Steps | None, *, switches: bool = False) -> None:
+    """A digit after each step, None for none yet; with `switches` each step can be turned off."""
     with st.container(horizontal=True, gap="medium"):
         images: list[FloatArray | None] = [None] * 5
         if steps is not None:
@@ -87,8 +70,31 @@ def _pictures(steps: Steps | None) -> None:
             with st.container(width=SIDE, gap="small"):
                 if image is not None:
                     _picture(image, f"After the step {label.lower()}")
-                st.toggle(label, value=True, key=switch_key(name), persist_state="session")
+                if switches:
+                    st.toggle(label, value=True, key=switch_key(name), persist_state="session")
+                else:
+                    st.markdown(f"**{label}**")
                 st.caption(does)
+
+
+def consequences(steps: Steps, reader: Reader) -> None:
+    """What the network would read without some step, and the training images nearest to it."""
+    st.markdown("##### If a step were left out")
+    st.html(_left_out(steps, reader))
+    st.markdown("##### The nearest training images")
+    try:
+        index = training_images_of(reader)
+        images = dataset_of(reader.choice.experiment).x_train
+    except DatasetError as error:
+        st.info(str(error), icon=":material/dataset:")
+        return
+    if index.done() and (problem := index.exception()) is not None:
+        training_images.clear()  # so that the next look tries again
+        st.error(str(problem), icon=":material/error:")
+    elif index.done():
+        st.html(_nearest(index.result(), images, steps.image28, reader))
+    else:
+        st.caption("The training images are being looked through…")
 
 
 def _picture(image: FloatArray, alt: str) -> None:
@@ -99,16 +105,16 @@ def _all_on() -> None:
     st.session_state.update({switch_key(name): True for name in STEPS})
 
 
-def _left_out(found: Answer) -> str:
+def _left_out(steps: Steps, reader: Reader) -> str:
     """What the network reads with all steps, without each of them, and with none."""
     variants = {"All steps": Preprocessing()}
     for name, (label, _) in STEPS.items():
         variants[f"No {label.lower()}"] = Preprocessing(**{name: False})
     variants["None: only shrunk"] = Preprocessing(**dict.fromkeys(STEPS, False))
-    drawn = picture(drawing())
-    images = np.stack([prepare(drawn, variant).image28 for variant in variants.values()])
-    probabilities = found.reader.probabilities(images)
-    read = [html.escape(found.reader.names[digit]) for digit in probabilities.argmax(1)]
+    dark = 255 - np.round(255 * steps.ink).astype(np.uint8)
+    images = np.stack([prepare(dark, variant).image28 for variant in variants.values()])
+    probabilities = reader.probabilities(images)
+    read = [html.escape(reader.names[digit]) for digit in probabilities.argmax(1)]
     return gallery(
         small_image(
             image,
@@ -121,9 +127,9 @@ def _left_out(found: Answer) -> str:
     )
 
 
-def _nearest(index: Neighbours, images: ByteArray, answer: Answer) -> str:
-    found = index.nearest(answer.reading.image28, NEAREST)
-    names = [html.escape(name) for name in answer.reader.names]
+def _nearest(index: Neighbours, images: ByteArray, image28: FloatArray, reader: Reader) -> str:
+    found = index.nearest(image28, NEAREST)
+    names = [html.escape(name) for name in reader.names]
     return gallery(
         small_image(
             ink(images[one.index]),

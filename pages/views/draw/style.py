@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core.figures.template import DARK, LIGHT
+from pages.session.paper import STYLE as PAPER_STYLE
 
 
 def style() -> None:
     """The page's style sheet."""
     accent = DARK[0] if st.context.theme.type == "dark" else LIGHT[0]
-    st.html(f"<style>.stApp {{ --accent: {accent}; }}{STYLE}</style>")
+    st.html(f"<style>.stApp {{ --accent: {accent}; }}{PAPER_STYLE}{STYLE}</style>")
 
 
 STYLE = """

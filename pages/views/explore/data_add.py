@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -9,12 +10,12 @@ from typing import Any
 
 import streamlit as st
 
+from mnist_core.base.job_queue import JobQueue, QueueFull
 from mnist_core.base.once import once
-from mnist_core.base.untrusted import MEGABYTE, FileRefused
+from mnist_core.base.untrusted import FileRefused
 from mnist_core.data import download
 from mnist_core.data.custom import (
     KNOWN_NAMES,
-    LIMITS,
     MAX_IMAGES,
     MAX_TITLE,
     OwnSet,
@@ -22,8 +23,10 @@ from mnist_core.data.custom import (
     from_arrays,
     inverted,
     pack,
-    read_files,
+    turned,
 )
+from mnist_core.data.mnist import Dataset
+from mnist_core.data.read_files import MAX_FILES, MAX_MEGABYTES, read_set
 from mnist_core.storage import datasets
 from mnist_core.storage.store import StoreError
 from mnist_core.visitors.limits import current, upload_problem
@@ -33,18 +36,22 @@ from pages.session.services import get_engine, owner, shared_store
 from pages.views.explore.data_images import show_images
 from pages.widgets.background import come_back_for
 from pages.widgets.escape import plain
+from pages.widgets.progress_notes import measured, time_left
 
-MAX_MEGABYTES = LIMITS.file_bytes // MEGABYTE
+log = logging.getLogger(__name__)
+
 AS_THEY_ARE = "as in the file"
+# Sets are read in processes of their own, one at a time: a large one takes a gigabyte meanwhile.
+CHECKS = JobQueue("data-checks")
 
 
 def add_view() -> None:
     """Files or Keras's loader; what they hold; and the button that keeps it."""
     st.caption(
-        "Grey images of 28×28 pixels in 2 to 50 classes: one .npz file with x_train, y_train, "
-        "x_test and y_test (and class_names, if you like), or the four IDX files in which "
-        "Fashion-MNIST, KMNIST and others are published (.gz too). Each file is checked before "
-        "anything of it is kept."
+        "Images in 2 to 50 classes, in the forms in which people have them: .npz or .npy, CSV as "
+        "from Kaggle, Parquet as from Hugging Face, the IDX files of MNIST and its relatives, "
+        "EMNIST’s .mat, or a zip file with a folder of images for each class. They become grey "
+        "images of 28×28 pixels. You see what was made of them before anything is kept."
     )
     uploads = st.file_uploader(
         "Files",
@@ -58,8 +65,16 @@ def add_view() -> None:
         if said := upload_problem([upload.size for upload in uploads], current()):
             st.error(said, icon=":material/block:")
             return
+        if len(uploads) > MAX_FILES:
+            st.error(f"At most {MAX_FILES:,} files are taken; put them into a zip file.")
+            return
         key = tuple(upload.file_id for upload in uploads)
-        _show(_work(key, lambda: _read(uploads)), "The files are being checked…")
+        try:
+            work = _work(key, lambda: _read(uploads))
+        except QueueFull as error:
+            st.error(str(error), icon=":material/block:")
+            return
+        _show(work, lambda: f"The files are being read{time_left('data set', work, CHECKS)}")
         return
     st.button(
         f"Or load {download.TITLE} (31 MB) by Keras’s own loader",
@@ -74,18 +89,12 @@ def add_view() -> None:
             ("fetch", st.session_state.data_fetching),
             lambda: _fetcher().submit(download.fetch, most=most),
         )
-        _show(work, f"{download.TITLE} is on its way…")
+        _show(work, lambda: f"{download.TITLE} is on its way…")
 
 
 def _fetch() -> None:
     """Callback: ask for it, anew after a failure."""
     st.session_state.data_fetching = st.session_state.get("data_fetching", 0) + 1
-
-
-@once
-def _checker() -> ThreadPoolExecutor:
-    """One set at a time for all visitors: a large one takes hundreds of megabytes meanwhile."""
-    return ThreadPoolExecutor(1, "data-checker")
 
 
 @once
@@ -108,20 +117,32 @@ def _work(key: Any, begin: Callable[[], Future[OwnSet]]) -> Future[OwnSet]:
 
 def _read(uploads: Sequence[Any]) -> Future[OwnSet]:
     files = [(upload.name, upload.getvalue()) for upload in uploads]
-    return _checker().submit(read_files, files, current().data_images or MAX_IMAGES)
+    most = current().data_images or MAX_IMAGES
+
+    @measured("data set")
+    def read() -> OwnSet:
+        return read_set(files, most)
+
+    return CHECKS.submit(owner(), read)
 
 
-def _show(work: Future[OwnSet], meanwhile: str) -> None:
+def _show(work: Future[OwnSet], meanwhile: Callable[[], str]) -> None:
     if not work.done():
-        come_back_for(work, lambda: st.info(meanwhile, icon=":material/sync:"))
+        come_back_for(work, lambda: st.info(meanwhile(), icon=":material/sync:"))
         return
     try:
         found = work.result()
     except FileRefused as error:
         st.error(plain(str(error)), icon=":material/block:")
         return
-    except MemoryError:
-        st.error("This data set needs more memory than there is.", icon=":material/block:")
+    except Exception as error:  # nobody foresaw it: into the log, a sentence onto the page
+        log.error("files could not be read as a data set", exc_info=error)
+        st.error(
+            "This data set needs more memory than there is."
+            if isinstance(error, MemoryError)
+            else "These files are damaged in a way that was not foreseen; nothing was read.",
+            icon=":material/block:",
+        )
         return
     _preview(found)
 
@@ -134,6 +155,7 @@ def _preview(found: OwnSet) -> None:
         "test images.",
         icon=":material/check_circle:",
     )
+    shown, form = _as_assumed(found)
     title = st.text_input("Name of the data set", data.name, max_chars=MAX_TITLE,
                           key=f"new_data_title-{found.digest}")  # fmt: skip
     fitting = {name: names for name, names in KNOWN_NAMES.items()
@@ -156,13 +178,6 @@ def _preview(found: OwnSet) -> None:
         height=min(400, 60 + 24 * len(first)),
         key=f"new_data_classes-{found.digest}-{first[0]}",
     )
-    turned = st.toggle(
-        "Exchange light and dark",
-        key=f"new_data_inverted-{found.digest}",
-        help="MNIST’s ink is light on black, and so is what you draw. Turn dark ink on light "
-        "paper round, so that a network can read your drawings, too.",
-    )
-    shown = inverted(data) if turned else data
     try:
         names = class_names(text.strip().split("\n"), len(data.classes))
     except FileRefused as error:
@@ -179,7 +194,34 @@ def _preview(found: OwnSet) -> None:
     )
     if said := st.session_state.pop("keep_data_problem", None):
         st.error(said, icon=":material/error:")
-    show_images(named, f"{found.digest} {turned}")
+    show_images(named, form)
+
+
+def _as_assumed(found: OwnSet) -> tuple[Dataset, str]:
+    """What was assumed of the files, and switches for what a person may see otherwise.
+
+    Returns the images as they are wanted, and what to call them in this form.
+    """
+    if found.dataset.assumed:
+        said = "\n".join(f"- {plain(sentence)}" for sentence in found.dataset.assumed)
+        with st.container(key="data_assumed"):
+            st.markdown(f"**What was assumed.** Check it with the images below.\n\n{said}")
+    with st.container(horizontal=True, gap="medium"):
+        dark = st.toggle(
+            "Exchange light and dark",
+            key=f"new_data_inverted-{found.digest}",
+            help="MNIST’s ink is light on black, and so is what you draw. Turn dark ink on light "
+            "paper round, so that a network can read your drawings, too.",
+        )
+        lying = st.toggle(
+            "Turn the images",
+            key=f"new_data_turned-{found.digest}",
+            help="Exchanges rows and columns. Images of EMNIST, and others from MATLAB, often lie "
+            "on their side as if seen in a mirror.",
+        )
+    shown = inverted(found.dataset) if dark else found.dataset
+    shown = turned(shown) if lying else shown
+    return replace(shown, assumed=()), f"{found.digest} {dark} {lying}"
 
 
 def _keep(data: Any) -> None:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
-
 import streamlit as st
 
-from mnist_core.base.job_queue import QueueFull
-from mnist_core.base.untrusted import MEGABYTE, FileRefused
-from mnist_core.data import mnist
+from mnist_core.base.untrusted import MEGABYTE
 from mnist_core.experiment.spec import MNIST
-from mnist_core.files import keras_import, runfile
-from mnist_core.files.runfile import RunFile, keep, with_author_in_note
+from mnist_core.files import runfile
+from mnist_core.files.runfile import keep, with_author_in_note
 from mnist_core.storage import datasets
 from mnist_core.storage.store import LONGEST_TAG, StoreError
 from mnist_core.visitors.limits import current, upload_problem
 from pages.session.compared_runs import compare_with
-from pages.session.data_sets import own_dataset, own_sets, title_of
+from pages.session.data_sets import own_sets, title_of
 from pages.session.limits import no_room_for, open_files_note, upload_megabytes
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
+from pages.views.explore.files_uploaded import Opened, choose_network, read_once
 from pages.widgets.background import CONVERSIONS, come_back_for
 from pages.widgets.escape import plain
-from pages.widgets.progress_notes import measured, time_left
+from pages.widgets.progress_notes import time_left
 
 MAX_FILES = 60
 # So much may be held unpacked for a visitor at a time.
@@ -33,45 +27,24 @@ MAX_OPEN_BYTES = 500 * MEGABYTE
 MAX_MEGABYTES = runfile.LIMITS.file_bytes // MEGABYTE
 
 
-@dataclass(eq=False)
-class Opened:
-    """An uploaded file: its run, or the sentence that says why it is none, or neither yet."""
-
-    name: str
-    run: RunFile | None = None
-    problem: str = ""
-    work: Future[RunFile] | None = None
-    kept_as: str | None = None
-
-    def look(self) -> None:
-        """Take over what the work in the background has found, when it is done."""
-        if self.work is None or not self.work.done():
-            return
-        work, self.work = self.work, None
-        try:
-            self.run = work.result()
-        except (FileRefused, mnist.DatasetError) as error:
-            self.problem = str(error)
-
-
 def open_view() -> None:
     """Drop files, see what they are, keep those that one wants as runs."""
     st.caption(
-        "Run files (.mnistlab) and Keras models (.keras) that read 28×28 images. Each is checked "
-        "before anything of it is kept; nothing in a file can run here."
+        "Run files (.mnistlab), and models that read digits: Keras (.keras, .h5, also of Keras 2) "
+        "and ONNX (.onnx). Each is checked before anything of it is kept; nothing in a file can "
+        "run here."
     )
     _models_read()
     uploads = st.file_uploader(
         "Files",
-        ["mnistlab", "keras"],
         accept_multiple_files=True,
         key="open_files",
         max_upload_size=upload_megabytes(MAX_MEGABYTES),
         label_visibility="collapsed",
     )
     open_files_note()
-    _let_go({upload.file_id for upload in uploads})
     if not uploads:
+        read_once([])
         st.caption("Several at once, as a class hands them in, are laid over each other here.")
         return
     if said := upload_problem([upload.size for upload in uploads], current()):
@@ -79,7 +52,7 @@ def open_view() -> None:
         return
     if len(uploads) > MAX_FILES:
         st.warning(f"These are the first {MAX_FILES} of {len(uploads)} files.")
-    opened = [_opened(upload) for upload in uploads[:MAX_FILES]]
+    opened = read_once(uploads[:MAX_FILES])
     for place, item in enumerate(opened):
         item.look()
         _hold_or_refuse(item, opened[:place])
@@ -88,6 +61,12 @@ def open_view() -> None:
                 f"**{plain(item.name)}** was not taken. {plain(item.problem)}",
                 icon=":material/block:",
             )
+        elif item.alone is not None:
+            choose_network(item)
+        elif item.poor:
+            st.warning(f"**{plain(item.name)}**: {plain(item.note)}", icon=":material/warning:")
+        elif item.note:
+            st.caption(f"**{plain(item.name)}**: {plain(item.note)}")
     waiting = [item for item in opened if item.work is not None]
     for item in waiting[:1]:
         assert item.work is not None
@@ -104,20 +83,20 @@ def _waiting_words(waiting: list[Opened]) -> str:
     work = waiting[0].work
     assert work is not None
     return (
-        f"Loading {plain(waiting[0].name)} in a process of its own, and comparing it with the "
-        f"network rebuilt here{time_left('Keras file', work, CONVERSIONS)}"
+        f"Reading {plain(waiting[0].name)} in a process of its own, and trying how its images "
+        f"were prepared{time_left('model file', work, CONVERSIONS)}"
     )
 
 
 def _models_read() -> None:
-    """Which data set a Keras model reads: its classes are that set's, and its images test it."""
+    """Which data set a model reads: its classes are that set's, and its images test it."""
     if not own_sets():
         return
     names = [MNIST, *own_sets()]
     if st.session_state.get("open_data") not in names:
         st.session_state.open_data = MNIST
     st.selectbox(
-        "Keras models read",
+        "Models read",
         names,
         format_func=title_of,
         key="open_data",
@@ -136,13 +115,6 @@ def _say_where_data_is_missing(item: Opened) -> None:
         )
 
 
-def _let_go(uploaded: set[str]) -> None:
-    """Forget the files that the visitor has taken away."""
-    known: dict[str, Opened] = st.session_state.setdefault("opened_files", {})
-    for place in [place for place in known if place.split()[0] not in uploaded]:
-        del known[place]
-
-
 def _hold_or_refuse(item: Opened, before: list[Opened]) -> None:
     """Beside those before it: a few small files can unpack to more than there is memory for."""
     if item.run is None or item.kept_as is not None:
@@ -154,32 +126,6 @@ def _hold_or_refuse(item: Opened, before: list[Opened]) -> None:
             f"These files together hold more than {MAX_OPEN_BYTES // MEGABYTE} MB. Add them to "
             "your runs a few at a time."
         )
-
-
-def _opened(upload: Any) -> Opened:
-    """What is known of an uploaded file; it is read once, as long as it is there."""
-    known: dict[str, Opened] = st.session_state.opened_files
-    is_model = upload.name.lower().endswith(keras_import.SUFFIX)
-    data_name = st.session_state.get("open_data", MNIST) if is_model else MNIST
-    place = f"{upload.file_id} {data_name}"
-    if place not in known:
-        item = known[place] = Opened(upload.name)
-        data = upload.getvalue()
-        try:
-            if is_model:
-                images = mnist.load() if data_name == MNIST else own_dataset(data_name)
-                read = partial(_read_keras, data, upload.name, images, data_name)
-                item.work = CONVERSIONS.submit(owner(), read)
-            else:
-                item.run = runfile.read(data)
-        except (FileRefused, mnist.DatasetError, QueueFull) as error:
-            item.problem = str(error)
-    return known[place]
-
-
-@measured("Keras file")
-def _read_keras(data: bytes, name: str, images: mnist.Dataset, data_name: str) -> RunFile:
-    return keras_import.read_keras(data, name, images, data_name=data_name)
 
 
 def _keep(items: list[Opened], everything: bool) -> None:

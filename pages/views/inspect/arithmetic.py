@@ -18,6 +18,7 @@ ACTIVATIONS = {
     "sigmoid": "squeezes any number between 0 and 1",
     "tanh": "squeezes any number between −1 and 1",
     "elu": "keeps what is above zero and bends the rest towards −1",
+    "selu": "keeps what is above zero, a little larger, and bends the rest towards −1.76",
     "gelu": "passes large values and fades out negative ones smoothly",
     "swish": "passes large values and fades out negative ones smoothly",
     "linear": "changes nothing",

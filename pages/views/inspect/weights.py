@@ -135,7 +135,7 @@ def sees_image(scene: Scene, kernel: Kernel) -> bool:
     index = scene.probe.index(kernel.layer)
     before = scene.probe.layers[:index]
     return kernel.kernel.shape[0] == 28 * 28 and all(
-        layer.kind in ("flatten", "dropout") for layer in before
+        layer.kind in ("flatten", "dropout", "rescale", "unit_norm") for layer in before
     )
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import Experiment, NetworkSpec
-from mnist_core.experiment.layers import Dense, Flatten
+from mnist_core.experiment.layers import LEAK, Dense, Flatten
 from mnist_core.figures.lesson.activations import activation_curves, stack_curve
-from mnist_core.lesson.numpy_net import ACTIVATIONS, LEAK, Layer, collapse, forward
+from mnist_core.lesson.numpy_net import ACTIVATIONS, Layer, collapse, forward
 from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
 from pages.views.learn.words import factor, plain, tex
 from pages.widgets.live_figure import live_figure

@@ -191,8 +191,8 @@ def _waiting_words(run: Run, loss: str | None) -> str:
     if loss or not run.active:
         return "The page tries again by itself."
     if run.status == "queued":
-        return "The run waits until then."
-    return "Training waits until then and goes on by itself."
+        return "The run waits until this is over."
+    return "Training waits, and goes on by itself as soon as this is over."
 
 
 def _silence(run: Run) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from mnist_core import Problem
-from mnist_core.experiment.layers import TITLES, ActivationName, InitializerName
+from mnist_core.experiment.layers import LEAK, TITLES, ActivationName, InitializerName
 from pages.editors import draft, fields
 from pages.editors.problem_notes import show_problems
 from pages.widgets.icon_button import icon_button
@@ -23,6 +23,8 @@ ICONS = {
     "dropout": ":material/grain:",
     "flatten": ":material/view_week:",
     "global_average_pool": ":material/filter_center_focus:",
+    "rescale": ":material/tune:",
+    "unit_norm": ":material/straighten:",
 }
 ACTIVATIONS = get_args(ActivationName)
 INITIALIZERS = get_args(InitializerName)
@@ -72,11 +74,15 @@ def summary(layer: dict[str, Any]) -> str:
         words.append(f"{layer['pool_size']}×{layer['pool_size']}")
     elif layer["kind"] == "dropout":
         words.append(f"{layer['rate']:.0%}")
+    elif layer["kind"] == "rescale":
+        words.append(f"×{layer['scale']:.4g} {layer['offset']:+.4g}".replace("-", "−"))
     stride = layer.get("stride")
     if stride and stride != 1:
         words.append(f"stride {stride}")
     if "activation" in layer:
-        words.append(layer["activation"].replace("_", " "))
+        slope = layer.get("negative_slope", LEAK)
+        own = f" {slope:g}" if layer["activation"] == "leaky_relu" and slope != LEAK else ""
+        words.append(layer["activation"].replace("_", " ") + own)
     return " · ".join(words)
 
 
@@ -124,15 +130,20 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
         fields.whole("Stride (empty: the pool size)", (*at, "stride"), optional=True)
     elif kind == "dropout":
         fields.slide("Share of values set to zero", (*at, "rate"), 0.0, 0.95, 0.05)
+    elif kind == "rescale":
+        fields.real("Factor", (*at, "scale"), 0.1)
+        fields.real("Added afterwards", (*at, "offset"), 0.1)
     if "padding" in layer:
         fields.choose("Padding", (*at, "padding"), ("valid", "same"))
     if "activation" in layer:
         fields.choose("Activation", (*at, "activation"), ACTIVATIONS)
+    if layer.get("activation") == "leaky_relu" and "negative_slope" in layer:
+        fields.slide("Slope below zero", (*at, "negative_slope"), 0.0, 1.0, 0.01)
     if "initializer" in layer:
         fields.choose("Weights start from", (*at, "initializer"), INITIALIZERS)
         for name in ("l1", "l2"):
             fields.real(f"{name.upper()} penalty", (*at, name), 0.0001)
-    if kind in ("flatten", "global_average_pool", "batch_norm"):
+    if kind in ("flatten", "global_average_pool", "batch_norm", "unit_norm"):
         st.caption("This layer has nothing to set.")
 
 

@@ -1,0 +1,132 @@
+"""How many pictures of numbers does the Photo view read right?
+
+Numbers are written with MNIST's test digits and, with `--strokes FILE`, with a pen's strokes (JSON
+lines as in `drawing`), in each of the kinds of `_photo_kinds.py`: screenshots, rows cut out close,
+lines under and through numbers, rings, boxes, grids, torn strokes, photos. A picture counts when
+all its digits are read, in order, and nothing else; "?" stands for what is no digit. `--sheet FILE`
+draws those read wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from benchmarks._photo_kinds import KINDS, Case, Hand, Random, cases
+from mnist_core.data import mnist
+from mnist_core.drawing.photo import PhotoError, find_photo
+from mnist_core.drawing.reader import readings
+from mnist_core.drawing.training_strokes import Strokes, read_pen_digits
+
+SUMMARY = "share of pictures of numbers read right: screenshots, lines, boxes, grids, photos"
+# Width of the pen as a share of a digit's height.
+PEN = (0.06, 0.14)
+ZOOM = 3
+CELL, COLUMNS = (300, 190), 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this benchmark."""
+    parser.add_argument("--strokes", type=Path, metavar="FILE", help="pen strokes, JSON lines")
+    parser.add_argument("--each", type=int, default=20, help="pictures a kind (%(default)s)")
+    parser.add_argument("--kind", action="append", choices=list(KINDS), help="only this kind")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="draw the wrong ones (PNG)")
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Print the share read right of each kind and hand, and return the same."""
+    hands: dict[str, Hand] = {"MNIST": mnist_hand}
+    if args.strokes:
+        hands["pen"] = pen_hand(read_pen_digits(args.strokes))
+    result: dict[str, dict[str, float]] = {}
+    wrong: list[tuple[str, Case, str]] = []
+    for name, hand in hands.items():
+        right: dict[str, list[bool]] = {}
+        for kind, case in cases(hand, args.each):
+            if args.kind and kind not in args.kind:
+                continue
+            read = read_text(case.picture)
+            right.setdefault(kind, []).append(read == case.text)
+            if read != case.text:
+                wrong.append((f"{kind}, {name}", case, read))
+        result[name] = {kind: round(float(np.mean(values)), 4) for kind, values in right.items()}
+        for kind, share in result[name].items():
+            print(f"  {name:>6} {kind:<26}{share:>7.0%}", flush=True)
+        print(f"  {name:>6} {'all':<26}{np.mean(list(result[name].values())):>7.1%}")
+    if args.sheet:
+        sheet(wrong).save(args.sheet)
+        print(f"\nthe {len(wrong)} wrong readings: {args.sheet}")
+    return {"read_right": result}
+
+
+def read_text(picture: np.ndarray) -> str:
+    """What is read in a picture, saved as PNG; lines parted by "/"."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    try:
+        found = find_photo(file.getvalue())
+    except PhotoError as error:
+        return str(error)
+    read = [
+        str(reading.digit) if reading.looks_like_digit else "?"
+        for reading in readings([digit.steps for digit in found.digits])
+    ]
+    return "/".join("".join(read[place] for place in line) for line in found.lines)
+
+
+def mnist_hand(label: int, size: int, random: Random) -> Image.Image:
+    """One of MNIST's test digits, `size` pixels high."""
+    data = mnist.load()
+    image = data.x_test[int(random.choice(np.flatnonzero(data.y_test == label)))]
+    rows, columns = np.flatnonzero((image > 60).any(1)), np.flatnonzero((image > 60).any(0))
+    digit = Image.fromarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    width = max(1, round(digit.width * size / digit.height))
+    return digit.resize((width, size), Image.Resampling.BICUBIC)
+
+
+def pen_hand(digits: list[tuple[int, Strokes]]) -> Hand:
+    """A hand that draws digits of a file with a round pen."""
+
+    def draw(label: int, size: int, random: Random) -> Image.Image:
+        ways = [strokes for digit, strokes in digits if digit == label]
+        strokes = ways[int(random.integers(len(ways)))]
+        points = np.concatenate(strokes)
+        low, high = points.min(0), points.max(0)
+        pen = ZOOM * size * random.uniform(*PEN)
+        scale = (ZOOM * size - pen) / max(
+            float(high[1] - low[1]), 0.3 * float(high[0] - low[0]), 0.05
+        )
+        width, height = (np.ceil((high - low) * scale + pen)).astype(int)
+        picture = Image.new("L", (int(width), int(height)))
+        tool, radius = ImageDraw.Draw(picture), pen / 2
+        for stroke in strokes:
+            path = [(float(x), float(y)) for x, y in (stroke - low) * scale + radius]
+            tool.line(path, fill=255, width=round(pen))
+            for x, y in path:
+                tool.ellipse([x - radius, y - radius, x + radius, y + radius], fill=255)
+        return picture.reduce(ZOOM)
+
+    return draw
+
+
+def sheet(wrong: list[tuple[str, Case, str]]) -> Image.Image:
+    """One cell for each picture that was read wrong."""
+    width, height = CELL
+    page = Image.new(
+        "RGB", (COLUMNS * width, max(1, -(-len(wrong) // COLUMNS)) * height), (90, 90, 90)
+    )
+    pen = ImageDraw.Draw(page)
+    for number, (kind, case, read) in enumerate(wrong):
+        x, y = number % COLUMNS * width, number // COLUMNS * height
+        small = Image.fromarray(case.picture).convert("RGB")
+        small.thumbnail((width - 6, height - 34))
+        page.paste(small, (x, y))
+        pen.text(
+            (x + 2, y + height - 32), f"{kind}\n{case.text[:24]} read as {read[:24]}", fill="white"
+        )
+    return page

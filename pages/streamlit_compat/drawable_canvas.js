@@ -1,0 +1,98 @@
+// Completes streamlit-drawable-canvas from outside; drawable_canvas.py says why.
+
+const KEPT = "mnist-lab-drawing";
+const SEND = "Update the app with this drawing";
+const STYLE = new CSSStyleSheet();
+STYLE.replaceSync(`.dc-toolbar { display: none !important; }
+  .dc-canvas { outline: none; cursor: var(--pen-cursor, crosshair) !important; }`);
+// The component in which a stroke is being drawn.
+let drawnOn;
+let restored = false;
+let listening;
+
+// The shadow root that the component draws in, once it is there.
+function canvasIn(board) {
+  const holds = (element) => element.shadowRoot?.querySelector(".upper-canvas");
+  return [...board.querySelectorAll("*")].find(holds)?.shadowRoot;
+}
+
+// Presses a button of the component's own toolbar; false when there is nothing that it would do.
+function press(canvas, name) {
+  const button = canvas?.querySelector(`[aria-label="${name}"]`);
+  if (!button || button.disabled) return false;
+  button.click();
+  return true;
+}
+
+function begin(event) {
+  const [target] = event.composedPath();
+  if (!event.button && target.classList?.contains("upper-canvas")) drawnOn = target.getRootNode();
+}
+
+// Comes after the component's own listener, which stands at the document.
+function end(event) {
+  if (event.touches?.length) return;
+  press(drawnOn, SEND);
+  drawnOn = undefined;
+}
+
+const buttonOf = (name) => `.st-key-${name.toLowerCase()} button`;
+
+// Undo and Redo: the component's own strokes at once, without the server, which knows the rest.
+function click(board, event) {
+  if (!board.isConnected) return;
+  const name = ["Undo", "Redo"].find((name) => event.target.closest?.(buttonOf(name)));
+  if (name && press(canvasIn(board), name)) event.stopImmediatePropagation();
+}
+
+// Ctrl+Z, and Ctrl+Y or Ctrl+Shift+Z, unless a field is being typed in.
+function shortcut(board, event) {
+  if (!board.isConnected || !(event.ctrlKey || event.metaKey) || event.altKey) return;
+  if (event.target.closest?.("input:not([type=range]), textarea, [contenteditable=true]")) return;
+  const key = event.key.toLowerCase();
+  if (key !== "z" && key !== "y") return;
+  event.preventDefault();
+  const name = key === "y" || event.shiftKey ? "Redo" : "Undo";
+  if (!drawnOn && !press(canvasIn(board), name)) board.querySelector(buttonOf(name))?.click();
+}
+
+// A page that is loaded anew gets its drawing back; one opened afresh begins with empty paper.
+function keep({ drawing, isNew }, restore) {
+  try {
+    const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
+    const kept = JSON.parse(sessionStorage.getItem(KEPT));
+    if (isNew && reloaded && !restored && kept?.objects.length) restore("restored", kept);
+    else sessionStorage.setItem(KEPT, JSON.stringify(drawing));
+  } catch {
+    // Some browsers forbid it: then a reload begins with empty paper.
+  }
+  restored = true;
+}
+
+async function dress(board, name) {
+  while (board.isConnected && !canvasIn(board)) await new Promise(requestAnimationFrame);
+  const canvas = canvasIn(board);
+  if (!canvas) return;
+  if (!canvas.adoptedStyleSheets.includes(STYLE)) canvas.adoptedStyleSheets.push(STYLE);
+  const surface = canvas.querySelector(".upper-canvas");
+  surface.setAttribute("role", "img");
+  surface.setAttribute("aria-label", name);
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const board = parentElement.closest(".st-key-canvas");
+  keep(data, setTriggerValue);
+  dress(board, data.name);
+  // What an earlier call returned may be called late or never, so that each call tidies up itself.
+  listening?.abort();
+  const mine = (listening = new AbortController());
+  const listen = (kind, does, capture = false) =>
+    window.addEventListener(kind, does, { capture, signal: mine.signal });
+  listen("mousedown", begin);
+  listen("touchstart", begin);
+  listen("mouseup", end);
+  listen("touchend", end);
+  listen("click", (event) => click(board, event), true);
+  listen("keydown", (event) => shortcut(board, event));
+  return () => mine.abort();
+}

@@ -1,0 +1,50 @@
+"""What streamlit-drawable-canvas 0.13 leaves out, added from outside.
+
+Its component lives in the page, in an open shadow root. Of its insides these names are used: the
+label of its button *Update the app with this drawing* and the classes `upper-canvas`, `dc-canvas`
+and `dc-toolbar`; a test of this module and `tests/e2e/test_draw.py` fail when a release changes
+them, and the first says when the script can go. Added are:
+
+- The drawing is sent as soon as a stroke ends, by that button. By itself the component waits for
+  200 ms, which a person sees (`python -m benchmarks draw-latency`). Can go once the wait is an
+  argument of `st_canvas`.
+- Undo and redo by the keyboard. Its toolbar is hidden: its history ends with the page and with
+  *Clear*, and its icons of 14 pixels are too small for a finger. Ours stand below the paper.
+- A name for screen readers.
+- A page that is loaded anew keeps its drawing (`on_restore`), as the browser remembers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_JS = Path(__file__).with_name("drawable_canvas.js").read_text(encoding="utf-8")
+_KEY = "drawing_browser"
+
+
+def complete(
+    name: str, drawing: dict[str, Any], *, new: bool, on_restore: Callable[[Any], None]
+) -> None:
+    """Complete the canvas in the container with the key `canvas`; called within it.
+
+    Args:
+        name: What a screen reader says.
+        drawing: What is on the canvas, for the browser to keep.
+        new: Whether this session has drawn nothing yet; then `on_restore` may be called with the
+            drawing that the page had before it was loaded anew.
+        on_restore: Takes whatever the browser sends as a drawing, which may be anything.
+    """
+
+    def restored() -> None:
+        on_restore(st.session_state[_KEY].get("restored"))
+
+    mount = st.components.v2.component("mnist_lab.drawable_canvas", js=_JS, isolate_styles=False)
+    mount(
+        key=_KEY,
+        data={"name": name, "drawing": drawing, "isNew": new},
+        on_restored_change=restored,
+    )

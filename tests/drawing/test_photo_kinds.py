@@ -1,0 +1,81 @@
+"""Every kind of picture that people upload: screenshots, lines, boxes, grids, torn strokes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks._photo_kinds import KINDS
+from benchmarks.photos import mnist_hand
+from mnist_core.data import mnist
+from mnist_core.drawing.photo import find_in_picture
+from mnist_core.drawing.reader import readings
+
+PICTURES = 4
+# How many of these are read right; of the others all but one.
+LEAST = {
+    "sudoku": 1,
+    "lines close together": 1,
+    "sixty digits": 1,
+    "torn strokes": 2,
+    "touching": 1,
+}
+
+
+def colours(pixels):
+    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+
+
+def read_text(pixels):
+    found = find_in_picture(colours(pixels))
+    read = readings([digit.steps for digit in found.digits])
+    texts = [str(one.digit) if one.looks_like_digit else "?" for one in read]
+    return "/".join("".join(texts[place] for place in line) for line in found.lines)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_are_read_in_every_kind_of_picture(kind):
+    random = np.random.default_rng([1, list(KINDS).index(kind)])
+    cases = [KINDS[kind](mnist_hand, random) for _ in range(PICTURES)]
+    read = [read_text(case.picture) for case in cases]
+    right = [text == case.text for text, case in zip(read, cases, strict=True)]
+    assert sum(right) >= LEAST.get(kind, PICTURES - 1), (read, [case.text for case in cases])
+
+
+@pytest.mark.parametrize("index", [19, 26, 60, 67, 82])
+def test_test_images_as_they_are_end_in_no_error(index):
+    data = mnist.load()
+    assert read_text(data.x_test[index]) == str(data.y_test[index])
+
+
+@pytest.mark.parametrize("side", [28, 280])
+@pytest.mark.parametrize("white", [True, False])
+def test_test_images_are_read_at_every_size_and_in_both_polarities(side, white):
+    data = mnist.load()
+    right = 0
+    for image, label in zip(data.x_test[200:220], data.y_test[200:220], strict=True):
+        large = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+        pixels = np.asarray(large)
+        right += read_text(pixels if white else 255 - pixels) == str(label)
+    assert right >= 19
+
+
+def test_more_digits_than_are_read_are_counted():
+    page = np.full((1000, 1300), 255, np.uint8)
+    for row in range(12):
+        for column in range(12):
+            left = 30 + 100 * column + 7 * row % 40
+            page[30 + 80 * row : 80 + 80 * row, left : left + 10] = 0
+    found = find_in_picture(colours(page))
+    assert len(found.digits) == 100 and found.left_out == 44
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 300), (300, 8), (1000, 1000)])
+def test_noise_of_any_shape_is_no_accident(shape):
+    random = np.random.default_rng(2)
+    for pixels in (
+        random.integers(0, 256, (*shape, 3), np.uint8),
+        np.where(random.random((*shape, 1)) < 0.1, np.uint8(0), np.uint8(255)).repeat(3, 2),
+    ):
+        assert len(find_in_picture(pixels).digits) <= 100
