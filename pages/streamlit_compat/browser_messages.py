@@ -45,7 +45,9 @@ LOGGERS = (
     # Values that no widget of the page takes, and what a page makes of them.
     "streamlit.components.v2.bidi_component.serialization",
     "streamlit.error_util",
-    # Requests that are none.
+    # Requests that no page makes.
+    "streamlit.web.server.starlette.starlette_auth_routes",
+    "streamlit.web.server.starlette.starlette_routes",
     "uvicorn.error",
 )
 

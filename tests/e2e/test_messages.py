@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
 import psutil
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -40,6 +43,9 @@ def test_a_visitor_clears_nothing_and_ends_nothing(home, tmp_path) -> None:
             for _ in range(5):
                 another.send(wrong_value(network))
                 another.answers("script_finished")
+        # Nor is there another door beside the websocket.
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(f"{server.url}/_stcore/agent/interact", data=b"{}")
         log = server.log.read_text()
         assert log.count("Traceback") == log.count("Uncaught app execution") == 1, log
         assert log.count("clear_cache") == log.count("cannot be read") == 1, log
