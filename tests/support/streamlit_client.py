@@ -57,17 +57,16 @@ class Client:
             heard.append(ForwardMsg.FromString(data))
         return heard
 
-    def open_page(self, name: str = "") -> dict[str, str]:
-        """Have a page run to its end; the id of the first widget of each kind on it."""
+    def open_page(self, name: str = "") -> dict[str, list[str]]:
+        """Have a page run to its end; the ids of its elements ("" without one), by their kinds."""
         message = BackMsg()
         message.rerun_script.page_name = name
         self.send(message)
-        ids: dict[str, str] = {}
+        ids: dict[str, list[str]] = {}
         for answer in self.answers("script_finished"):
             element = answer.delta.new_element
-            kind = element.WhichOneof("type")
-            if kind is not None and (found := getattr(getattr(element, kind), "id", "")):
-                ids.setdefault(kind, found)
+            if (kind := element.WhichOneof("type")) is not None:
+                ids.setdefault(kind, []).append(getattr(getattr(element, kind), "id", ""))
         return ids
 
     def is_there(self) -> None:
