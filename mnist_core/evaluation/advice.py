@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.experiment.layers import Dropout
+from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.spec import Augmentation, Experiment
 from mnist_core.experiment.validation import ExperimentError
 
@@ -65,8 +66,7 @@ def advise(
 def _slower(experiment: Experiment, finding: str) -> Advice | None:
     """None for a learning rate that cannot be much lower."""
     rate = experiment.training.learning_rate
-    usual = 0.1 if experiment.training.optimizer in ("sgd", "momentum", "nesterov") else 0.001
-    better = min(rate / 10, usual)
+    better = min(rate / 10, OPTIMIZERS[experiment.training.optimizer].usual_rate)
     changed = _if_valid(lambda: _with_training(experiment, learning_rate=better))
     if changed is None:
         return None

@@ -6,26 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ActivationName = Literal[
-    "linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "swish"
-]
-InitializerName = Literal[
-    "zeros",
-    "ones",
-    "random_normal",
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_normal",
-    "orthogonal",
-]
+from mnist_core.experiment.activations import LEAK, ActivationName
+from mnist_core.experiment.initializers import InitializerName
+
 PaddingName = Literal["valid", "same"]
 
 Penalty = Annotated[float, Field(ge=0.0, le=1.0)]
-# Of the activation "leaky_relu": Keras's, and that of the layers which do not give another.
-LEAK = 0.2
-
 Window = Annotated[int, Field(ge=1, le=28)]
 
 

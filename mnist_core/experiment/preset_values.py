@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from mnist_core.experiment.activations import ActivationName
+from mnist_core.experiment.initializers import InitializerName
 from mnist_core.experiment.layers import (
     Activation,
-    ActivationName,
     BatchNorm,
     Conv,
     Dense,
     Dropout,
     Flatten,
     GlobalAveragePool,
-    InitializerName,
     LayerSpec,
     MaxPool,
 )

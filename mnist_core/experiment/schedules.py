@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
+
+ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
 
 # One-cycle: the share of the steps spent rising, and the factors at both ends.
 WARM_UP = 0.3

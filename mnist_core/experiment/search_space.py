@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
 
 from mnist_core.experiment.layers import TITLES, Value
+from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.shapes import MAX_LAYERS
 from mnist_core.experiment.spec import Augmentation, Experiment, TrainingSpec
 from mnist_core.experiment.validation import ExperimentError, Problem, inside_pydantic
@@ -206,8 +207,9 @@ def apply(base: Experiment, values: Mapping[str, Setting]) -> Experiment:
         for part in place:
             target = target[int(part)] if isinstance(target, list) else target[part]
         target[name] = value
-    if values.get("training.optimizer", "adamw") != "adamw":
-        # Weight decay is AdamW's alone; one that varies is the study's own mistake to see.
+    chosen = OPTIMIZERS.get(str(values.get("training.optimizer")))
+    if chosen is not None and not chosen.weight_decay:
+        # Few optimisers take weight decay; one that varies is the study's own mistake to see.
         data["training"]["weight_decay"] = values.get("training.weight_decay", 0.0)
     layers = data["network"]["layers"]
     data["network"]["layers"] = [

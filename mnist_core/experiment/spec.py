@@ -15,8 +15,11 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from mnist_core.experiment import url
-from mnist_core.experiment.layers import InitializerName, LayerSpec, Value
+from mnist_core.experiment.initializers import InitializerName
+from mnist_core.experiment.layers import LayerSpec, Value
+from mnist_core.experiment.optimizers import OPTIMIZERS, OptimizerName
 from mnist_core.experiment.preset_values import PRESET_VALUES
+from mnist_core.experiment.schedules import ScheduleName
 from mnist_core.experiment.shapes import (
     CLASSES,
     MAX_ACTIVATIONS,
@@ -41,8 +44,6 @@ MAX_NAME_LENGTH = 80
 MNIST = "mnist"
 _DATA_NAME = re.compile(r"mnist|[0-9a-f]{32}")
 
-OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
-ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 
@@ -140,10 +141,11 @@ class TrainingSpec(Value):
                         f"is 0. Set the share above 0, or leave {name} empty.",
                         field,
                     )
-        if self.weight_decay > 0 and self.optimizer != "adamw":
+        if self.weight_decay > 0 and not OPTIMIZERS[self.optimizer].weight_decay:
+            takers = " or ".join(item.title for item in OPTIMIZERS.values() if item.weight_decay)
             raise _problem(
-                f"Weight decay works with the AdamW optimiser only, not with {self.optimizer}. "
-                "Choose AdamW, set weight decay to 0, or use a layer's L2 penalty.",
+                f"Weight decay works with the {takers} optimiser only, not with {self.optimizer}. "
+                f"Choose {takers}, set weight decay to 0, or use a layer's L2 penalty.",
                 "weight_decay",
             )
 

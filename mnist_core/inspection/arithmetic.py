@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.experiment.layers import LEAK
+from mnist_core.experiment.activations import ACTIVATIONS, LEAK, leaky_relu
 from mnist_core.experiment.shapes import INPUT_SHAPE, Shape, describe_shape
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex
 from mnist_core.inspection.activations import FloatArray, ProbeLayer, Weights, probe
-from mnist_core.lesson.numpy_net import ACTIVATIONS, leaky_relu
 
 # What Keras's BatchNormalization adds to the variance.
 EPSILON = 1e-3

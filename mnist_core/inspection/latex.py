@@ -8,8 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.experiment.layers import LEAK
-from mnist_core.lesson.numpy_net import SELU_ALPHA, SELU_SCALE
+from mnist_core.experiment.activations import ACTIVATIONS, LEAK, leaky_relu
 
 Numbers = npt.NDArray[np.floating]
 
@@ -100,27 +99,13 @@ def normalised(
 
 def activation(kind: str, z: float, value: float, leak: float = LEAK) -> str:
     r"""What an activation makes of its sum: "\max(0,\ z) = \max(0,\ -0.2) = 0"."""
-    if kind == "linear" or (kind in _BENT and z > 0):
+    known = leaky_relu(leak) if kind == "leaky_relu" else ACTIVATIONS[kind]
+    if known.worked is None or (known.identity_above and z > 0):
         return f"z = {number(value)}"
-    written = _SELU_ABOVE if kind == "selu" and z > 0 else _ACTIVATIONS[kind]
-    symbols = written.format(z="z", bracketed="z", leak=f"{leak:g}")
-    numbers = written.format(z=number(z), bracketed=factor(z), leak=f"{leak:g}")
+    written = known.worked_above if known.worked_above and z > 0 else known.worked
+    symbols = written.format(z="z", bracketed="z")
+    numbers = written.format(z=number(z), bracketed=factor(z))
     return f"{symbols} = {numbers} = {number(value)}"
-
-
-_ACTIVATIONS = {
-    "sigmoid": r"\frac{{1}}{{1 + e^{{-{bracketed}}}}}",
-    "tanh": r"\tanh({z})",
-    "relu": r"\max(0,\ {z})",
-    "leaky_relu": r"{leak} \cdot {bracketed}",
-    "elu": r"e^{{{z}}} - 1",
-    "selu": rf"{SELU_SCALE * SELU_ALPHA:.4f} \cdot (e^{{{{{{z}}}}}} - 1)",
-    "gelu": r"{z} \cdot \Phi({z})",
-    "swish": r"\frac{{{z}}}{{1 + e^{{-{bracketed}}}}}",
-}
-_SELU_ABOVE = rf"{SELU_SCALE:.4f} \cdot {{bracketed}}"
-# These pass on what is above zero as it is.
-_BENT = ("leaky_relu", "elu")
 
 
 def unchanged(value: float) -> str:

@@ -1,9 +1,9 @@
 """A small neural network in plain NumPy, to be read from top to bottom.
 
-What the lesson computes on screen is computed here: neurons and their activations, first
-weights, a forward pass, loss and backward pass, steps down a loss surface, convolution and
-pooling. It is slow and clear; `mnist_core.model.build` makes the networks that are trained for
-real.
+What the lesson computes on screen is computed here: neurons (their activations are in
+`mnist_core.experiment.activations`), first weights, a forward pass, loss and backward pass, steps
+down a loss surface, convolution and pooling. It is slow and clear; `mnist_core.model.build`
+makes the networks that are trained for real.
 All arrays are float64. Rows are examples: x [n, inputs] · W [inputs, units] + b [units].
 """
 
@@ -18,73 +18,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.experiment.layers import LEAK
+from mnist_core.experiment.activations import ACTIVATIONS
 
 Floats = npt.NDArray[np.float64]
-Function = Callable[[Floats], Floats]
-
-# --- Activations: what a neuron makes of its sum -------------------------------------------------
-
-# Of the scaled exponential linear unit (Klambauer et al. 2017): its slope above zero, and what it
-# tends to below, as a share of that.
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
-
-
-@dataclass(frozen=True)
-class Activation:
-    """A function φ of the sum z, and its derivative; both work number by number."""
-
-    value: Function
-    derivative: Function
-
-
-def sigmoid(z: Floats) -> Floats:
-    """1 / (1 + e^−z), from 0 to 1; this form never overflows."""
-    return 0.5 * (1 + np.tanh(0.5 * np.asarray(z)))
-
-
-def _normal_share(z: Floats) -> Floats:
-    """The share of a standard normal distribution that lies below z."""
-    return 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(z / math.sqrt(2)))
-
-
-def _normal_density(z: Floats) -> Floats:
-    return np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
-
-
-def _sigmoid_slope(z: Floats) -> Floats:
-    return sigmoid(z) * (1 - sigmoid(z))
-
-
-def leaky_relu(slope: float) -> Activation:
-    """The leaky ReLU that keeps the share `slope` of what is negative."""
-    return Activation(
-        lambda z: np.where(z > 0, z, slope * z), lambda z: np.where(z > 0, 1.0, slope)
-    )
-
-
-ACTIVATIONS: dict[str, Activation] = {
-    "linear": Activation(lambda z: z, np.ones_like),
-    "sigmoid": Activation(sigmoid, _sigmoid_slope),
-    "tanh": Activation(np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-    "relu": Activation(lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(np.float64)),
-    "leaky_relu": leaky_relu(LEAK),
-    "elu": Activation(
-        lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
-        lambda z: np.where(z > 0, 1.0, np.exp(np.minimum(z, 0))),
-    ),
-    "selu": Activation(
-        lambda z: SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0))),
-        lambda z: SELU_SCALE * np.where(z > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(z, 0))),
-    ),
-    "gelu": Activation(
-        lambda z: z * _normal_share(z), lambda z: _normal_share(z) + z * _normal_density(z)
-    ),
-    "swish": Activation(
-        lambda z: z * sigmoid(z), lambda z: sigmoid(z) + z * _sigmoid_slope(z)
-    ),
-}  # fmt: skip
-"""Every activation that the app offers, by the name it has in `mnist_core.experiment.layers`."""
 
 # --- First weights -------------------------------------------------------------------------------
 

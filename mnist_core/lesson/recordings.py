@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.data import mnist
+from mnist_core.experiment.initializers import InitializerName
 from mnist_core.experiment.layers import (
     AveragePool,
     Dense,
     Dropout,
     Flatten,
-    InitializerName,
     LayerSpec,
 )
 from mnist_core.experiment.presets import PRESETS

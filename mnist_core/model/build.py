@@ -5,32 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mnist_core.experiment.layers import LEAK
+from mnist_core.experiment.activations import LEAK
+from mnist_core.experiment.initializers import INITIALIZERS
+from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.shapes import INPUT_SHAPE, layer_name
 from mnist_core.experiment.spec import NetworkSpec, TrainingSpec
 
 if TYPE_CHECKING:
     import keras
-
-INITIALIZERS = {
-    "zeros": "Zeros",
-    "ones": "Ones",
-    "random_normal": "RandomNormal",
-    "glorot_uniform": "GlorotUniform",
-    "glorot_normal": "GlorotNormal",
-    "he_uniform": "HeUniform",
-    "he_normal": "HeNormal",
-    "lecun_normal": "LecunNormal",
-    "orthogonal": "Orthogonal",
-}
-OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "sgd": ("SGD", {}),
-    "momentum": ("SGD", {"momentum": 0.9}),
-    "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
-    "rmsprop": ("RMSprop", {}),
-    "adam": ("Adam", {}),
-    "adamw": ("AdamW", {}),
-}
 
 
 def build_model(network: NetworkSpec, seed: int = 0, precision: str = "float32") -> keras.Model:
@@ -53,7 +35,7 @@ def build_model(network: NetworkSpec, seed: int = 0, precision: str = "float32")
             )
         values = _make(class_name, settings, name=name, dtype=policy)(values)
     output_seed = layer_seed(seed, len(network.layers))
-    initializer = (INITIALIZERS[network.output_initializer], {"seed": output_seed})
+    initializer = (INITIALIZERS[network.output_initializer].keras_class, {"seed": output_seed})
     output = {"units": network.classes, "kernel_initializer": initializer}
     logits = _make("Dense", output, name="logits", dtype="float32")(values)
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
@@ -106,9 +88,9 @@ def keras_layer(layer: Any, seed: int) -> tuple[str, dict[str, Any]]:
     if getattr(layer, "activation", "linear") != "linear" or layer.kind == "activation":
         settings["activation"] = layer.activation
     if layer.kind in ("dense", "conv"):
-        needs_seed = layer.initializer not in ("zeros", "ones")
-        arguments = {"seed": seed} if needs_seed else {}
-        settings["kernel_initializer"] = (INITIALIZERS[layer.initializer], arguments)
+        initializer = INITIALIZERS[layer.initializer]
+        arguments = {"seed": seed} if initializer.random else {}
+        settings["kernel_initializer"] = (initializer.keras_class, arguments)
         if layer.l1 or layer.l2:
             settings["kernel_regularizer"] = ("L1L2", {"l1": layer.l1, "l2": layer.l2})
     return _CLASSES[layer.kind], settings
@@ -142,11 +124,11 @@ _CLASSES = {
 
 def keras_optimizer(training: TrainingSpec) -> tuple[str, dict[str, Any]]:
     """The Keras class and arguments of the optimiser: ("SGD", {"learning_rate": 0.1, …})."""
-    class_name, settings = OPTIMIZERS[training.optimizer]
-    settings = {"learning_rate": training.learning_rate, **settings}
-    if training.optimizer == "adamw":
+    optimizer = OPTIMIZERS[training.optimizer]
+    settings = {"learning_rate": training.learning_rate, **optimizer.arguments}
+    if optimizer.weight_decay:
         settings["weight_decay"] = training.weight_decay
-    return class_name, settings
+    return optimizer.keras_class, settings
 
 
 def build_optimizer(training: TrainingSpec) -> keras.optimizers.Optimizer:

@@ -10,9 +10,10 @@ import inspect
 from typing import Any
 
 from mnist_core.data.mnist import SPLIT_SEED
+from mnist_core.experiment.initializers import INITIALIZERS
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import MNIST, Experiment
-from mnist_core.model.build import INITIALIZERS, keras_layers, keras_optimizer, layer_seed
+from mnist_core.model.build import keras_layers, keras_optimizer, layer_seed
 
 
 def keras_script(experiment: Experiment) -> str:
@@ -132,10 +133,11 @@ def _model(experiment: Experiment) -> str:
             lines.append(f"        keras.layers.{first_name}({_arguments(first)}),")
         lines.append(f"        keras.layers.{class_name}({_arguments(settings)}),")
     output_seed = layer_seed(seed, len(network.layers))
+    initializer = INITIALIZERS[network.output_initializer].keras_class
     output = {
         "units": network.classes,
         "activation": "softmax",
-        "kernel_initializer": (INITIALIZERS[network.output_initializer], {"seed": output_seed}),
+        "kernel_initializer": (initializer, {"seed": output_seed}),
     }
     lines += [f"        keras.layers.Dense({_arguments(output)}),", "    ]", ")"]
     return "\n".join([*lines, "model.summary()"])

@@ -8,13 +8,13 @@ from typing import get_args
 import streamlit as st
 
 from mnist_core import Problem
+from mnist_core.experiment.optimizers import OPTIMIZERS
+from mnist_core.experiment.schedules import ScheduleName
 from mnist_core.experiment.shapes import CLASSES
 from mnist_core.experiment.spec import (
     MNIST,
     Augmentation,
-    OptimizerName,
     PrecisionName,
-    ScheduleName,
 )
 from pages.editors import draft, fields
 from pages.editors.problem_notes import show_problems
@@ -24,14 +24,6 @@ from pages.widgets.layout import slot
 
 LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
 BATCH_SIZES = [2**power for power in range(13)]
-OPTIMIZER_TITLES = {
-    "sgd": "SGD",
-    "momentum": "SGD with momentum",
-    "nesterov": "Nesterov momentum",
-    "rmsprop": "RMSprop",
-    "adam": "Adam",
-    "adamw": "AdamW",
-}
 
 
 def training_editor(problems: Sequence[Problem]) -> None:
@@ -94,9 +86,9 @@ def _optimizer() -> None:
     fields.choose(
         "Optimiser",
         ("training", "optimizer"),
-        get_args(OptimizerName),
+        list(OPTIMIZERS),
         tip="How a gradient becomes a change of the weights.",
-        show=lambda name: OPTIMIZER_TITLES[name],
+        show=lambda name: OPTIMIZERS[name].title,
     )
 
 
@@ -167,9 +159,8 @@ def _data() -> None:
         tip="This share of each label is spread over all classes, so that the network does not "
         "learn to be all too sure.",
     )
-    if draft.value(("training", "optimizer")) == "adamw" or draft.value(
-        ("training", "weight_decay")
-    ):
+    optimizer = OPTIMIZERS.get(draft.value(("training", "optimizer")))
+    if (optimizer and optimizer.weight_decay) or draft.value(("training", "weight_decay")):
         fields.real("Weight decay", ("training", "weight_decay"), 0.001)
     fields.choose(
         "Number format",

@@ -17,7 +17,7 @@ from mnist_core import PRESETS
 from mnist_core.base import sandbox
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data import mnist
-from mnist_core.experiment.layers import ActivationName
+from mnist_core.experiment.activations import ActivationName
 from mnist_core.experiment.shapes import layer_shapes
 from mnist_core.experiment.spec import parse_network
 from mnist_core.files.export.metrics import as_csv, as_parquet, metrics_table

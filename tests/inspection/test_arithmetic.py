@@ -14,7 +14,7 @@ from scipy.signal import correlate2d
 from scipy.stats import norm
 
 from mnist_core import PRESETS
-from mnist_core.experiment.layers import ActivationName
+from mnist_core.experiment.activations import ActivationName
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex

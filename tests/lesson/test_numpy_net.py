@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_core.experiment.layers import ActivationName
+from mnist_core.experiment.activations import ACTIVATIONS, ActivationName
 from mnist_core.lesson import numpy_net
-from mnist_core.lesson.numpy_net import ACTIVATIONS, INITIALIZERS, Layer
+from mnist_core.lesson.numpy_net import INITIALIZERS, Layer
 
 GENERATOR = np.random.default_rng(0)
 Z = np.concatenate([np.linspace(-6, 6, 97) + 0.01, [-700.0, -40.0, 40.0, 700.0]])

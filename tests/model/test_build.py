@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mnist_core import PRESETS
-from mnist_core.experiment.layers import ActivationName, InitializerName
+from mnist_core.experiment.activations import ActivationName
+from mnist_core.experiment.initializers import InitializerName
 from mnist_core.experiment.spec import Experiment, NetworkSpec, parse_network
 from mnist_core.model.build import build_model
 from tests.support.every_layer import EVERY_LAYER

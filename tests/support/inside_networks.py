@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from mnist_core import PRESETS
-from mnist_core.experiment.layers import ActivationName
+from mnist_core.experiment.activations import ActivationName
 from mnist_core.experiment.spec import NetworkSpec, parse_network
 from mnist_core.model.build import build_model
 from tests.support.every_layer import EVERY_LAYER

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from mnist_core.experiment.activations import ACTIVATIONS
 from mnist_core.figures.architecture import AMBER, BLUE, GREY, ORANGE
-from mnist_core.lesson.numpy_net import ACTIVATIONS, descend, line_surface
+from mnist_core.lesson.numpy_net import descend, line_surface
 
 WIDTH, HEIGHT = 110.0, 64.0
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mnist_core.base.untrusted import FileRefused
+from mnist_core.experiment.initializers import INITIALIZERS
 from mnist_core.files.model_import.keras_config import KerasLayer, KerasModel
 from mnist_core.files.model_import.stack import (
     EPSILON,
@@ -20,7 +21,6 @@ from mnist_core.files.model_import.stack import (
     depthwise,
     separable,
 )
-from mnist_core.model.build import INITIALIZERS
 
 # A layer's weights by what they are: {"kernel": …, "bias": …}.
 Weights = Mapping[str, Array]
@@ -150,7 +150,7 @@ class Settings:
         """The kernel's initialiser where it is one of ours; it matters for new training only."""
         given = self.values.get("kernel_initializer")
         name = given.get("class_name") if isinstance(given, dict) else given
-        ours = {theirs.lower(): name for name, theirs in INITIALIZERS.items()}
+        ours = {each.keras_class.lower(): name for name, each in INITIALIZERS.items()}
         return ours.get(str(name).replace("_", "").lower(), "glorot_uniform")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.base.untrusted import FileRefused
-from mnist_core.experiment.layers import ActivationName
+from mnist_core.experiment.activations import ActivationName
 from mnist_core.experiment.shapes import INPUT_SHAPE, describe_shape
 from mnist_core.experiment.spec import NetworkSpec, parse_network
 from mnist_core.experiment.validation import ExperimentError

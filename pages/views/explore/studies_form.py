@@ -8,6 +8,7 @@ import streamlit as st
 
 from mnist_core import Experiment, ExperimentError
 from mnist_core.experiment import search_space
+from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.search_space import Knob, Setting, Vary
 from mnist_core.experiment.study import (
     MAX_VARIED,
@@ -21,7 +22,6 @@ from mnist_core.experiment.study import (
 from mnist_core.experiment.validation import Problem
 from mnist_core.visitors.limits import current
 from pages.editors.problem_notes import show_problems
-from pages.editors.training_editor import OPTIMIZER_TITLES
 from pages.views.explore.experiments import known_experiments
 
 FIRST = "preset two-layer"
@@ -233,4 +233,5 @@ def _settings() -> dict[str, Any]:
 
 
 def _option(value: Setting) -> str:
-    return OPTIMIZER_TITLES.get(str(value), str(value).replace("_", " "))
+    titles = {str(name): optimizer.title for name, optimizer in OPTIMIZERS.items()}
+    return titles.get(str(value), str(value).replace("_", " "))

@@ -5,24 +5,13 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from mnist_core.experiment.activations import ACTIVATIONS
 from mnist_core.figures.arithmetic import all_written, arithmetic_html
 from mnist_core.figures.pixels import Bars, Box, Images, as_tile
 from mnist_core.inspection.activations import FloatArray, ProbeLayer
 from mnist_core.inspection.arithmetic import Arithmetic, explain, receptive_field
 from pages.views.inspect.scene import Scene
 from pages.widgets.pixel_view import pixel_view
-
-ACTIVATIONS = {
-    "relu": "keeps what is above zero and makes the rest zero",
-    "leaky_relu": "keeps what is above zero and shrinks the rest",
-    "sigmoid": "squeezes any number between 0 and 1",
-    "tanh": "squeezes any number between −1 and 1",
-    "elu": "keeps what is above zero and bends the rest towards −1",
-    "selu": "keeps what is above zero, a little larger, and bends the rest towards −1.76",
-    "gelu": "passes large values and fades out negative ones smoothly",
-    "swish": "passes large values and fades out negative ones smoothly",
-    "linear": "changes nothing",
-}
 
 
 def arithmetic(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
@@ -40,7 +29,7 @@ def arithmetic(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
         for step in steps:
             st.latex(step.formula)
             if kind := step.layer.activation:
-                st.caption(f"{kind} {ACTIVATIONS[kind]}.")
+                st.caption(f"{kind} {ACTIVATIONS[kind].effect}.")
     first, after = steps[0], steps[1] if len(steps) > 1 else None
     if table := arithmetic_html(first, after):
         st.html(table)

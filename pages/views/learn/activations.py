@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
 from mnist_core import Experiment, NetworkSpec
-from mnist_core.experiment.layers import LEAK, Dense, Flatten
+from mnist_core.experiment.activations import ACTIVATIONS, Activation
+from mnist_core.experiment.layers import Dense, Flatten
 from mnist_core.figures.lesson.activations import activation_curves, stack_curve
-from mnist_core.lesson.numpy_net import ACTIVATIONS, Layer, collapse, forward
+from mnist_core.lesson.numpy_net import Layer, collapse, forward
 from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
 from pages.views.learn.words import factor, plain, tex
 from pages.widgets.live_figure import live_figure
@@ -19,62 +19,6 @@ from pages.widgets.live_figure import live_figure
 REACH, WIDTH, DEPTHS = 4.0, 6, (1, 8)
 DEEP = 10  # layers that the text multiplies slopes over
 
-
-@dataclass(frozen=True)
-class Note:
-    """An activation's name, its formulas in LaTeX, and a sentence about it."""
-
-    title: str
-    value: str
-    slope: str
-    about: str
-
-
-NOTES = {
-    "linear": Note("linear", "z", "1", "No activation at all: the sum goes on as it is."),
-    "sigmoid": Note(
-        "sigmoid",
-        r"\sigma(z) = \frac{1}{1 + e^{-z}}",
-        r"\sigma(z)\,(1 - \sigma(z))",
-        "Squeezes every sum between 0 and 1. Far from 0 it is flat: hardly any slope is left.",
-    ),
-    "tanh": Note(
-        "tanh",
-        r"\tanh z",
-        r"1 - \tanh^2 z",
-        "A sigmoid from −1 to 1, steeper in the middle and centred on 0.",
-    ),
-    "relu": Note(
-        "ReLU",
-        r"\max(0, z)",
-        r"\begin{cases}1 & z > 0\\0 & z \le 0\end{cases}",
-        "Half of it is flat, half of it is straight; cheap, and its slope of 1 never fades.",
-    ),
-    "leaky_relu": Note(
-        "leaky ReLU",
-        rf"\max({LEAK:g} z, z)",
-        rf"\begin{{cases}}1 & z > 0\\{LEAK:g} & z \le 0\end{{cases}}",
-        "A ReLU that lets a little through below 0, so that no neuron falls silent for good.",
-    ),
-    "elu": Note(
-        "ELU",
-        r"\begin{cases}z & z > 0\\e^z - 1 & z \le 0\end{cases}",
-        r"\begin{cases}1 & z > 0\\e^z & z \le 0\end{cases}",
-        "Like ReLU above 0; below, it bends smoothly towards −1.",
-    ),
-    "gelu": Note(
-        "GELU",
-        r"z\,\Phi(z)",
-        r"\Phi(z) + z\,\Phi'(z)",
-        "z times the share of a normal distribution below z: a ReLU with a soft corner.",
-    ),
-    "swish": Note(
-        "swish",
-        r"z\,\sigma(z)",
-        r"\sigma(z) + z\,\sigma(z)\,(1 - \sigma(z))",
-        "z times its sigmoid: another ReLU with a soft corner, also called SiLU.",
-    ),
-}
 
 _LINEAR = Dense(units=64, activation="linear")
 LINEAR_STACK = Experiment(
@@ -148,21 +92,20 @@ def figure() -> None:
     """An activation and its derivative; below it a stack of layers that uses it."""
     name = st.pills(
         "Activation",
-        list(NOTES),
-        format_func=lambda key: NOTES[key].title,
+        list(ACTIVATIONS),
+        format_func=lambda key: ACTIVATIONS[key].title,
         default="relu",
         required=True,
         key="bend",
     )
     alone, together = side_by_side("bend", 1, 1)
     with alone:
-        _one(name, NOTES[name])
+        _one(ACTIVATIONS[name])
     with together:
-        _stack(name, NOTES[name])
+        _stack(name, ACTIVATIONS[name])
 
 
-def _one(name: str, note: Note) -> None:
-    activation = ACTIVATIONS[name]
+def _one(activation: Activation) -> None:
     z = np.linspace(-REACH, REACH, 161)
     at = float(st.session_state.get("bend_z", 1.0))
     here = np.array([at])
@@ -170,25 +113,27 @@ def _one(name: str, note: Note) -> None:
     live_figure(
         activation_curves(z, activation.value(z), activation.derivative(z), (at, out, slope)),
         "bend_curves",
-        f"{note.title} and its derivative. At z = {at:g} it is {out:.3f} with slope {slope:.3f}.",
+        f"{activation.title} and its derivative. At z = {at:g} it is {out:.3f} "
+        f"with slope {slope:.3f}.",
     )
     st.slider("Sum $z$", -REACH, REACH, 1.0, 0.1, key="bend_z")
     st.latex(
-        rf"\begin{{aligned}} \varphi(z) &= {note.value} & \varphi({tex(at, 1)}) &= {tex(out, 3)} \\"
-        rf"\varphi'(z) &= {note.slope} & \varphi'({tex(at, 1)}) &= {tex(slope, 3)}"
+        rf"\begin{{aligned}} \varphi(z) &= {activation.formula}"
+        rf" & \varphi({tex(at, 1)}) &= {tex(out, 3)} \\"
+        rf"\varphi'(z) &= {activation.slope} & \varphi'({tex(at, 1)}) &= {tex(slope, 3)}"
         rf" \end{{aligned}}"
     )
-    st.caption(note.about)
+    st.caption(activation.about)
 
 
-def _stack(name: str, note: Note) -> None:
+def _stack(name: str, activation: Activation) -> None:
     depth = int(st.session_state.get("stack_depth", 3))
     layers = stack(depth, name)
     x = np.linspace(-2, 2, 121)
     output = forward(layers, x[:, None]).outputs[-1][:, 0]
     one = collapse(layers) if name == "linear" else None
     same = None if one is None else forward([one], x[:, None]).outputs[-1][:, 0]
-    what = f"{depth} layer{'s' * (depth > 1)} of {WIDTH} {note.title} neurons"
+    what = f"{depth} layer{'s' * (depth > 1)} of {WIDTH} {activation.title} neurons"
     live_figure(
         stack_curve(x, output, same, what),
         "stack_curve",

@@ -8,9 +8,9 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import Experiment, NetworkSpec
+from mnist_core.experiment.activations import ACTIVATIONS as ACTIVATION_VALUES
 from mnist_core.experiment.layers import Flatten
 from mnist_core.figures.lesson.neuron import REACH, neuron_drawing, plane
-from mnist_core.lesson.numpy_net import ACTIVATIONS as ACTIVATION_VALUES
 from mnist_core.lesson.numpy_net import Layer, forward
 from pages.views.learn.diagram import diagram
 from pages.views.learn.parts import Chapter, Link, Option, Question, side_by_side, train_link
