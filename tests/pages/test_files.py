@@ -83,6 +83,13 @@ def test_without_a_run_the_page_says_what_to_do(store) -> None:
     assert "Train a network first" in texts(files())
 
 
+def test_what_a_file_beyond_the_budget_means_stands_beside_the_uploader(store, monkeypatch) -> None:
+    """Streamlit shows its status code alone."""
+    monkeypatch.setenv("MNIST_LAB_MAX_SESSION_UPLOAD_MEGABYTES", "7")
+    said = texts(files(OPEN))
+    assert "may take 7 MB together" in said and "status code 413" in said
+
+
 def test_an_ended_run_can_be_saved_and_a_running_one_is_not_offered(store) -> None:
     run = ended_run(store)
     store.create_run(PRESETS["cnn"])

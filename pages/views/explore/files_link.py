@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_core.experiment.class_links import GROUPS, class_query
 from mnist_core.experiment.url import MAX_QUERY_LENGTH
 from pages.views.explore.experiments import known_experiments
-from pages.widgets.copy_link import address_to_copy
+from pages.widgets.copy_link import address_to_copy, page_address
 
 FIRST_CHOICE = ["learning_rate", "epochs", "advice"]
 
@@ -48,7 +48,7 @@ def link_view() -> None:
     )
     query = class_query(experiments[chosen][1], set(GROUPS) - set(free), own_seeds)
     with st.container(key="class_link"):
-        address_to_copy(f"{train_address(st.context.url or '')}?{query}")
+        address_to_copy(f"{train_address(page_address())}?{query}")
     if len(query) > MAX_QUERY_LENGTH:
         st.error("This experiment is too large for a link; send its run file instead.")
     hidden = [title for name, title in GROUPS.items() if name not in free]

@@ -16,6 +16,7 @@ from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.storage.store import ACTIVE, Run, Store, StoreError
+from mnist_core.visitors.heartbeat import message_now
 from mnist_core.visitors.limits import Refused, current
 from pages.editors import draft
 from pages.frame import projector
@@ -195,7 +196,7 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
             st.warning(plain(said), icon=":material/block:")
         elif run.message and run.status in ("failed", "stopped"):
             box = st.error if run.status == "failed" else st.warning
-            box(plain(run.message) + _cannot_go_on(run), icon=ICONS[run.status])
+            box(plain(message_now(run)) + _cannot_go_on(run), icon=ICONS[run.status])
             if advice is not None:
                 _remedy(advice, watched.try_out)
         elif advice is not None:
