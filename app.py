@@ -5,13 +5,20 @@ import streamlit as st
 from mnist_core.base import logs
 from pages.frame import projector, topbar
 from pages.session import browser_storage, errors, server_start, start_error, visitor
-from pages.streamlit_compat import downloads, framed_uploads, keras_session, page_switch
+from pages.streamlit_compat import (
+    callbacks,
+    downloads,
+    framed_uploads,
+    keras_session,
+    page_switch,
+)
 
 
 def show_page() -> None:
     """Run the page that the visitor is on, with what surrounds it."""
     logs.configure()
     keras_session.keep_kernels()
+    callbacks.call_once()
     downloads.keep_downloads()
     st.session_state.inside_app = True
     st.set_page_config(page_title="MNIST Lab", page_icon="pages/frame/img/icon.png", layout="wide")

@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from mnist_core import PRESET_NOTES, PRESETS, Experiment
+from mnist_core import PRESET_NOTES, Experiment, Problem
 from mnist_core.evaluation.compare_runs import told_by_preset
-from mnist_core.experiment.class_links import class_query
 from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.architecture import architecture
-from mnist_core.storage.store import StoreError, Unavailable
+from mnist_core.storage.store import Run, StoreError, Unavailable
 from mnist_core.visitors.limits import Refused
 from pages.editors import draft
 from pages.frame import projector
@@ -16,23 +15,17 @@ from pages.session.compared_runs import lay_over, lift_off
 from pages.session.data_sets import title_of
 from pages.session.errors import said_later
 from pages.session.limits import offer_room, rules_note
+from pages.session.network_choice import forget_choices
 from pages.session.services import get_engine, get_store
 from pages.streamlit_compat import entry
-from pages.views.train.live_run import last_seen, live_run
-from pages.views.train.network_tabs import network_tabs
-from pages.views.train.run_choice import run_choice
-from pages.widgets.copy_link import address_to_copy
+from pages.views.train.compose import compose
+from pages.views.train.live_network import live_network
+from pages.views.train.live_run import Watched, last_seen, live_run
+from pages.views.train.network_editor import offer_mending
+from pages.views.train.run_choice import compared_runs, shown_run
+from pages.views.train.style import style
 from pages.widgets.escape import plain
-from pages.widgets.layout import slot, unseen_title
-
-OWN = "own"
-
-
-def take_preset(key: str) -> None:
-    """Callback: the preset chosen in the widget `key` becomes the draft."""
-    name = st.session_state[key]
-    if name in PRESETS:
-        draft.choose_preset(name)
+from pages.widgets.layout import unseen_title
 
 
 def start() -> None:
@@ -47,10 +40,13 @@ def start() -> None:
         start_error.tell(problems[0].message)
         return
     try:
-        st.session_state.shown_run = engine.start(
+        st.session_state.shown_run = st.session_state.started_run = engine.start(
             experiment, preset=draft.preset_name(), title=told_by_preset(experiment)
         )
         lift_off()
+        if (copied := st.session_state.pop("duplicated_run", None)) is not None:
+            lay_over(copied)
+        forget_choices()
     except Refused as refused:
         start_error.tell(str(refused))
     except StoreError as error:
@@ -69,110 +65,81 @@ def try_out(experiment: Experiment) -> None:
         lay_over(shown.id)
 
 
-def preset_title(name: str) -> str:
-    """How the menu names a preset."""
-    return "My own network" if name == OWN else f"{name} · {PRESET_NOTES[name].title}"
+def duplicate(run: Run) -> None:
+    """Callback: a run's experiment becomes the draft; what is started next is laid over it."""
+    draft.start_over(run.experiment)
+    st.session_state.duplicated_run = run.id
 
 
-def chooser(experiment: Experiment | None) -> None:
-    """The preset, what to look for in it, and the start button."""
+def note(problems: tuple[Problem, ...], refused: str | None) -> bool:
+    """What stands against a start, in the place of the notes; False when nothing does."""
+    said, full = start_error.said(experiment), engine.room()
+    with st.container():
+        if not (said or problems or refused or full):
+            return False
+        with st.container(key="note_page", horizontal=True, vertical_alignment="center"):
+            if said:
+                st.error(plain(said), icon=":material/error:")
+            elif problems or refused:
+                sentence = problems[0].message if problems else refused or ""
+                st.error(f"Training cannot start yet. {plain(sentence)}", icon=":material/error:")
+                offer_mending(problems)
+            else:
+                offer_room(engine)
+    return True
+
+
+def hint() -> str:
+    """What to look at while there is nothing else to say."""
     name = draft.preset_name()
-    names = [*PRESETS] if name else [OWN, *PRESETS]
-    key = f"preset-{st.session_state.draft_version}-{name}"
-    problem = engine.problem(experiment) if experiment else draft.experiment()[1][0].message
-    left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
-    if draft.shown("preset"):
-        with left, st.container(key="preset"), slot("preset"):
-            st.selectbox(
-                "Network",
-                names,
-                index=names.index(name or OWN),
-                format_func=preset_title,
-                key=key,
-                on_change=take_preset,
-                args=(key,),
-            )
-    right.button(
-        "Start training",
-        key="start_training",
-        icon=":material/play_arrow:",
-        type="primary",
-        width="stretch",
-        disabled=problem is not None,
-        on_click=start,
-    )
-    with st.empty():  # what comes and goes leaves the widgets below, and their focus, alone
-        if problem is not None:
-            st.caption(f":red[Training cannot start yet.] {plain(problem)}")
-    if projector.is_on():
-        return
-    rules_note()
-    with st.empty():
-        offer_room(engine)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if (data := draft.data_set()[0]) != MNIST:
-            st.caption(f":material/dataset: Trains on {plain(title_of(data))}.")
-        if name:
-            st.caption(f":material/visibility: {PRESET_NOTES[name].look_for}")
-        if draft.shown("link"):
-            share_link(experiment)
+    words = [f":material/visibility: {PRESET_NOTES[name].look_for}"] if name else []
+    if (data := draft.data_set()[0]) != MNIST:
+        words.insert(0, f":material/dataset: Trains on {plain(title_of(data))}.")
+    return " ".join(words)
 
 
-def share_link(experiment: Experiment | None) -> None:
-    """The address that opens this very experiment, ready to copy; none while it is wrong."""
-    with st.popover("Link", icon=":material/link:", help="A link to this experiment",
-                    disabled=experiment is None):  # fmt: skip
-        if experiment is not None:
-            st.caption("Whoever opens this link gets the same network and the same settings.")
-            query = class_query(experiment, draft.hidden_controls())
-            address_to_copy(f"{st.context.url}?{query}")
+def newcomers_view() -> None:
+    """What stands where the curves will be, while there is no run."""
+    st.info("Press **Start training** and watch the network learn.", icon=":material/play_circle:")
+    if shapes:
+        st.html(architecture(shapes))
+    else:
+        st.caption("The network's picture is drawn again once its layers fit together.")
 
 
 entry.through_app("train")
 unseen_title("Train")
 store, engine = get_store(), get_engine()
 draft.load()
-experiment, _ = draft.experiment()
+style()
+experiment, problems = draft.experiment()
 if experiment:
     draft.show_in_url(experiment)
-with st.empty():
-    start_error.show(experiment)
 
 
 def page() -> None:
     """The page from top to bottom. Raises StoreError."""
-    shapes = draft.shapes()
-
-    chooser(experiment)
-    newcomer = not store.runs(limit=1)
-    if newcomer or not projector.is_on():
-        # Open for a newcomer; once there are runs, their curves take the place.
-        with st.expander("The network as a picture", expanded=newcomer):
-            if shapes:
-                st.html(architecture(shapes))
-            else:
-                st.caption("It is drawn again once the network holds together.")
-    # The curves come first: on a phone they stand right under the start button. On a projector
-    # they have the page to themselves.
-    if projector.is_on():
-        watch = st.container()
+    refused = engine.problem(experiment) if experiment else None
+    blocked = refused or (problems[0].message if problems else None)
+    chosen = shown_run(store)
+    compose(experiment, problems, shapes, start, blocked, bool(store.active_runs()))
+    quiet = note(problems, refused)
+    if chosen is None:
+        newcomers_view()
     else:
-        watch, compose = st.columns([3, 2], gap="large")
-        with compose:
-            network_tabs(experiment, shapes)
-    with watch:
-        chosen, others = run_choice(store)
-        if chosen is None:
-            st.info(
-                "Press **Start training** and watch the network learn.",
-                icon=":material/play_circle:",
-            )
-        else:
-            live_run(store, engine, chosen, others, try_out)
+        others = compared_runs(store, chosen)
+        with st.container(key="watch"):
+            watched = Watched(chosen, others, hint(), try_out, quiet, duplicate)
+            live_run(store, engine, watched)
+            if (run := store.run(chosen)) is not None:
+                live_network(engine, run)
+    if not projector.is_on():
+        rules_note()
     # Last, so that the page is on screen before another process takes its share of the computer.
     engine.warm()
 
 
+shapes = draft.shapes()
 try:
     page()
 except Unavailable as error:

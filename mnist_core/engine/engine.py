@@ -31,11 +31,13 @@ from mnist_core.engine import (
 from mnist_core.engine.command_sender import Outbox
 from mnist_core.engine.dask_client import Connection, Listener
 from mnist_core.engine.dask_client import WorkerInfo as WorkerInfo
+from mnist_core.engine.live_frames import LiveFrames
 from mnist_core.engine.run_task import Task
 from mnist_core.engine.worker_process import REPOSITORY as REPOSITORY
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage.store import Run, Store, StoreError, Unavailable
-from mnist_core.training.events import Failed, from_message, pack_arrays, to_message
+from mnist_core.training.events import Failed, Live, from_message, pack_arrays, to_message
+from mnist_core.training.live_view import View
 from mnist_core.visitors import address_limits, heartbeat, limits, run_limits, server_room, visitors
 from mnist_core.visitors.last_seen import Silence
 
@@ -102,6 +104,7 @@ class Engine:
         topic = f"mnist-lab-{self._id}"
         self._connection = Connection(self.scheduler, trainer, topic, listener)
         self._outbox = Outbox(self._connection, store)
+        self._live = LiveFrames()
         # Set when a run is queued or a worker may be free.
         self._turn = threading.Event()
         # Runs of other servers whose turn it is, and since when.
@@ -253,6 +256,28 @@ class Engine:
     def resume(self, run_id: str) -> None:
         """Let a paused run go on."""
         self.send(run_id, pause=False)
+
+    def watch(self, run_id: str, view: View) -> dict[str, Any] | None:
+        """The newest frame of a run that trains here, for somebody who looks just now.
+
+        See `live_view.pack`. To be asked again and again: a run makes frames only for those who
+        have asked lately. None while there is no frame yet.
+        """
+        frame = self._live.look(run_id, view)
+        self._send_views(run_id)
+        return frame
+
+    def _send_views(self, run_id: str) -> None:
+        """Let the run's worker know what is looked at now, when that has changed."""
+        with self._lock:
+            task = self._tasks.get(run_id)
+            if task is None or task.worker is None:
+                return
+            wanted = self._live.wanted(run_id)
+            if wanted != task.views:
+                task.views = wanted
+                command = {"views": [view.to_message() for view in wanted]}
+                self._outbox.post(task.worker, run_id, command)
 
     def place(self, run_id: str) -> queue_position.Place | None:
         """How many runs are before this one and for how long, None when it does not wait."""
@@ -521,6 +546,9 @@ class Engine:
             if kind == LOST:
                 self._record_loss(task, message["what"])
                 return
+            if kind == Live.kind:
+                self._live.keep(run_id, message)
+                return
             self.store.record(run_id, from_message(message), address)
             if kind == "started":
                 self._log("training starts", run_id, address)
@@ -551,7 +579,7 @@ class Engine:
 
     def _monitor(self) -> None:
         looks = (self._watch_client, self._watch_process, self._renew_process, self._watch_tasks,
-                 self._watch_silence)  # fmt: skip
+                 self._watch_silence, self._watch_views)  # fmt: skip
         # These ask the database; one that is locked would keep the others waiting.
         asks = {self._watch_relay: 0.0, self._sweep: SWEEP_SECONDS,
                 self._watch_limits: LIMITS_SECONDS}  # fmt: skip
@@ -704,6 +732,11 @@ class Engine:
                 self.stop(run_id)
             else:
                 self.send(run_id, **command)
+
+    def _watch_views(self) -> None:
+        """Runs that nobody looks at any more need make no frames."""
+        for run_id in list(self._tasks):
+            self._send_views(run_id)
 
     def _watch_limits(self) -> None:
         """End what has had its share of a shared server."""

@@ -13,10 +13,14 @@ from mnist_core.storage.store import Run
 
 @dataclass(frozen=True)
 class Place:
-    """`ahead`: how many runs start before this one; `seconds` until it starts, None if unknown."""
+    """`ahead`: how many runs start before this one; `seconds` until it starts, None if unknown.
+
+    `paused` of those ahead keep a training process while they pause, nobody knows how long.
+    """
 
     ahead: int
     seconds: float | None
+    paused: int = 0
 
 
 def place(
@@ -38,14 +42,17 @@ def place(
     before = active[: [run.id for run in active].index(run_id)]
     waiting = [run for run in before if run.status == "queued"]
     ahead = max(0, len(training) + len(waiting) - max(0, seats - 1))
-    durations = [_left(run, recent, longest) for run in [*training, *waiting]]
-    if any(seconds is None for seconds in durations):
-        return Place(ahead, None if ahead else 0.0)
+    paused = sum(run.status == "paused" for run in training)
+    trains = [run for run in training if run.status != "paused"]
+    durations = [_left(run, recent, longest) for run in [*trains, *waiting]]
+    unknown = any(seconds is None for seconds in durations) or 0 < seats <= paused
+    if unknown:
+        return Place(ahead, None if ahead else 0.0, paused)
     # Each run goes to the seat that is free first.
-    free = [0.0] * max(1, seats)
+    free = [0.0] * max(1, seats - paused)
     for seconds in durations:
         heapq.heappush(free, heapq.heappop(free) + (seconds or 0.0))
-    return Place(ahead, free[0])
+    return Place(ahead, free[0], paused)
 
 
 def expected_seconds(experiment: Experiment, recent: Sequence[Run]) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mnist_core.engine import run_silence
+from mnist_core.training.live_view import View
 from mnist_core.visitors.run_limits import Times
 
 # A run that has not begun is handed out so often.
@@ -29,7 +30,7 @@ class Task:
     it is handed out as soon as that can be done, in the order of `number`. `commands` wait for it
     to be handed out or to start, `given` went along with it and are kept until it has started.
     `held` says that it pauses because nothing can be stored, `over` that its end is known and only
-    remains to be stored, and `loss` how it came.
+    remains to be stored, and `loss` how it came. `views` is what its worker knows to be looked at.
 
     `heard` is when it last told of steps, None while it has none to tell of; `silent_for` the
     seconds since anything was heard of it, None while all is well; `hangs` that no command would
@@ -65,6 +66,7 @@ class Task:
     heard: float | None = None
     silent_for: float | None = None
     hangs: bool = False
+    views: tuple[View, ...] = ()
 
     def __post_init__(self) -> None:
         self.attempt = self._new_attempt()

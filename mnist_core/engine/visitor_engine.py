@@ -10,6 +10,7 @@ from mnist_core.engine.queue_position import Place
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import datasets
 from mnist_core.storage.store import Run
+from mnist_core.training.live_view import View
 from mnist_core.visitors import address_limits, limits, visitors
 from mnist_core.visitors.limits import Refused
 from mnist_core.visitors.visitors import Full
@@ -148,6 +149,10 @@ class VisitorEngine:
     def resume(self, run_id: str) -> None:
         """Let an own paused run go on."""
         self.send(run_id, pause=False)
+
+    def watch(self, run_id: str, view: View) -> dict[str, Any] | None:
+        """The newest frame of an own run's live view; see `Engine.watch`."""
+        return self._engine.watch(run_id, view) if self._own(run_id) is not None else None
 
     def loss(self, run_id: str) -> str | None:
         """How a run has ended that cannot be stored just now; None while it goes on."""

@@ -30,7 +30,6 @@ Metric = Literal["loss", "accuracy"]
 HEIGHT = 340
 LEGEND_ROW, LEGEND_FOOT = 24, 12  # pixels
 LONGEST_OF_TWO = 24  # characters of a run's name beside another one
-LONGEST_BESIDE = len(" · log")  # what a heading may say of its axis beside a legend
 POINTS = 600  # of one line: more than a chart has pixel columns to show apart
 ALL_POINTS = 1500  # of all lines, so that a figure with many runs stays as light
 SHORTEST = 20  # steps on the axis, at least
@@ -47,6 +46,7 @@ class RunCurves:
     `step`, `loss` and `accuracy` are rows of equal length, one entry a training step and
     accuracy in [0, 1]. `epoch_steps` are the steps at which epochs ended, `val_loss` and
     `val_accuracy` their validation values: None where there is none, empty for none at all.
+    `least_loss` is what label smoothing keeps the loss of training above, None without any.
     """
 
     name: str
@@ -56,6 +56,7 @@ class RunCurves:
     epoch_steps: Sequence[int] = ()
     val_loss: Sequence[float | None] = ()
     val_accuracy: Sequence[float | None] = ()
+    least_loss: float | None = None
 
 
 def loss_chart(
@@ -99,6 +100,8 @@ def _chart(
     uirevision: str,
 ) -> go.Figure:
     lines = [_Line(run, metric, index, log_y) for index, run in enumerate(runs)]
+    if len(lines) == 1:
+        lines[0].val_colour = colour(1)
     traces_a_run = 2 if smoothing else 1
     limit = int(np.clip(ALL_POINTS // max(1, len(lines) * traces_a_run), 100, POINTS))
     traces: list[dict[str, Any]] = []
@@ -107,9 +110,8 @@ def _chart(
     for line in lines:  # above all training lines
         traces += line.validation()
     heading = {"loss": "Loss", "accuracy": "Error" if log_y else "Accuracy"}[metric]
-    about = _about_axis(lines, metric, log_y)
-    # Two entries a row fit a phone, and so does a short heading with the two of a single run.
-    entries = len(lines) + 2 if len(lines) > 1 else 2 * (len(about) > LONGEST_BESIDE)
+    # Two entries a row fit a phone; those of a single run have room beside the heading.
+    entries = len(lines) + 2 if len(lines) > 1 else 0
     a_row = 1 if len(lines) > 1 and max(len(line.name) for line in lines) > LONGEST_OF_TWO else 2
     rows = -(-entries // a_row)
     room = LEGEND_ROW * rows + LEGEND_FOOT if rows else 0
@@ -118,25 +120,43 @@ def _chart(
         figure,
         height=height + room,
         margin={"b": 50 + room},
-        title=title(heading + about),
+        title=title(heading),
         uirevision=f"{uirevision}-{metric}-{log_y}",
         legend=_legend(rows, height),
-        shapes=_epoch_marks(runs) + [line.divergence_mark() for line in lines if line.broken],
-        annotations=[line.divergence_words() for line in lines if line.broken],
+        shapes=_epoch_marks(runs)
+        + [line.divergence_mark() for line in lines if line.broken]
+        + _least_loss_line(runs, metric),
+        annotations=[line.divergence_words() for line in lines if line.broken]
+        + _least_loss_words(runs, metric, log_y)
+        + _leap_words(lines, metric, log_y),
+        # On hover alone, at the plot's edge, where no legend is.
+        modebar={"orientation": "v"},
         xaxis=_x_axis(lines),
         yaxis=_y_axis(lines, metric, log_y),
     )
     return figure.add_traces(traces + _key(lines, smoothing))
 
 
-def _about_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> str:
-    """What the heading has to say about the axis."""
-    if log_y:
-        return " · log"
-    if metric == "loss" and _loss_ceiling(lines):
-        highest = float(f"{max(line.highest for line in lines):.2g}")
-        return f" · leaps to {highest:,.0f}" if highest >= 10 else f" · leaps to {highest:g}"
-    return ""
+def _leap_words(lines: Sequence[_Line], metric: Metric, log_y: bool) -> list[dict[str, Any]]:
+    """How far a leap goes that the axis of the loss leaves out."""
+    if log_y or metric != "loss" or not _loss_ceiling(lines):
+        return []
+    highest = float(f"{max(line.highest for line in lines):.2g}")
+    words = f"{highest:,.0f}" if highest >= 10 else f"{highest:g}"
+    return [
+        {
+            "text": f"↑ leaps to {words}",
+            "xref": "paper",
+            "yref": "paper",
+            "x": 1,
+            "y": 1,
+            "xanchor": "right",
+            "yanchor": "top",
+            "showarrow": False,
+            "font": {"size": TEXT_SIZE - 2, "color": QUIET},
+            "bgcolor": GROUND,
+        }
+    ]
 
 
 class _Line:
@@ -146,6 +166,7 @@ class _Line:
         self.index, self.name = index, html.escape(run.name)
         self.metric, self.log_y = metric, log_y
         self.colour, self.symbol = colour(index), SYMBOLS[index % len(SYMBOLS)]
+        self.val_colour = self.colour
         self.group = f"run-{index}"
         self.step = np.asarray(run.step, np.int64)
         self.told: Floats = np.asarray(getattr(run, metric), np.float64)
@@ -205,7 +226,7 @@ class _Line:
             "x": step.astype(np.int32),
             "y": drawn.astype(np.float32),
             "line": {"color": self.colour, "width": 1},
-            "opacity": 0.32,
+            "opacity": 0.45,
             "hoverinfo": "skip",
             "showlegend": False,
         }
@@ -217,7 +238,7 @@ class _Line:
         step = self.step[position]
         columns = [told[position], self.epochs(step)]
         columns += [line[position]] if smoothing else []
-        average = f"<br>average {self._format('customdata[2]')}" if smoothing else ""
+        average = f"<br>median {self._format('customdata[2]')}" if smoothing else ""
         return {
             "x": step.astype(np.int32),
             "y": drawn.astype(np.float32),
@@ -244,11 +265,11 @@ class _Line:
                 "x": self.val_step.astype(np.int32),
                 "y": self.drawn(self.val_told),
                 "customdata": np.stack([self.val_told, self.epochs(self.val_step)], axis=1),
-                "line": {"color": self.colour, "width": 2.2, "dash": "8px,5px"},
+                "line": {"color": self.val_colour, "width": 2.2, "dash": "8px,5px"},
                 "marker": {
                     "symbol": self.symbol,
                     "size": 11,
-                    "color": self.colour,
+                    "color": self.val_colour,
                     "line": {"color": "rgba(255,255,255,0.9)", "width": 1.5},
                 },
                 "hovertemplate": (
@@ -258,6 +279,18 @@ class _Line:
                 ),
             }
         ]
+
+    def now(self, smoothing: float) -> tuple[str, str]:
+        """The latest values of training and validation for the legend, as " 0.052"; "" for none."""
+
+        def words(values: Floats) -> str:
+            finite = values[np.isfinite(values)]
+            if not len(finite):
+                return ""
+            last = float(finite[-1])
+            return f" {last:.1%}" if self.metric == "accuracy" else f" {last:.3g}"
+
+        return words(smooth(self.told, smoothing)), words(self.val_told)
 
     def divergence_mark(self) -> dict[str, Any]:
         """A line at the step from which on the loss is not a number."""
@@ -290,6 +323,46 @@ class _Line:
         }
 
 
+def _least_loss_line(runs: Sequence[RunCurves], metric: Metric) -> list[dict[str, Any]]:
+    """Where label smoothing keeps the loss of the first run's training above."""
+    least = runs[0].least_loss if runs and metric == "loss" else None
+    if least is None:
+        return []
+    return [
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": least,
+            "y1": least,
+            "layer": "below",
+            "line": {"color": QUIET, "width": 1.5, "dash": "dot"},
+        }
+    ]
+
+
+def _least_loss_words(
+    runs: Sequence[RunCurves], metric: Metric, log_y: bool
+) -> list[dict[str, Any]]:
+    """What that line means, right under it."""
+    least = runs[0].least_loss if runs and metric == "loss" else None
+    if least is None:
+        return []
+    return [
+        {
+            "text": f"label smoothing keeps training above {least:.2f}",
+            "xref": "paper",
+            "x": 1,
+            "xanchor": "right",
+            "y": float(np.log10(least)) if log_y else least,
+            "yanchor": "top",
+            "showarrow": False,
+            "font": {"size": TEXT_SIZE - 2, "color": QUIET},
+        }
+    ]
+
+
 def _key(lines: Sequence[_Line], smoothing: float) -> list[dict[str, Any]]:
     """The legend's entries: what the kinds of line mean, and which colour is which run."""
 
@@ -307,13 +380,22 @@ def _key(lines: Sequence[_Line], smoothing: float) -> list[dict[str, Any]]:
         }
 
     single = len(lines) == 1
-    tone = lines[0].colour if single else QUIET
+    tone, val_tone = (lines[0].colour, lines[0].val_colour) if single else (QUIET, QUIET)
     group = lines[0].group if single else "kinds"
-    training = "training (average)" if smoothing else "training"
+    now = lines[0].now(smoothing) if single else ("", "")
+    training = "training" + now[0]
     kinds = [entry(training, tone, "solid", "", f"{group}-a" if single else group)]
     if any(len(line.val_step) for line in lines):
         symbol = lines[0].symbol if single else "circle"
-        kinds.append(entry("validation", tone, "8px,5px", symbol, f"{group}-b"))
+        kinds.append(
+            entry(
+                "validation" + now[1],
+                val_tone,
+                "8px,5px",
+                symbol,
+                f"{group}-b" if single else group,
+            )
+        )
     if not lines:
         return []
     if single:
@@ -423,13 +505,10 @@ def _scale(low: float, high: float, seen: bool) -> dict[str, Any]:
 
 
 def _accuracy_floor(lines: Sequence[_Line]) -> float:
-    """The lower end of the accuracy axis: nearly everything after the first steps is above."""
-    floors = []
+    """The lower end of the accuracy axis: all of the smoothed curves is above, also its start."""
+    floors: list[float] = []
     for line in lines:
-        averaged = smooth(line.told, 0.9)[len(line.told) // 20 :]
-        values = averaged[np.isfinite(averaged)]
-        if len(values):
-            floors.append(float(np.quantile(values, 0.03)))
-        floors += [float(value) for value in line.val_told if np.isfinite(value)]
+        values = np.concatenate([smooth(line.told, 0.6), line.val_told])
+        floors += [float(values[np.isfinite(values)].min(initial=1.0))]
     lowest = min(floors, default=0.0)
     return max(floor for floor in FLOORS if floor <= max(lowest - 0.005, 0.0))

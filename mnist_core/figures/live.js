@@ -7,6 +7,8 @@ const base = script ? new URL("../../", script.src) : new URL("./", document.bas
 
 const PAGE_TYPE = 17; // pixels: the page's type, as .streamlit/config.toml sets it
 const LARGE_TYPE = 21; // a projector's is at least this large
+const MOST_GROWTH = 220; // pixels that a figure gains in a high window
+const NARROW = 900; // a window in which figures lie below one another
 
 const charts = new WeakMap();
 const calls = new WeakMap();
@@ -56,12 +58,23 @@ function themed(data, element) {
 
 // On a projector the page's type is larger than the figure was made for: the whole chart follows.
 function enlarge(element, host, height) {
-  const type = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const scale = type >= LARGE_TYPE ? type / PAGE_TYPE : 1;
+  const scale = pageScale();
   Object.assign(element.style, {
     transform: scale > 1 ? `scale(${scale})` : "", transformOrigin: "0 0", width: `${100 / scale}%`,
   });
   host.style.height = scale > 1 ? `${height * scale}px` : "";
+}
+
+// What a figure gains in a window that is higher than it was made for.
+function growth(data) {
+  if (!data.growsAbove || innerWidth <= NARROW) return 0;
+  return Math.max(0, Math.min(MOST_GROWTH, innerHeight / pageScale() - data.growsAbove));
+}
+
+// How much larger the page's type is than the figures' own: more than 1 on a projector.
+function pageScale() {
+  const type = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return type >= LARGE_TYPE ? type / PAGE_TYPE : 1;
 }
 
 async function draw(chart, Plotly) {
@@ -72,6 +85,7 @@ async function draw(chart, Plotly) {
   chart.next = undefined;
   try {
     const figure = themed(data, host);
+    figure.layout.height += growth(data);
     enlarge(chart.element, host, figure.layout.height);
     figure.layout.width = chart.element.clientWidth;
     await Plotly.react(chart.element, figure.data, figure.layout, figure.config);

@@ -64,15 +64,18 @@ def live_data(
     *,
     clickable: bool = False,
     images: ImageSheet | None = None,
+    grows_above: int | None = None,
 ) -> dict[str, Any]:
     """The data that LIVE_JS takes.
 
     `plotly_path` is Plotly.js's address relative to the app's, `alt` a sentence for people who
     cannot see the figure. With `clickable` the point that is pressed is reported; `images` are
-    shown beside their points.
+    shown beside their points. `grows_above` is the height of a window, in pixels, for which the
+    figure's own is right; in a higher one it gets more.
     """
     return {
         "clickable": clickable,
+        "growsAbove": grows_above,
         "images": None if images is None else vars(images),
         "figure": figure.to_json(validate=False),
         "config": CONFIG,

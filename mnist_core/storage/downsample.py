@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
+from scipy.ndimage import median_filter, uniform_filter1d
 
 FloatArray = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.intp]
@@ -61,15 +61,17 @@ def _outline(values: npt.NDArray[np.float64], limit: int) -> Indices:
 
 
 def smooth(value: npt.ArrayLike, weight: float) -> npt.NDArray[np.float64]:
-    """Exponential moving average of a curve, freed of its start at zero.
+    """A curve without its noise, which follows a leap where it happens.
 
-    The method of TensorBoard's smoothing slider; the correction of the start is that of Adam
-    (Kingma and Ba 2015, section 3). Values that are not finite stay as they are and the
-    average goes on after them as if they were not there.
+    The running median of a window around each point, then the mean of half that window to round
+    its corners. An exponential average would still be high long after the curve itself has come
+    down from a leap, and behind it at every bend. Values that are not finite stay as they are; the
+    others are smoothed as if these were not there.
 
     Args:
         value: [n].
-        weight: how much of the average stays at each point, in [0, 1); 0 changes nothing.
+        weight: the window is that over which an exponential average of this weight has the same
+            mean age, 2 / (1 - weight) - 1 points; in [0, 1), 0 changes nothing.
 
     Raises:
         ValueError: when `weight` is outside [0, 1).
@@ -78,9 +80,8 @@ def smooth(value: npt.ArrayLike, weight: float) -> npt.NDArray[np.float64]:
         raise ValueError(f"weight must be at least 0 and below 1, not {weight}")
     values = np.array(value, np.float64)
     finite = np.isfinite(values)
-    count = int(finite.sum())
-    if weight == 0 or count == 0:
-        return values
-    average = lfilter([1 - weight], [1, -weight], values[finite])
-    values[finite] = average / (1 - weight ** np.arange(1, count + 1))
+    half = min(round(1 / (1 - weight)) - 1, int(finite.sum()) - 1)
+    if half > 0:
+        middle = median_filter(values[finite], 2 * half + 1, mode="reflect")
+        values[finite] = uniform_filter1d(middle, 2 * (half // 2) + 1, mode="nearest")
     return values

@@ -14,6 +14,7 @@ from mnist_core.training.events import (
     Event,
     Failed,
     Finished,
+    Live,
     Snapshot,
     Started,
     Steps,
@@ -55,6 +56,8 @@ def record(
         _record_epoch(connection, this, run_id, event)
     elif isinstance(event, Snapshot):
         _record_snapshot(connection, this, run_id, event)
+    elif isinstance(event, Live):
+        return  # worth seeing only while it happens
     else:
         _record_end(connection, this, event)
 

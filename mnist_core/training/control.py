@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+from mnist_core.training.live_view import View
 
 
 @dataclass(frozen=True)
@@ -12,7 +16,8 @@ class Wishes:
 
     `steps_allowed` counts the single steps still to be taken while paused, `extra_epochs` the
     epochs asked for beyond the experiment's own, `delay` the seconds to wait after each step
-    (slow motion), `learning_rate` replaces the schedule's base rate when not None.
+    (slow motion), `learning_rate` replaces the schedule's base rate when not None. `views` is what
+    somebody looks at just now, empty when nobody does.
     """
 
     stop: bool = False
@@ -21,6 +26,7 @@ class Wishes:
     extra_epochs: int = 0
     learning_rate: float | None = None
     delay: float = 0.0
+    views: tuple[View, ...] = ()
 
 
 class Control:
@@ -39,10 +45,12 @@ class Control:
         epochs: int = 0,
         learning_rate: float | None = None,
         delay: float | None = None,
+        views: Sequence[dict[str, Any]] | None = None,
     ) -> None:
         """Change what is wished; what is not named stays as it was.
 
-        `step` and `epochs` add to what was asked before. Asking for single steps pauses.
+        `step` and `epochs` add to what was asked before. Asking for single steps pauses. `views`
+        are messages of `View`.
         """
         with self._changed:
             now = self._wishes
@@ -54,6 +62,7 @@ class Control:
                 extra_epochs=now.extra_epochs + epochs,
                 learning_rate=now.learning_rate if learning_rate is None else learning_rate,
                 delay=now.delay if delay is None else max(0.0, delay),
+                views=now.views if views is None else tuple(map(View.from_message, views)),
             )
             self._changed.notify_all()
 

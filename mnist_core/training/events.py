@@ -125,6 +125,20 @@ class Failed:
 
 
 @dataclass(frozen=True, eq=False)
+class Live:
+    """A frame for one of the views that somebody looks at (`live_view.pack`); it is not stored.
+
+    `view` is the view's key.
+    """
+
+    kind: ClassVar[str] = "live"
+    step: int
+    view: str
+    header: str
+    data: bytes
+
+
+@dataclass(frozen=True, eq=False)
 class Resume:
     """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself.
 
@@ -140,9 +154,9 @@ class Resume:
     kept: tuple[int, ...] = ()
 
 
-Event = Started | Steps | Epoch | Snapshot | Finished | Failed
+Event = Started | Steps | Epoch | Snapshot | Finished | Failed | Live
 _CLASSES: dict[str, type[Any]] = {
-    event.kind: event for event in (Started, Steps, Epoch, Snapshot, Finished, Failed)
+    event.kind: event for event in (Started, Steps, Epoch, Snapshot, Finished, Failed, Live)
 }
 
 

@@ -25,6 +25,7 @@ from mnist_core.training.events import (
     Event,
     Failed,
     Finished,
+    Live,
     Resume,
     Snapshot,
     Started,
@@ -32,6 +33,7 @@ from mnist_core.training.events import (
     pack_arrays,
     unpack_arrays,
 )
+from mnist_core.training.live_view import pack
 
 if TYPE_CHECKING:
     import keras
@@ -49,6 +51,9 @@ MAX_UNPLANNED = 10
 QUICK_IMAGES = 500
 # A stopped run gets its test accuracy if that takes no longer than this.
 STOP_TEST_SECONDS = 0.5
+# Time between two frames of the live view: so many times as long as a frame takes to make, within
+# bounds. A turn's length comes on top.
+LIVE_PAUSES, LIVE_SECONDS, MOST_LIVE_SECONDS = 100, 0.25, 0.35
 
 
 def train(
@@ -93,10 +98,12 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
                 yield _steps(run, _NOTHING, _NOTHING, 0.0)
                 if run.step not in run.snapshots_taken:
                     yield _snapshot(run)
+            yield from _live(run)
             run.control.wait(0.5)
             continue
         event = _turn(run)
         yield event
+        yield from _live(run)
         if not np.isfinite(event.loss).all():
             first = event.first_step + int(np.argmin(np.isfinite(event.loss)))
             yield Failed(first, event.epoch, _diverged(first, event.learning_rate))
@@ -109,6 +116,14 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
     if run.step not in run.snapshots_taken:
         yield _snapshot(run)
     yield _finish(run, reason)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The frame that a view has last got: after which step, when it is next due."""
+
+    step: int
+    due: float
 
 
 @dataclass(eq=False)
@@ -142,6 +157,7 @@ class _Run:
     best_val_loss: float = math.inf
     epochs_without_gain: int = 0
     ended: str | None = None
+    live: dict[str, _Shown] = field(default_factory=dict)
 
     @property
     def total_steps(self) -> int:
@@ -427,6 +443,23 @@ def _snapshot(run: _Run) -> Snapshot:
         dead_units=dead_units,
         replaces=replaced,
     )
+
+
+def _live(run: _Run) -> Iterator[Live]:
+    """A frame for each view whose last one is old enough; none while no step is taken."""
+    views = run.control.read().views
+    run.live = {view.key: run.live[view.key] for view in views if view.key in run.live}
+    for view in views:
+        started = time.perf_counter()
+        shown = run.live.get(view.key)
+        if shown is not None and (shown.step == run.step or started < shown.due):
+            continue
+        packed = pack(run.program.live_view.frame(view, run.step))
+        ended = time.perf_counter()
+        pause = LIVE_PAUSES * len(views) * (ended - started)
+        pause = min(max(pause, LIVE_SECONDS), MOST_LIVE_SECONDS)
+        run.live[view.key] = _Shown(run.step, ended + pause)
+        yield Live(run.step, view.key, packed["header"], packed["data"])
 
 
 def _hidden_state(program: TrainingProgram) -> list[Any]:

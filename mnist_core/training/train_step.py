@@ -8,6 +8,7 @@ it already holds, so that Python is back in charge only about ten times a second
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -19,6 +20,7 @@ from mnist_core.base.tensorflow_compat import forget_gradients
 from mnist_core.data.mnist import ByteArray
 from mnist_core.experiment.spec import Experiment
 from mnist_core.model.build import build_model, build_optimizer
+from mnist_core.training.live_view import LiveView
 
 EVALUATION_BATCH = 500
 # Compiled programs that wait for a run of the same kind.
@@ -37,6 +39,7 @@ class TrainingProgram:
         """Set up the functions; they compile when first called. `begin` starts a run."""
         training = experiment.training
         self.compiled_for = _compiled_for(experiment, precision)
+        self._network = experiment.network
         self.model = model = build_model(experiment.network, training.seed, precision)
         self.optimizer = build_optimizer(training)
         self.optimizer.build(model.trainable_variables)
@@ -98,6 +101,11 @@ class TrainingProgram:
         tables = tf.constant(batches), tf.constant(learning_rates)
         loss, accuracy = train(self._images, self._labels, *tables, *numbers, self._seed)
         return loss.numpy()[:count], accuracy.numpy()[:count]
+
+    @cached_property
+    def live_view(self) -> LiveView:
+        """Frames of the model as it is; made when somebody first looks."""
+        return LiveView(self._network, self.model)
 
     def evaluate(self, images: ByteArray, labels: ByteArray) -> tuple[float, float]:
         """Mean loss and accuracy over `images` uint8 [n, 28, 28], dropout and the like off."""

@@ -45,8 +45,11 @@ _STYLE = with_selectors("""<style>
   :st(open_sidebar)::after { content: "Menu"; font-size: 1rem; }
 }
 @media (max-width: 639px) {
-  [class*="st-key-tour_"][class*="_behind"], [class*="st-key-tour_"][class*="_ahead"],
   .st-key-projector { display: none; }
+  .st-key-tour { flex-wrap: wrap; gap: 0.3rem 0.7rem; padding: 0.45rem 0.6rem; }
+  [class*="st-key-tour_"][class*="_behind"] p, [class*="st-key-tour_"][class*="_ahead"] p,
+  .st-key-tour_now p, .st-key-tour button p { font-size: 0.82rem; }
+  .st-key-tour button { min-height: 2rem; padding: 0.1rem 0.5rem; }
 }
 @media print { .st-key-tools, .st-key-tour { display: none !important; } }
 </style>""")

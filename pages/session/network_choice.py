@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +44,28 @@ class NetworkChoice:
         return self.run.name if self.run else EXPERIMENT.name
 
     @property
+    def accuracy(self) -> float | None:
+        """How well it does: on test images, else on validation images, else on its last batch.
+
+        None for the default model, and for a run that has not begun.
+        """
+        run = self.run
+        if run is None:
+            return None
+        known = (run.test_accuracy, run.val_accuracy, run.accuracy)
+        return next((value for value in known if value is not None), None)
+
+    @property
+    def guesses(self) -> bool:
+        """Whether it is a run at chance, or one whose weights are no longer numbers."""
+        if self.run is None:
+            return False
+        if self.run.loss is not None and not math.isfinite(self.run.loss):
+            return True
+        chance = 1 / self.network.classes
+        return self.accuracy is not None and self.accuracy < chance + min(chance, (1 - chance) / 5)
+
+    @property
     def trains(self) -> bool:
         """Whether it is a run that goes on."""
         return self.run is not None and self.run.active
@@ -57,6 +80,40 @@ def network_choices() -> dict[str, NetworkChoice]:
     return _network_choices(owner())
 
 
+def first_choice() -> NetworkChoice:
+    """The network that a page opens on: the newest that has learned something.
+
+    Of a study that is the best of its trials; without any such run it is the default model. A run
+    that waits, or that went wrong, hides no good one.
+    """
+    choices = network_choices()
+    newest = next(choice for choice in choices.values() if _has_learned(choice))
+    study = newest.run.study if newest.run is not None else None
+    if study is None:
+        return newest
+    trials = [choice for choice in choices.values() if choice.run and choice.run.study == study]
+    learned = [trial for trial in trials if _has_learned(trial)]
+    return max(learned, key=lambda trial: trial.accuracy or 0.0)
+
+
+def _has_learned(choice: NetworkChoice) -> bool:
+    """True for the default model, and for a run with trained weights that are better than none."""
+    if choice.run is None:
+        return True
+    kept = () if choice.guesses else moments(choice.key)
+    return bool(kept) and kept[-1].step > 0
+
+
+def chance_note(choice: NetworkChoice) -> str:
+    """A sentence where the network only guesses, or is to; "" where it has learned something."""
+    if not choice.guesses or choice.run is None or not choice.run.step:
+        return ""
+    return (
+        "This network is at chance: it gets about one image in "
+        f"{choice.network.classes} right, so what it reads means nothing. Choose another one."
+    )
+
+
 def forget_choices() -> None:
     """Read the visitor's runs anew when they are next asked for."""
     _network_choices.clear(owner())
@@ -65,7 +122,7 @@ def forget_choices() -> None:
 @st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
 def _network_choices(owner: str) -> dict[str, NetworkChoice]:
     runs = get_store().runs(owner, limit=RECENT_RUNS)
-    choices = [NetworkChoice(run.id, _run_label(run), run) for run in runs]
+    choices = [NetworkChoice(run.id, run_label(run), run) for run in runs]
     choices.append(NetworkChoice(DEFAULT_MODEL, _default_label()))
     return {choice.key: choice for choice in choices}
 
@@ -75,7 +132,7 @@ def older_choice(key: str | None) -> dict[str, NetworkChoice]:
     if key is None or key in network_choices():
         return {}
     run = get_store().run(key)
-    return {} if run is None else {key: NetworkChoice(key, _run_label(run), run)}
+    return {} if run is None else {key: NetworkChoice(key, run_label(run), run)}
 
 
 def choice_of(key: str | None) -> NetworkChoice | None:
@@ -149,12 +206,14 @@ def _weights_at(key: str, step: int, holder: str) -> Weights | None:
     return None if weights is None else tuple(weights)
 
 
-def _run_label(run: Run) -> str:
+def run_label(run: Run) -> str:
+    """How menus name a run: "cnn, epochs 3 · run 4 · running · 98.10% on validation images"."""
+    parts = [run.name] if run.status == "finished" else [run.name, run.status]
     if run.test_accuracy is not None:
-        return f"{run.name} · {run.test_accuracy:.2%} on test images"
+        return " · ".join([*parts, f"{run.test_accuracy:.2%} on test images"])
     if run.val_accuracy is not None:
-        return f"{run.name} · {run.val_accuracy:.2%} on validation images"
-    return f"{run.name} · hardly trained yet"
+        return " · ".join([*parts, f"{run.val_accuracy:.2%} on validation images"])
+    return " · ".join([*parts, "hardly trained yet"])
 
 
 def _default_label() -> str:

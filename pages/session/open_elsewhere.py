@@ -32,13 +32,18 @@ def prepare_reading(run_id: str) -> None:
         prepare(run_id)
 
 
-def look_inside(run_id: str) -> NoReturn:
-    """Go to Look inside with this run, and with the visitor's drawing where there is one."""
-    from pages.session.inspect_state import DRAWING, place
+def look_inside(run_id: str, step: int | None = None, image: int | None = None) -> NoReturn:
+    """Go to Look inside with this run, at its newest snapshot or the one of `step`.
+
+    With test image `image`, else with the visitor's drawing where there is one.
+    """
+    from pages.session.inspect_state import DRAWING, TEST, place
 
     here = place()
-    here.run, here.step, here.missing, here.layer, here.unit = run_id, None, False, None, None
-    if st.session_state.get("drawing_image28") is not None:
+    here.run, here.step, here.missing, here.layer, here.unit = run_id, step, False, None, None
+    if image is not None:
+        here.source, here.index = TEST, image
+    elif st.session_state.get("drawing_image28") is not None:
         here.source = DRAWING
     _renew()
     st.switch_page("pages/inspect.py")

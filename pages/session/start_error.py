@@ -10,7 +10,6 @@ from __future__ import annotations
 import streamlit as st
 
 from mnist_core import Experiment
-from pages.widgets.escape import plain
 
 _SAID, _STAYS, _ABOUT = "page_error", "page_error_stays", "page_error_about"
 
@@ -26,11 +25,11 @@ def forget() -> None:
     st.session_state.pop(_SAID, None)
 
 
-def show(experiment: Experiment | None) -> None:
-    """Show it, unless the experiment has been changed since it was first shown."""
-    said = st.session_state.get(_SAID)
-    changed = said is not None and st.session_state.setdefault(_ABOUT, experiment) != experiment
+def said(experiment: Experiment | None) -> str | None:
+    """The sentence to show, unless the experiment has been changed since it was first shown."""
+    sentence: str | None = st.session_state.get(_SAID)
+    told = sentence is not None
+    changed = told and st.session_state.setdefault(_ABOUT, experiment) != experiment
     if changed or not st.session_state.get(_STAYS):
         forget()
-    if said is not None and not changed:
-        st.error(plain(said), icon=":material/error:")
+    return None if changed else sentence

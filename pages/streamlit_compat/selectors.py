@@ -26,6 +26,10 @@ SELECTORS = {
     "page_link": '[data-testid="stPageLink-NavLink"]',
     "popover_button": '[data-testid="stPopoverButton"]',
     "slider_ends": '[data-testid="stSliderTickBar"]',
+    "stack": '[data-testid="stVerticalBlock"]',
+    "popover": '[data-testid="stPopoverBody"]',
+    "alert": '[data-testid="stAlertContainer"]',
+    "progress": '[data-testid="stProgress"]',
     "stale": '[data-stale="true"]',
 }
 

@@ -1,1 +1,1 @@
-"""The parts of each page, a folder a page."""
+"""What each page shows; a folder of one page imports no other page's."""

@@ -22,13 +22,15 @@ def live_figure(
     *,
     on_click: Callable[[dict[str, Any]], None] | None = None,
     images: ImageSheet | None = None,
+    grows_above: int | None = None,
 ) -> None:
     """Show `figure` (its `layout.height` set), or update what `key` already shows.
 
     st.plotly_chart starts a new chart whenever the figure differs from the one before.
     `alt` says what the chart shows to people who cannot see it. `on_click` is called with the
     x, y, curve and customdata of a pressed point, before the next run of the page or fragment;
-    points of `images` show theirs on hover.
+    points of `images` show theirs on hover. In a window higher than `grows_above` pixels the figure
+    is higher, too.
     """
 
     def clicked() -> None:
@@ -49,13 +51,14 @@ def live_figure(
     mount(
         key=key,
         # On a projector the chart grows with the page's type.
-        height="content" if on_projector() else int(figure.layout.height),
+        height="content" if on_projector() or grows_above else int(figure.layout.height),
         data=live_data(
             figure,
             f"component/{served.name}/plotly.min.js",
             alt,
             clickable=on_click is not None,
             images=images,
+            grows_above=grows_above,
         ),
         on_clicked_change=clicked,
     )

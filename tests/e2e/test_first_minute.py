@@ -62,14 +62,14 @@ def test_a_link_turns_projector_mode_on_for_all_pages(server, page):
 
     open_page(page, f"{server.url}/train?projector=1&preset=cnn", "start_training")
     wait_until(lambda: size() >= 19, 20, "The type is no larger")
-    assert not page.get_by_role("tab", name="Layers").count()
+    assert not part(page, "layers").count()
     page.get_by_role("link", name="Draw", exact=True).click()
     part(page, "canvas").wait_for()
     assert size() >= 19
     open_page(page, f"{server.url}/train", "start_training")  # the browser remembers it
     wait_until(lambda: size() >= 19, 20, "A reload forgot it")
     press(page, "projector")
-    page.get_by_role("tab", name="Layers").wait_for(timeout=20_000)
+    part(page, "layers").wait_for(timeout=20_000)
     wait_until(lambda: size() < 20, 20, "The type is as large as before")
 
 
@@ -82,12 +82,12 @@ def test_the_tour_leads_to_a_digit_that_the_new_network_reads(server, page):
     draw(page, *DIGITS[3])
     wait_for_digit(page, 3, 90)
     print(f"From opening the app to the digit read: {time.monotonic() - began:.0f} s")
-    assert "fast-99 · run 1" in chosen(page, "network_menu")
+    assert "cnn · run 1" in chosen(page, "network_menu")
 
     step(page, "inside").click()
     page.get_by_role("heading", name="Look inside").wait_for(timeout=30_000)
     part(page, "inspect_input").get_by_text("My drawing").wait_for(timeout=60_000)
-    assert "fast-99 · run 1" in chosen(page, "run_picker")
+    assert "cnn · run 1" in chosen(page, "run_picker")
     # Been through once, it is not offered again.
     press(page, "tour_lesson")
     page.get_by_role("heading", name="A neuron").wait_for(timeout=30_000)

@@ -118,11 +118,12 @@ def test_the_address_alone_gives_another_browser_the_same_network(server, page, 
 
 def test_editing_a_layer_changes_summary_and_address(server, page):
     open_page(page, f"{server.url}/train?preset=two-layer", "preset")
-    page.get_by_text("2. Dense · 128 units · relu").click()
+    part(page, "layers").get_by_role("button", name="dense 128").click()
     units = page.get_by_label("Units", exact=True)
     units.fill("32")
     units.press("Enter")
     wait_until(lambda: "units%3A32" in address(page), 20, "The address did not follow")
     page.keyboard.press("Escape")
+    part(page, "icon-network").get_by_role("button").first.click()
     page.get_by_role("tab", name="Summary").click()
     page.get_by_text("25,450 parameters in all.").wait_for(timeout=20_000)

@@ -18,11 +18,9 @@ APP = Path(__file__).resolve().parents[2] / "app.py"
 
 @pytest.fixture
 def store(home):
-    services._store.clear()
     opened = services._store()
     yield opened
     opened.close()
-    services._store.clear()
 
 
 def trained(store: Store, preset: str, name: str, accuracy: float = 0.9) -> str:

@@ -14,7 +14,13 @@ from mnist_core.drawing.not_a_digit import doubt
 from mnist_core.experiment.spec import MNIST
 from mnist_core.storage.store import SnapshotInfo
 from pages.session.data_sets import class_names, own_dataset
-from pages.session.network_choice import DEFAULT_MODEL, moment_label, moments, network_choices
+from pages.session.network_choice import (
+    chance_note,
+    first_choice,
+    moment_label,
+    moments,
+    network_choices,
+)
 from pages.session.reader import NotReadable, Reader, loading
 from pages.widgets.background import loader
 from pages.widgets.escape import plain
@@ -25,13 +31,13 @@ FloatArray = npt.NDArray[np.float32]
 def current_reader() -> Reader:
     """The network and moment that the person has chosen.
 
-    Before any choice the newest run that has kept weights, else the default model. Raises
+    Before any choice the newest run that has learned something, else the default model. Raises
     NotReadable when the choice has kept no weights yet.
     """
     choices = network_choices()
     key = st.session_state.get("reading_network")
     if key not in choices:
-        key = next(key for key in choices if _trained(key))
+        key = first_choice().key
         st.session_state.reading_network = key
         st.session_state.reading_step = None
     kept = moments(key)
@@ -42,12 +48,6 @@ def current_reader() -> Reader:
     steps = [moment.step for moment in kept]
     step = st.session_state.get("reading_step")
     return Reader(choices[key], step if step in steps else steps[-1])
-
-
-def _trained(key: str) -> bool:
-    """True for the default model, and for a run that has kept more than its untrained weights."""
-    kept = moments(key)
-    return bool(kept) and (key == DEFAULT_MODEL or kept[-1].step > 0)
 
 
 def choose_network() -> None:
@@ -63,6 +63,8 @@ def choose_network() -> None:
         help="Your runs, and the model that comes with the app.",
         on_change=_network_chosen,
     )
+    if key in choices and (note := chance_note(choices[key])):
+        st.caption(f":material/casino: {note}")
     kept = moments(key) if key in choices else ()
     if len(kept) > 1:
         _choose_moment(str(key), kept)

@@ -11,6 +11,7 @@ from mnist_core.evaluation.compare_runs import columns as differing_columns
 from mnist_core.evaluation.compare_runs import matching
 from mnist_core.storage.store import Run, StoreError
 from pages.session.errors import fragment, said_later
+from pages.session.queue_panel import queue_panel
 from pages.session.services import get_engine, get_store, owner
 from pages.views.explore.files_compare import differing_config
 from pages.views.explore.runs_chosen import chosen_runs
@@ -34,6 +35,7 @@ def view() -> None:
         st.error(str(error), icon=":material/database_off:")
         return
     _undo()
+    queue_panel()
     if not runs:
         st.info(
             "Here all your runs will stand side by side. There is none yet: train a first network.",

@@ -19,6 +19,8 @@ from pages.session.inspect_state import DRAWING, PLAY_SECONDS, TEST, place, stee
 from pages.session.network_choice import (
     NetworkChoice,
     Weights,
+    chance_note,
+    first_choice,
     moment_label,
     moments,
     network_choices,
@@ -39,12 +41,12 @@ SUSPICIOUS = 1000.0
 
 
 def choose_network() -> NetworkChoice:
-    """The network; one that has been deleted meanwhile is replaced by the newest, with a word."""
+    """The network; one that has been deleted meanwhile is replaced by the first choice."""
     here = place()
     choices = network_choices() | older_choice(here.run)
     if here.run not in choices:
         here.missing = here.missing or here.run is not None
-        here.run, here.step = next(filter(_worth_a_look, choices.values())).key, None
+        here.run, here.step = _first().key, None
     if here.missing:
         st.warning("That run is not here any more; this is the newest one.")
     names = list(choices)
@@ -61,12 +63,16 @@ def choose_network() -> NetworkChoice:
             format_func=lambda name: choices[name].label,
             **steered("inspect-run", here.run, changed),
         )
+    if note := chance_note(choices[here.run]):
+        st.caption(f":material/casino: {note}")
     return choices[here.run]
 
 
-def _worth_a_look(choice: NetworkChoice) -> bool:
-    """True for a network with weights, and for one that trains now: they will come."""
-    return bool(moments(choice.key)) or choice.trains
+def _first() -> NetworkChoice:
+    """The newest network that has learned something; before there is one, a run that trains."""
+    first = first_choice()
+    trains = (choice for choice in network_choices().values() if choice.trains)
+    return first if first.run is not None else next(trains, first)
 
 
 def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:

@@ -1,1 +1,1 @@
-"""The parts of the page Train."""
+"""What the page Train is made of."""

@@ -16,13 +16,18 @@ from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.storage.store import ACTIVE, Run, Store, StoreError
+from mnist_core.visitors.heartbeat import message_now
 from mnist_core.visitors.limits import Refused, current
+from pages.editors import draft
 from pages.frame import projector
 from pages.session.errors import ICON
+from pages.session.network_choice import network_choices
 from pages.session.open_elsewhere import has_weights, let_it_read
 from pages.session.services import note_presence
+from pages.views.train.run_choice import compared, run_picker
 from pages.widgets.clock import clock
 from pages.widgets.escape import plain
+from pages.widgets.icon_button import icon_button
 from pages.widgets.live_figure import live_figure
 from pages.widgets.run_curves import run_curves
 
@@ -30,6 +35,8 @@ REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
 SHARED_REFRESH_SECONDS = 1.0
 SMOOTHING = 0.9
+# Of a chart, in pixels, and of the window in which all that is watched then stands whole.
+HEIGHT, WINDOW_HEIGHT = 262, 785
 ICONS = {
     "queued": ":material/hourglass_top:",
     "running": ":material/play_circle:",
@@ -48,19 +55,29 @@ COLOURS = {
 }
 
 
-def live_run(
-    store: Store,
-    engine: VisitorEngine,
-    run_id: str,
-    others: list[str],
-    try_out: Callable[[Experiment], None],
-) -> None:
-    """Show the run, and go on refreshing while it is active. `try_out` starts an experiment."""
-    run = store.run(run_id)
+@dataclass(frozen=True)
+class Watched:
+    """What the panel shows: a run, those laid over it, and what to say while it says nothing.
+
+    `try_out` starts an experiment, `duplicate` makes one out of a run; `quiet` says that another
+    note already has the notes' place.
+    """
+
+    run_id: str
+    others: tuple[str, ...]
+    hint: str
+    try_out: Callable[[Experiment], None]
+    quiet: bool = False
+    duplicate: Callable[[Run], None] | None = None
+
+
+def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
+    """Show the run, and go on refreshing while it is active."""
+    run = store.run(watched.run_id)
     active = run is not None and run.active
     seconds = SHARED_REFRESH_SECONDS if current().public else REFRESH_SECONDS
     panel = st.fragment(_panel, run_every=seconds if active else None)
-    panel(store, engine, run_id, others, try_out, active)
+    panel(store, engine, watched, active)
 
 
 @dataclass(frozen=True)
@@ -71,25 +88,19 @@ class _View:
     place: Place | None
     advice: Advice | None
     curves: list[RunCurves]
+    runs: dict[str, Run]
 
 
-def _panel(
-    store: Store,
-    engine: VisitorEngine,
-    run_id: str,
-    others: list[str],
-    try_out: Callable[[Experiment], None],
-    was_active: bool,
-) -> None:
+def _panel(store: Store, engine: VisitorEngine, watched: Watched, was_active: bool) -> None:
     """What is refreshed; a database that does not answer now may do so the next time."""
     away = None
     try:
         note_presence()
-        view = _read(store, engine, run_id, others)
+        view = _read(store, engine, watched)
     except StoreError as error:
         away, view = str(error), st.session_state.get("last_view")
         st.session_state.database_away = True
-        if view is None or view.run.id != run_id:
+        if view is None or view.run.id != watched.run_id:
             st.error(f"{away} The page tries again by itself.", icon=ICON)
             return
     if view is None:
@@ -98,9 +109,9 @@ def _panel(
     st.session_state.last_view = view
     if away is None and st.session_state.pop("database_away", False):
         st.session_state.pop("run_refused", None)  # it was refused for want of the database
-    if was_active != view.run.active or st.session_state.get("shown_run") != run_id:
+    if was_active != view.run.active or st.session_state.get("shown_run") != watched.run_id:
         st.rerun()  # refreshing starts and ends with the run, or another run is shown now
-    _show(view, engine, try_out, away)
+    _show(view, engine, watched, away)
 
 
 def last_seen(engine: VisitorEngine, try_out: Callable[[Experiment], None], away: str) -> bool:
@@ -108,72 +119,127 @@ def last_seen(engine: VisitorEngine, try_out: Callable[[Experiment], None], away
     view = st.session_state.get("last_view")
     if view is None or view.run.id != st.session_state.get("shown_run"):
         return False
-    _show(view, engine, try_out, away)
+    _show(view, engine, Watched(view.run.id, (), "", try_out), away)
     return True
 
 
-def _read(store: Store, engine: VisitorEngine, run_id: str, others: list[str]) -> _View | None:
+def _read(store: Store, engine: VisitorEngine, watched: Watched) -> _View | None:
     """What is kept of the run just now, None when it has been deleted. Raises StoreError."""
-    run = store.run(run_id)
+    run = store.run(watched.run_id)
     if run is None:
         return None
-    place = engine.place(run_id) if run.status == "queued" else None
-    shown = [run, *(other for name in others if (other := store.run(name)))]
+    place = engine.place(run.id) if run.status == "queued" else None
+    shown = [run, *(other for name in watched.others if (other := store.run(name)))]
     curves = [run_curves(store, item) for item in shown]
-    return _View(run, place, _find_advice(store, run), curves)
+    runs = {c.key: c.run for c in network_choices().values() if c.run} | {r.id: r for r in shown}
+    return _View(run, place, _find_advice(store, run), curves, runs)
 
 
-def _show(
-    view: _View, engine: VisitorEngine, try_out: Callable[[Experiment], None], away: str | None
-) -> None:
+def _show(view: _View, engine: VisitorEngine, watched: Watched, away: str | None) -> None:
     run, advice = view.run, view.advice
-    # A container of its own: what comes and goes in it must not move the charts to another
+    state = _state(run, engine, away)
+    # Containers of their own: what comes and goes in them must not move the charts to another
     # place in the page's tree, where they would be drawn anew.
     with st.container():
-        _status(run, view.place, engine, away)
-    if projector.is_on():  # side by side, so that the curves are on the first screen
-        left, right = st.columns([2, 3], vertical_alignment="center")
-        with left:
-            _controls(run, engine, advice)
-        with right:
-            _numbers(run)
-    else:
+        if not watched.quiet or state.urgent:
+            _note(run, state, advice, watched)
+    with st.container(key="run_bar", horizontal=True, vertical_alignment="center"):
+        if not projector.is_on():
+            with st.container(key="run_picker", width=230):
+                run_picker(view.runs, watched.others)
+        _status(run, state, view.place, engine)
         _controls(run, engine, advice)
-        _numbers(run)
-    with st.container():  # above the charts: what went wrong is not to be scrolled for
-        if advice is not None:
-            _show_advice(advice, try_out)
+        if not projector.is_on():
+            _more(view, engine, watched)
     _charts(run, view.curves)
 
 
-def _status(run: Run, place: Place | None, engine: VisitorEngine, away: str | None) -> None:
-    """Say what the run does. `away`: why the database cannot be read; then `run` is as it was."""
+@dataclass(frozen=True)
+class _State:
+    """What the run does by now, as far as the engine knows more than what is stored.
+
+    `trouble` is why the database cannot be used, `loss` how the run has ended meanwhile, `silence`
+    for how many seconds nothing has been heard of its training.
+    """
+
+    status: str
+    trouble: str | None = None
+    loss: str | None = None
+    silence: float | None = None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether this is to be said before all else."""
+        return self.trouble is not None or self.silence is not None
+
+
+def _state(run: Run, engine: VisitorEngine, away: str | None) -> _State:
+    """`away`: why the database cannot be read; then `run` is as it was."""
     # What cannot be stored cannot be read back either: the engine knows better.
     trouble = (engine.trouble or away) if run.active else away
     loss = engine.loss(run.id) if trouble else None
     status = "failed" if loss else "paused" if trouble and run.status == "running" else run.status
+    return _State(status, trouble, loss, _silence(run) if status in ACTIVE else None)
+
+
+def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> None:
+    """The one thing to say about the run now, in a place that is as high without it."""
+    about, said = st.session_state.get("run_refused", (None, ""))
+    with st.container(key="note_run", horizontal=True, vertical_alignment="center"):
+        if state.trouble:
+            if state.loss:
+                st.error(f"{state.loss} {_LOST}", icon=ICONS["failed"])
+            st.error(f"{state.trouble} {_waiting_words(run, state.loss)}", icon=ICON)
+        elif state.silence is not None:
+            st.warning(_SILENT, icon=":material/hearing_disabled:")
+        elif about == run.id:
+            st.warning(plain(said), icon=":material/block:")
+        elif run.message and run.status in ("failed", "stopped"):
+            box = st.error if run.status == "failed" else st.warning
+            box(plain(message_now(run)) + _cannot_go_on(run), icon=ICONS[run.status])
+            if advice is not None:
+                _remedy(advice, watched.try_out)
+        elif advice is not None:
+            with st.container(key="advice", horizontal=True, vertical_alignment="center"):
+                st.markdown(f":material/lightbulb: {advice.finding}")
+                _remedy(advice, watched.try_out)
+        elif note := how_to_read(run.experiment):
+            with st.container(key="how_to_read"):
+                st.caption(f":material/info: {note}")
+        else:
+            st.caption(watched.hint)
+
+
+def _cannot_go_on(run: Run) -> str:
+    if run.step < run.total_steps and run.step and run.checkpoint_step is None:
+        return " No snapshot of it is kept, so that it cannot go on; start it again."
+    return ""
+
+
+def _remedy(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
+    st.button(
+        f"{advice.remedy}, and train again",
+        key="take_advice",
+        icon=":material/build:",
+        type="primary",
+        help="Stops this run if it still goes on, and starts one with the change.",
+        on_click=try_out,
+        args=(advice.experiment,),
+    )
+
+
+def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine) -> None:
+    status = state.status
     words = _queue_words(place, engine) if status == "queued" else status_words(run, status)
-    silence = _silence(run) if status in ACTIVE else None
-    if silence is not None:
-        words = f"nothing heard for {clock(silence)} · {_reached(run)}"
+    if state.silence is not None:
+        words = f"nothing heard for {clock(state.silence)} · {_reached(run)}"
     if projector.is_on():  # where there is no menu of runs
         words = f"{plain(run.name)} · {words}"
-    colour = "orange" if silence is not None else COLOURS[status]
+    colour = "orange" if state.silence is not None else COLOURS[status]
     with st.container(key="training_status"):
         st.markdown(f":{colour}[{ICONS[status]} **{status}**] {words}")
-    if loss:
-        st.error(f"{loss} {_LOST}", icon=ICONS["failed"])
-    if trouble:
-        st.error(f"{trouble} {_waiting_words(run, loss)}", icon=ICON)
-    elif silence is not None:
-        st.warning(_SILENT, icon=":material/hearing_disabled:")
-    if run.total_steps:
-        st.progress(min(1.0, run.step / run.total_steps))
-    if run.message and run.status in ("failed", "stopped"):
-        box = st.error if run.status == "failed" else st.warning
-        box(plain(run.message), icon=ICONS[run.status])
-        if run.step < run.total_steps and run.step and run.checkpoint_step is None:
-            st.caption("No snapshot of it is kept, so that it cannot go on; start it again.")
+        # Always there, so that nothing moves when training begins.
+        st.progress(min(1.0, run.step / run.total_steps) if run.total_steps else 0.0)
 
 
 _LOST = "What was stored of it before is kept; the rest is stored as soon as it can be."
@@ -223,6 +289,8 @@ def status_words(run: Run, status: str | None = None) -> str:
             parts.append(f"{clock(run.seconds_left)} left")
     elif run.seconds:
         parts.append(f"{clock(run.seconds)} of training")
+    if run.test_accuracy is not None:
+        parts.append(f"**{run.test_accuracy:.2%}** on test images")
     return " · ".join(parts)
 
 
@@ -230,6 +298,11 @@ def _queue_words(place: Place | None, engine: VisitorEngine) -> str:
     """Its place and the wait: "2 runs are ahead of this one; it starts in about 40 s"."""
     if place is not None and place.ahead:
         runs = "run is" if place.ahead == 1 else "runs are"
+        if place.seconds is None and place.paused:
+            return (
+                f"{place.ahead} {runs} ahead of this one, and what is paused keeps the training "
+                "process: resume or stop it"
+            )
         wait = "by itself" if place.seconds is None else f"in about {clock(place.seconds)}"
         return f"{place.ahead} {runs} ahead of this one; it starts {wait}"
     if not engine.ready():
@@ -247,46 +320,37 @@ def _ask(action: Callable[..., None], *arguments: Any, **more: Any) -> None:
 
 
 def _controls(run: Run, engine: VisitorEngine, advice: Advice | None) -> None:
-    active = run.active
-    with st.container(horizontal=True, gap="small"):
-        paused = run.status == "paused"
-        if active:
-            st.button(
-                "Resume" if paused else "Pause",
-                key="pause_training",
-                icon=":material/play_arrow:" if paused else ":material/pause:",
-                disabled=run.status == "queued",
-                on_click=_ask,
-                args=(engine.resume if paused else engine.pause, run.id),
-            )
-            st.button(
-                "Stop",
-                key="stop_training",
-                icon=":material/stop:",
-                on_click=_ask,
-                args=(engine.stop, run.id),
-            )
-        if active and not projector.is_on():
-            st.button(
-                "One step",
-                key="one_step",
-                icon=":material/skip_next:",
-                disabled=run.status == "queued",
-                help="Take a single step of gradient descent and pause.",
-                on_click=_ask,
-                args=(engine.send, run.id),
-                kwargs={"step": 1},
-            )
-        if not active:
-            # The one filled button is what to do next.
-            _hand_on_button(run, "primary" if advice is None else "secondary")
+    paused = run.status == "paused"
+    if not run.active:
+        # The one filled button is what to do next.
+        _hand_on_button(run, "primary" if advice is None else "secondary")
         if not projector.is_on():
             _go_on_button(run, engine)
-        if active and run.status != "queued":
-            _while_it_runs(run, engine)
-    about, said = st.session_state.get("run_refused", (None, ""))
-    if about == run.id:
-        st.warning(plain(said), icon=":material/block:")
+        return
+    st.button(
+        "Resume" if paused else "Pause",
+        key="pause_training",
+        icon=":material/play_arrow:" if paused else ":material/pause:",
+        disabled=run.status == "queued",
+        on_click=_ask,
+        args=(engine.resume if paused else engine.pause, run.id),
+    )
+    st.button(
+        "Stop",
+        key="stop_training",
+        icon=":material/stop:",
+        on_click=_ask,
+        args=(engine.stop, run.id),
+    )
+    if not projector.is_on():
+        icon_button(
+            "One step: take a single step of gradient descent, and pause",
+            ":material/skip_next:",
+            "one_step",
+            _ask,
+            (lambda run_id: engine.send(run_id, step=1), run.id),
+            disabled=run.status == "queued",
+        )
 
 
 def _hand_on_button(run: Run, kind: Literal["primary", "secondary"]) -> None:
@@ -301,17 +365,6 @@ def _hand_on_button(run: Run, kind: Literal["primary", "secondary"]) -> None:
 
 
 def _go_on_button(run: Run, engine: VisitorEngine) -> None:
-    if run.active:
-        st.button(
-            "One epoch more",
-            key="one_epoch",
-            icon=":material/add:",
-            disabled=run.status == "queued",
-            on_click=_ask,
-            args=(engine.send, run.id),
-            kwargs={"epochs": 1},
-        )
-        return
     unfinished = run.step < run.total_steps
     st.button(
         "Go on" if unfinished else "One epoch more",
@@ -327,89 +380,97 @@ def _go_on_button(run: Run, engine: VisitorEngine) -> None:
     )
 
 
+def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
+    """What is needed now and then: other runs' curves, a copy to change, smoothing, speed."""
+    run = view.run
+    with st.popover("More", icon=":material/more_horiz:", key="icon-run_more",
+                    help="Compare, duplicate, smoothing, learning rate, slow motion"):  # fmt: skip
+        compared(view.runs, run.id)
+        if watched.duplicate is not None:
+            st.button(
+                "Duplicate and change one thing",
+                key="duplicate_run",
+                icon=":material/content_copy:",
+                help="Its network and settings become the draft; the next run's curves are laid "
+                "over this one's.",
+                on_click=watched.duplicate,
+                args=(run,),
+            )
+        st.slider("Smoothing", 0.0, 0.99, value=SMOOTHING, step=0.01, key="smoothing")
+        if run.active and run.status != "queued":
+            _while_it_runs(run, engine)
+
+
 def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
-    with st.popover("Speed", icon=":material/tune:"):
-        st.number_input(
-            "Learning rate now",
-            1e-6,
-            1000.0,
-            value=run.experiment.training.learning_rate,
-            step=run.experiment.training.learning_rate / 10,
-            format="%g",
-            key=f"live-rate-{run.id}",
-            help="Replaces the base learning rate from the next step on.",
-            on_change=lambda: _ask(
-                engine.send, run.id, learning_rate=st.session_state[f"live-rate-{run.id}"]
-            ),
-        )
-        st.slider(
-            "Slow motion: seconds a step",
-            0.0,
-            2.0,
-            step=0.1,
-            key=f"live-delay-{run.id}",
-            on_change=lambda: _ask(
-                engine.send, run.id, delay=st.session_state[f"live-delay-{run.id}"]
-            ),
-        )
-
-
-def _numbers(run: Run) -> None:
-    def percent(value: float | None) -> str:
-        return "–" if value is None else f"{value:.2%}"
-
-    def number(value: float | None) -> str:
-        return "–" if value is None else f"{value:.3g}"
-
-    with st.container(horizontal=True, gap="medium"):
-        st.metric("Batch loss", number(run.loss), help="Of the latest batch alone.")
-        st.metric("Batch accuracy", percent(run.accuracy), help="Of the latest batch alone.")
-        st.metric("Validation", percent(run.val_accuracy), help="After the latest epoch.")
-        st.metric(
-            "Test",
-            percent(run.test_accuracy),
-            help="On the test images, which played no part in training; taken once at the end.",
-        )
+    st.button(
+        "One epoch more",
+        key="one_epoch",
+        icon=":material/add:",
+        on_click=_ask,
+        args=(engine.send, run.id),
+        kwargs={"epochs": 1},
+    )
+    st.number_input(
+        "Learning rate now",
+        1e-6,
+        1000.0,
+        value=run.experiment.training.learning_rate,
+        step=run.experiment.training.learning_rate / 10,
+        format="%g",
+        key=f"live-rate-{run.id}",
+        help="Replaces the base learning rate from the next step on.",
+        on_change=lambda: _ask(
+            engine.send, run.id, learning_rate=st.session_state[f"live-rate-{run.id}"]
+        ),
+    )
+    st.slider(
+        "Slow motion: seconds a step",
+        0.0,
+        2.0,
+        step=0.1,
+        key=f"live-delay-{run.id}",
+        on_change=lambda: _ask(engine.send, run.id, delay=st.session_state[f"live-delay-{run.id}"]),
+    )
 
 
 def _charts(run: Run, curves: list[RunCurves]) -> None:
-    places = st.columns(2) if projector.is_on() else [st.container()] * 2
-    log_y, smoothing = (False, SMOOTHING) if projector.is_on() else _axes_controls()
-    for place, draw, name in zip(
-        places, (loss_chart, accuracy_chart), ("Loss", "Accuracy"), strict=True
-    ):
-        figure = draw(curves, log_y=log_y, smoothing=smoothing, uirevision=run.id)
-        with place:
-            about = f"{name} of {run.name} over training steps"
-            live_figure(figure, f"{name.lower()}_chart", about)
-    if not projector.is_on() and (note := how_to_read(run.experiment)):
-        with st.container(key="how_to_read"):
-            st.caption(f":material/info: {note}")
+    """Loss and accuracy side by side."""
+    smoothing = float(st.session_state.get("smoothing", SMOOTHING))
+    with st.container(key="charts"):
+        for place, draw, name in zip(
+            st.columns(2, gap="medium"),
+            (loss_chart, accuracy_chart),
+            ("loss", "accuracy"),
+            strict=True,
+        ):
+            with place:
+                log_y = not projector.is_on() and _axis_control(name)
+                figure = draw(
+                    curves, log_y=log_y, smoothing=smoothing, height=HEIGHT, uirevision=run.id
+                )
+                about = f"{name.capitalize()} of {run.name} over training steps"
+                live_figure(figure, f"{name}_chart", about, grows_above=WINDOW_HEIGHT)
 
 
-def _axes_controls() -> tuple[bool, float]:
-    """Whether the axes are logarithmic, and how much the curves are smoothed."""
-    with st.container(horizontal=True, gap="large", vertical_alignment="center"):
-        log_y = st.toggle("Logarithmic axes", key="log_axis")
-        smoothing = st.slider("Smoothing", 0.0, 0.99, value=SMOOTHING, step=0.01, key="smoothing")
-    return log_y, smoothing
+def _axis_control(name: str) -> bool:
+    """Whether the chart's axis is logarithmic; the control lies over the chart's corner."""
+    with st.container(key=f"axis_{name}", width="content"):
+        return bool(
+            st.segmented_control(
+                f"Axis of the {name}",
+                ["linear", "log"],
+                default="linear",
+                key=f"axis-{name}",
+                required=True,
+                label_visibility="collapsed",
+            )
+            == "log"
+        )
 
 
 def _find_advice(store: Store, run: Run) -> Advice | None:
+    if not draft.shown("advice"):  # a class is to find out by itself
+        return None
     steps = store.steps(run.id)
     val_loss = [epoch.val_loss for epoch in store.epochs(run.id)]
     return advise(run.experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)
-
-
-def _show_advice(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
-    with st.container(border=True, key="advice"):
-        st.markdown(f":material/lightbulb: {advice.finding}")
-        st.button(
-            f"{advice.remedy}, and train again",
-            key="take_advice",
-            icon=":material/build:",
-            type="primary",
-            help="Stops this run if it still goes on, and starts one with the change.",
-            on_click=try_out,
-            args=(advice.experiment,),
-        )

@@ -1,4 +1,4 @@
-"""The list of layers: add, remove, reorder, edit, each mistake beside its layer."""
+"""The layers as a row of chips: add, remove, reorder, edit, each mistake beside its layer."""
 
 from __future__ import annotations
 
@@ -30,29 +30,65 @@ ICONS = {
 }
 
 
-def network_editor(problems: Sequence[Problem]) -> None:
-    """Show and edit the draft's layers, each of `problems` beside its layer."""
+def layer_chips(problems: Sequence[Problem]) -> None:
+    """Show the draft's layers as chips in a row; each opens to be edited, moved and removed."""
     layers = st.session_state.draft["network"]["layers"]
     fixed = not draft.shown("layers")
-    for index, layer in enumerate(layers):
-        own = [problem for problem in problems if problem.layer == index]
-        if fixed:
-            st.markdown(f"{ICONS[layer['kind']]} {index + 1}. {summary(layer)}")
-        else:
-            _layer_row(index, layer, len(layers), own)
-        for problem in own:
-            show_problems([problem])
-            _offer_missing_layer(index, problem)
-    if not fixed:
-        with st.container(horizontal=True, wrap=False, gap="small"):
-            _add_layer(len(layers))
+    with st.container(key="layers", horizontal=True, wrap=False, vertical_alignment="center"):
+        for index, layer in enumerate(layers):
+            own = [problem for problem in problems if problem.layer == index]
+            wrong = "-wrong" if own else ""
+            with st.container(key=f"chip-{layer['kind']}-{index}{wrong}", width="content"):
+                if fixed:
+                    st.markdown(f"{ICONS[layer['kind']]} {short(layer)}")
+                else:
+                    _chip(index, layer, len(layers), own)
+        if not fixed:
+            _add_layer()
             if draft.can_undo():
-                st.button("Undo", key="undo_layers", icon=":material/undo:", on_click=draft.undo,
-                          help="Take back the last change of layers or network")  # fmt: skip
-    for problem in problems:
-        if problem.layer is None and problem.field in (None, "layers"):
-            show_problems([problem])
-            _offer_missing_layer(len(layers), problem)
+                icon_button("Undo the last change of the network", ":material/undo:",
+                            "undo_layers", draft.undo)  # fmt: skip
+
+
+def _chip(index: int, layer: dict[str, Any], count: int, problems: Sequence[Problem]) -> None:
+    with st.popover(short(layer), help=f"Layer {index + 1}: {summary(layer)}"):
+        st.markdown(f"{ICONS[layer['kind']]} **{index + 1}. {summary(layer)}**")
+        _layer_fields(index, layer)
+        show_problems(problems)
+        with st.container(horizontal=True, gap="small"):
+            _move_button(index, index - 1, "arrow_back", "left", index == 0)
+            _move_button(index, index + 1, "arrow_forward", "right", index == count - 1)
+            icon_button(
+                f"Remove layer {index + 1}",
+                ":material/delete:",
+                f"layer-{index}-remove",
+                draft.edit_layers,
+                (lambda layers: layers.pop(index),),
+                type="tertiary",
+            )
+
+
+def offer_mending(problems: Sequence[Problem]) -> None:
+    """A button that puts in the layer that a problem misses, for the first that misses one."""
+    missing = next((item for item in problems if item.missing_layer is not None), None)
+    if missing is None or (kind := missing.missing_layer) is None:
+        return
+
+    def mend(layers: list[dict[str, Any]]) -> None:
+        index = len(layers) if missing.layer is None else missing.layer
+        layers.insert(index, draft.new_layer(kind))
+
+    st.button(
+        f"Add a {TITLES[kind]} layer here",
+        key="layer-mend",
+        icon=":material/build:",
+        on_click=draft.edit_layers,
+        args=(mend,),
+    )
+
+
+def output_initializer() -> None:
+    """How the output layer's weights start."""
     if draft.shown("output"):
         fields.choose(
             "Output layer starts from",
@@ -60,6 +96,22 @@ def network_editor(problems: Sequence[Problem]) -> None:
             list(INITIALIZERS),
             tip="How the weights of the output layer are drawn before the first step.",
         )
+
+
+def short(layer: dict[str, Any]) -> str:
+    """A layer on its chip: "conv 32", "pool 2×2", "dense 128"."""
+    kind = layer["kind"]
+    if kind == "conv":
+        return f"conv {layer['filters']}"
+    if kind == "dense":
+        return f"dense {layer['units']}"
+    if "pool_size" in layer:
+        return f"pool {layer['pool_size']}×{layer['pool_size']}"
+    if kind == "dropout":
+        return f"dropout {layer['rate']:.0%}"
+    if kind == "activation":
+        return str(layer["activation"]).replace("_", " ")
+    return {"batch_norm": "norm", "global_average_pool": "average"}.get(kind, kind)
 
 
 def summary(layer: dict[str, Any]) -> str:
@@ -84,24 +136,6 @@ def summary(layer: dict[str, Any]) -> str:
         own = f" {slope:g}" if layer["activation"] == "leaky_relu" and slope != LEAK else ""
         words.append(layer["activation"].replace("_", " ") + own)
     return " · ".join(words)
-
-
-def _layer_row(index: int, layer: dict[str, Any], count: int, problems: Sequence[Problem]) -> None:
-    with st.container(horizontal=True, wrap=False, gap="small", vertical_alignment="center"):
-        label = f"{index + 1}. {summary(layer)}"
-        with st.popover(label, icon=ICONS[layer["kind"]], width="stretch"):
-            _layer_fields(index, layer)
-            show_problems(problems)  # those below the row lie behind the open popover
-        _move_button(index, index - 1, "arrow_upward", "up", index == 0)
-        _move_button(index, index + 1, "arrow_downward", "down", index == count - 1)
-        icon_button(
-            f"Remove layer {index + 1}",
-            ":material/delete:",
-            f"layer-{index}-remove",
-            draft.edit_layers,
-            (lambda layers: layers.pop(index),),
-            type="tertiary",
-        )
 
 
 def _move_button(index: int, target: int, icon: str, where: str, disabled: bool) -> None:
@@ -147,8 +181,8 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
         st.caption("This layer has nothing to set.")
 
 
-def _add_layer(count: int) -> None:
-    with st.popover("Add a layer", icon=":material/add:", width="stretch"):
+def _add_layer() -> None:
+    with st.popover("Add a layer", icon=":material/add:", help="Add a layer", key="icon-add_layer"):
         for kind, title in TITLES.items():
             st.button(
                 title.capitalize(),
@@ -158,15 +192,3 @@ def _add_layer(count: int) -> None:
                 on_click=draft.edit_layers,
                 args=(lambda layers, kind=kind: layers.append(draft.new_layer(kind)),),
             )
-
-
-def _offer_missing_layer(index: int, problem: Problem) -> None:
-    kind = problem.missing_layer
-    if kind is not None:
-        st.button(
-            f"Add a {TITLES[kind]} layer here",
-            key=f"layer-{index}-mend",
-            icon=":material/build:",
-            on_click=draft.edit_layers,
-            args=(lambda layers: layers.insert(index, draft.new_layer(kind)),),
-        )

@@ -2,53 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
 from mnist_core.storage.store import Run, Store
-from pages.frame import projector
 from pages.session.compared_runs import MOST_COMPARED
+from pages.session.network_choice import run_label
 from pages.widgets.layout import slot
 
+MOST_LISTED = 200
+# As the curves' colours follow one another in the charts.
+DOTS = ("🔵", "🟠", "🟣", "🟢", "🟤", "⚪")
 
-def run_choice(store: Store) -> tuple[str | None, list[str]]:
-    """The run's id, None while there is none; and the ids of those to compare it with."""
-    runs = {run.id: run for run in store.runs(limit=200)}
-    if not runs:
-        return None, []
-    if st.session_state.get("shown_run") not in runs:
-        active = [run.id for run in runs.values() if run.active]
-        st.session_state.shown_run = (active or list(runs))[0]
-    if projector.is_on():
-        return st.session_state.shown_run, []
-    names = list(runs)
-    columns = st.columns([3, 2], gap="small")
-    with columns[0], st.container(key="run_picker"), slot("run"):
+
+def shown_run(store: Store) -> str | None:
+    """The id of the run that is shown, None while there is none."""
+    chosen = st.session_state.get("shown_run")
+    if chosen is not None and store.run(chosen) is not None:
+        return str(chosen)
+    runs = store.runs(limit=MOST_LISTED)
+    active = [run.id for run in runs if run.active]
+    st.session_state.shown_run = next(iter([*active, *(run.id for run in runs)]), None)
+    return st.session_state.shown_run
+
+
+def compared_runs(store: Store, chosen: str) -> tuple[str, ...]:
+    """The ids of the runs that lie over the one that is shown."""
+    found = st.session_state.get("compared", ())
+    return tuple(run_id for run_id in found if run_id != chosen and store.run(run_id) is not None)
+
+
+def run_picker(runs: Mapping[str, Run], others: Sequence[str]) -> None:
+    """Choose the run that is shown, of `runs` by id; a dot says which curve is whose."""
+    shown = st.session_state.shown_run
+    names, marked = list(runs), [shown, *others]
+
+    def label(run_id: str) -> str:
+        place = marked.index(run_id) if run_id in marked and others else None
+        dot = "" if place is None else f"{DOTS[place % len(DOTS)]} "
+        return dot + run_label(runs[run_id])
+
+    with slot("run"):
         chosen = st.selectbox(
             "Run",
             names,
-            index=names.index(st.session_state.shown_run),
-            format_func=lambda name: runs[name].name,
-            key=f"run-{st.session_state.shown_run}",
+            index=names.index(shown) if shown in runs else 0,
+            format_func=label,
+            key=f"run-{shown}",
+            label_visibility="collapsed",
         )
-    if chosen != st.session_state.shown_run:
+    if chosen != shown:
         st.session_state.shown_run = chosen
         st.rerun()
-    with columns[1], slot("compared"):
-        others = _compared(runs, chosen)
-    return chosen, others
 
 
-def _compared(runs: dict[str, Run], chosen: str) -> list[str]:
-    names = [name for name in runs if name != chosen]
-    state = st.session_state
-    state.compared = st.multiselect(
-        "Compare with",
-        names,
-        default=[name for name in state.get("compared", ()) if name in names],
-        format_func=lambda name: runs[name].name,
-        max_selections=MOST_COMPARED,
-        # A new key for what was laid over: the browser may still send what the old one held.
-        key=f"compared-{state.get('compared_version', 0)}",
-        placeholder="Lay other runs over it",
-    )
-    return list(state.compared)
+def compared(runs: Mapping[str, Run], chosen: str) -> None:
+    """Choose the runs that lie over the one that is shown."""
+    names, state = [name for name in runs if name != chosen], st.session_state
+    before = [name for name in state.get("compared", ()) if name in names]
+    with slot("compared"):
+        now = st.multiselect(
+            "Compare with",
+            names,
+            default=before,
+            format_func=lambda name: run_label(runs[name]),
+            max_selections=MOST_COMPARED,
+            # A new key for what was laid over: the browser may still send what the old one held.
+            key=f"compared-{state.get('compared_version', 0)}",
+            placeholder="Lay other runs over it",
+        )
+    if list(now) != before:
+        state.compared = list(now)
+        st.rerun()

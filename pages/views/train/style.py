@@ -1,0 +1,94 @@
+"""The look of the page Train: all that is watched stands on one screen, and nothing moves it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.streamlit_compat.selectors import with_selectors
+
+_STYLE = with_selectors("""<style>
+:st(page) { padding-top: 4.4rem; }
+:st(page) > :st(stack) { gap: 0.55rem; }
+.st-key-watch, .st-key-watch > div > :st(stack) { gap: 0.45rem; }
+.st-key-compose { flex-wrap: nowrap; gap: 0.5rem; }
+.st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 0;
+  min-width: 0; }
+/* The layers as a row of chips, each with the colour of its kind in the network's picture. */
+.st-key-layers { flex-wrap: nowrap; gap: 1rem; overflow-x: auto; scrollbar-width: thin;
+  padding: 3px; align-items: center; }
+.st-key-layers > * { flex: none; position: relative; }
+.st-key-layers > *:not(:first-child)::before { content: "→"; position: absolute; left: -0.88rem;
+  font-size: 0.75rem; top: 50%; transform: translateY(-50%); color: var(--quiet-text); }
+.st-key-layers button { min-height: 2.2rem; padding: 0.1rem 0.45rem 0.1rem 0.4rem; }
+.st-key-layers button p { font-size: 0.86rem; white-space: nowrap; }
+[class*="st-key-chip-"] :st(popover_button) > div > [aria-hidden] { display: none; }
+[class*="st-key-chip-"] button { border-left: 4px solid var(--kind, #7f8894); }
+[class*="st-key-chip-conv"] { --kind: #2c79d7; }
+[class*="st-key-chip-max_pool"], [class*="st-key-chip-average_pool"],
+[class*="st-key-chip-global"] { --kind: #0fa67c; }
+[class*="st-key-chip-dense"] { --kind: #dd7411; }
+[class*="st-key-chip-batch_norm"] { --kind: #80690f; }
+[class*="st-key-chip-activation"] { --kind: #d34fc4; }
+[class*="st-key-chip-dropout"] { --kind: #b8357a; }
+[class*="st-key-chip-"][class*="-wrong"] button { border-color: #c2182f; color: #c2182f; }
+:st(popover):has(.st-key-training_settings) { width: min(30rem, 94vw); }
+:st(popover):has(.st-key-whole_network) { width: min(62rem, 94vw); }
+/* What comes and goes has this one place, as high with it as without. */
+.stApp [class*="st-key-note_"] { height: 2.5rem; overflow: hidden auto;
+  flex-wrap: nowrap; gap: 0.6rem; }
+:st(wrapper):has(> [class*="st-key-note_"]) { flex: none; }
+[class*="st-key-note_"] :st(alert) { padding: 0.3rem 0.7rem; min-height: 0; }
+[class*="st-key-note_"] :st(words) p { font-size: 0.92rem;
+  line-height: 1.28; margin: 0; }
+[class*="st-key-note_"] button { min-height: 2.2rem; padding: 0.1rem 0.7rem; white-space: nowrap; }
+[class*="st-key-note_"] :st(element):has(button) { flex: none; width: auto; }
+.st-key-run_bar { flex-wrap: nowrap; gap: 0.5rem; }
+.st-key-run_bar .st-key-training_status { gap: 0.45rem; }
+.st-key-training_status p { margin: 0; line-height: 1.3; font-size: 0.97rem;
+  font-variant-numeric: tabular-nums; }
+@media (min-width: 901px) {
+  .st-key-training_status p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+}
+.st-key-training_status :st(progress) { margin: 0; }
+.st-key-training_status :st(progress) > div { margin: 0; }
+.st-key-run_bar button { padding-left: 0.6rem; padding-right: 0.6rem; }
+.st-key-run_bar button p { white-space: nowrap; }
+.st-key-charts :st(column) { position: relative; }
+:st(wrapper):has(> [class*="st-key-axis_"]) { position: absolute; right: 0;
+  top: -2px; width: auto; z-index: 3; }
+[class*="st-key-axis_"] [role="group"], [class*="st-key-axis_"] [role="radiogroup"] {
+  flex-wrap: nowrap; min-width: 6.4rem; }
+[class*="st-key-axis_"] button { min-height: 1.6rem; padding: 0 0.5rem; }
+[class*="st-key-axis_"] button p { font-size: 0.8rem; }
+/* What is watched does not fade while the page is drawn anew. */
+.st-key-watch :st(stale) { opacity: 1 !important; transition: none !important; }
+@media (max-width: 900px) {
+  .st-key-charts { margin-top: 0.7rem; }
+  :st(wrapper):has(> [class*="st-key-axis_"]) { top: auto; bottom: 0; }
+  .st-key-compose, .st-key-run_bar { flex-wrap: wrap; }
+  .st-key-compose > :st(wrapper):has(> .st-key-preset),
+  .st-key-run_bar > :st(wrapper):has(> .st-key-run_picker),
+  .st-key-run_bar > :st(wrapper):has(> .st-key-training_status) {
+    flex: 1 1 100%; width: 100%; }
+  .st-key-preset, .st-key-run_picker { width: 100% !important; }
+  .st-key-compose .st-key-start_training { flex: 1 1 auto; }
+  .st-key-compose .st-key-start_training button { width: 100%; }
+  .st-key-training_status p { font-size: 0.9rem; }
+  .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 100%;
+    order: 5; }
+  .stApp [class*="st-key-note_"] { height: 4.1rem; }
+  /* The bar is to stick beyond the refreshed part that holds it, which ends with the charts. */
+  .st-key-watch > :st(wrapper):has(.st-key-run_bar),
+  .st-key-watch > :st(wrapper) > :st(stack):has(> :st(wrapper) > .st-key-run_bar) {
+    display: contents; }
+  /* Status, Pause and Stop stay in reach while the page is scrolled; the menu of runs goes. */
+  :st(wrapper):has(> .st-key-run_bar) { position: sticky; top: 0.8rem;
+    z-index: 99; background: light-dark(#ffffff, #12161c); padding: 0.2rem 0 0.4rem;
+    box-shadow: 0 6px 8px -8px rgba(0, 0, 0, 0.4); scroll-margin-top: 4rem; }
+}
+</style>""")
+
+
+def style() -> None:
+    """Put the style sheet into the page."""
+    st.html(_STYLE)
