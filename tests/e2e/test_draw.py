@@ -186,7 +186,7 @@ def test_a_drawing_comes_back_after_a_reload_also_when_a_message_is_lost(board):
     """Some are, while the server still sets the page up."""
     draw(board, *DIGITS[7])
     wait_for_digit(board, 7, 20)
-    lost = []
+    lost: list[bytes] = []
 
     def lose_the_first(socket):
         server = socket.connect_to_server()
