@@ -89,7 +89,7 @@ _STYLE = with_selectors("""<style>
   .stApp .st-key-advice :st(words) p { font-size: 0.78rem; line-height: 1.2; }
   .stApp .st-key-advice :st(element):has(button) { flex: 0 0 8.6rem; }
   .stApp .st-key-advice button { white-space: normal; height: auto; }
-  .stApp .st-key-advice button p { white-space: normal; text-align: left; overflow: visible; }
+  .stApp .st-key-advice button * { white-space: normal; font-size: 0.78rem; line-height: 1.15; }
   /* The bar is to stick beyond the refreshed part that holds it, which ends with the charts. */
   .st-key-watch > :st(wrapper):has(.st-key-run_bar),
   .st-key-watch > :st(wrapper) > :st(stack):has(> :st(wrapper) > .st-key-run_bar) {
