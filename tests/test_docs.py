@@ -87,10 +87,11 @@ def test_a_link_of_the_lesson_opens_the_experiment_that_it_claims(address, prese
     assert place == f"{LAB}/train"
     settings = dict(parse_qsl(query))
     hidden, unknown = parse_hidden(settings.pop(HIDE))
+    assert settings.pop("seed") == "random" and "advice" in hidden
     assert Experiment.from_query(settings) == PRESETS[preset]
     shown = [] if free == "nothing" else free.split(", ")
     assert unknown == () and [GROUPS[name] for name in GROUPS if name not in hidden] == shown
-    assert query == class_query(PRESETS[preset], hidden)
+    assert query == class_query(PRESETS[preset], hidden, own_seeds=True)
 
 
 def test_other_addresses_of_the_lab_are_pages_and_chapters_that_exist():

@@ -299,8 +299,9 @@ def free_port(port: int = PORT) -> str:
         probe.settimeout(ANSWER_SECONDS)
         if probe.connect_ex(("127.0.0.1", port)) != 0:
             return f"{port} is free"
+    path = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
     with contextlib.suppress(OSError, ValueError):
-        address = f"http://127.0.0.1:{port}/_stcore/health"
+        address = f"http://127.0.0.1:{port}{path and '/' + path}/_stcore/health"
         with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:
             if answer.read(16) == b"ok":
                 return f"an app answers on {port}"
@@ -381,26 +382,36 @@ def _trained(store: Any, run_id: str) -> str:
     )
 
 
-def scheduler(address: str) -> str:
-    """The scheduler answers, and has workers that know MNIST Lab."""
+def connected(address: str) -> Any:
+    """A client of the scheduler. Raises Wrong."""
     from distributed import Client
 
-    from mnist_core.engine import certificates, dask_client, worker
+    from mnist_core.engine import certificates
 
-    remedy = "Start it, or put MNIST_LAB_SCHEDULER right (unset: train on this computer)."
     try:
         security = certificates.of_the_cluster()
-        client = Client(address, security=security, timeout=ANSWER_SECONDS, set_as_default=False)
+        return Client(address, security=security, timeout=ANSWER_SECONDS, set_as_default=False)
     except certificates.Missing as error:
         raise Wrong(str(error)) from None
     except Exception:  # Dask raises many kinds
-        raise Wrong(f"The scheduler at {address} cannot be reached. {remedy}") from None
+        raise Wrong(
+            f"The scheduler at {address} cannot be reached. Start it, or put MNIST_LAB_SCHEDULER "
+            "right (unset: train on this computer)."
+        ) from None
+
+
+def scheduler(address: str) -> str:
+    """The scheduler answers, and has workers that know MNIST Lab."""
+    from mnist_core.engine import dask_client, worker
+
+    client = connected(address)
     try:
         count = len(client.scheduler_info(n_workers=-1)["workers"])
         if not count:
             raise Wrong(
                 f"The scheduler at {address} has no workers. Start one: “python -m dask worker "
-                f"{address} --nthreads 1 --no-nanny --preload mnist_core.engine.worker”."
+                f"{address} --nthreads 1 --no-nanny --no-dashboard "
+                "--preload mnist_core.engine.worker”."
             )
         answers = client.run(worker.receive, "doctor", {}, on_error="return")
         lost = [name for name, answer in answers.items() if answer is not False]

@@ -202,19 +202,10 @@ class Connection:
         if client is None:
             return None
         try:
-            known = client.scheduler_info(n_workers=-1)["workers"]
+            return workers_of(client)
         except Exception:  # Dask raises many kinds of error
             log.warning("the scheduler did not answer", exc_info=True)
             return None
-        return [
-            WorkerInfo(
-                address,
-                info["nthreads"],
-                info.get("metrics", {}).get("memory", 0),
-                info["last_seen"],
-            )
-            for address, info in known.items()
-        ]
 
     def submit(
         self,
@@ -288,6 +279,20 @@ class Connection:
         with self._lock:
             if not self._closed and self._local is not None:
                 self._local.renew_if_large()
+
+
+def workers_of(client: Client) -> list[WorkerInfo]:
+    """The processes that the client's scheduler knows, idle ones too. Raises what Dask raises."""
+    known = client.scheduler_info(n_workers=-1)["workers"]
+    return [
+        WorkerInfo(
+            address,
+            info["nthreads"],
+            info.get("metrics", {}).get("memory", 0),
+            info["last_seen"],
+        )
+        for address, info in known.items()
+    ]
 
 
 def kept_messages(client: Client) -> int:

@@ -1,16 +1,20 @@
-"""Links for a class: which controls of the Train page a link leaves out.
+"""Links for a class: which controls of the Train page a link leaves out, and whose seed it takes.
 
 A link says `hide=layers,optimizer`: groups of controls, by name. What is hidden keeps the value
-that the link's experiment gives it.
+that the link's experiment gives it. With `seed=random` whoever opens the link gets a seed of their
+own, so that a class that trains the same network sees by how much its results differ by chance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Mapping
 
 from mnist_core.experiment.spec import Experiment
 
 HIDE = "hide"
+SEED, RANDOM = "seed", "random"
+SEEDS = 1_000_000
 
 GROUPS: dict[str, str] = {
     "preset": "Choice of a ready-made network",
@@ -28,6 +32,7 @@ GROUPS: dict[str, str] = {
     "stop": "Stop early",
     "script": "Keras script",
     "link": "Link to the experiment",
+    "advice": "Advice on a run that fails",
 }
 """The groups of controls that can be hidden, in the page's order, and what they are called."""
 
@@ -45,7 +50,21 @@ def write_hidden(hidden: Iterable[str]) -> str:
     return ",".join(name for name in GROUPS if name in chosen)
 
 
-def class_query(experiment: Experiment, hidden: Iterable[str]) -> str:
-    """The URL query, without "?", of an experiment with some of its controls hidden."""
+def class_query(experiment: Experiment, hidden: Iterable[str], own_seeds: bool = False) -> str:
+    """The URL query, without "?", of an experiment with some of its controls hidden.
+
+    `own_seeds`: whoever opens it draws a seed, in place of the experiment's.
+    """
+    if own_seeds:
+        training = experiment.training.model_copy(update={SEED: 0})
+        experiment = experiment.model_copy(update={"training": training})
     text = write_hidden(hidden)
-    return experiment.to_query() + (f"&{HIDE}={text}" if text else "")
+    parts = [experiment.to_query(), text and f"{HIDE}={text}", own_seeds and f"{SEED}={RANDOM}"]
+    return "&".join(part for part in parts if part)
+
+
+def draw_seed(settings: Mapping[str, str]) -> dict[str, str]:
+    """A link's settings with a number where they leave the seed to chance."""
+    if settings.get(SEED) != RANDOM:
+        return dict(settings)
+    return {**settings, SEED: str(secrets.randbelow(SEEDS))}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable
 from functools import lru_cache, partial
 from typing import Any
@@ -31,9 +32,10 @@ Make = Callable[[Any, Probe], Callable[..., Any]]
 Argument = tuple[tuple[int | None, ...], str]
 
 _process: WarmProcess | None = None
-# What crashed the process: it is not tried again. The first of so many is forgotten.
-_crashed: dict[Hashable, str] = {}
-MOST_CRASHED = 100
+# What crashed the process, and when. It is not tried again for a while; not for ever, as it may
+# have been the system that ended the process, short of memory. The first of so many is forgotten.
+_crashed: dict[Hashable, tuple[float, str]] = {}
+MOST_CRASHED, AGAIN_SECONDS = 100, 300.0
 
 
 def apart() -> None:
@@ -75,12 +77,13 @@ def gradients(
 def _computed(
     network: NetworkSpec, key: Hashable, make: Make, arguments: tuple[Argument, ...], *values: Any
 ) -> Any:
-    if said := _crashed.get((network, key)):
+    when, said = _crashed.get((network, key), (-AGAIN_SECONDS, ""))
+    if time.monotonic() - when < AGAIN_SECONDS:
         raise ProcessCrashed(said)
     try:
         return run_apart(_compute, network, key, make, arguments, values)
     except ProcessCrashed as error:
-        _crashed[network, key] = str(error)
+        _crashed[network, key] = time.monotonic(), str(error)
         if len(_crashed) > MOST_CRASHED:
             del _crashed[next(iter(_crashed))]
         raise

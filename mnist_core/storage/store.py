@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import os
+import re
 import secrets
 import threading
 from collections import OrderedDict
@@ -45,6 +46,9 @@ MOST_STEPS = 2**31 - 1
 # Runs whose curves this process keeps at hand.
 CACHED_CURVES = 64
 LONGEST_NAME = 120
+# How far back a run is looked for that has its number still.
+MOST_RENAMED = 100
+_NUMBERED = re.compile(r" · run (\d{1,9})$")
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 4000
 # How long a run that was put aside can be brought back.
 KEPT_ASIDE = timedelta(days=1)
@@ -216,7 +220,8 @@ class Store:
                     trial=trial,
                 )
             )
-            number = result.inserted_primary_key[0]  # type: ignore[index]
+            row = result.inserted_primary_key[0]  # type: ignore[index]
+            number = _next_number(connection, self.owner or owner, row)
             called = experiment.name or preset or title or "my network"
             ending = f" · run {number}"
             self._update(connection, run_id, name=called[: LONGEST_NAME - len(ending)] + ending)
@@ -521,6 +526,22 @@ def _epoch(values: dict[str, Any]) -> Epoch:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _next_number(connection: sa.Connection, owner: str, row: int) -> int:
+    """The number of the owner's run in this row: it goes on from their newest numbered run.
+
+    Runs since then that were given other names count, too.
+    """
+    runs = schema.runs.c
+    newest = sa.select(runs.name).where(runs.owner == owner, runs.number < row)
+    names = connection.execute(newest.order_by(runs.number.desc()).limit(MOST_RENAMED)).scalars()
+    since = 1
+    for name in names:
+        if found := _NUMBERED.search(name):
+            return int(found[1]) + since
+        since += 1
+    return since
 
 
 def _queued_now(connection: sa.Connection) -> datetime:

@@ -51,8 +51,11 @@ def visitor_address(peer: str | None, forwarded: str, trusted: tuple[Network, ..
     """
     hops = [_parsed(text) for text in forwarded.split(",")[-MOST_HOPS:]]
     here = _parsed(peer or "") or LOOPBACK
-    # Uvicorn believes whatever passes through this machine, also where no proxy is configured.
-    if here in hops and not _is_in(LOOPBACK, trusted):
+    # Uvicorn believes whatever passes through this machine, also where no proxy is configured,
+    # and looks through a longer header than we do.
+    too_long = forwarded.count(",") >= MOST_HOPS
+    odd = here in hops or (too_long and not _is_in(here, trusted))
+    if odd and not _is_in(LOOPBACK, trusted):
         return LOOPBACK
     for hop in reversed(hops):
         if hop is None or not _is_in(here, trusted):

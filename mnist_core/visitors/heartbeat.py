@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from datetime import UTC, datetime
 from typing import Any
@@ -96,7 +97,17 @@ def what_is_left(run: Run) -> str:
     kept = "The curve up to there is kept."
     if run.checkpoint_step is None:
         return f"{kept} Start it again."
-    return f"{kept} It can go on from step {run.checkpoint_step:,}, its last snapshot."
+    return f"{kept} {_CAN_GO_ON.format(f'{run.checkpoint_step:,}')}"
+
+
+def message_now(run: Run) -> str:
+    """What is said of how a run ended, without the snapshot that has gone since."""
+    if run.checkpoint_step is not None:
+        return run.message
+    return re.sub(re.escape(_CAN_GO_ON).replace(r"\{\}", "[0-9,]+"), "", run.message).strip()
+
+
+_CAN_GO_ON = "It can go on from step {}, its last snapshot."
 
 
 def _rows(store: Store) -> list[Any]:

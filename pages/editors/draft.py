@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import streamlit as st
 
 from mnist_core import PRESETS, Experiment, ExperimentError, Problem
-from mnist_core.experiment.class_links import HIDE, parse_hidden, write_hidden
+from mnist_core.experiment.class_links import HIDE, draw_seed, parse_hidden, write_hidden
 from mnist_core.experiment.layers import LAYER_CLASSES
 from mnist_core.experiment.shapes import CLASSES, LayerShape
 from mnist_core.experiment.spec import MNIST, parse_network
@@ -43,7 +43,7 @@ def load() -> None:
     if query and query != state.get("draft_query"):
         state.draft_query = query
         try:
-            replace(Experiment.from_query(query))
+            replace(Experiment.from_query(draw_seed(query)))
         except ExperimentError as error:
             start_error.tell(f"This link does not hold an experiment. {error}", stays=True)
     if "draft" not in state:

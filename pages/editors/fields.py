@@ -75,15 +75,18 @@ def choose(
     tip: str | None = None,
     show: Callable[[str], str] = lambda name: name.replace("_", " "),
 ) -> None:
-    """One of some names."""
+    """One of some names; a name that only a program could send changes nothing."""
+    current = draft.value(path)
     with _slot(path):
         st.selectbox(
             label,
             options,
-            index=list(options).index(draft.value(path)),
+            index=list(options).index(current),
             format_func=show,
             help=tip,
-            **_wiring(path),
+            key=draft.key(path),
+            on_change=draft.edit,
+            args=(path, lambda new: new if new in options else current),
         )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.session import sign_in
+
 ANSWERS: dict[str, tuple[tuple[str, str], ...]] = {
     "": (
         (
@@ -98,3 +100,4 @@ def help_popover(page: str, again: Callable[[], None]) -> None:
         for question, answer in ANSWERS.get(page, ()):
             st.markdown(f"**{question}**  \n{answer}")
         st.button("Show the tour", icon=":material/tour:", key="tour_again", on_click=again)
+        sign_in.sign_out_button()

@@ -55,6 +55,15 @@ def upload_megabytes(most: int) -> int:
     return min(most, allowed, int(st.get_option("server.maxUploadSize")))
 
 
+def open_files_note() -> None:
+    """What becomes of a file beyond the budget, which Streamlit tells by a number alone."""
+    if most := current().session_upload_megabytes:
+        st.caption(
+            f"Open files may take {most} MB together. One that goes beyond it is refused with "
+            "“status code 413”: take others away first, or try again later if the server is full."
+        )
+
+
 def no_room_for(more: int, size: int = 0) -> str | None:
     """Why the visitor cannot keep `more` runs of `size` bytes together, or None."""
     full = get_engine().room(more, size)

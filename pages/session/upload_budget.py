@@ -1,16 +1,21 @@
 """A budget of bytes for uploads, of a session and of the whole server.
 
 Streamlit holds uploaded files in memory until they are replaced, taken away, or their session
-ends. An upload is judged by its declared length before its body is read.
+ends. An upload is judged by its declared length before its body is read. It takes its share of the
+budget from then on, so that one that stands still is ended.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+
+from starlette.requests import ClientDisconnect
 
 from mnist_core.base.untrusted import MEGABYTE
 from mnist_core.visitors.limits import Limits, current
@@ -25,6 +30,8 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # What comes before the session's id in the path of an upload, whatever the base path.
 _ENDPOINT = "/_stcore/upload_file/"
+# How long the next piece of an upload may take to arrive, and the whole of it.
+PIECE_SECONDS, WHOLE_SECONDS = 30.0, 1800.0
 
 
 class UploadBudget:
@@ -35,8 +42,10 @@ class UploadBudget:
         app: App,
         held: Callable[[], Mapping[str, int]] = held_bytes,
         limits: Callable[[], Limits] = current,
+        piece_seconds: float = PIECE_SECONDS,
     ) -> None:
         self._app, self._held, self._limits = app, held, limits
+        self._piece_seconds = piece_seconds
         # Bytes that are on their way; all on the server's one event loop.
         self._coming: Counter[str] = Counter()
 
@@ -56,10 +65,25 @@ class UploadBudget:
             return
         self._coming[session] += size
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, self._in_time(receive), send)
+        except ClientDisconnect:
+            log.warning("an upload broke off or stood still")
         finally:
             self._coming[session] -= size
             self._coming += Counter()  # forgets sessions at zero
+
+    def _in_time(self, receive: Receive) -> Receive:
+        """As `receive`, but whoever sends too slowly counts as gone."""
+        end = time.monotonic() + WHOLE_SECONDS
+
+        async def receive_in_time() -> Message:
+            try:
+                left = min(self._piece_seconds, end - time.monotonic())
+                return await asyncio.wait_for(receive(), left)
+            except TimeoutError:
+                return {"type": "http.disconnect"}
+
+        return receive_in_time
 
     def _problem(self, session: str, size: int) -> str | None:
         """Why an upload of `size` bytes does not fit, as a sentence, or None."""

@@ -18,6 +18,7 @@ from mnist_core.visitors.identity import (
     owner_of_account,
 )
 from mnist_core.visitors.limits import current
+from pages.session import sign_in
 from pages.session.browser_storage import KEPT_DAYS, cookie_path
 from pages.streamlit_compat import connections
 from pages.streamlit_compat.cookies import COOKIE_JS
@@ -54,7 +55,7 @@ def owner() -> str:
         return LOCAL_OWNER
     if get_script_run_ctx() is None:
         raise RuntimeError("Who the visitor is can only be asked on a page.")
-    if account := _account():
+    if account := sign_in.account():
         return owner_of_account(*account)
     return owner_of(_token())
 
@@ -70,7 +71,7 @@ def address() -> str | None:
 
 def may_enter() -> bool:
     """False while the visitor has to sign in first."""
-    return not (current().public and _sign_in_is_configured() and not st.user.is_logged_in)
+    return not (current().public and sign_in.is_configured() and not st.user.is_logged_in)
 
 
 def welcome() -> None:
@@ -79,8 +80,8 @@ def welcome() -> None:
     Called on every page, before it.
     """
     if not may_enter():
-        _sign_in()
-    if current().public and not _sign_in_is_configured():
+        sign_in.ask()
+    if current().public and not sign_in.is_configured():
         _hand_over(_token())
 
 
@@ -119,24 +120,3 @@ def _take_over() -> None:
     token = st.session_state[KEY].get("token")
     if is_token(token):
         st.session_state[IN_SESSION] = token
-
-
-def _sign_in_is_configured() -> bool:
-    return "is_logged_in" in st.user
-
-
-def _account() -> tuple[str, str] | None:
-    """Who is signed in: the service's name and its name for the person."""
-    if not _sign_in_is_configured() or not st.user.is_logged_in:
-        return None
-    claims = st.user.to_dict()
-    person = claims.get("sub") or claims.get("email")
-    return (str(claims.get("iss", "")), str(person)) if person else None
-
-
-def _sign_in() -> None:
-    """Ask for it, and show nothing else."""
-    st.title("MNIST Lab")
-    st.markdown("Sign in, so that your runs are yours alone and you find them again.")
-    st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
-    st.stop()

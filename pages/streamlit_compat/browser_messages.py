@@ -33,7 +33,8 @@ OPEN_OPERATIONS = frozenset({"deferred_file", "dataframe_chunk"})
 # Each name costs an address in the answer; a person chooses no more files at once.
 MOST_FILES = 1000
 PROTOCOL_ERROR = 1002
-# Who in Streamlit writes a line, often with a traceback, about a message that makes no sense.
+# Who in Streamlit and its web server writes a line, often with a traceback, about what makes no
+# sense.
 LOGGERS = (
     "streamlit.web.server.starlette.starlette_websocket",
     "streamlit.runtime.runtime",
@@ -41,6 +42,13 @@ LOGGERS = (
     "streamlit.runtime.backend_operation_handler",
     "streamlit.runtime.dataframe_chunk_handler",
     "streamlit.runtime.state.session_state",
+    # Values that no widget of the page takes, and what a page makes of them.
+    "streamlit.components.v2.bidi_component.serialization",
+    "streamlit.error_util",
+    # Requests that no page makes.
+    "streamlit.web.server.starlette.starlette_auth_routes",
+    "streamlit.web.server.starlette.starlette_routes",
+    "uvicorn.error",
 )
 
 

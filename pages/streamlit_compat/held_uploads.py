@@ -10,6 +10,10 @@ from collections.abc import Mapping
 
 from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+# Bytes that an empty file takes, about.
+OVERHEAD = 1000
 
 
 def held_bytes() -> Mapping[str, int]:
@@ -21,6 +25,11 @@ def held_bytes() -> Mapping[str, int]:
         return {}
     # Copies, as requests of other threads may change both while this one counts.
     return {
-        session: sum(len(file.data) for file in list(files.values()))
+        session: sum(_size(file) for file in list(files.values()))
         for session, files in list(manager.file_storage.items())
     }
+
+
+def _size(file: UploadedFileRec) -> int:
+    """What a file takes; whoever uploads chooses its id, name and type freely, too."""
+    return len(file.data) + len(file.file_id) + len(file.name) + len(file.type) + OVERHEAD

@@ -9,6 +9,15 @@ import streamlit as st
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
+def page_address() -> str:
+    """The address of the page as the browser tells it; "" when that is none."""
+    address = st.context.url or ""
+    try:
+        return address if urlsplit(address).netloc else ""
+    except ValueError:  # no browser of a person's sent it
+        return ""
+
+
 def address_to_copy(address: str) -> None:
     """Show the address; say so when it opens on this computer alone."""
     st.code(address, language=None, wrap_lines=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
 import psutil
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.helpers import wait_until
@@ -35,10 +39,35 @@ def test_a_visitor_clears_nothing_and_ends_nothing(home, tmp_path) -> None:
                     with pytest.raises(ConnectionClosed):
                         visitor.answers("script_finished")
         with client(server.url) as another:
-            another.open_page("train")
+            menus = another.open_page("train")["selectbox"]
+            for number in range(5):
+                another.send(wrong_values(menus, number))
+                another.answers("script_finished")
+        with client(server.url) as another:
+            menus = another.open_page("train")["selectbox"]
+            assert menus[1:], "the page has the menus of a network"
+            another.send(wrong_values(menus, "what no menu offers"))
+            another.answers("script_finished")
+            assert "exception" not in another.open_page("train")
+        # Nor is there another door beside the websocket.
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(f"{server.url}/_stcore/agent/interact", data=b"{}")
         log = server.log.read_text()
+        assert log.count("Traceback") == log.count("Uncaught app execution") == 1, log
         assert log.count("clear_cache") == log.count("cannot be read") == 1, log
-        assert "Traceback" not in log
+
+
+def wrong_values(menus: list[str], value: int | str) -> BackMsg:
+    """What no menu with these ids gives: numbers, or a text that is not among its own."""
+    made = BackMsg()
+    made.rerun_script.page_name = "train"
+    for menu in menus:
+        state = made.rerun_script.widget_states.widgets.add(id=menu)
+        if isinstance(value, int):
+            state.int_array_value.data.append(value)
+        else:
+            state.string_value = value
+    return made
 
 
 def ports(pid: int) -> set[int]:

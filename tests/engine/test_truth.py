@@ -160,15 +160,16 @@ def test_only_a_run_that_can_go_on_offers_it(home: Path) -> None:
     store = Store()
     run_id = recorded(store)
     with store.transaction() as connection:
-        message = "It can go on from step 200, its last snapshot."
+        message = "It ended. It can go on from step 1,200, its last snapshot."
         values = {"status": "failed", "message": message, "interrupted": True}
         connection.execute(sa.update(runs).values(**values))
     app = open_page()
-    assert not button(app, "Go on").disabled
+    assert not button(app, "Go on").disabled and "last snapshot" in app.error[0].value
     remove_snapshots(store, run_id)
     app.run()
     assert button(app, "Go on").disabled
-    assert any("it cannot go on" in item.value for item in app.caption)
+    (said,) = [item.value for item in app.error]
+    assert "it cannot go on" in said and "last snapshot" not in said
     engine = ENGINES[0]
     with pytest.raises(StoreError, match=r"no snapshot|is gone"):
         engine.continue_run(run_id)

@@ -263,7 +263,10 @@ def test_a_refused_file_leaves_the_store_as_it_was(name: str, good: bytes, store
 def test_a_run_is_inserted_as_a_whole_or_not_at_all(good: bytes, store: Store) -> None:
     from mnist_core.storage import schema
 
-    schema.snapshots.drop(store.engine)
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "create trigger full before insert on snapshots begin select raise(abort, 'full'); end"
+        )
     with pytest.raises(StoreError):
         keep(store, read(good), "local")
     assert store.runs() == []

@@ -6,6 +6,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -16,8 +17,9 @@ from mnist_core.files import runfile
 from mnist_core.files.export.models import ModelFile
 from mnist_core.files.runfile import from_store, pack
 from mnist_core.storage.store import Store
+from mnist_core.training.events import Finished, Started, Steps
 from pages.session import services
-from pages.views.explore import files_models, files_open
+from pages.views.explore import files_models, files_open, files_save
 from pages.views.explore.files_link import train_address
 from pages.views.explore.files_parts import distinct
 from tests.support.model_files import h5, pair, small_h5
@@ -79,6 +81,13 @@ def file_of(store: Store, experiment: Experiment = SMALL, author: str = "") -> b
 
 def test_without_a_run_the_page_says_what_to_do(store) -> None:
     assert "Train a network first" in texts(files())
+
+
+def test_what_a_file_beyond_the_budget_means_stands_beside_the_uploader(store, monkeypatch) -> None:
+    """Streamlit shows its status code alone."""
+    monkeypatch.setenv("MNIST_LAB_MAX_SESSION_UPLOAD_MEGABYTES", "7")
+    said = texts(files(OPEN))
+    assert "may take 7 MB together" in said and "status code 413" in said
 
 
 def test_an_ended_run_can_be_saved_and_a_running_one_is_not_offered(store) -> None:
@@ -221,8 +230,11 @@ def test_the_class_link_hides_all_but_what_is_chosen(store) -> None:
     address = app.code[0].value
     query = dict(parse_qsl(urlsplit(address).query))
     hidden = query.pop("hide").split(",")
+    assert query.pop("seed") == "random"
     assert Experiment.from_query(query) == PRESETS["two-layer"]
-    assert set(GROUPS) - set(hidden) == {"learning_rate", "epochs"}
+    assert set(GROUPS) - set(hidden) == {"learning_rate", "epochs", "advice"}
+    app.toggle(key="link_own_seeds").set_value(False).run()
+    assert "seed=random" not in app.code[0].value
     assert train_address("http://host:1/lab/explore") == "http://host:1/lab/train"
 
 
@@ -265,8 +277,8 @@ def test_a_link_hides_controls_and_the_address_keeps_that(store, no_training) ->
     seen = controls(app)
     assert {"Network", "Optimiser", "Filters", "Validation share", "Keras script"} <= everything
     assert not {"Network", "Optimiser", "Filters", "Validation share", "Keras script"} & seen
-    assert {"Learning rate", "Epochs", "Seed", "Layers"} <= seen
-    assert "convolution" in texts(app).lower(), "What is fixed is still shown"
+    assert {"Learning rate", "Epochs", "Seed"} <= seen
+    assert "conv 32" in texts(app), "What is fixed is still shown"
     for _ in range(2):
         app.run()
         assert hidden_by(app) == hidden and controls(app) == seen
@@ -280,3 +292,41 @@ def test_an_unknown_control_in_a_link_is_said(store, no_training) -> None:
     app = train(preset="cnn", hide="layers,colour")
     assert any("“colour”" in error.value for error in app.error)
     assert hidden_by(app) == "layers"
+
+
+def test_a_link_may_leave_the_seed_to_chance(store, no_training) -> None:
+    drawn = {train(preset="two-layer", seed="random").query_params["seed"][0] for _ in range(3)}
+    assert len(drawn) > 1 and all(seed.isdecimal() for seed in drawn)
+
+
+def test_a_link_hides_advice_on_a_run_that_fails(store, no_training) -> None:
+    run = store.create_run(PRESETS["zeros"])
+    loss, accuracy = np.full(200, 2.3, np.float32), np.full(200, 0.1, np.float32)
+    store.record(run, Started(200, 100, PRESETS["zeros"].network.parameters))
+    store.record(run, Steps(1, loss, accuracy, 0.01, 1, 1.0, 200, 100.0))
+    store.record(run, Finished(200, 2, 0.1, 0.1, "target", 1.0))
+    app = train(run=run)
+    assert "Start from random Glorot weights" in app.button(key="take_advice").label
+    app = train(run=run, hide="advice")
+    assert "take_advice" not in [button.key for button in app.button]
+    assert "guessing" not in texts(app)
+
+
+@pytest.mark.parametrize("which", ["all", "ends"])
+def test_a_run_file_is_no_larger_than_was_said(store, which) -> None:
+    run = store.run(ended_run(store))
+    size = len(pack(from_store(store, run, moments=which, author="Ada")))
+    assert size <= files_save.largest_file(run, store.snapshots(run.id), which) < size + 100_000
+
+
+def test_on_a_shared_server_first_and_last_weights_are_what_is_saved(store, monkeypatch) -> None:
+    run = ended_run(store)
+    assert files().segmented_control(key=f"file_moments_{run}").value == "all"
+    monkeypatch.setenv("MNIST_LAB_PUBLIC", "1")
+    monkeypatch.setattr("pages.session.visitor.owner", lambda: "local")
+    monkeypatch.setattr("pages.session.services.owner", lambda: "local")
+    monkeypatch.setattr(files_save, "owner", lambda: "local")
+    monkeypatch.setattr(files_save, "ROOM_FOR_FACTS", 26_000_000)
+    app = files()
+    assert app.segmented_control(key=f"file_moments_{run}").value == "ends"
+    assert "opens files of up to 25 MB" in texts(app)

@@ -159,6 +159,32 @@ def test_nothing_of_a_page_is_sent_before_signing_in(her_run, messages, monkeypa
     assert app.query_params["run"] == her_run and app.query_params["projector"] == "1"
 
 
+def asked_to_sign_in(auth: dict[str, object]) -> AppTest:
+    """What a server with this section in its secrets shows to somebody new."""
+
+    def page() -> None:
+        from pages.session import sign_in
+
+        sign_in.ask()
+
+    app = AppTest.from_function(page)
+    app.secrets["auth"] = auth
+    return app.run()
+
+
+def test_settings_for_signing_in_that_are_not_complete_are_said_in_a_sentence(caplog):
+    app = asked_to_sign_in({"redirect_uri": "http://a/oauth2callback", "client_id": "b"})
+    app.button(key="sign_in_default").click().run()
+    assert not app.exception and "settings for it are not complete" in app.error[0].value
+    assert "Signing in does not work. To use authentication" in caplog.text
+
+
+def test_each_named_provider_has_its_button():
+    provider = {"client_id": "a", "client_secret": "b", "server_metadata_url": "http://c"}
+    app = asked_to_sign_in({"cookie_secret": "d", "google": provider, "school": provider})
+    assert [each.label for each in app.button] == ["Sign in with Google", "Sign in with School"]
+
+
 def test_whoever_has_signed_in_sees_their_own(messages, monkeypatch):
     ariadne = User(is_logged_in=True, iss="https://accounts.example", sub="ariadne")
     monkeypatch.setattr(st, "user", ariadne)

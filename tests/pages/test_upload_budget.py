@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from mnist_core.base.untrusted import MEGABYTE
 from mnist_core.visitors.limits import Limits
@@ -90,3 +91,34 @@ def test_an_upload_says_how_long_it_is(method: str, status: int) -> None:
         assert (await Server().put("a", None, method))[0] == status
 
     asyncio.run(scene())
+
+
+def test_an_upload_that_stands_still_or_breaks_off_lets_go_of_its_share(caplog) -> None:
+    """And whoever closes a page in mid-upload leaves a line in the log, no traceback."""
+    scope = {
+        "type": "http",
+        "method": "PUT",
+        "path": "/_stcore/upload_file/a/file",
+        "headers": [(b"content-length", b"6000000")],
+    }
+    heard: list[Any] = []
+
+    async def app(_scope: Any, receive: Any, _send: Any) -> None:
+        heard.append(await receive())
+        if heard[-1]["type"] == "http.disconnect":
+            raise ClientDisconnect
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async def no_answer(message: Any) -> None:
+        raise AssertionError(message)
+
+    async def scene() -> None:
+        budget = UploadBudget(app, dict, lambda: LIMITS, piece_seconds=0.01)
+        for _ in range(2):  # the budget has room for one at a time
+            await budget(scope, never, no_answer)
+
+    asyncio.run(scene())
+    assert [message["type"] for message in heard] == ["http.disconnect"] * 2
+    assert "stood still" in caplog.text and "Traceback" not in caplog.text

@@ -216,11 +216,19 @@ def test_owners_order_and_names(store: Store) -> None:
     third = store.create_run(CNN, preset="cnn")
     assert [run.id for run in store.runs()] == [third, first]
     assert [run.id for run in store.runs(owner=None)] == [third, second, first]
-    assert len({run.name for run in store.runs(owner=None)}) == 3
+    assert [store.run(run).name.rpartition("run ")[2] for run in (first, second, third)] == [
+        "1", "1", "2"
+    ]  # fmt: skip
     store.rename(first, "<b>mine</b>")
     assert store.run(first).name == "<b>mine</b>"
     with pytest.raises(ValueError, match="1 to 120"):
         store.rename(first, " ")
+    # Nobody gets a number twice for having deleted a run or given one another name.
+    store.delete(first)
+    fourth = store.create_run(CNN)
+    assert store.run(fourth).name.endswith("run 3")
+    store.rename(fourth, "mine")
+    assert store.run(store.create_run(CNN)).name.endswith("run 4")
 
 
 def test_many_threads_write_while_others_read(store: Store) -> None:

@@ -63,14 +63,15 @@ class Proxy:
 
 
 @contextmanager
-def nginx(app_port: int) -> Iterator[Proxy]:
-    """The site of `deploy/nginx.conf`, in front of an app on `app_port`."""
+def nginx(*app_ports: int) -> Iterator[Proxy]:
+    """The site of `deploy/nginx.conf`, in front of apps on these ports."""
     program = find_program()
     assert program is not None, "The tests need nginx: run “make nginx”."
     folder = Path(tempfile.mkdtemp(prefix="mnist-lab-nginx-"))
     port = free_port()
     site = _exchange(SITE.read_text(), "listen 80;", f"listen 127.0.0.1:{port};")
-    site = _exchange(site, "127.0.0.1:8501", f"127.0.0.1:{app_port}")
+    servers = " ".join(f"server 127.0.0.1:{app_port};" for app_port in app_ports)
+    site = _exchange(site, "server 127.0.0.1:8501;", servers)
     (folder / "site.conf").write_text(site)
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=user))

@@ -57,12 +57,17 @@ class Client:
             heard.append(ForwardMsg.FromString(data))
         return heard
 
-    def open_page(self, name: str = "") -> None:
-        """Have a page run to its end."""
+    def open_page(self, name: str = "") -> dict[str, list[str]]:
+        """Have a page run to its end; the ids of its elements ("" without one), by their kinds."""
         message = BackMsg()
         message.rerun_script.page_name = name
         self.send(message)
-        self.answers("script_finished")
+        ids: dict[str, list[str]] = {}
+        for answer in self.answers("script_finished"):
+            element = answer.delta.new_element
+            if (kind := element.WhichOneof("type")) is not None:
+                ids.setdefault(kind, []).append(getattr(getattr(element, kind), "id", ""))
+        return ids
 
     def is_there(self) -> None:
         """Wait until the server has taken in all that was sent before."""

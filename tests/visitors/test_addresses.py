@@ -36,6 +36,7 @@ ME, FORGED = "203.0.113.9", "198.51.100.1"
         # As Streamlit names this machine, and as Uvicorn has put a header's word in its place.
         (None, "", "", "127.0.0.1"),
         (FORGED, FORGED, "", "127.0.0.1"),
+        (FORGED, f"{FORGED}, {', '.join(['127.0.0.1'] * 20)}", "", "127.0.0.1"),
         (ME, f"{FORGED}, {ME}", "127.0.0.1", ME),
         ("10.0.0.2", f"{FORGED}, {ME}, 10.0.0.2", "127.0.0.1, 10.0.0.2", ME),
     ],

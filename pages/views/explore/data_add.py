@@ -31,7 +31,7 @@ from mnist_core.storage import datasets
 from mnist_core.storage.store import StoreError
 from mnist_core.visitors.limits import current, upload_problem
 from pages.session.data_sets import forget_sets
-from pages.session.limits import upload_megabytes
+from pages.session.limits import open_files_note, upload_megabytes
 from pages.session.services import get_engine, owner, shared_store
 from pages.views.explore.data_images import show_images
 from pages.widgets.background import come_back_for
@@ -60,6 +60,7 @@ def add_view() -> None:
         max_upload_size=upload_megabytes(MAX_MEGABYTES),
         label_visibility="collapsed",
     )
+    open_files_note()
     if uploads:
         if said := upload_problem([upload.size for upload in uploads], current()):
             st.error(said, icon=":material/block:")

@@ -1,4 +1,4 @@
-"""A link for a class: an experiment, and which of its controls pupils see."""
+"""A link for a class: an experiment, which of its controls pupils see, and whose seed it has."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import streamlit as st
 from mnist_core.experiment.class_links import GROUPS, class_query
 from mnist_core.experiment.url import MAX_QUERY_LENGTH
 from pages.views.explore.experiments import known_experiments
-from pages.widgets.copy_link import address_to_copy
+from pages.widgets.copy_link import address_to_copy, page_address
 
-FIRST_CHOICE = ["learning_rate", "epochs"]
+FIRST_CHOICE = ["learning_rate", "epochs", "advice"]
 
 
 def link_view() -> None:
@@ -33,15 +33,22 @@ def link_view() -> None:
     )
     st.session_state.setdefault("link_free", FIRST_CHOICE)
     free = st.pills(
-        "Pupils may change",
+        "Pupils see",
         list(GROUPS),
         selection_mode="multi",
         format_func=GROUPS.__getitem__,
         key="link_free",
     )
-    query = class_query(experiments[chosen][1], set(GROUPS) - set(free))
+    own_seeds = st.toggle(
+        "A seed of their own for each pupil",
+        value=True,
+        key="link_own_seeds",
+        help="Their networks start from other weights and see the images in another order, so that "
+        "the class sees by how much results differ by chance. Without it all get the same curve.",
+    )
+    query = class_query(experiments[chosen][1], set(GROUPS) - set(free), own_seeds)
     with st.container(key="class_link"):
-        address_to_copy(f"{train_address(st.context.url or '')}?{query}")
+        address_to_copy(f"{train_address(page_address())}?{query}")
     if len(query) > MAX_QUERY_LENGTH:
         st.error("This experiment is too large for a link; send its run file instead.")
     hidden = [title for name, title in GROUPS.items() if name not in free]

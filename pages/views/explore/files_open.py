@@ -13,7 +13,7 @@ from mnist_core.storage.store import LONGEST_TAG, StoreError
 from mnist_core.visitors.limits import current, upload_problem
 from pages.session.compared_runs import compare_with
 from pages.session.data_sets import own_sets, title_of
-from pages.session.limits import no_room_for, upload_megabytes
+from pages.session.limits import no_room_for, open_files_note, upload_megabytes
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
 from pages.views.explore.files_uploaded import Opened, choose_network, read_once
@@ -42,6 +42,7 @@ def open_view() -> None:
         max_upload_size=upload_megabytes(MAX_MEGABYTES),
         label_visibility="collapsed",
     )
+    open_files_note()
     if not uploads:
         read_once([])
         st.caption("Several at once, as a class hands them in, are laid over each other here.")

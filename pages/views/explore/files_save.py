@@ -8,11 +8,14 @@ from functools import partial
 
 import streamlit as st
 
-from mnist_core.files.runfile import MAX_AUTHOR, SUFFIX, Moments, from_store, pack
+from mnist_core.base.untrusted import MEGABYTE
+from mnist_core.files.runfile import LIMITS, MAX_AUTHOR, SUFFIX, Moments, from_store, pack
 from mnist_core.model.keras_script import keras_script
 from mnist_core.storage.store import Run, SnapshotInfo, StepMetrics, Store
 from mnist_core.training.events import Epoch
+from mnist_core.visitors.limits import current
 from pages.session import errors
+from pages.session.limits import upload_megabytes
 from pages.session.network_choice import moments
 from pages.session.services import get_store, owner
 from pages.views.explore.files_models import models
@@ -20,6 +23,8 @@ from pages.views.explore.files_parts import distinct, file_name, size_words
 
 RECENT_RUNS = 200
 KEPT_CONVERSIONS = 4
+# Names, settings and epochs in a file, and what its archive needs.
+ROOM_FOR_FACTS = 50_000
 # A name typed just before the button was pressed arrives a moment after the press.
 ON_ITS_WAY_SECONDS = 0.5
 
@@ -62,7 +67,8 @@ def _run_file(store: Store, run: Run, moments: Sequence[SnapshotInfo]) -> None:
     )
     author: dict[str, str] = st.session_state.setdefault("file_author_now", {})
     errors.fragment(_ask_author)(author)
-    every: Moments = "all"
+    # What a class hands in is opened together, on a server that many share.
+    every: Moments = "ends" if current().public else "all"
     if len(moments) > 2:
         every = st.segmented_control(
             "Weights",
@@ -71,15 +77,18 @@ def _run_file(store: Store, run: Run, moments: Sequence[SnapshotInfo]) -> None:
                 "all": f"All {len(moments)} moments",
                 "ends": "First and last only",
             }.__getitem__,
-            default="all",
+            default=every,
             required=True,
             key=f"file_moments_{run.id}",
         )
-    kept = moments if every == "all" else [moments[0], moments[-1]]
+    most = largest_file(run, moments, every)
+    if most > (taken := upload_megabytes(LIMITS.file_bytes // MEGABYTE)) * MEGABYTE:
+        st.caption(
+            f":material/warning: A server such as this one opens files of up to {taken} MB. To "
+            "hand this run in, save *First and last only*."
+        )
     st.download_button(
-        f"Save the run file, at most {size_words(sum(moment.bytes for moment in kept))}"
-        if kept
-        else "Save the run file",
+        f"Save the run file, at most {size_words(most)}",
         lambda: _made(store, run, every, author),
         file_name=file_name(run) + SUFFIX,
         mime="application/octet-stream",
@@ -88,6 +97,17 @@ def _run_file(store: Store, run: Run, moments: Sequence[SnapshotInfo]) -> None:
         type="primary",
         on_click="ignore",
     )
+
+
+def largest_file(run: Run, moments: Sequence[SnapshotInfo], which: Moments) -> int:
+    """How many bytes the run's file may have, known before it is made.
+
+    Besides weights it holds the curve (two numbers a step) and the state from which training can
+    go on: weights, and at most two numbers of the optimiser's for each.
+    """
+    kept = moments if which == "all" else [*moments[:1], *moments[1:][-1:]]
+    state = 3 * moments[-1].bytes if moments else 0
+    return sum(moment.bytes for moment in kept) + state + 8 * run.step + ROOM_FOR_FACTS
 
 
 def _ask_author(author: dict[str, str]) -> None:

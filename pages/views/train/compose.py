@@ -18,7 +18,7 @@ from pages.frame import projector
 from pages.session.queue_panel import queue_panel
 from pages.views.train.live_network import chosen_digit
 from pages.views.train.network_editor import layer_chips, output_initializer
-from pages.widgets.copy_link import address_to_copy
+from pages.widgets.copy_link import address_to_copy, page_address
 from pages.widgets.layout import slot
 
 OWN = "own"
@@ -154,4 +154,4 @@ def _link(experiment: Experiment | None) -> None:
         return
     st.caption("Whoever opens this link gets the same network and the same settings.")
     query = class_query(experiment, draft.hidden_controls())
-    address_to_copy(f"{st.context.url}?{query}")
+    address_to_copy(f"{page_address()}?{query}")

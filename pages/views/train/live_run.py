@@ -16,7 +16,9 @@ from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
 from mnist_core.storage.store import ACTIVE, Run, Store, StoreError
+from mnist_core.visitors.heartbeat import message_now
 from mnist_core.visitors.limits import Refused, current
+from pages.editors import draft
 from pages.frame import projector
 from pages.session.errors import ICON
 from pages.session.network_choice import network_choices
@@ -194,7 +196,7 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
             st.warning(plain(said), icon=":material/block:")
         elif run.message and run.status in ("failed", "stopped"):
             box = st.error if run.status == "failed" else st.warning
-            box(plain(run.message) + _cannot_go_on(run), icon=ICONS[run.status])
+            box(plain(message_now(run)) + _cannot_go_on(run), icon=ICONS[run.status])
             if advice is not None:
                 _remedy(advice, watched.try_out)
         elif advice is not None:
@@ -467,6 +469,8 @@ def _axis_control(name: str) -> bool:
 
 
 def _find_advice(store: Store, run: Run) -> Advice | None:
+    if not draft.shown("advice"):  # a class is to find out by itself
+        return None
     steps = store.steps(run.id)
     val_loss = [epoch.val_loss for epoch in store.epochs(run.id)]
     return advise(run.experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)

@@ -17,10 +17,13 @@ def test_each_session_s_files_are_counted_until_they_are_let_go(monkeypatch) -> 
     monkeypatch.setattr(held_uploads.runtime, "get_instance", lambda: server)
     for session, file in (("a", "1"), ("a", "2"), ("b", "3")):
         manager.add_file(session, UploadedFileRec(file, "name", "type", b"12345"))
-    assert held_uploads.held_bytes() == {"a": 10, "b": 5}
+    one = held_uploads.OVERHEAD + len("1" + "name" + "type" + "12345")
+    assert held_uploads.held_bytes() == {"a": 2 * one, "b": one}
     manager.remove_file("a", "1")
     manager.remove_session_files("b")
-    assert held_uploads.held_bytes() == {"a": 5}
+    assert held_uploads.held_bytes() == {"a": one}
+    manager.add_file("a", UploadedFileRec("n" * 60_000, "name", "type", b""))
+    assert held_uploads.held_bytes()["a"] > 60_000, "a long name takes room, too"
 
 
 def test_streamlit_tells_no_session_s_bytes_itself() -> None:
