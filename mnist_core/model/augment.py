@@ -76,7 +76,7 @@ def augmented_copies(
     """What training with this seed may make of `image`, uint8 [28, 28]: uint8 [count, 28, 28]."""
     images = np.repeat(image[None, :, :, None], count, axis=0).astype(np.float32) / np.float32(255)
     limits = augmentation.model_dump()
-    changed = augment(images, tf.constant([seed, 1], tf.int32), **limits).numpy()[..., 0]
+    changed = np.asarray(augment(images, tf.constant([seed, 1], tf.int32), **limits))[..., 0]
     return np.rint(255 * np.clip(changed, 0, 1)).astype(np.uint8)
 
 
