@@ -47,9 +47,9 @@ def image_parts(files: Sequence[tuple[str, bytes]]) -> Iterator[Part]:
                 "such as 3/a.png, and upload the folders as one zip file; or let each file's name "
                 "begin with its class: 3_a.png."
             )
-        said.append("Each image's class is the beginning of its file's name.")
+        said.append("Each image’s class is the beginning of its file’s name.")
     else:
-        said.append("Each image's class is the folder that it lies in.")
+        said.append("Each image’s class is the folder that it lies in.")
     roles: dict[Role, list[int]] = {}
     for place, path in enumerate(paths):
         roles.setdefault(role_of(*reversed(path.parts[:-1])), []).append(place)

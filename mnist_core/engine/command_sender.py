@@ -21,7 +21,7 @@ IDLE_SECONDS = 1.0
 _Box = queue.Queue[tuple[str, dict[str, Any]]]
 
 
-class Outbox:
+class CommandSender:
     """Delivers by threads of its own, one a worker: one that hangs makes nobody else wait.
 
     `post` and `send_images` return at once and may be called from any thread, with the engine's

@@ -145,7 +145,7 @@ class Connection:
             if self._scheduler and (warning := certificates.warning_about(self._scheduler)):
                 log.warning(warning)
             client = self._reach_scheduler()
-            client.subscribe_topic(self._topic, lambda event: self._listener.message(event[1]))
+            client.subscribe_topic(self._topic, self._heard)
             if self._scheduler:
                 _warn_of_kept_messages(client)
             identity = client.scheduler_info(n_workers=0)["id"]
@@ -157,6 +157,13 @@ class Connection:
             if self._client is None:
                 self._release(client)
             self._listener.failed(self._no_scheduler(error))
+
+    def _heard(self, event: tuple[float, dict[str, Any]]) -> None:
+        """Pass on what a worker tells; Dask gives the time along with it."""
+        local = self._local
+        if local is not None:
+            local.heard()
+        self._listener.message(event[1])
 
     def _reach_scheduler(self) -> Client:
         settings = {
@@ -254,12 +261,6 @@ class Connection:
         """The process id of the local worker, if there is one."""
         local = self._local
         return local.pid if local is not None else None
-
-    def heard(self) -> None:
-        """A worker has told something."""
-        local = self._local
-        if local is not None:
-            local.heard()
 
     def revive_worker(self) -> int | None:
         """Start a local worker again that has died; its exit code when it does so each time."""

@@ -36,9 +36,7 @@ class Task:
     seconds since anything was heard of it, None while all is well; `hangs` that no command would
     reach it.
 
-    Its fields are changed under the engine's lock; `missed`, `done_at`, `over`, `loss`,
-    `silent_for` and `hangs` are the monitor's alone, which needs none, and `heard` that of Dask's
-    event loop.
+    Which thread changes which field, and under which lock, is said in `engine`.
     """
 
     run_id: str
@@ -73,6 +71,11 @@ class Task:
 
     def _new_attempt(self) -> str:
         return f"mnist-lab-{self.run_id}-{secrets.token_hex(4)}"
+
+    @property
+    def reachable(self) -> bool:
+        """True when commands reach it: it has started, and its process does not hang."""
+        return self.worker is not None and not self.hangs
 
     def try_again(self) -> None:
         """Make it wait once more, as another attempt."""

@@ -8,6 +8,7 @@ STYLE.replaceSync(`.dc-toolbar { display: none !important; }
 // The component in which a stroke is being drawn.
 let drawnOn;
 let restored = false;
+let asking;
 let listening;
 
 // The shadow root that the component draws in, once it is there.
@@ -57,12 +58,20 @@ function shortcut(board, event) {
 }
 
 // A page that is loaded anew gets its drawing back; one opened afresh begins with empty paper.
+// What is sent while the page is being set up may be lost, so that it is sent until it has come.
 function keep({ drawing, isNew }, restore) {
   try {
     const reloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
     const kept = JSON.parse(sessionStorage.getItem(KEPT));
-    if (isNew && reloaded && !restored && kept?.objects.length) restore("restored", kept);
-    else sessionStorage.setItem(KEPT, JSON.stringify(drawing));
+    clearInterval(asking);
+    if (isNew && reloaded && !restored && kept?.objects.length) {
+      let left = 10;
+      const ask = () => (left-- ? restore("restored", kept) : clearInterval(asking));
+      asking = setInterval(ask, 1000);
+      ask();
+      return;
+    }
+    sessionStorage.setItem(KEPT, JSON.stringify(drawing));
   } catch {
     // Some browsers forbid it: then a reload begins with empty paper.
   }

@@ -13,6 +13,8 @@ _PROJECTOR = "figures_on_projector"
 # Streamlit's small print is just too pale to read on white, and its white label on the bright
 # blue of the dark theme: both are set to at least 4.5:1.
 _STYLE = with_selectors("""<style>
+/* A choice that is longer than its menu ends in an ellipsis. */
+input[role="combobox"] { text-overflow: ellipsis; }
 .stApp { --quiet-text: light-dark(#56616f, #a9b4c2); --raised-ground: light-dark(#f2f5f9, #1d242e);
   --focus-ring: light-dark(#0b6fc2, #7fbcff); }
 .stApp button[kind^="primary"]:enabled, .stApp button[kind^="primary"]:enabled p {

@@ -182,6 +182,29 @@ def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(boar
     assert inked(board) == 0 and digit_read(board) is None
 
 
+def test_a_drawing_comes_back_after_a_reload_also_when_a_message_is_lost(board):
+    """Some are, while the server still sets the page up."""
+    draw(board, *DIGITS[7])
+    wait_for_digit(board, 7, 20)
+    lost = []
+
+    def lose_the_first(socket):
+        server = socket.connect_to_server()
+
+        def pass_on(message):
+            if b"restored" in message and not lost:
+                lost.append(message)
+            else:
+                server.send(message)
+
+        socket.on_message(pass_on)
+
+    board.route_web_socket(re.compile("_stcore/stream"), lose_the_first)
+    board.reload()
+    wait_for_digit(board, 7, 30)
+    assert lost
+
+
 def test_what_was_cleared_comes_back_only_when_asked_for(board):
     draw(board, *DIGITS[7])
     wait_for_digit(board, 7, 20)

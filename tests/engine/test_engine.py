@@ -16,7 +16,7 @@ from mnist_core import PRESETS
 from mnist_core.engine import worker
 from mnist_core.engine.dask_client import Connection
 from mnist_core.engine.engine import REPOSITORY, Engine
-from mnist_core.engine.run_task import Task
+from mnist_core.engine.scheduler import newest_snapshot, pack
 from mnist_core.engine.worker_process import LocalWorker
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Epoch, Finished, Snapshot, Started, to_message
@@ -75,13 +75,13 @@ def test_commands_before_the_start_are_kept(engine: Engine, store: Store) -> Non
     assert reach(store, run_id, is_status("paused")).step == 2
 
 
-def test_where_a_run_goes_on_reaches_the_worker_whole(engine: Engine, store: Store) -> None:
+def test_where_a_run_goes_on_reaches_the_worker_whole(store: Store) -> None:
     run_id = store.create_run(SHORT)
     store.record(run_id, Started(20, 20, 7))
     store.record(run_id, Snapshot(20, 1.0, (np.arange(3, dtype=np.float32),), 0.5, b"state"))
     store.record(run_id, Epoch(1, 20, 0.5, 0.5, 0.4, 0.6, 1.0))
     store.record(run_id, Finished(20, 1, 0.3, 0.9, "epochs", 7.5))
-    packed = engine._resume_point(Task(run_id, resume=True))
+    packed = pack(newest_snapshot(store, store.run(run_id)))
     np.testing.assert_equal(vars(worker._resume(packed)), vars(store.resume_point(run_id)))
     older = {name: packed[name] for name in ("step", "weights", "checkpoint")}
     assert worker._resume(older).seconds == 0.0 and worker._resume(older).val_losses == ()
@@ -123,9 +123,9 @@ def test_commands_before_the_start_outlive_the_worker_that_had_them(
             [{"epochs": 2}],
             [{"epochs": 2}, {"pause": True}],
         ]
-        task = engine._tasks[run_id]
+        task = engine._tasks.get(run_id)
         started = {"run": run_id, "attempt": task.attempt, "worker": "tcp://127.0.0.1:1"}
-        engine._messages.put(to_message(Started(60, 20, 7, step=20)) | started)
+        engine._messages.receive(to_message(Started(60, 20, 7, step=20)) | started)
         wait(lambda: task.worker is not None, "the start")
         assert task.given == []
     finally:
@@ -171,7 +171,7 @@ def test_training_that_raises_is_a_sentence(engine: Engine, store: Store) -> Non
 def test_a_run_stopped_while_it_prepares_stays_stopped(engine: Engine, store: Store) -> None:
     reach(store, engine.start(SHORT), is_status("finished"))
     run_id = engine.start(LONG.model_copy(update={"name": "prepares"}))
-    wait(lambda: engine._tasks[run_id].taken, "the worker's word that it has the run")
+    wait(lambda: engine._tasks.get(run_id).taken, "the worker's word that it has the run")
     engine.stop(run_id)
     assert reach(store, engine.start(SHORT), is_status("finished"))
     run = store.run(run_id)
@@ -193,8 +193,10 @@ def test_commands_to_a_worker_that_hangs_do_not_hang_the_page(engine: Engine, st
     pid = engine.worker_pid()
     os.kill(pid, signal.SIGSTOP)
     try:
+        process = psutil.Process(pid)
+        wait(lambda: process.status() == psutil.STATUS_STOPPED, "the halt")
         engine.pause(run_id)  # comes back while the worker cannot answer
-        assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
+        assert process.status() == psutil.STATUS_STOPPED
     finally:
         os.kill(pid, signal.SIGCONT)
     reach(store, run_id, is_status("paused"))
@@ -286,7 +288,7 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(store: Store) -> None:
 def test_a_worker_that_has_grown_large_is_renewed_while_idle(
     engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.engine.engine.RENEW_SECONDS", 0.0)
+    monkeypatch.setattr("mnist_core.engine.monitor.RENEW_SECONDS", 0.0)
     first = engine.start(LONG)
     reach(store, first, lambda run: run.step > 3)
     pid = engine.worker_pid()
@@ -311,11 +313,13 @@ def test_a_server_that_does_not_take_its_turn_holds_nobody_up(
     engine.warm()
     wait(engine.ready, "the worker")
     heartbeat.register(store, "hangs", engine._connection.scheduler_id)
+    both = {engine.id, "hangs"}
+    wait(lambda: heartbeat.sharing_workers(store, engine.id) == both, "its own entry's scheduler")
     theirs = store.create_run(SHORT, server="hangs")
-    monkeypatch.setattr("mnist_core.engine.engine.PATIENCE_SECONDS", 3600.0)
+    monkeypatch.setattr("mnist_core.engine.scheduler.PATIENCE_SECONDS", 3600.0)
     ours = engine.start(SHORT, owner="somebody else")
-    wait(lambda: theirs in engine._others_due, "a look at whose turn it is")
-    assert engine.place(ours).ahead == 1 and not engine._tasks[ours].due
-    monkeypatch.setattr("mnist_core.engine.engine.PATIENCE_SECONDS", 0.0)
+    wait(lambda: theirs in engine._scheduler._others_due, "a look at whose turn it is")
+    assert engine.place(ours).ahead == 1 and not engine._tasks.get(ours).due
+    monkeypatch.setattr("mnist_core.engine.scheduler.PATIENCE_SECONDS", 0.0)
     reach(store, ours, is_status("finished"))
     assert store.run(theirs).status == "queued"

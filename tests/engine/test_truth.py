@@ -80,7 +80,7 @@ def test_stop_ends_a_run_whose_worker_hangs_and_the_next_one_trains(store, monke
         reach(store, run_id, lambda run: run.step > 12)
         pid = engine.worker_pid()
         os.kill(pid, signal.SIGSTOP)
-        wait(lambda: engine._tasks[run_id].hangs, "the silence")
+        wait(lambda: engine._tasks.get(run_id).hangs, "the silence")
         engine.stop(run_id)
         run = store.run(run_id)
         assert run.status == "stopped" and "did not answer" in run.message

@@ -161,7 +161,7 @@ def test_a_visitor_who_keeps_nothing_is_forgotten_after_a_day(store: Store):
 
 def test_what_waits_for_a_closed_page_leaves_the_queue(store: Store, monkeypatch):
     monkeypatch.setenv("MNIST_LAB_MAX_AWAY_QUEUED_SECONDS", "1.5")
-    monkeypatch.setattr("mnist_core.engine.engine.LIMITS_SECONDS", 0.1)
+    monkeypatch.setattr("mnist_core.engine.monitor.LIMITS_SECONDS", 0.1)
     monkeypatch.setattr(visitors, "NOTICE_SECONDS", 0.1)
     engine = Engine(store, trainer=FAKE)
     try:
@@ -252,18 +252,18 @@ def test_a_full_server_says_so_until_there_is_room(engine: Engine, store: Store,
     monkeypatch.setenv("MNIST_LAB_MAX_SERVER_RUNS", "1")
     hers = come(engine, 0, HERE)
     runs = [ended_run(store, owner=visitor(0)) for _ in range(2)]
-    engine._make_room()
+    engine._upkeep.make_room()
     with pytest.raises(Refused, match="This server keeps as much as it may"):
         hers.start(SHORT)
     assert hers.room().oldest.id == runs[0]
     store.delete(runs[0])
-    engine._make_room()
+    engine._upkeep.make_room()
     assert hers.start(SHORT)
 
 
 def test_the_engine_makes_room_by_itself(store: Store, full, monkeypatch):
     monkeypatch.setenv("MNIST_LAB_MAX_SERVER_RUNS", "6")
-    monkeypatch.setattr("mnist_core.engine.engine.ROOM_SECONDS", 0.1)
+    monkeypatch.setattr("mnist_core.engine.upkeep.ROOM_SECONDS", 0.1)
     opened = Engine(store, trainer=FAKE)
     try:
         wait(lambda: len(left(store)) == 6, "room")

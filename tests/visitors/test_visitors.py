@@ -173,7 +173,7 @@ def test_more_epochs_than_allowed_are_refused(engine: Engine, store: Store):
 def tight(monkeypatch, public):
     monkeypatch.setenv("MNIST_LAB_MAX_EPOCHS", "none")
     monkeypatch.setenv("MNIST_LAB_MAX_AWAY_MINUTES", "0.02")
-    monkeypatch.setattr("mnist_core.engine.engine.LIMITS_SECONDS", 0.1)
+    monkeypatch.setattr("mnist_core.engine.monitor.LIMITS_SECONDS", 0.1)
 
 
 def test_an_abandoned_run_stops_and_keeps_its_curve(store: Store, tight, monkeypatch):
@@ -201,10 +201,10 @@ SERVER = """
 import tests.support.fake_clock
 import os, sys
 from mnist_core import Experiment
-from mnist_core.engine import engine
+from mnist_core.engine import engine, monitor
 from mnist_core.visitors import visitors
 from mnist_core.storage.store import Store
-engine.LIMITS_SECONDS = 0.1
+monitor.LIMITS_SECONDS = 0.1
 store = Store()
 visitors.Presence(store).notice("hers")
 server = engine.Engine(store, trainer="tests.support.fake_training:train")
@@ -300,10 +300,10 @@ def test_what_a_visitor_keeps_goes_when_they_have_been_away_for_long(
     hers = everything(store)
     keep_all_kinds(store, HIS)
     was_last_here(store, HIS, PUBLIC.kept_days - 1)
-    engine._forget_absent()
+    engine._upkeep.forget_absent()
     assert len(everything(store)) == 2 * len(hers) and len(corrections.load(HIS)) == 1
     was_last_here(store, HIS, PUBLIC.kept_days + 1)
-    engine._forget_absent()
+    engine._upkeep.forget_absent()
     assert everything(store) == hers and visitors.usage(store, HIS) == visitors.Usage(0, 0)
     assert not records.studies(store, HIS) and not len(corrections.load(HIS))
     assert len(corrections.load(HERS)) == len(corrections.load()) == 1
@@ -369,10 +369,10 @@ def test_nothing_goes_where_that_limit_is_lifted_or_the_lab_is_one_persons(
     was_last_here(store, HIS, 5000)
     before = everything(store)
     monkeypatch.setenv("MNIST_LAB_MAX_KEPT_DAYS", "none")
-    engine._forget_absent()
+    engine._upkeep.forget_absent()
     monkeypatch.delenv("MNIST_LAB_MAX_KEPT_DAYS")
     monkeypatch.delenv("MNIST_LAB_PUBLIC")
-    engine._forget_absent()
+    engine._upkeep.forget_absent()
     assert everything(store) == before and len(corrections.load(HIS)) == 1
 
 
@@ -381,7 +381,7 @@ def test_the_engine_looks_for_absent_visitors_by_itself(
 ):
     keep_all_kinds(store, HIS)
     was_last_here(store, HIS, 5000)
-    monkeypatch.setattr("mnist_core.engine.engine.UPKEEP_SECONDS", 0.1)
+    monkeypatch.setattr("mnist_core.engine.upkeep.UPKEEP_SECONDS", 0.1)
     opened = Engine(store, trainer=FAKE)
     try:
         wait(lambda: not visitors.last_seen(store, [HIS]), "the visitor's end")

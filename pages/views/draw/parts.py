@@ -22,7 +22,7 @@ def confidence(share: float) -> str:
 
 def percent(share: float) -> str:
     """A probability for people, who never read 100%: no network can be that sure."""
-    return "> 99.9%" if share >= 0.9995 else f"{100 * share:.1f}%"
+    return ">\N{NO-BREAK SPACE}99.9%" if share >= 0.9995 else f"{100 * share:.1f}%"
 
 
 def ordinal(number: int) -> str:

@@ -45,6 +45,9 @@ table.ten div { height: 1rem; border-radius: 0.2rem; background: var(--accent); 
 table.ten .best div { opacity: 1; }
 table.ten .best th, table.ten .best td { font-weight: 700; }
 .st-key-answer { flex-wrap: nowrap; }
+/* The images of several digits stand below their number where there is no room beside it. */
+.st-key-answer:has(.gallery) { flex-wrap: wrap; row-gap: 0.5rem; }
+.st-key-answer > :has(.gallery) { flex: 0 1 auto; width: auto; }
 @media (max-width: 640px) {
     .st-key-board, .st-key-answer, .st-key-paper { row-gap: 0.5rem; }
     .st-key-draw_intro { display: none; } /* so that the answer is on the screen with the paper */

@@ -1,0 +1,182 @@
+"""The scheduler of runs: who is started, in which turn, and from where an earlier run goes on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+from mnist_core.engine import queue_position, run_queue, turns
+from mnist_core.engine.dask_client import Connection
+from mnist_core.engine.run_messages import RunMessages
+from mnist_core.engine.run_task import Task
+from mnist_core.engine.task_table import TaskTable
+from mnist_core.storage.store import Run, Store, StoreError, Unavailable
+from mnist_core.training.events import Resume, pack_arrays
+from mnist_core.visitors import heartbeat, limits
+
+log = logging.getLogger(__name__)
+
+# How often it is looked whose turn it is, when nothing has told so.
+TURN_SECONDS = 0.5
+# How long a run's server may take to hand it out when its turn has come.
+PATIENCE_SECONDS = 5.0
+# How long the speeds of recent runs are kept at hand.
+RATES_SECONDS = 10.0
+
+_NOT_FROM_HERE = (
+    "The run cannot go on: no snapshot of it is kept. Its curve is kept; start it again."
+)
+
+
+class Scheduler:
+    """Hands out runs as workers become free: until then, others may come before them.
+
+    Only the thread in `run` calls `hand_out`; any may call the rest.
+    """
+
+    def __init__(
+        self, store: Store, tasks: TaskTable, connection: Connection, messages: RunMessages
+    ) -> None:
+        self._store, self._tasks = store, tasks
+        self._connection, self._messages = connection, messages
+        self._last_number = 0
+        # Runs of other servers whose turn it is, and since when.
+        self._others_due: dict[str, float] = {}
+        self._rates: tuple[float, list[Run]] = (-RATES_SECONDS, [])
+
+    def run(self, closed: threading.Event) -> None:
+        """Hand out runs until `closed`."""
+        while not closed.is_set():
+            self._tasks.turn.wait(TURN_SECONDS)
+            self._tasks.turn.clear()
+            try:
+                self.hand_out()
+            except Unavailable as error:
+                log.warning("no run is handed out: %s", error)
+            except Exception:
+                log.exception("the queue goes on")
+
+    def enqueue(self, task: Task) -> None:
+        """Let a run wait for its turn; the worker is started if there is none. Returns at once."""
+        self._tasks.add(task)
+        self._connection.open()
+
+    # Handing out
+
+    def hand_out(self) -> None:
+        """Let go of those of this server's runs whose turn it is. Raises StoreError."""
+        if not self._connection.there:
+            return
+        unended = self._tasks.unended()
+        for task in unended:
+            if task.due and task.future is None:  # its worker has died, or it could not be read
+                self._submit(task)
+        if any(not task.due for task in unended):
+            self._give_turns()
+
+    def _give_turns(self) -> None:
+        tickets = self._tickets(self._tasks.server)
+        served = turns.served(self._store, tickets)
+        passed_over = self._slow_others(tickets)
+        others = []
+        for ticket in run_queue.due(tickets, served, self.seats(), passed_over):
+            task = self._tasks.get(ticket.run)
+            if task is None:
+                others.append(ticket.run)
+            elif not task.due and not task.over:
+                turns.give(self._store, ticket)
+                with self._tasks.lock:
+                    task.due, task.number = True, self._next_number()
+                self._submit(task)
+        now = time.monotonic()
+        self._others_due = {run: self._others_due.get(run, now) for run in [*others, *passed_over]}
+
+    def _next_number(self) -> int:
+        """The time, so that Dask serves several servers in turn, too; each number once."""
+        self._last_number = max(self._last_number + 1, time.time_ns() // 1000)
+        return self._last_number
+
+    def _slow_others(self, tickets: list[run_queue.Ticket]) -> list[str]:
+        """Runs whose turn has come and whose server has not handed them out, as if it hung."""
+        now, waiting = time.monotonic(), {t.run for t in tickets if t.turn is None}
+        late = (run for run, since in self._others_due.items() if now - since > PATIENCE_SECONDS)
+        return [run for run in late if run in waiting]
+
+    def _submit(self, task: Task) -> None:
+        """Give a run whose turn it is to Dask; one that cannot be read just now waits."""
+        try:
+            run = self._store.run(task.run_id)
+            if run is None:
+                return
+            resume = pack(newest_snapshot(self._store, run) if task.resume else None)
+        except Unavailable as error:
+            log.warning("the run waits: %s", error, extra={"run": task.run_id})
+            return
+        except StoreError as error:
+            self._messages.end_failed(task, str(error))
+            return
+        with self._tasks.lock:
+            if self._tasks.get(task.run_id) is not task or task.future is not None:
+                return
+            experiment = run.experiment.to_json()
+            task.future = self._connection.submit(
+                task.run_id, task.attempt, experiment, resume, task.commands, task.number
+            )
+            if task.future is not None:
+                task.given, task.commands = task.commands, []
+
+    # The queue
+
+    def seats(self) -> int:
+        """How many runs train at once; one while no worker has come yet."""
+        return max(1, sum(info.threads for info in self._connection.workers() or []))
+
+    def place(self, run_id: str) -> queue_position.Place | None:
+        """How many runs are before this one and for how long, None when it does not wait."""
+        runs = {run.id: run for run in self._store.active_runs()}
+        if run_id not in runs:
+            return None
+        tickets = self._tickets(runs[run_id].server)
+        queue = run_queue.queue_order(tickets, turns.served(self._store, tickets))
+        active = [runs[ticket.run] for ticket in queue if ticket.run in runs]
+        most = limits.current().minutes
+        longest = None if most is None else 60 * most
+        return queue_position.place(run_id, active, self.seats(), self._recent_rates(), longest)
+
+    def _tickets(self, server: str) -> list[run_queue.Ticket]:
+        """Of all runs that a server's workers train, or will."""
+        return turns.tickets(self._store, heartbeat.sharing_workers(self._store, server))
+
+    def _recent_rates(self) -> list[Run]:
+        read, recent = self._rates
+        if time.monotonic() - read > RATES_SECONDS:
+            recent = self._store.recent_rates()
+            self._rates = time.monotonic(), recent
+        return recent
+
+
+def newest_snapshot(store: Store, run: Run) -> Resume | None:
+    """From where an ended run can go on; None for one that has made no step.
+
+    Raises StoreError when its snapshot is gone, or cannot be read.
+    """
+    point = store.resume_point(run.id)
+    if point is None and run.step:
+        raise StoreError(_NOT_FROM_HERE)
+    return point
+
+
+def pack(point: Resume | None) -> dict[str, Any] | None:
+    """The same as `worker.train_run` takes it."""
+    if point is None:
+        return None
+    return {
+        "step": point.step,
+        "weights": pack_arrays(point.weights),
+        "checkpoint": point.checkpoint,
+        "seconds": point.seconds,
+        "val_losses": point.val_losses,
+        "kept": point.kept,
+    }

@@ -1,0 +1,68 @@
+"""Removal of what absent visitors left, so that a shared server stays within its bounds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import timedelta
+
+from mnist_core.storage.store import Store
+from mnist_core.visitors import address_limits, limits, server_room, visitors
+
+log = logging.getLogger(__name__)
+
+# How often it is looked whether the whole server keeps too much.
+ROOM_SECONDS = 60.0
+# How often what absent visitors keep is looked for.
+UPKEEP_SECONDS = 3600.0
+# A century is for ever: dates end in the year 9999, and do not begin before the year 1.
+MOST_DAYS = 36_500
+
+_FULL = (
+    "This server keeps as much as it may. Try again later, or remove runs and data sets of yours."
+)
+
+
+class Upkeep:
+    """Looks after the whole of `store`; does nothing on a server that is not public."""
+
+    def __init__(self, store: Store) -> None:
+        # Why nothing more can be kept: the server is full, and nobody is absent who made room.
+        self.full: str | None = None
+        self._store = store
+        self._forgetting = visitors.Forgetting(store)
+
+    def run(self, closed: threading.Event) -> None:
+        """Look until `closed`, in a thread of its own: after a term there may be much to remove."""
+        last_upkeep = time.monotonic()
+        while not closed.wait(min(ROOM_SECONDS, UPKEEP_SECONDS)):
+            try:
+                self.make_room()
+                if time.monotonic() - last_upkeep >= UPKEEP_SECONDS:
+                    last_upkeep = time.monotonic()
+                    self.forget_absent()
+            except Exception:
+                log.exception("what absent visitors left stays for now")
+
+    def make_room(self) -> None:
+        """Keep the whole server within its bound. Raises StoreError."""
+        bounds = limits.current()
+        if not bounds.public:
+            self.full = None
+            return
+        if removed := server_room.make_room(self._store, bounds):
+            log.warning("the server is full: %s runs and data sets of absent visitors are removed",
+                        removed)  # fmt: skip
+        full = server_room.kept(self._store).over(bounds)
+        self.full = _FULL if full else None
+
+    def forget_absent(self) -> None:
+        """Remove what visitors keep who have not come back for long. Raises StoreError."""
+        bounds = limits.current()
+        if bounds.public and bounds.kept_days is not None:
+            gone = self._forgetting.forget(timedelta(days=min(bounds.kept_days, MOST_DAYS)))
+            if gone:
+                log.info("what %s absent visitors kept is removed", gone)
+        if bounds.public:
+            address_limits.forget_idle(self._store)
