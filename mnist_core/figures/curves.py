@@ -261,6 +261,7 @@ class _Line:
                 "mode": "lines+markers",
                 "legendgroup": self.group,
                 "name": f"{self.name} · validation",
+                "cliponaxis": False,  # a mark at 100% is whole
                 "showlegend": False,
                 "x": self.val_step.astype(np.int32),
                 "y": self.drawn(self.val_told),
@@ -510,5 +511,5 @@ def _accuracy_floor(lines: Sequence[_Line]) -> float:
     for line in lines:
         values = np.concatenate([smooth(line.told, 0.6), line.val_told])
         floors += [float(values[np.isfinite(values)].min(initial=1.0))]
-    lowest = min(floors, default=0.0)
+    lowest = min(floors, default=0.0) if any(len(line.told) for line in lines) else 0.0
     return max(floor for floor in FLOORS if floor <= max(lowest - 0.005, 0.0))

@@ -9,6 +9,8 @@ const PAGE_TYPE = 17; // pixels: the page's type, as .streamlit/config.toml sets
 const LARGE_TYPE = 21; // a projector's is at least this large
 const MOST_GROWTH = 220; // pixels that a figure gains in a high window
 const NARROW = 900; // a window in which figures lie below one another
+const NARROW_CHART = 480; // pixels of a chart whose heading and legend need a row each
+const LEGEND_ROW = 30;
 
 const charts = new WeakMap();
 const calls = new WeakMap();
@@ -71,6 +73,16 @@ function growth(data) {
   return Math.max(0, Math.min(MOST_GROWTH, innerHeight / pageScale() - data.growsAbove));
 }
 
+// In a narrow chart the legend has no room beside the heading: it gets a row of its own below.
+function fitNarrow(layout, data, width) {
+  if (width > NARROW_CHART || layout.legend?.yref !== "container") return;
+  const top = layout.margin?.t ?? layout.template?.layout?.margin?.t ?? 60;
+  layout.margin = { ...layout.margin, t: top + LEGEND_ROW };
+  if (data.growsAbove) layout.height += LEGEND_ROW;
+  layout.legend = { ...layout.legend, x: 0, y: 1 - LEGEND_ROW / layout.height, itemwidth: 30 };
+  layout.xaxis = { ...layout.xaxis, tickangle: 0, nticks: 5 };
+}
+
 // How much larger the page's type is than the figures' own: more than 1 on a projector.
 function pageScale() {
   const type = parseFloat(getComputedStyle(document.documentElement).fontSize);
@@ -86,6 +98,7 @@ async function draw(chart, Plotly) {
   try {
     const figure = themed(data, host);
     figure.layout.height += growth(data);
+    fitNarrow(figure.layout, data, host.clientWidth / pageScale());
     enlarge(chart.element, host, figure.layout.height);
     figure.layout.width = chart.element.clientWidth;
     await Plotly.react(chart.element, figure.data, figure.layout, figure.config);

@@ -8,6 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from mnist_core import Problem
+from mnist_core.data.mnist import DatasetError
 from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.schedules import ScheduleName
 from mnist_core.experiment.shapes import CLASSES
@@ -17,6 +18,7 @@ from mnist_core.experiment.spec import (
     PrecisionName,
 )
 from pages.editors import draft, fields
+from pages.editors.augmentation_preview import Image, augmentation_preview
 from pages.editors.problem_notes import show_problems
 from pages.session import explore_tabs as tabs
 from pages.session.data_sets import own_sets, title_of
@@ -26,8 +28,12 @@ LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)
 BATCH_SIZES = [2**power for power in range(13)]
 
 
-def training_editor(problems: Sequence[Problem]) -> None:
-    """Show and edit the draft's training settings, with what is wrong with them."""
+def training_editor(problems: Sequence[Problem], digit: Callable[[], Image]) -> None:
+    """Show and edit the draft's training settings, with what is wrong with them.
+
+    `digit` gives the image, uint8 [28, 28], on which augmentation is shown; it may raise
+    DatasetError.
+    """
     controls = {
         "dataset": _dataset,
         "optimizer": _optimizer,
@@ -47,8 +53,13 @@ def training_editor(problems: Sequence[Problem]) -> None:
             show_problems(item for item in mistakes if item.field == group)
     folded = {group: part for group, part in _FOLDED.items() if draft.shown(group)}
     said = {*controls}
-    for title, control, names in folded.values():
-        with st.expander(title):
+    for group, (title, control, names) in folded.items():
+        # What is folded away need not be worked out.
+        works = group == "augmentation"
+        fold = st.expander(title, key=f"training_{group}", on_change="rerun" if works else "ignore")
+        with fold:
+            if works and fold.open:
+                _preview(digit)
             control()
             with st.container():
                 show_problems(item for item in mistakes if item.field in names)
@@ -179,6 +190,16 @@ def _augmentation() -> None:
     fields.slide("Shear (degrees)", (*at, "shear"), 0.0, 45.0, 1.0)
     fields.slide("Bend, elastic (pixels)", (*at, "elastic"), 0.0, 3.0, 0.05)
     fields.slide("Stroke thickness (share)", (*at, "thickness"), 0.0, 1.0, 0.05)
+
+
+def _preview(digit: Callable[[], Image]) -> None:
+    """What the draft's augmentation makes of a digit."""
+    try:
+        training = draft.value(("training",))
+        augmentation = Augmentation.model_validate(training["augmentation"])
+        augmentation_preview(digit(), augmentation, int(training["seed"]))
+    except (DatasetError, ValueError, TypeError):
+        return  # what is wrong is said at the setting itself, or where the data set is chosen
 
 
 def _stop_conditions() -> None:

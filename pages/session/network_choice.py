@@ -62,8 +62,12 @@ class NetworkChoice:
             return False
         if self.run.loss is not None and not math.isfinite(self.run.loss):
             return True
+        return self.accuracy is not None and self.is_chance(self.accuracy)
+
+    def is_chance(self, accuracy: float) -> bool:
+        """Whether it would be about as often right by guessing."""
         chance = 1 / self.network.classes
-        return self.accuracy is not None and self.accuracy < chance + min(chance, (1 - chance) / 5)
+        return accuracy < chance + min(chance, (1 - chance) / 5)
 
     @property
     def trains(self) -> bool:

@@ -46,7 +46,9 @@ def _panel() -> None:
 def _row(run: Run) -> None:
     left = "" if run.seconds_left is None else f" · {clock(run.seconds_left)} left"
     words = f" · epoch {run.epoch} of {run.epochs}{left}" if run.total_steps else ""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(
+        key=f"queued_{run.id}", horizontal=True, vertical_alignment="center", gap="small"
+    ):
         st.markdown(f"{ICONS[run.status]} **{plain(run.name)}** · {run.status}{words}")
         if run.status == "paused":
             st.button("Resume", key=f"queue-resume-{run.id}", on_click=_resume, args=(run.id,))

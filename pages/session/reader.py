@@ -63,6 +63,16 @@ class Reader:
         kept = moments(self.choice.key)
         return next((item.val_accuracy for item in kept if item.step == self.step), None)
 
+    @property
+    def guesses(self) -> bool:
+        """Whether it is at chance at this moment: before its training, or when that went wrong."""
+        if self.choice.run is None:
+            return False
+        known = self.accuracy
+        if self.step == 0:
+            return True
+        return self.choice.guesses if known is None else self.choice.is_chance(known)
+
     def weights(self) -> Weights:
         """Raises NotReadable."""
         try:

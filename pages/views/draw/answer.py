@@ -50,8 +50,16 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The digit, or a question mark for what looks like none; of other classes the name."""
-        return "?" if self.doubt > DOUBTFUL else self.name
+        """The digit; of other classes the name; a question mark where that would mean nothing.
+
+        That is so for what looks like no digit, and for a network that is at chance.
+        """
+        return "?" if self.is_no_digit or self.reader.guesses else self.name
+
+    @property
+    def is_no_digit(self) -> bool:
+        """Whether the drawing looks like no digit."""
+        return self.doubt > DOUBTFUL
 
     @property
     def name(self) -> str:
@@ -181,14 +189,22 @@ def _each(found: list[Answer]) -> str:
 
 
 def _how_sure(found: Answer) -> str:
-    return "Not a digit?" if found.text == "?" else confidence(found.reading.confidence)
+    if found.reader.guesses:
+        return "It only guesses"
+    return "Not a digit?" if found.is_no_digit else confidence(found.reading.confidence)
 
 
 def _seen(found: Answer) -> str:
     """The network's confidence, and the 28×28 image it sees, white on black (an HTML figure)."""
     reading = found.reading
     more = "What the network sees: 28 × 28 pixels."
-    if found.text == "?":
+    if found.reader.guesses:
+        more = (
+            "It is the network that cannot read: at this moment it is right about as often as "
+            f"by guessing, and would say {html.escape(found.name)}. Choose another network or "
+            "moment."
+        )
+    elif found.is_no_digit:
         more = (
             "This looks like no digit. A network must choose all the same: "
             f"this one would say {html.escape(found.name)} ({percent(reading.confidence)})."

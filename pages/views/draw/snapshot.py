@@ -85,6 +85,10 @@ def _show(work: Future[FoundPicture]) -> None:
         st.markdown(
             "  \n".join(between.join(plain(read[index]) for index in line) for line in photo.lines)
         )
+    if reader.guesses:
+        st.caption(
+            "This network is right about as often as by guessing: choose another one above.",
+        )
     if photo.left_out:
         st.caption(f"{photo.left_out} more are in the picture; {len(read)} are read at once.")
     st.image(
@@ -107,7 +111,9 @@ def _show(work: Future[FoundPicture]) -> None:
 
 
 def _read(images: FloatArray, shares: FloatArray, reader: Reader) -> list[str]:
-    """The digits as text; a question mark where there seems to be none."""
+    """The digits as text; question marks for none, and from a network that is at chance."""
+    if reader.guesses:
+        return ["?"] * len(images)
     read = [reader.names[digit] for digit in shares.argmax(1)]
     if reader.reads_digits and can_doubt():
         pairs = zip(doubt(images) > DOUBTFUL, read, strict=True)

@@ -16,6 +16,7 @@ from pages.editors import draft
 from pages.editors.training_editor import training_editor
 from pages.frame import projector
 from pages.session.queue_panel import queue_panel
+from pages.views.train.live_network import chosen_digit
 from pages.views.train.network_editor import layer_chips, output_initializer
 from pages.widgets.copy_link import address_to_copy, page_address
 from pages.widgets.layout import slot
@@ -94,7 +95,7 @@ def _settings(experiment: Experiment | None, problems: tuple[Problem, ...]) -> N
     tip = "Optimiser, learning rate, epochs, data, augmentation, stopping"
     popover = st.popover(label, key="training_popover", help=tip)
     with popover, st.container(key="training_settings"):
-        training_editor(problems)
+        training_editor(problems, lambda: chosen_digit(experiment))
         output_initializer()
 
 

@@ -481,10 +481,11 @@ function glide(view, from, to) {
 
 function take(view, data) {
   const fresh = !view.data || view.data.image !== data.image;
+  if (!data.frame && view.data && view.data.run !== data.run) forget(view);
   view.data = data;
   view.colours = palette(view.host);
   view.empty.textContent = data.note;
-  view.empty.hidden = !data.note;
+  view.empty.hidden = !data.note || Boolean(view.frame);
   if (fresh) {
     const pixels = Uint8Array.from(atob(data.image), (c) => c.charCodeAt(0));
     const values = Float32Array.from(pixels, (value) => value / 255);
@@ -517,6 +518,15 @@ function take(view, data) {
   } else {
     glide(view, before, view.frame);
   }
+}
+
+// Another run is shown, of which there is nothing to see yet.
+function forget(view) {
+  cancelAnimationFrame(view.motion);
+  view.frame = view.now = view.mark = view.place = null;
+  view.canvas.getContext("2d").clearRect(0, 0, view.canvas.width, view.canvas.height);
+  view.about.textContent = "";
+  delete view.host.dataset.step;
 }
 
 function describe(view) {

@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from mnist_core import PRESETS, Experiment
 from mnist_core.data.mnist import DatasetError
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.experiment.class_names import one
 from mnist_core.storage.store import Run, StoreError
 from mnist_core.training.live_view import View, pack, snapshot_frame
 from mnist_core.visitors.limits import current
+from pages.editors import draft
 from pages.session.data_sets import class_names, dataset_of
 from pages.session.errors import fragment
 from pages.session.network_choice import moments, weights_at
@@ -66,7 +68,7 @@ def live_network(engine: VisitorEngine, run: Run) -> None:
 def _show(engine: VisitorEngine, run: Run) -> None:
     choice = _choice()
     try:
-        image, label, title = _image(choice, run)
+        image, label, title = _image(choice, run.experiment)
     except DatasetError as error:
         st.caption(str(error))
         return
@@ -85,6 +87,7 @@ def _show(engine: VisitorEngine, run: Run) -> None:
     mount(
         key="live_view",
         data={
+            "run": run.id,
             "frame": frame and {**frame, "data": base64.b64encode(frame["data"]).decode()},
             "image": base64.b64encode(image.tobytes()).decode(),
             "label": label,
@@ -131,7 +134,15 @@ def _choose(run: Run) -> None:
     choice.source = wanted
 
 
-def _image(choice: Choice, run: Run) -> tuple[npt.NDArray[np.uint8], int | None, str]:
+def chosen_digit(experiment: Experiment | None) -> npt.NDArray[np.uint8]:
+    """The image that the visitor looks at, uint8 [28, 28]; of MNIST where there is no experiment.
+
+    Raises DatasetError when there are no images.
+    """
+    return _image(_choice(), experiment or PRESETS[draft.FIRST_PRESET])[0]
+
+
+def _image(choice: Choice, experiment: Experiment) -> tuple[npt.NDArray[np.uint8], int | None, str]:
     """The image uint8 [28, 28], its class where that is known, and what it is.
 
     Raises DatasetError when there are no images.
@@ -139,10 +150,10 @@ def _image(choice: Choice, run: Run) -> tuple[npt.NDArray[np.uint8], int | None,
     drawing = _drawing()
     if choice.source == DRAWING and drawing is not None:
         return np.rint(255 * drawing).astype(np.uint8), None, "your drawing"
-    data = dataset_of(run.experiment)
+    data = dataset_of(experiment)
     index = choice.index % len(data.y_test)
     label = int(data.y_test[index])
-    what = one(class_names(run.experiment)[label])
+    what = one(class_names(experiment)[label])
     return np.ascontiguousarray(data.x_test[index]), label, f"Test image {index}, {what}"
 
 

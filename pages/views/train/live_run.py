@@ -300,8 +300,8 @@ def _queue_words(place: Place | None, engine: VisitorEngine) -> str:
         runs = "run is" if place.ahead == 1 else "runs are"
         if place.seconds is None and place.paused:
             return (
-                f"{place.ahead} {runs} ahead of this one, and what is paused keeps the training "
-                "process: resume or stop it"
+                f"{place.ahead} {runs} ahead, and what is paused keeps the training process: "
+                "resume or stop it"
             )
         wait = "by itself" if place.seconds is None else f"in about {clock(place.seconds)}"
         return f"{place.ahead} {runs} ahead of this one; it starts {wait}"

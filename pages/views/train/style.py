@@ -13,13 +13,15 @@ _STYLE = with_selectors("""<style>
 .st-key-compose { flex-wrap: nowrap; gap: 0.5rem; }
 .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 0;
   min-width: 0; }
+.st-key-compose > :has(.st-key-queue_panel) { flex: none; width: auto; }
+:st(popover) [class*="st-key-queued_"] > :st(element):first-child { flex: 1 1 auto; }
 /* The layers as a row of chips, each with the colour of its kind in the network's picture. */
 .st-key-layers { flex-wrap: nowrap; gap: 1rem; overflow-x: auto; scrollbar-width: thin;
   padding: 3px; align-items: center; }
 .st-key-layers > * { flex: none; position: relative; }
 .st-key-layers > *:not(:first-child)::before { content: "→"; position: absolute; left: -0.88rem;
   font-size: 0.75rem; top: 50%; transform: translateY(-50%); color: var(--quiet-text); }
-.st-key-layers button { min-height: 2.2rem; padding: 0.1rem 0.45rem 0.1rem 0.4rem; }
+.st-key-layers button { min-height: 2.2rem; padding: 0.1rem 0.55rem 0.1rem 0.45rem; }
 .st-key-layers button p { font-size: 0.86rem; white-space: nowrap; }
 [class*="st-key-chip-"] :st(popover_button) > div > [aria-hidden] { display: none; }
 [class*="st-key-chip-"] button { border-left: 4px solid var(--kind, #7f8894); }
@@ -34,14 +36,18 @@ _STYLE = with_selectors("""<style>
 :st(popover):has(.st-key-training_settings) { width: min(30rem, 94vw); }
 :st(popover):has(.st-key-whole_network) { width: min(62rem, 94vw); }
 /* What comes and goes has this one place, as high with it as without. */
-.stApp [class*="st-key-note_"] { height: 2.5rem; overflow: hidden auto;
-  flex-wrap: nowrap; gap: 0.6rem; }
+.stApp [class*="st-key-note_"] { height: var(--note); min-height: var(--note);
+  max-height: var(--note); overflow: hidden auto; flex-wrap: nowrap; gap: 0.6rem; --note: 2.3rem; }
+.stApp .st-key-advice { flex-wrap: nowrap; gap: 0.6rem; }
+.st-key-advice :st(words) { margin: 0; }
+.st-key-advice > :st(element):not(:has(button)) { flex: 0 1 auto; min-width: 0; }
 :st(wrapper):has(> [class*="st-key-note_"]) { flex: none; }
 [class*="st-key-note_"] :st(alert) { padding: 0.3rem 0.7rem; min-height: 0; }
 [class*="st-key-note_"] :st(words) p { font-size: 0.92rem;
   line-height: 1.28; margin: 0; }
-[class*="st-key-note_"] button { min-height: 2.2rem; padding: 0.1rem 0.7rem; white-space: nowrap; }
+[class*="st-key-note_"] button { min-height: 2.1rem; padding: 0.1rem 0.7rem; white-space: nowrap; }
 [class*="st-key-note_"] :st(element):has(button) { flex: none; width: auto; }
+.st-key-preset input, .st-key-run_picker input { text-overflow: ellipsis; }
 .st-key-run_bar { flex-wrap: nowrap; gap: 0.5rem; }
 .st-key-run_bar .st-key-training_status { gap: 0.45rem; }
 .st-key-training_status p { margin: 0; line-height: 1.3; font-size: 0.97rem;
@@ -62,9 +68,12 @@ _STYLE = with_selectors("""<style>
 [class*="st-key-axis_"] button p { font-size: 0.8rem; }
 /* What is watched does not fade while the page is drawn anew. */
 .st-key-watch :st(stale) { opacity: 1 !important; transition: none !important; }
+@media (min-width: 901px) and (max-width: 1320px) {
+  .st-key-preset { width: 11rem !important; }
+  .st-key-layers { gap: 0.85rem; }
+}
 @media (max-width: 900px) {
   .st-key-charts { margin-top: 0.7rem; }
-  :st(wrapper):has(> [class*="st-key-axis_"]) { top: auto; bottom: 0; }
   .st-key-compose, .st-key-run_bar { flex-wrap: wrap; }
   .st-key-compose > :st(wrapper):has(> .st-key-preset),
   .st-key-run_bar > :st(wrapper):has(> .st-key-run_picker),
@@ -76,7 +85,11 @@ _STYLE = with_selectors("""<style>
   .st-key-training_status p { font-size: 0.9rem; }
   .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 100%;
     order: 5; }
-  .stApp [class*="st-key-note_"] { height: 4.1rem; }
+  .stApp [class*="st-key-note_"] { --note: 4.9rem; }
+  .stApp .st-key-advice :st(words) p { font-size: 0.78rem; line-height: 1.2; }
+  .stApp .st-key-advice :st(element):has(button) { flex: 0 0 8.6rem; }
+  .stApp .st-key-advice button { white-space: normal; height: auto; }
+  .stApp .st-key-advice button * { white-space: normal; font-size: 0.78rem; line-height: 1.15; }
   /* The bar is to stick beyond the refreshed part that holds it, which ends with the charts. */
   .st-key-watch > :st(wrapper):has(.st-key-run_bar),
   .st-key-watch > :st(wrapper) > :st(stack):has(> :st(wrapper) > .st-key-run_bar) {
