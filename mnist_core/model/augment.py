@@ -9,11 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
-
-from mnist_core.experiment.spec import Augmentation
 
 SIZE = 28
 # Side of the coarse grid whose random displacements are spread over the image.
@@ -68,16 +64,6 @@ def augment(
         images += tf.maximum(amount, 0.0) * (thick - images)
         images += tf.maximum(-amount, 0.0) * (thin - images)
     return images
-
-
-def augmented_copies(
-    image: npt.NDArray[np.uint8], augmentation: Augmentation, seed: int, count: int
-) -> npt.NDArray[np.uint8]:
-    """What training with this seed may make of `image`, uint8 [28, 28]: uint8 [count, 28, 28]."""
-    images = np.repeat(image[None, :, :, None], count, axis=0).astype(np.float32) / np.float32(255)
-    limits = augmentation.model_dump()
-    changed = np.asarray(augment(images, tf.constant([seed, 1], tf.int32), **limits))[..., 0]
-    return np.rint(255 * np.clip(changed, 0, 1)).astype(np.uint8)
 
 
 def _seeds(seed: Any, count: int) -> list[Any]:

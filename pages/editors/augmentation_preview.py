@@ -29,7 +29,7 @@ def augmentation_preview(image: Image, augmentation: Augmentation, seed: int) ->
     """
 
     def changed() -> list[Image]:
-        from mnist_core.model.augment import augmented_copies
+        from mnist_core.model.augmented_copies import augmented_copies
 
         return list(augmented_copies(image, augmentation, seed, COPIES))
 

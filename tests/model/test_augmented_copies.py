@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mnist_core.experiment.spec import Augmentation
-from mnist_core.model.augment import augment, augmented_copies
+from mnist_core.model.augment import augment
+from mnist_core.model.augmented_copies import augmented_copies
 
 
 @pytest.fixture
