@@ -101,6 +101,8 @@ def hint() -> str:
 def newcomers_view() -> None:
     """What stands where the curves will be, while there is no run."""
     st.info("Press **Start training** and watch the network learn.", icon=":material/play_circle:")
+    if words := hint():
+        st.markdown(words)
     if shapes:
         st.html(architecture(shapes))
     else:

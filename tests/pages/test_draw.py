@@ -146,7 +146,7 @@ def test_several_digits_are_read_as_a_number(open_page):
     page = open_page(drawing_history=History(FORTY_TWO), drawing_view=TEACH)
     assert not page.exception
     assert "42" in texts(page)
-    assert len(re.findall(r"<strong>[42]</strong><br>Confidence (> )?\d\d\.\d%", shown(page))) == 2
+    assert len(re.findall(r"<strong>[42]</strong><br>Confidence (>\s)?\d\d\.\d%", shown(page))) == 2
     first = page.session_state["drawing_image28"]
     page.button_group(key="drawn_digit_of_2").set_value(1).run()
     assert not page.exception
