@@ -19,6 +19,7 @@ def test_a_set_of_ones_own_takes_the_place_of_mnist_on_all_pages(server, page, h
     data = bars(train=600, test=90)
     open_page(page, f"{server.url}/explore", "explore_views")
     page.get_by_role("tab", name="Data").click()
+    part(page, "data_add").locator("input[type=file]").wait_for(state="attached", timeout=60_000)
     file = {
         "name": "bars.npz",
         "mimeType": "application/octet-stream",

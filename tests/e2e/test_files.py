@@ -47,6 +47,7 @@ def test_a_saved_run_is_opened_again_and_looked_at(server, page, home, tmp_path)
     runs = store.runs(visitor)
     kept = [[moment.step for moment in store.snapshots(run.id)] for run in runs]
     store.close()
-    assert kept[0] == kept[1] != []
+    # On a shared server a file holds the first and the last weights unless all are chosen.
+    assert kept[0] == [kept[1][0], kept[1][-1]] and len(kept[1]) > 2
     assert [run.id for run in runs][1:] == [first] and "By Ada." in runs[0].note
     wait_until(lambda: f"run={runs[0].id}" in address(page), 20, "Another run is looked at")

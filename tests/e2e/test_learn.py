@@ -85,7 +85,7 @@ def test_each_chapter_fits_its_screen_and_its_control_changes_its_figure(server,
     page.set_viewport_size(DESK)
     open_page(page, server.url, "card_9")
     part(page, "card_9").locator(".card-picture").wait_for(timeout=20_000)
-    assert beyond(page, "Height") <= 0, "The contents are too high"
+    wait_until(lambda: beyond(page, "Height") <= 0, 20, "The contents are too high")
     page.get_by_role("link", name="Begin with chapter 1").click()
     for entry in CHAPTERS:
         _try_out(page, entry)

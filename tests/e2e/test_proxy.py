@@ -96,8 +96,11 @@ def test_every_page_works_below_the_path(server, page):
     assert cookie["path"] == f"/{PATH}"
 
     # The link that a page hands out leads back to the same experiment.
-    page.get_by_role("button", name="Link", exact=False).first.click()
-    link = page.locator('[data-testid="stPopoverBody"] code').first.inner_text(timeout=20_000)
+    page.get_by_role("button", name="The whole network").click()
+    page.get_by_role("tab", name="Link").click()
+    link = page.locator('[data-testid="stPopoverBody"] code:visible').first.inner_text(
+        timeout=20_000
+    )
     assert link.startswith(f"{server.url}/train?")
     assert Experiment.from_query(urlsplit(link).query) == experiment
     page.keyboard.press("Escape")

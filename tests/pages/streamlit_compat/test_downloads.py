@@ -27,9 +27,7 @@ def fetched(manager: MediaFileManager, storage: MemoryMediaFileStorage) -> list[
 
 
 def test_a_download_survives_the_pages_of_others_for_a_while(monkeypatch):
-    monkeypatch.setattr(
-        media_file_manager, "MediaFileMetadata", media_file_manager.MediaFileMetadata
-    )
+    monkeypatch.setattr(media_file_manager, "MediaFileMetadata", downloads.MediaFileMetadata)
     storage = MemoryMediaFileStorage("/media")
     # Where Streamlit itself keeps it, `keep_downloads` can go.
     assert fetched(MediaFileManager(storage), storage) == [True, False, False]
