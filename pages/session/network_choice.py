@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -218,6 +220,17 @@ def run_label(run: Run) -> str:
     if run.val_accuracy is not None:
         return " · ".join([*parts, f"{run.val_accuracy:.2%} on validation images"])
     return " · ".join([*parts, "hardly trained yet"])
+
+
+def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
+    """What a menu calls each of these runs, no two alike: a browser sends back the words."""
+    labels: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for run_id, run in runs.items():
+        label = run_label(run)
+        seen[label] += 1
+        labels[run_id] = label if seen[label] == 1 else f"{label} ({seen[label]})"
+    return labels
 
 
 def _default_label() -> str:

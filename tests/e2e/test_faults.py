@@ -70,9 +70,11 @@ def test_names_notes_and_links_are_only_text(server, page, home):
     # One thing is said at a time: what is wrong with the link goes before how the run ended.
     open_page(page, f"{server.url}/train?run={run_id}", "training_status")
     wait_until(lambda: NAME in without_joiners(message(page)), 30, "The message is not as it was")
-    page.get_by_role("button", name="More").click()
+    page.get_by_role("button", name="More", exact=False).last.click()
     page.get_by_role("combobox", name="Compare with").click()
     page.get_by_role("option").first.click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
     legend = part(page, "loss_chart").locator(".legendtext").filter(has_text="<b>b</b>")
     legend.first.wait_for(timeout=20_000)
     assert NAME in legend.first.text_content()

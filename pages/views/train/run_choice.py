@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core.storage.store import Run, Store
 from pages.session.compared_runs import MOST_COMPARED
-from pages.session.network_choice import run_label
+from pages.session.network_choice import run_labels
 from pages.widgets.layout import slot
 
 MOST_LISTED = 200
@@ -36,12 +36,12 @@ def compared_runs(store: Store, chosen: str) -> tuple[str, ...]:
 def run_picker(runs: Mapping[str, Run], others: Sequence[str]) -> None:
     """Choose the run that is shown, of `runs` by id; a dot says which curve is whose."""
     shown = st.session_state.shown_run
-    names, marked = list(runs), [shown, *others]
+    names, marked, labels = list(runs), [shown, *others], run_labels(runs)
 
     def label(run_id: str) -> str:
         place = marked.index(run_id) if run_id in marked and others else None
         dot = "" if place is None else f"{DOTS[place % len(DOTS)]} "
-        return dot + run_label(runs[run_id])
+        return dot + labels[run_id]
 
     with slot("run"):
         chosen = st.selectbox(
@@ -60,13 +60,14 @@ def run_picker(runs: Mapping[str, Run], others: Sequence[str]) -> None:
 def compared(runs: Mapping[str, Run], chosen: str) -> None:
     """Choose the runs that lie over the one that is shown."""
     names, state = [name for name in runs if name != chosen], st.session_state
+    labels = run_labels(runs)
     before = [name for name in state.get("compared", ()) if name in names]
     with slot("compared"):
         now = st.multiselect(
             "Compare with",
             names,
             default=before,
-            format_func=lambda name: run_label(runs[name]),
+            format_func=lambda name: labels[name],
             max_selections=MOST_COMPARED,
             # A new key for what was laid over: the browser may still send what the old one held.
             key=f"compared-{state.get('compared_version', 0)}",
