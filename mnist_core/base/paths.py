@@ -1,4 +1,4 @@
-"""Where this installation keeps its local state, which nobody but its user may read."""
+"""Where this installation lies, and where it keeps its state, which its user alone may read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
+
+# The folder that this package lies in, with data/, models/ and app.py.
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def home() -> Path:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from mnist_core.base.paths import REPOSITORY
+
 # With one of these the person has said themselves which lab they mean.
 CHOSEN_BY = ("MNIST_LAB_HOME", "MNIST_LAB_DATABASE")
 TAKEN_OVER = ("MNIST_LAB_", "STREAMLIT_", "DASK_")

@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.base.errors import Trouble
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.experiment.class_names import DIGITS
 
 if TYPE_CHECKING:
     from mnist_core.experiment.spec import Experiment, TrainingSpec
 
-MNIST_FILE = Path(__file__).resolve().parents[2] / "data" / "mnist.npz"
+MNIST_FILE = REPOSITORY / "data" / "mnist.npz"
 # MD5 of the four IDX files as their authors published them (see data/README.md).
 CHECKSUMS = {
     "x_train": "6bbc9ace898e44ae57da46a324031adb",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_core.base.errors import Trouble
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.experiment.layers import Dropout, Flatten
 from mnist_core.experiment.preset_values import conv_block
 from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
@@ -20,7 +21,7 @@ from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, Tr
 if TYPE_CHECKING:
     import keras
 
-MODEL_FOLDER = Path(__file__).resolve().parents[2] / "models"
+MODEL_FOLDER = REPOSITORY / "models"
 MODEL_NAME, CARD_NAME = "default.keras", "default.json"
 DETECTOR_NAME = "not_a_digit.keras"
 

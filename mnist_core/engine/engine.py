@@ -28,6 +28,7 @@ import secrets
 import threading
 from typing import Any
 
+from mnist_core.base.paths import REPOSITORY as REPOSITORY
 from mnist_core.engine import remote_commands, worker
 from mnist_core.engine.command_sender import CommandSender
 from mnist_core.engine.dask_client import Connection, Listener
@@ -43,7 +44,6 @@ from mnist_core.engine.scheduler import Scheduler, newest_snapshot
 from mnist_core.engine.server_heartbeat import ServerHeartbeat
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.engine.upkeep import Upkeep
-from mnist_core.engine.worker_process import REPOSITORY as REPOSITORY
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage.store import Store
 from mnist_core.training.live_view import View

@@ -7,12 +7,12 @@ import logging
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil
 from distributed.security import Security
 
 from mnist_core.base import logs, sandbox
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine import certificates, worker
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ KEPT_VARIABLES = {*sandbox.KEPT_VARIABLES, logs.SETTING, worker.THREADS, "TZ", "
 }
 KEPT_PREFIXES = ("LC_", "TF_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "OMP_", "KMP_", "ONEDNN_",
                  "OPENBLAS_", "MALLOC_")  # fmt: skip
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class LocalWorker:

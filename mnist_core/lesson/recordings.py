@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.data import mnist
 from mnist_core.experiment.initializers import InitializerName
 from mnist_core.experiment.layers import (
@@ -33,7 +34,7 @@ from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, Tr
 from mnist_core.lesson.numpy_net import INITIALIZERS, Layer, initial_weights
 from mnist_core.training.events import Epoch, Failed, Finished, Resume, Steps
 
-FILE = Path(__file__).resolve().parents[2] / "data" / "recorded_runs.npz"
+FILE = REPOSITORY / "data" / "recorded_runs.npz"
 POINTS = 120  # of one loss curve
 SAMPLES_A_DIGIT = 2
 FAVOURITES = 6  # test images that excite a hidden neuron most
