@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kind", choices=["same", "mixed"], default="same")
     parser.add_argument("--seed", type=int, default=0, help="of order and choice (%(default)s)")
     parser.add_argument("--settle", type=float, default=45,
-                        help="seconds between the server's start and the first press (%(default)s)")  # fmt: skip
+                        help="seconds from the server's start to the first press")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -81,9 +81,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             session.visit("train", f"{chosen[number]}&seed={number}")
         time.sleep(max(0.0, ready - time.monotonic()))
         threads = [
-            threading.Thread(
-                target=_start, args=(session, pupil, chance.uniform(0, args.arrive))
-            )
+            threading.Thread(target=_start, args=(session, pupil, chance.uniform(0, args.arrive)))
             for session, pupil in zip(sessions, pupils, strict=True)
         ]
         for thread in threads:

@@ -14,7 +14,7 @@ from mnist_core.engine.run_messages import RunMessages
 from mnist_core.engine.run_task import Task
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.storage import datasets
-from mnist_core.storage.store import Store, StoreError, Unavailable
+from mnist_core.storage.store import Run, Store, StoreError, Unavailable
 from mnist_core.training.events import Resume, pack_arrays
 from mnist_core.visitors import heartbeat, limits
 

@@ -51,7 +51,7 @@ MAX_UNPLANNED = 10
 QUICK_IMAGES = 500
 # A stopped run gets its test accuracy if that takes no longer than this.
 STOP_TEST_SECONDS = 0.5
-# How much of a run is to be seen, its compiling left out, before it is said how long the rest takes.
+# How much of a run is to be seen, compiling left out, before it is said how long the rest takes.
 PACE_SECONDS, PACE_SHARE = 1.5, 0.1
 # Time between two frames of the live view: so many times as long as a frame takes to make, within
 # bounds. A turn's length comes on top.

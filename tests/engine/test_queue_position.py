@@ -155,7 +155,8 @@ def test_a_class_is_told_its_waits(store: Store, machine: float, lesson: int):
     half as much again or as little, since kinds of networks differ, and a tenth by chance.
     """
     chance = random.Random(lesson)
-    clock, free, ended, told = 0.0, 0.0, [], []
+    clock, free, told = 0.0, 0.0, []
+    ended: list[Run] = []
     kinds = {query: machine * chance.uniform(0.6, 1.5) for query in KINDS}
     queue: list[tuple[float, int]] = []  # of those that have started or wait: their ends
     runs: dict[int, tuple[Run, float, float]] = {}
