@@ -133,7 +133,7 @@ def _forget(store: Store, owner: str, last: datetime) -> bool:
     for run in found:
         store.delete(run.id)
     with store.transaction() as connection:
-        for kept in (schema.sweeps, schema.datasets, visitor):
+        for kept in (schema.sweeps, schema.datasets, schema.pupils, schema.classrooms, visitor):
             connection.execute(kept.delete().where(kept.c.owner == owner))
     return True
 
