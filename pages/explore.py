@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.session import explore_tabs as tabs
 from pages.streamlit_compat import entry
-from pages.views.explore import data, files, runs, studies
+from pages.views.explore import classroom, data, files, runs, studies
 from pages.widgets.tabs import view_tabs
 
 VIEWS: dict[str, Callable[[], None]] = {
@@ -16,8 +16,10 @@ VIEWS: dict[str, Callable[[], None]] = {
     tabs.STUDIES: studies.view,
     tabs.FILES: files.view,
     tabs.DATA: data.view,
+    tabs.CLASS: classroom.view,
 }
 
 entry.through_app("explore")
 st.title("Explore")
+classroom.follow_link()
 view_tabs(VIEWS, tabs.EXPLORE_VIEW)

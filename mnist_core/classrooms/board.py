@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -101,7 +102,7 @@ def read_board(store: Store, classroom: Classroom) -> Board:
     return Board(classroom, tuple(nicknames), tuple(_entry(row, classroom) for row in rows))
 
 
-def _entry(row: sa.Row[tuple[object, ...]], classroom: Classroom) -> Entry:
+def _entry(row: Any, classroom: Classroom) -> Entry:
     experiment = _experiment(row.experiment)
     final = row.test_accuracy is not None
     return Entry(

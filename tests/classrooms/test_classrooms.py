@@ -259,9 +259,9 @@ def test_an_absent_visitors_class_and_place_go_with_them(database: Store, guesse
 def test_lists_of_misread_images():
     labels = np.arange(300, dtype=np.uint32).astype(np.uint8) % 10
     read = labels.copy()
-    read[[1, 299]] = [7, 3]
+    read[[1, 299]] = [7, 9]
     images, digits = misread.unpack(misread.pack(labels, read))
-    assert images.tolist() == [1, 299] and digits.tolist() == [7, 3]
+    assert images.tolist() == [1, 299] and digits.tolist() == [7, 9]
     assert misread.pack(np.zeros(5000, np.uint8), np.ones(5000, np.uint8)) is None
     for data in (b"abc", bytes(5 * (misread.MOST + 1))):
         with pytest.raises(ValueError, match="no list"):

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from mnist_core.files import runfile
 from mnist_core.storage.store import MOST_STEPS, Store
-from tests.support.databases import database, server  # noqa: F401 - fixtures
 from tests.support.runs_in_store import SMALL, ended_run
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
