@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -35,8 +36,15 @@ MOST_MISREAD = 12
 
 def board_view(room: Classroom, teaches: bool = False) -> None:
     """The board; it looks again by itself."""
-    chosen = st.segmented_control("Board", VIEWS, default=DOTS, required=True, key="board_view",
-                                  label_visibility="collapsed", persist_state="session")  # fmt: skip
+    chosen = st.segmented_control(
+        "Board",
+        VIEWS,
+        default=DOTS,
+        required=True,
+        key="board_view",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
     if chosen == DRAWING:
         drawing_view(room, teaches)
         return
@@ -114,10 +122,11 @@ def _dots(board: Board, each: list[Entry]) -> None:
         st.caption("The first dot comes after the first epoch.")
         return
     apart = differing_columns([entry.experiment for entry in shown])
-    values = {
+    values: dict[str, Sequence[Any]] = {
+        **apart,
         PARAMETERS: [entry.parameters for entry in shown],
         SECONDS: [entry.seconds for entry in shown],
-    } | apart
+    }
     rules = board.classroom.rules
     limit = {PARAMETERS: rules.most_parameters, SECONDS: rules.most_seconds}.get(what)
     dots = [

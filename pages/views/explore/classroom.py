@@ -261,9 +261,15 @@ def _more(room: Classroom, taught: list[Classroom]) -> None:
             st.button("Send out, with their runs", key="send_out", icon=":material/person_remove:",
                       on_click=_send_out, args=(room.id, number))  # fmt: skip
     if room.ended is None:
-        st.button("End the class", key="end_class", icon=":material/stop_circle:", on_click=_end,
-                  args=(room.id,), help="Nobody joins any more and new runs do not count. The board "
-                  f"stays until {room.until:%d %B %Y}.")  # fmt: skip
+        st.button(
+            "End the class",
+            key="end_class",
+            icon=":material/stop_circle:",
+            help="Nobody joins any more and new runs do not count. The board stays until "
+            f"{room.until:%d %B %Y}.",
+            on_click=_end,
+            args=(room.id,),
+        )
     sure = st.checkbox("I need nothing of it any more", key=f"class_sure_{room.id}")
     st.button("Forget everything in it", key="forget_class", icon=":material/delete_forever:",
               disabled=not sure, on_click=_forget, args=(room.id,),
