@@ -6,7 +6,6 @@ import streamlit as st
 
 from mnist_core.experiment.spec import Experiment
 from pages.session import class_services
-from pages.session.explore_tabs import class_board
 from pages.widgets.escape import plain
 
 
@@ -20,12 +19,5 @@ def class_note(experiment: Experiment | None) -> None:
     if rules:
         words += f" Challenge: {rules.words()}."
     broken = rules.broken(experiment) if experiment is not None else ""
-    with st.container(key="class_note", horizontal=True, vertical_alignment="center", gap="small"):
-        if broken:
-            st.markdown(f":material/groups: {words} :orange[**This network has {broken}.**]")
-        else:
-            st.markdown(f":material/groups: {words}")
-        if found.classroom.shared and st.button(
-            "Board", key="to_board", icon=":material/leaderboard:", on_click=class_board
-        ):
-            st.switch_page("pages/explore.py")
+    with st.container(key="class_note"):
+        st.caption(f":material/groups: {words}{broken and f' **This network has {broken}.**'}")

@@ -121,7 +121,7 @@ def test_the_challenge_is_told_where_pupils_train(store: Store):
     teacher, room = opened(store)
     teacher.fill(f"class_parameters_{room.id}", 5_000)
     teacher.app.run()
-    assert "Challenge: at most 5,000 parameters." in teacher.words()
+    assert classrooms.of_teacher(store, teacher.owner)[0].most_parameters == 5_000
     pupil = joined(room.code, "Ada")
     pupil.open("train")
     assert "In the class 8b as Ada" in pupil.words().replace("**", "")

@@ -36,19 +36,45 @@ MOST_MISREAD = 12
 
 def board_view(room: Classroom, teaches: bool = False) -> None:
     """The board; it looks again by itself."""
-    chosen = st.segmented_control(
-        "Board",
-        VIEWS,
-        default=DOTS,
-        required=True,
-        key="board_view",
-        label_visibility="collapsed",
-        persist_state="session",
-    )
+    with st.container(key="board_bar", horizontal=True, vertical_alignment="center"):
+        chosen = st.segmented_control(
+            "Board",
+            VIEWS,
+            default=DOTS,
+            required=True,
+            key="board_view",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        if chosen != DRAWING and not projector.is_on():
+            _choices(room, str(chosen))
     if chosen == DRAWING:
         drawing_view(room, teaches)
-        return
-    fragment(_live, run_every=REFRESH_SECONDS)(room.id, str(chosen), teaches)
+    else:
+        fragment(_live, run_every=REFRESH_SECONDS)(room.id, str(chosen), teaches)
+
+
+def _choices(room: Classroom, chosen: str) -> None:
+    """Which run of each pupil, and what stands below the dots."""
+    st.selectbox("Runs", [BEST, NEWEST], key="board_each", width=200, persist_state="session",
+                 label_visibility="collapsed")  # fmt: skip
+    if chosen == DOTS:
+        choices = _scales(_each(class_services.board_of(room)))
+        if st.session_state.get("board_x") not in choices:
+            st.session_state.board_x = PARAMETERS
+        st.selectbox("Against", choices, key="board_x", width=200, persist_state="session",
+                     label_visibility="collapsed")  # fmt: skip
+
+
+def _scales(each: Sequence[Entry]) -> dict[str, Sequence[Any]]:
+    """What accuracy can be drawn against, with each run's value."""
+    apart = differing_columns([entry.experiment for entry in each])
+    numbers = {name: found for name, found in apart.items() if all(map(_is_number, found))}
+    return {
+        PARAMETERS: [entry.parameters for entry in each],
+        SECONDS: [entry.seconds for entry in each],
+        **numbers,
+    }
 
 
 def _live(room_id: str, chosen: str, teaches: bool) -> None:
@@ -81,6 +107,8 @@ def _head(board: Board) -> None:
     best = next(iter(board.best()), None)
     if best is not None and best.accuracy is not None and not best.broken:
         words += f" · best: **{plain(best.nickname)}**, {best.accuracy:.2%}"
+    if board.classroom.rules:
+        words = f":material/flag: Challenge: {board.classroom.rules.words()}. {words}"
     with st.container(key="board_head"):
         st.markdown(words)
 
@@ -91,42 +119,17 @@ def _each(board: Board) -> list[Entry]:
     return board.newest() if kind == NEWEST else board.best()
 
 
-def _controls(each: Sequence[Entry] = ()) -> str:
-    """Which run of each, and what stands below the dots."""
-    apart = differing_columns([entry.experiment for entry in each]) if each else {}
-    numbers = [name for name, values in apart.items() if all(map(_is_number, values))]
-    choices = [PARAMETERS, SECONDS, *numbers]
-    if projector.is_on():
-        chosen = str(st.session_state.get("board_x", PARAMETERS))
-        return chosen if chosen in choices else PARAMETERS
-    with st.container(key="board_controls", horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control("Runs", [BEST, NEWEST], default=BEST, required=True, key="board_each",
-                             label_visibility="collapsed", persist_state="session")  # fmt: skip
-        if not each:
-            return PARAMETERS
-        if st.session_state.get("board_x") not in choices:
-            st.session_state.board_x = PARAMETERS
-        chosen = st.selectbox("Against", choices, key="board_x", width=260,
-                              label_visibility="collapsed")  # fmt: skip
-    return str(chosen)
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float)
 
 
 def _dots(board: Board, each: list[Entry]) -> None:
     shown = [entry for entry in each if entry.accuracy is not None]
-    what = _controls(shown)
     if not shown:
         st.caption("The first dot comes after the first epoch.")
         return
-    apart = differing_columns([entry.experiment for entry in shown])
-    values: dict[str, Sequence[Any]] = {
-        **apart,
-        PARAMETERS: [entry.parameters for entry in shown],
-        SECONDS: [entry.seconds for entry in shown],
-    }
+    values, what = _scales(shown), str(st.session_state.get("board_x", PARAMETERS))
+    what = what if what in values else PARAMETERS
     rules = board.classroom.rules
     limit = {PARAMETERS: rules.most_parameters, SECONDS: rules.most_seconds}.get(what)
     dots = [
@@ -148,7 +151,6 @@ def _about(entry: Entry) -> str:
 
 
 def _curves(board: Board, each: list[Entry]) -> None:
-    _controls()
     found = [curves for entry in each if (curves := class_services.curves_of(entry)) is not None]
     live_figure(
         overlaid_curves(found), "board_curves", "Accuracy of each pupil's run over its steps"
@@ -156,7 +158,6 @@ def _curves(board: Board, each: list[Entry]) -> None:
 
 
 def _table(board: Board, each: list[Entry]) -> None:
-    _controls()
     apart = differing_columns([entry.experiment for entry in each])
     waiting = [name for name in board.nicknames if name not in {e.nickname for e in each}]
     columns = {
@@ -190,7 +191,6 @@ def _table(board: Board, each: list[Entry]) -> None:
 
 
 def _digits(board: Board, each: list[Entry]) -> None:
-    _controls()
     found = class_services.misread_most(board.classroom, each)[:MOST_MISREAD]
     if not found:
         st.info("Which test digits most networks misread shows once two runs have ended.",

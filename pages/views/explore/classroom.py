@@ -121,7 +121,8 @@ def _pupils_view(member: Membership) -> None:
         st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
         st.button("Leave the class", key="leave_class", icon=":material/logout:", on_click=_leave,
                   help="Your runs stay yours and are on the board no more.")  # fmt: skip
-    _rules_line(room)
+    if room.rules and not room.shared:
+        st.markdown(f":material/flag: Challenge: {room.rules.words()}.")
     st.caption(
         f"It is forgotten on {room.until:%d %B %Y}, with the runs that are in it then. Leave "
         "before to keep yours."
@@ -187,7 +188,6 @@ def _teachers_view(taught: list[Classroom]) -> None:
             st.markdown("ended")
         if not projector.is_on():
             _teachers_tools(room, taught)
-    _rules_line(room)
     board_view(room, teaches=True)
 
 
@@ -243,12 +243,6 @@ def _set_rules(room: str) -> None:
         most_parameters=st.session_state[f"class_parameters_{room}"],
         most_seconds=st.session_state[f"class_seconds_{room}"],
     )
-
-
-def _rules_line(room: Classroom) -> None:
-    if room.rules:
-        with st.container(key="class_rules"):
-            st.markdown(f":material/flag: Challenge: {room.rules.words()}.")
 
 
 def _more(room: Classroom, taught: list[Classroom]) -> None:
