@@ -22,6 +22,7 @@ from mnist_core.inspection.gradients import (
 )
 from mnist_core.inspection.gradients import backward as gradients_of
 from mnist_core.inspection.latex import number
+from mnist_core.inspection.occlusion import SIDE, occlusion
 from pages.views.inspect.network import STRIP_MAPS, as_images, strip_layers
 from pages.views.inspect.scene import Scene, test_images, test_labels
 from pages.widgets.escape import plain
@@ -152,15 +153,19 @@ def _path(scene: Scene, label: int) -> None:
 
 
 def _pixels(scene: Scene, label: int) -> None:
-    """Three answers to the question which pixels made the network say this digit."""
+    """Four answers to the question which pixels made the network say this digit."""
     st.markdown(
         f"**Which pixels speak for {plain(one(scene.names[label]))}**, and which against it"
     )
     slopes = saliency(scene.network, scene.weights, scene.image, label)
     shares, gap = integrated_gradients(scene.network, scene.weights, scene.image, label)
+    falls = occlusion(scene.network, scene.weights, scene.image, label)
     cam = grad_cam(scene.network, scene.weights, scene.image, label)
     behind = scene.image * np.float32(0.8)
     groups: list[Images | Bars] = [
+        Images("occlusion", "Occlusion", falls[None],
+               f"fall of the logit when {SIDE}×{SIDE} pixels are covered",
+               names=("fall",), backdrop=behind, largest=8),
         Images("saliency", "Saliency", slopes[None], "slope of the digit’s logit",
                names=("slope",), backdrop=behind, largest=8),
         Images("integrated", "Integrated gradients", shares[None],
