@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 # Channels, or inputs of a dense neuron, that are written out; the others are summed up.
-CHANNELS, INPUTS = 3, 8
+CHANNELS, INPUTS = 2, 8
 # Patches larger than this are shown as numbers no more, only summed up.
 LARGEST_PATCH = 7
 # e^z is written out for logits up to here.
@@ -21,21 +21,21 @@ LARGEST_EXPONENT = 100
 
 STYLE = """
 <style>
-.sum { display: flex; flex-wrap: wrap; gap: 0.4rem 0.6rem; align-items: center;
-  font-variant-numeric: tabular-nums; margin-bottom: 0.75rem; }
+.sum { display: flex; flex-wrap: wrap; gap: 0.3rem 0.4rem; align-items: center;
+  font-variant-numeric: tabular-nums; margin-bottom: 0.4rem; line-height: 1.25; }
 .sum table { border-collapse: separate; border-spacing: 2px; width: auto; }
-.sum td, .sum th { border: none; padding: 0.2rem 0.25rem; text-align: right; min-width: 2.9rem;
-  border-radius: 0.2rem; font-size: 0.95rem; font-weight: 400; }
-.sum .end { padding: 0.35rem 0.7rem; border: 1px solid rgba(128,140,155,0.55);
+.sum td, .sum th { border: none; padding: 0.1rem 0.15rem; text-align: right; min-width: 2.35rem;
+  border-radius: 0.2rem; font-size: 0.8rem; font-weight: 400; }
+.sum .end { padding: 0.2rem 0.5rem; border: 1px solid rgba(128,140,155,0.55);
   border-radius: 0.4rem; white-space: nowrap; }
-.sum .end small { display: block; font-size: 0.85rem; opacity: 0.8; }
+.sum .end small { display: block; font-size: 0.8rem; opacity: 0.8; }
 .sum .end.last { border-width: 2px; font-weight: 700; }
 .sum td.padding { opacity: 0.55; font-style: italic; }
 .sum td.chosen { outline: 2px solid currentColor; }
-.sum .sign { font-size: 1.5rem; }
-.sum .next { display: inline-flex; gap: 0.6rem; align-items: center; }
+.sum .sign { font-size: 1.2rem; }
+.sum .next { display: inline-flex; gap: 0.4rem; align-items: center; }
 .sum .name { text-align: left; opacity: 0.8; }
-.sum figure { margin: 0; } .sum figcaption { font-size: 0.875rem; opacity: 0.8; }
+.sum figure { margin: 0; } .sum figcaption { font-size: 0.8rem; opacity: 0.8; }
 </style>
 """
 

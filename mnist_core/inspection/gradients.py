@@ -393,6 +393,7 @@ def _norm(gradient: FloatArray) -> float:
 
 
 def checked_digit(digit: int, network: NetworkSpec) -> int:
+    """The digit itself, where the network has such a class; else raises ValueError."""
     if not 0 <= digit < network.classes:
         raise ValueError(f"{digit} is no digit from 0 to {network.classes - 1}.")
     return int(digit)

@@ -21,6 +21,8 @@ def occlusion(
     MNIST's background for their grey.
 
     Args:
+        network: The layers.
+        weights: Theirs, in Keras's order.
         image: float32 [28, 28] in [0, 1].
         digit: The class whose logit is watched.
         side: The square's width in pixels, odd.

@@ -43,5 +43,5 @@ def test_the_square_is_cut_off_at_the_edge() -> None:
 
 
 def test_a_digit_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="no digit"):
         occlusion(SPEC, random_weights(SPEC), IMAGE, 10)

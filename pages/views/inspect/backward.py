@@ -23,7 +23,7 @@ from mnist_core.inspection.gradients import (
 from mnist_core.inspection.gradients import backward as gradients_of
 from mnist_core.inspection.latex import number
 from mnist_core.inspection.occlusion import SIDE, occlusion
-from pages.views.inspect.network import STRIP_MAPS, as_images, strip_layers
+from pages.views.inspect.network import STRIP_MAPS, UNCHANGED, as_images, strip_layers
 from pages.views.inspect.scene import Scene, test_images, test_labels
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
@@ -109,14 +109,15 @@ def _maps(scene: Scene, found: Backward) -> None:
     )
     groups: list[Images | Bars] = []
     gradient = found.input_gradient
-    shown = [scene.probe.index(layer.name) for layer in strip_layers(scene.probe.layers)]
+    layers = [one for one in strip_layers(scene.probe.layers) if one.kind not in UNCHANGED]
+    shown = [scene.probe.index(layer.name) for layer in layers]
     limit = None
     if one_scale:
         sizes = [gradient, *(found.gradients[at] for at in shown[:-1])]
         limit = max(float(np.abs(values).max()) for values in sizes)
     groups.append(Images("input", "input", gradient[None], f"norm {np.linalg.norm(gradient):.2g}",
                          limit=limit, names=("∂loss/∂pixel",), largest=4))  # fmt: skip
-    for layer in strip_layers(scene.probe.layers):
+    for layer in layers:
         at = scene.probe.index(layer.name)
         values = found.gradients[at]
         note = f"norm {found.norms[at]:.2g}"
