@@ -76,16 +76,14 @@ def body(every: float | None) -> None:
 def show(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     """The view; beside it the input, unless the view shows it itself, and the paper."""
     from pages.views.inspect import chooser
+    from pages.views.inspect.network import network
     from pages.views.inspect.views import show_view
 
     here = places.place()
     draws = here.source == places.DRAWING
-    if here.view == "network" and not draws:
-        if scene := chooser.make_scene(choice, moment):
-            show_view(here.view, scene)
-        return
-    with st.container(horizontal=True, gap="medium", key="inspect_sides"):
-        side = st.container(width=250, key="inspect_side", gap="small")
+    with st.container(horizontal=True, gap="small", key="inspect_sides"):
+        if draws or here.view != "network":
+            side = st.container(width=214, key="inspect_side", gap="small")
         main = st.container(key="inspect_main")
     if draws:
         with side:
@@ -94,9 +92,11 @@ def show(choice: NetworkChoice, moment: SnapshotInfo) -> None:
         scene = chooser.make_scene(choice, moment)
     if scene is None:
         return
-    if here.view != "network":
-        with side:
-            chooser.show_input(scene)
+    if here.view == "network":
+        network(scene, main)
+        return
+    with side:
+        chooser.show_input(scene)
     with main:
         show_view(here.view, scene)
 

@@ -317,6 +317,7 @@ function fitting(view) {
   }
   showAll(view, TOO_LONG);
   root.classList.toggle("wrapped", root.clientWidth > NARROW);
+  sayMore(view);
   return TOO_LONG;
 }
 

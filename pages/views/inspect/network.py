@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core.experiment.layers import TITLES
 from mnist_core.experiment.shapes import describe_shape
@@ -37,11 +38,12 @@ UNCHANGED = ("flatten", "dropout")
 STRIP_HEIGHT, UNFOLDED_HEIGHT = 118, 292
 
 
-def network(scene: Scene) -> None:
-    """The view: all layers, then the opened one with what it receives and one value's sum."""
+def network(scene: Scene, top: DeltaGenerator) -> None:
+    """The view: all layers in `top`, then the opened one, what it receives and one value's sum."""
     layer = opened(scene)
     unit = chosen_unit(scene, layer)
-    strip(scene, layer, unit)
+    with top:
+        strip(scene, layer, unit)
     with st.container(key="unfolded", gap="xsmall"):
         below, strongest = _heading(scene, layer)
         left, right = st.columns([5, 4], gap="medium")
@@ -73,7 +75,7 @@ def strip(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
     """All layers side by side with what each makes of the input; a click opens one."""
     top, left, bottom, right = receptive_field(scene.network, layer.name, unit)
     whole = (top, left, bottom, right) == (0, 0, 28, 28)
-    sees = "28×28" if whole else f"outlined: the {bottom - top}×{right - left} pixels it sees"
+    sees = "28×28" if whole else f"outlined: {bottom - top}×{right - left} seen"
     boxes = () if whole else (Box(0, top, left, bottom, right),)
     groups: list[Group] = [
         Images("input", scene.input_name, scene.image[None], sees, "ink", 1.0,
