@@ -51,6 +51,8 @@ def body(every: float | None) -> None:
     ):
         show_views()
         if moment is not None and not lacking:
+            if places.place().view == "backward":
+                chooser.open_on_mistake(choice, moment)
             with st.container(key="which_input", horizontal=True, gap="small", width="content",
                               vertical_alignment="center"):  # fmt: skip
                 chooser.choose_input(choice, moment)

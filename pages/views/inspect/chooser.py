@@ -41,6 +41,8 @@ from pages.widgets.progress_notes import spinner
 ANY = "any"
 # Weights beyond this size are looked at twice.
 SUSPICIOUS = 1000.0
+# Test images among which the view Backward looks for one that is misread.
+FIRST_IMAGES = 1000
 
 
 def choose_network() -> NetworkChoice:
@@ -194,9 +196,6 @@ def note_drawing() -> None:
 def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     here = place()
 
-    def index_changed(index: int) -> None:
-        here.index = index
-
     labels, names = test_labels(), class_names(choice.experiment)
     here.index = min(here.index, len(labels) - 1)
     digit_key = "inspect-digit" if names == DIGITS else f"inspect-digit-{choice.experiment.data}"
@@ -213,7 +212,7 @@ def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     with st.container(key="which_image", horizontal=True, gap="xsmall", width="content",
                       vertical_alignment="center"):  # fmt: skip
         choose_number("Index", len(labels), width=112, label_visibility="collapsed",
-                      **steered("inspect-index", here.index, index_changed))  # fmt: skip
+                      **steered("inspect-index", here.index, here.look_at))  # fmt: skip
         digit = st.selectbox(
             noun(names).capitalize(),
             [ANY, *range(len(names))],
@@ -242,7 +241,30 @@ def next_image(wanted: np.ndarray) -> None:
     found = np.flatnonzero(wanted)
     later = found[found > here.index]
     if len(found):
-        here.index = int(later[0] if len(later) else found[0])
+        here.look_at(int(later[0] if len(later) else found[0]))
+
+
+def open_on_mistake(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+    """Where nobody has chosen an input yet, take one that the network misreads.
+
+    The loss of an image that is read right is nearly 0, and so is its gradient. Looks at the
+    first test images only; a network that reads them all keeps its input.
+    """
+    from mnist_core.inspection.activations import probe
+
+    here = place()
+    if here.is_given or here.source != TEST:
+        return
+    try:
+        weights = weights_at(choice.key, moment.step)
+    except (DefaultModelError, StoreError):
+        return  # the page says so
+    if weights is None or diverged(weights):
+        return
+    first = test_images()[:FIRST_IMAGES]
+    read = probe(choice.network).probabilities(weights, first).argmax(1)
+    wrong = np.flatnonzero(read != test_labels()[:FIRST_IMAGES])
+    here.look_at(int(wrong[0]) if len(wrong) else here.index)
 
 
 def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
@@ -252,7 +274,7 @@ def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
     try:
         wrong = test_probabilities(key, step).argmax(1) != test_labels()
     except KeyError:
-        _note("That run is not here any more.")
+        _note("That run is no longer here.")
         return
     if (wrong & wanted).any():
         next_image(wrong & wanted)

@@ -32,7 +32,7 @@ from pages.widgets.pixel_view import Click, pixel_view
 STRIP_MAPS = 16
 # Values of a dense layer that stand side by side, each with its number.
 FEW = 16
-BELOW = {"arithmetic": "How it is computed", "excites": "What excites it"}
+BELOW = {"arithmetic": "Its arithmetic", "excites": "What activates it"}
 UNCHANGED = ("flatten", "dropout")
 # Screen pixels that images of the strip and of the unfolded layer may be high.
 STRIP_HEIGHT, UNFOLDED_HEIGHT = 118, 292
