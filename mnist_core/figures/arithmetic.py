@@ -12,10 +12,11 @@ from mnist_core.inspection.arithmetic import Arithmetic, softmax
 Array = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
-# Channels, or inputs of a dense neuron, that are written out; the others are summed up.
-CHANNELS, INPUTS = 2, 8
-# Patches larger than this are shown as numbers no more, only summed up.
-LARGEST_PATCH = 7
+# Channels that are written out by the width of their patches up to which they are, and inputs of a
+# dense neuron; the others are summed up. The sum is to stand on the screen of its pixel.
+CHANNELS, INPUTS = {3: 2, 7: 1}, 8
+# Wider patches are written with smaller figures.
+WIDE = 4
 # e^z is written out for logits up to here.
 LARGEST_EXPONENT = 100
 
@@ -26,6 +27,7 @@ STYLE = """
 .sum table { border-collapse: separate; border-spacing: 2px; width: auto; }
 .sum td, .sum th { border: none; padding: 0.1rem 0.15rem; text-align: right; min-width: 2.35rem;
   border-radius: 0.2rem; font-size: 0.8rem; font-weight: 400; }
+.sum .wide td { font-size: 0.68rem; min-width: 1.9rem; padding: 0.1rem 0.05rem; }
 .sum .end { padding: 0.2rem 0.5rem; border: 1px solid rgba(128,140,155,0.55);
   border-radius: 0.4rem; white-space: nowrap; }
 .sum .end small { display: block; font-size: 0.8rem; opacity: 0.8; }
@@ -66,8 +68,13 @@ def arithmetic_html(found: Arithmetic, after: Arithmetic | None = None) -> str:
 def all_written(shape: tuple[int, ...]) -> bool:
     """True when the tables write out every product of an array of this shape."""
     if len(shape) == 3:
-        return max(shape[:2]) <= LARGEST_PATCH and shape[2] <= CHANNELS
+        return shape[2] <= _channels_written(max(shape[:2]))
     return math.prod(shape) <= INPUTS
+
+
+def _channels_written(side: int) -> int:
+    """How many channels of patches this wide are written out."""
+    return next((count for widest, count in CHANNELS.items() if side <= widest), 0)
 
 
 def _masked(values: Array, inside: Flags) -> Array:
@@ -79,7 +86,7 @@ def _patches(found: Arithmetic) -> str:
     assert found.products is not None and found.weights is not None
     totals = found.products.sum((0, 1))
     order = np.argsort(-np.abs(totals), kind="stable")
-    written = order[:CHANNELS] if max(found.products.shape[:2]) <= LARGEST_PATCH else order[:0]
+    written = order[: _channels_written(max(found.products.shape[:2]))]
     rows = []
     for channel in written:
         name = f"channel {channel}" if len(totals) > 1 else "patch"
@@ -188,7 +195,9 @@ def _patch(
             cells.append(f'<td class="{" ".join(kinds)}" style="{_shade(value / scale)}">'
                          f"{_number(value)}</td>")  # fmt: skip
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<figure><figcaption>{name}</figcaption><table>{''.join(rows)}</table></figure>"
+    size = ' class="wide"' if values.shape[1] >= WIDE else ""
+    table = f"<table{size}>{''.join(rows)}</table>"
+    return f"<figure><figcaption>{name}</figcaption>{table}</figure>"
 
 
 def _shade(share: float) -> str:

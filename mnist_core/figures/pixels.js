@@ -6,8 +6,8 @@ const GAP = 4; // between two images, in screen pixels
 const LEAST_SIDE = 22; // of an image on screen
 const CAPTION = 18; // height of the text under an image
 const SHRINK = [1, 0.85, 0.7, 0.55, 0.4]; // how much smaller a strip's images may get to fit
-const TOO_LONG = 0.7; // how much smaller they are where one row is too short all the same
-const NARROW = 600; // a page narrower than this scrolls such a strip, a wider one wraps it
+const TOO_LONG = 0.7; // how much smaller they are where the strip has to be scrolled all the same
+const NARROW = 600; // on a page narrower than this nothing stands beside a scrolled strip
 const SHARED_GAP = 40; // between groups that share the width, for the lines between them
 const PAGE_TYPE = 17; // pixels: the page's type; a projector's is at least LARGE_TYPE
 const LARGE_TYPE = 21;
@@ -310,13 +310,14 @@ function show(view) {
 // Show all groups, in a strip as large as one row has room for; returns how much smaller that is.
 function fitting(view) {
   const { data, root } = view;
-  root.classList.remove("wrapped");
+  root.classList.remove("long");
   for (const shrink of data.strip ? SHRINK : [1]) {
     showAll(view, shrink);
     if (!data.strip || root.scrollWidth <= root.clientWidth) return shrink;
   }
   showAll(view, TOO_LONG);
-  root.classList.toggle("wrapped", root.clientWidth > NARROW);
+  root.classList.toggle("long", root.clientWidth > NARROW);
+  root.querySelector(".opened")?.scrollIntoView({ block: "nearest", inline: "center" });
   sayMore(view);
   return TOO_LONG;
 }

@@ -145,7 +145,7 @@ def pixels_data(
     """The data that PIXELS_JS takes.
 
     With `strip` the groups stand in one row, as layers do: smaller where they would not fit;
-    where even that is too wide it goes on in the next row, and on a phone it scrolls sideways.
+    where even that is too wide it scrolls sideways, and its last group stays in sight.
     `height` is what one group's images should not exceed on screen, in pixels, where they can.
     With `shares`, one a group, they stand side by side and divide the width so.
     """
