@@ -15,7 +15,7 @@ Flags = npt.NDArray[np.bool_]
 # Channels that are written out by the width of their patches up to which they are, and inputs of a
 # dense neuron; the others are summed up. The sum is to stand on the screen of its pixel.
 CHANNELS, INPUTS = {3: 2, 7: 1}, 8
-# Wider patches are written with smaller figures.
+# From this width on a patch is written with smaller numbers of two decimals.
 WIDE = 4
 # e^z is written out for logits up to here.
 LARGEST_EXPONENT = 100
@@ -27,7 +27,7 @@ STYLE = """
 .sum table { border-collapse: separate; border-spacing: 2px; width: auto; }
 .sum td, .sum th { border: none; padding: 0.1rem 0.15rem; text-align: right; min-width: 2.35rem;
   border-radius: 0.2rem; font-size: 0.8rem; font-weight: 400; }
-.sum .wide td { font-size: 0.68rem; min-width: 1.9rem; padding: 0.1rem 0.05rem; }
+.sum .wide td { font-size: 0.68rem; min-width: 1.6rem; padding: 0.1rem 0; }
 .sum .end { padding: 0.2rem 0.5rem; border: 1px solid rgba(128,140,155,0.55);
   border-radius: 0.4rem; white-space: nowrap; }
 .sum .end small { display: block; font-size: 0.8rem; opacity: 0.8; }
@@ -181,7 +181,7 @@ def _patch(
     inside: Flags | None = None,
     chosen: int | None = None,
 ) -> str:
-    scale = float(np.abs(values).max()) or 1.0
+    scale, wide = float(np.abs(values).max()) or 1.0, values.shape[1] >= WIDE
     rows = []
     for row in range(values.shape[0]):
         cells = []
@@ -193,10 +193,9 @@ def _patch(
                 kinds.append("chosen")
             value = values[row, column]
             cells.append(f'<td class="{" ".join(kinds)}" style="{_shade(value / scale)}">'
-                         f"{_number(value)}</td>")  # fmt: skip
+                         f"{_number(value, 2 if wide else 3)}</td>")  # fmt: skip
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    size = ' class="wide"' if values.shape[1] >= WIDE else ""
-    table = f"<table{size}>{''.join(rows)}</table>"
+    table = f"<table class={'wide' if wide else 'usual'}>{''.join(rows)}</table>"
     return f"<figure><figcaption>{name}</figcaption>{table}</figure>"
 
 
