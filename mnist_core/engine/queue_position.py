@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from mnist_core.experiment.spec import TRAIN_IMAGES, Experiment
+from mnist_core.experiment.spec import Experiment
+from mnist_core.experiment.training_cost import images_trained, multiplications
 from mnist_core.storage.store import Run
 
 
@@ -66,11 +67,11 @@ def expected_seconds(experiment: Experiment, recent: Sequence[Run]) -> float | N
     if same:
         rate = median(run.images_per_second or 0.0 for run in same)
     elif measured:
-        speed = median((run.images_per_second or 0.0) * _work(run.experiment) for run in measured)
-        rate = speed / _work(experiment)
+        speed = median((run.images_per_second or 0.0) * multiplications(run.experiment) for run in measured)
+        rate = speed / multiplications(experiment)
     else:
         return None
-    return _images(experiment) / rate
+    return images_trained(experiment) / rate
 
 
 def _left(run: Run, recent: Sequence[Run], longest: float | None) -> float | None:
@@ -82,13 +83,3 @@ def _left(run: Run, recent: Sequence[Run], longest: float | None) -> float | Non
         if left is not None and run.total_steps:
             left *= max(0.0, 1 - run.step / run.total_steps)
     return left if left is None or longest is None else min(left, longest)
-
-
-def _images(experiment: Experiment) -> float:
-    training = experiment.training
-    of_all = TRAIN_IMAGES - training.validation_images
-    return training.epochs * min(of_all, training.training_images or of_all)
-
-
-def _work(experiment: Experiment) -> int:
-    return max(1, sum(row.multiplications for row in experiment.network.shapes()))
