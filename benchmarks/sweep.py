@@ -72,7 +72,8 @@ def sweep(epochs: int, seeds: int) -> StudySpec:
     changes = {"training.training_images": IMAGES, "training.epochs": epochs}
     base = search_space.apply(PRESETS["two-layer"], changes)
     known = {knob.path: knob for knob in search_space.knobs(base)}
-    varied = {"training.learning_rate": RATES, "network.layers.1.units": UNITS}
+    varied: dict[str, tuple[float, ...]] = {}
+    varied |= {"training.learning_rate": RATES, "network.layers.1.units": UNITS}
     if seeds > 1:
         varied["training.seed"] = tuple(range(seeds))
     return StudySpec.parse(

@@ -67,7 +67,9 @@ def expected_seconds(experiment: Experiment, recent: Sequence[Run]) -> float | N
     if same:
         rate = median(run.images_per_second or 0.0 for run in same)
     elif measured:
-        speed = median((run.images_per_second or 0.0) * multiplications(run.experiment) for run in measured)
+        speed = median(
+            (run.images_per_second or 0.0) * multiplications(run.experiment) for run in measured
+        )
         rate = speed / multiplications(experiment)
     else:
         return None

@@ -79,9 +79,12 @@ class Scheduler:
             if task.due and task.future is None:  # its worker has died, or it could not be read
                 self._submit([task])
         if any(not task.due for task in unended):
-            self._give_turns()
+            while self._give_turns():  # who shares a turn leaves one to somebody else
+                pass
 
-    def _give_turns(self) -> None:
+    def _give_turns(self) -> bool:
+        """Give a turn to whom it is due; whether several runs share one of them."""
+        shared = False
         tickets = self._tickets(self._tasks.server)
         served = turns.served(self._store, tickets)
         passed_over = self._slow_others(tickets)
@@ -91,17 +94,19 @@ class Scheduler:
             if task is None:
                 others.append(ticket.run)
             elif not task.due and not task.over:
-                self._give_turn(ticket, task)
+                shared = self._give_turn(ticket, task) or shared
         now = time.monotonic()
         self._others_due = {run: self._others_due.get(run, now) for run in [*others, *passed_over]}
+        return shared
 
-    def _give_turn(self, ticket: run_queue.Ticket, task: Task) -> None:
+    def _give_turn(self, ticket: run_queue.Ticket, task: Task) -> bool:
         tasks = [task, *self._companions(task)]
         turns.give(self._store, ticket, [each.run_id for each in tasks])
         with self._tasks.lock:
             for each in tasks:
                 each.due, each.number = True, self._next_number()
         self._submit(tasks)
+        return len(tasks) > 1
 
     def _companions(self, task: Task) -> list[Task]:
         """Others of its study that the same worker trains after it: all are small.

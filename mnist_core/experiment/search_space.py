@@ -171,7 +171,7 @@ def vary(knob: Knob) -> Vary:
 
 
 def vary_over(knob: Knob, values: Sequence[Setting]) -> Vary:
-    """The knob over these values alone. Raises ExperimentError for fewer than two, or wrong ones."""
+    """The knob over these values alone. Raises ExperimentError for wrong or too few ones."""
     name, distinct = _capital(knob.title), list(dict.fromkeys(values))
     if len(distinct) < 2:
         raise _problem(f"{name}: choose at least two different values.")

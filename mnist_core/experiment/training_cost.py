@@ -1,6 +1,8 @@
-"""How much arithmetic an experiment takes, without training it."""
+"""How much arithmetic an experiment takes, and which experiments share compiled code."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from mnist_core.experiment.spec import TRAIN_IMAGES, Experiment
 
@@ -30,3 +32,16 @@ def cost(experiment: Experiment) -> float:
 def is_small(experiment: Experiment) -> bool:
     """Whether it trains in about a second: then what surrounds a training counts as much."""
     return cost(experiment) <= SMALL
+
+
+def compiled_settings(experiment: Experiment) -> tuple[Any, ...]:
+    """What is built into the compiled training step; runs alike in these can share it."""
+    training = experiment.training
+    return (
+        experiment.network,
+        training.optimizer,
+        training.weight_decay,
+        training.batch_size,
+        training.label_smoothing,
+        training.augmentation,
+    )
