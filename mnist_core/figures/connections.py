@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from mnist_core.experiment.shapes import INPUT_SHAPE, Shape
+from mnist_core.experiment.layer import Shape
+from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.figures.pixels import Connection
 from mnist_core.inspection.activations import FloatArray, Probe, ProbeLayer, Weights
 from mnist_core.inspection.arithmetic import window
 
 # More weights than this are not sent to the browser: half a megabyte as text.
 MOST_WEIGHTS = 200_000
-# Steps that hand every value on; the step before them shows the same values as maps.
-_UNCHANGED = ("flatten", "dropout")
 
 
 def received(probe: Probe, layer: ProbeLayer) -> ProbeLayer | None:
@@ -23,7 +22,7 @@ def received(probe: Probe, layer: ProbeLayer) -> ProbeLayer | None:
     Flatten and dropout are skipped, and so are the layer's own earlier steps.
     """
     index = next(i for i, step in enumerate(probe.layers) if step.position == layer.position) - 1
-    while index >= 0 and probe.layers[index].kind in _UNCHANGED:
+    while index >= 0 and _passes_through(probe.layers[index]):
         index -= 1
     return probe.layers[index] if index >= 0 else None
 
@@ -71,6 +70,10 @@ def _by_kind(step: ProbeLayer, shape: Shape, weights: Weights) -> Connection | N
     if step.kind in ("activation", "batch_norm", "rescale"):
         return Connection("", "", "pixel")
     return None
+
+
+def _passes_through(step: ProbeLayer) -> bool:
+    return bool(step.spec and step.spec.passes_through)
 
 
 def _sent(kernel: FloatArray) -> FloatArray | None:

@@ -40,7 +40,7 @@ from mnist_core.base.untrusted import (
     readable,
 )
 from mnist_core.data.custom import MAX_IMAGES
-from mnist_core.experiment.layers import Value
+from mnist_core.experiment.fields import Value
 from mnist_core.experiment.spec import Experiment, NetworkSpec
 from mnist_core.experiment.validation import ExperimentError
 from mnist_core.inspection.weights import layer_weights

@@ -6,8 +6,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core.experiment.layers import TITLES
-from mnist_core.experiment.shapes import describe_shape
+from mnist_core.experiment.layer import describe_shape
 from mnist_core.figures.connections import connection, received
 from mnist_core.figures.pixels import (
     Bars,
@@ -33,7 +32,6 @@ STRIP_MAPS = 16
 # Values of a dense layer that stand side by side, each with its number.
 FEW = 16
 BELOW = {"arithmetic": "Its arithmetic", "excites": "What activates it"}
-UNCHANGED = ("flatten", "dropout")
 # Screen pixels that images of the strip and of the unfolded layer may be high.
 STRIP_HEIGHT, UNFOLDED_HEIGHT = 118, 292
 
@@ -106,7 +104,7 @@ def _step(scene: Scene, row: ProbeLayer, is_open: bool) -> Group:
     """What one layer makes of the input: bars of probabilities, a tile of numbers, or maps."""
     values = scene.outputs[scene.probe.index(row.name)]
     note, tile = describe_shape(row.shape), values.ndim == 1
-    if row.kind in UNCHANGED:
+    if passes_through(row):
         return Label(row.name, row.name, note, opens=True, opened=is_open)
     if row.name == "probabilities":
         return Bars(row.name, row.name, values, scene.names, opens=True, opened=is_open)
@@ -133,13 +131,18 @@ def strip_layers(layers: tuple[ProbeLayer, ...]) -> list[ProbeLayer]:
     return [layer for layer in layers if layer is last[layer.position] or layer.name == "logits"]
 
 
+def passes_through(layer: ProbeLayer) -> bool:
+    """True for a step that changes no value, such as flatten."""
+    return bool(layer.spec and layer.spec.passes_through)
+
+
 def _heading(scene: Scene, layer: ProbeLayer) -> tuple[str, bool]:
     """Name of the opened layer and its switches.
 
     Returns what is to be said of the marked value, and whether the strongest maps come first.
     """
     parts = [row for row in scene.probe.layers if row.position == layer.position]
-    kind = TITLES.get(layer.spec.kind, "") if layer.spec else "output layer"
+    kind = layer.spec.title if layer.spec else "output layer"
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"**{parts[0].name}** · {kind}", width="content")
         if len(parts) > 1:
