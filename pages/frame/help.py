@@ -44,8 +44,9 @@ ANSWERS: dict[str, tuple[tuple[str, str], ...]] = {
     "inspect": (
         (
             "What do the colours mean?",
-            "Blue is above zero, orange below; the stronger the colour, the larger the value. Point "
-            "at a pixel to see its value and where it comes from; click it to see its arithmetic.",
+            "Blue is above zero, orange below; the stronger the colour, the larger the value. "
+            "Point at a pixel to see its value and where it comes from; click it to see its "
+            "arithmetic.",
         ),
         (
             "What is a checkpoint?",
@@ -54,7 +55,7 @@ ANSWERS: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         (
             "Can I look at my own digit?",
-            "Yes: choose *My drawing* and draw it. A drawing from the page *Draw* is there already.",
+            "Yes: choose *My drawing* and draw it. A drawing from the page *Draw* is already there.",
         ),
     ),
     "draw": (
