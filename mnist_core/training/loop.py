@@ -240,7 +240,7 @@ def _prepare(
     planned = steps_per_epoch * training.epochs
     size = sum(weight.nbytes for weight in model.get_weights())
     step = resume.step if resume else 0
-    moments = snapshot_steps(planned, size)
+    moments = snapshot_steps(planned, size, control.read().snapshots)
     kept = resume.kept if resume else ()
     run = _Run(
         model=model,
@@ -287,14 +287,14 @@ def _remember(run: _Run, val_losses: Sequence[float]) -> None:
         run.epochs_without_gain = 0
 
 
-def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
+def snapshot_steps(total: int, weight_bytes: int, most: int | None = None) -> list[int]:
     """After which of `total` steps to keep the weights: dense early on, then evenly thinner.
 
-    At most `MAX_SNAPSHOTS`; fewer in a short run, for which keeping them would take longer than
-    learning, and for large networks: `MAX_SNAPSHOT_BYTES` bounds a run's sum as far as four
-    snapshots allow.
+    At most `MAX_SNAPSHOTS`, or `most`; fewer in a short run, for which keeping them would take
+    longer than learning, and for large networks: `MAX_SNAPSHOT_BYTES` bounds a run's sum as far
+    as four snapshots allow.
     """
-    most = min(MAX_SNAPSHOTS, max(MIN_SNAPSHOTS, total // STEPS_A_SNAPSHOT))
+    most = most or min(MAX_SNAPSHOTS, max(MIN_SNAPSHOTS, total // STEPS_A_SNAPSHOT))
     count = max(4, min(most, MAX_SNAPSHOT_BYTES // max(1, weight_bytes)))
     early = count // 2
     steps = {0, total}
