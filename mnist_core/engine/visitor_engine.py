@@ -9,6 +9,7 @@ from mnist_core.engine.engine import Engine
 from mnist_core.engine.queue_position import Place
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import datasets
+from mnist_core.storage.corrections import IMAGE_BYTES
 from mnist_core.storage.store import Run
 from mnist_core.training.live_view import View
 from mnist_core.visitors import address_limits, limits, visitors
@@ -108,6 +109,11 @@ class VisitorEngine:
         """Why the visitor cannot keep one more data set of `size` bytes, or None."""
         store, bounds = self._engine.store, limits.current()
         return self._no_room(size) or visitors.data_problem(store, self._owner, bounds, size)
+
+    def correction_problem(self) -> str | None:
+        """Why the visitor cannot keep one more correction, or None."""
+        full = self.room(more=0, size=IMAGE_BYTES)
+        return None if full is None else full.message
 
     def _no_room(self, size: int) -> str | None:
         """Why the server, or the visitor's address, keeps nothing more, or None."""

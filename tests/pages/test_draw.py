@@ -271,7 +271,7 @@ def test_a_correction_is_kept_and_taught(open_page, own_run):
     page = open_page(drawing_history=History(strokes(4)), drawing_view=TEACH)
     page.button(key="it_was_9").click().run()
     assert not page.exception
-    assert corrections.load().labels.tolist() == [9]
+    assert corrections.load(Store(), "local").labels.tolist() == [9]
     assert any("Kept as a 9" in caption.value for caption in page.caption)
     page.button(key="teach").click().run()
     page = settled(page, lambda page: page.metric)
@@ -281,14 +281,6 @@ def test_a_correction_is_kept_and_taught(open_page, own_run):
     assert not page.exception
     names = [run.name for run in Store().runs()]
     assert len(names) == 2 and "taught 1 drawing" in names[0]
-
-
-def test_a_damaged_file_of_corrections_is_a_sentence(open_page, home):
-    (home / "corrections").mkdir()
-    (home / "corrections" / "local.npz").write_bytes(b"nonsense")
-    page = open_page(drawing_history=History(strokes(4)), drawing_view=TEACH)
-    assert not page.exception
-    assert "cannot be read" in page.error[0].value
 
 
 def test_a_photo_is_read_and_a_broken_one_is_a_sentence(open_page):

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist_core.base.paths import home as home_folder
 from mnist_core.data.custom import from_arrays
 from mnist_core.engine import remote_commands
 from mnist_core.engine.engine import REPOSITORY, Engine
@@ -275,7 +274,7 @@ def keep_all_kinds(store: Store, owner: str) -> None:
     ended_run(store, owner=owner)
     records.create(store, default_study(), owner)
     datasets.keep(store, owner, from_arrays(bars()))
-    corrections.add(np.eye(28, dtype=np.float32), 1, owner)
+    corrections.add(store, owner, np.eye(28, dtype=np.float32), 1)
     visitors.Presence(store).notice(owner)
 
 
@@ -288,25 +287,24 @@ def was_last_here(store: Store, owner: str, days: float) -> None:
     then, table = datetime.now(UTC) - timedelta(days=days), schema.visitors
     with store.transaction() as connection:
         connection.execute(table.update().where(table.c.owner == owner).values(seen=then))
-    for path in (home_folder() / "corrections").glob("*.npz"):
-        os.utime(path, (then.timestamp(),) * 2)
 
 
 def test_what_a_visitor_keeps_goes_when_they_have_been_away_for_long(
     store: Store, no_grace, engine
 ):
     keep_all_kinds(store, HERS)
-    corrections.add(np.eye(28, dtype=np.float32), 1)
+    corrections.add(store, "local", np.eye(28, dtype=np.float32), 1)
     hers = everything(store)
     keep_all_kinds(store, HIS)
     was_last_here(store, HIS, PUBLIC.kept_days - 1)
     engine._upkeep.forget_absent()
-    assert len(everything(store)) == 2 * len(hers) and len(corrections.load(HIS)) == 1
+    # One row is a correction of mine.
+    assert len(everything(store)) == 2 * len(hers) - 1 and len(corrections.load(store, HIS)) == 1
     was_last_here(store, HIS, PUBLIC.kept_days + 1)
     engine._upkeep.forget_absent()
     assert everything(store) == hers and visitors.usage(store, HIS) == visitors.Usage(0, 0)
-    assert not records.studies(store, HIS) and not len(corrections.load(HIS))
-    assert len(corrections.load(HERS)) == len(corrections.load()) == 1
+    assert not records.studies(store, HIS) and not len(corrections.load(store, HIS))
+    assert len(corrections.load(store, HERS)) == len(corrections.load(store, "local")) == 1
     assert visitors.last_seen(store, [HERS, HIS]).keys() == {HERS}
 
 
@@ -349,7 +347,7 @@ def test_who_comes_back_just_before_their_turn_keeps_everything(
     monkeypatch.setattr(Store, "delete", as_the_other_returns)
     assert visitors.Forgetting(store).forget(timedelta(days=90)) == 1
     (left,) = {run.owner for run in store.runs(None)}
-    assert visitors.usage(store, left).data == 1 and len(corrections.load(left)) == 1
+    assert visitors.usage(store, left).data == 1 and len(corrections.load(store, left)) == 1
 
 
 def test_a_run_that_goes_on_keeps_what_its_visitor_has(store: Store, no_grace, public):
@@ -373,7 +371,7 @@ def test_nothing_goes_where_that_limit_is_lifted_or_the_lab_is_one_persons(
     monkeypatch.delenv("MNIST_LAB_MAX_KEPT_DAYS")
     monkeypatch.delenv("MNIST_LAB_PUBLIC")
     engine._upkeep.forget_absent()
-    assert everything(store) == before and len(corrections.load(HIS)) == 1
+    assert everything(store) == before and len(corrections.load(store, HIS)) == 1
 
 
 def test_the_engine_looks_for_absent_visitors_by_itself(
@@ -418,6 +416,15 @@ def test_what_comes_counts_before_it_is_kept(store: Store):
     assert visitors.room(store, HERS, limits, more=2, size=10_000_000) is None
     full = visitors.room(store, HERS, limits, more=2, size=10_000_001)
     assert "keeps 10 MB for each visitor; these are 10 MB more" in full.message
+
+
+def test_corrections_count(store: Store):
+    corrections.add(store, HERS, np.eye(28, dtype=np.float32), 1)
+    assert visitors.usage(store, HERS) == visitors.Usage(0, corrections.IMAGE_BYTES)
+    limits, rest = PUBLIC.__class__(kept_megabytes=1), 1_000_000 - corrections.IMAGE_BYTES
+    assert visitors.room(store, HERS, limits, more=0, size=rest) is None
+    full = visitors.room(store, HERS, limits, more=0, size=rest + 1)
+    assert "MB of runs, data sets and corrections" in full.message
 
 
 def test_deleted_runs_make_room_first(store: Store):
