@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-ROOT = Path(__file__).resolve().parents[2]
+from mnist_core.base.paths import REPOSITORY
+
 REQUEST, ARRAYS, ANSWER, ERRORS = "request.json", "arrays.npz", "answer.json", "errors.txt"
 MAX_ANSWER = 50_000_000
 # How the process says that it was refused memory.
@@ -110,7 +111,7 @@ def call(
     with (folder / ERRORS).open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 (this interpreter, this package's modules)
             [sys.executable, "-m", "mnist_core.base.sandbox", module, str(folder), _packed(limits)],
-            cwd=ROOT,
+            cwd=REPOSITORY,
             env=clean_environment(),
             stdin=subprocess.PIPE,  # closes when this process ends, whichever way
             stdout=subprocess.DEVNULL,

@@ -1,1 +1,1 @@
-"""What the command line offers: doctor, status, licences."""
+"""What the command line offers: doctor, status."""

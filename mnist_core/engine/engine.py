@@ -28,7 +28,6 @@ import secrets
 import threading
 from typing import Any
 
-from mnist_core.base.paths import REPOSITORY as REPOSITORY
 from mnist_core.engine import remote_commands, worker
 from mnist_core.engine.command_sender import CommandSender
 from mnist_core.engine.dask_client import Connection, Listener

@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from mnist_core.base import logs
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.base.paths import REPOSITORY
+from mnist_core.engine.engine import Engine
 from mnist_core.storage.store import Store
 from tests.support.runs import FAKE, SHORT, is_status, reach
 

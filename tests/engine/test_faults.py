@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,14 +23,15 @@ from distributed.batched import BatchedSend
 
 import mnist_core.storage.database
 from mnist_core.engine.dask_compat import bear_clock_changes
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.engine import Engine
 from mnist_core.engine.run_task import Task
 from mnist_core.storage.schema import snapshots
 from mnist_core.storage.store import Store, StoreError, Unavailable
 from mnist_core.studies import optuna_adapter, runner
 from mnist_core.visitors import heartbeat
+from tests.support.fake_clock_server import fake_clock_server
 from tests.support.processes import start as start_process
-from tests.support.runs import FAKE, LONG, SHORT, SOON, is_status, reach, recorded, wait, whole
+from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, recorded, wait, whole
 from tests.support.studies import SLOW, TRIALS, ended, study, trials
 from tests.support.train_page import ENGINES, errors, open_page, press
 from tests.support.train_page import fake_training as fake_training
@@ -111,12 +112,12 @@ def test_while_nothing_can_be_stored_training_waits_and_the_page_says_so(
         wait(lambda: holds_still(engine), "a pause")
         if fault != "read-only":  # and worse comes to worst
             os.kill(engine.worker_pid(), signal.SIGKILL)
-            wait(lambda: engine._tasks.get(run_id).over, "the engine has noticed", SOON)
+            wait(lambda: engine._tasks.get(run_id).over, "the engine has noticed")
             app.session_state["shown_run"] = run_id  # not one that was queued just now
             app.run()
             assert any("**failed**" in item.value for item in app.markdown)
             assert "was killed" in errors(app) and "goes on by itself" not in errors(app)
-    wait(lambda: engine.trouble is None, "the end of the trouble", SOON)
+    wait(lambda: engine.trouble is None, "the end of the trouble")
     if fault != "read-only":
         run = reach(store, run_id, is_status("failed"))
         assert "killed or ran out of memory" in run.message
@@ -379,7 +380,7 @@ def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(lab: Lab) 
     reached = store.run(first).step
     lab.scheduler.kill()
     lab.start_cluster()
-    wait(lambda: not store.run(first).active, "the truth about the run", SOON)
+    wait(lambda: not store.run(first).active, "the truth about the run")
     run = store.run(first)
     assert run.status == "failed" and "connection to the scheduler was lost" in run.message
     assert run.step >= reached and whole(store, first)
@@ -413,7 +414,6 @@ def test_a_worker_that_was_killed_is_told_from_a_scheduler_that_has_gone(
 
 
 OTHER_SERVER = """
-import tests.support.fake_clock
 import sys, time
 from mnist_core import Experiment
 from mnist_core.engine.engine import Engine
@@ -433,25 +433,17 @@ def test_two_servers_share_a_file_though_one_has_its_clock_set_back(
 ) -> None:
     """The other one calls itself another machine's, so that only its heartbeat speaks for it."""
     monkeypatch.setattr(heartbeat, "SILENCE_SECONDS", 4.0)
-    clock = tmp_path / "clock"
-    clock.write_text("0")
     store = Store()
-    other = subprocess.Popen(
-        [sys.executable, "-c", OTHER_SERVER],
-        cwd=REPOSITORY,
-        env=os.environ | {"FAKE_CLOCK": str(clock), "FAKE_HOST": "elsewhere"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
     engine = Engine(store, trainer=FAKE)
-    try:
-        first, second = (other.stdout.readline().strip() for _ in range(2))
+    with (
+        closing(engine),
+        fake_clock_server(OTHER_SERVER, tmp_path, FAKE_HOST="elsewhere") as other,
+    ):
+        first, second = other.hear(), other.hear()
         reach(store, first, lambda run: run.step > 5)
-        clock.write_text("-3600")
-        other.stdin.write("\n")
-        other.stdin.flush()
-        third = other.stdout.readline().strip()
+        other.set_clock(-3600)
+        other.tell()
+        third = other.hear()
         assert [run.id for run in store.active_runs()] == [first, second, third]
 
         own = engine.start(SHORT)
@@ -462,16 +454,10 @@ def test_two_servers_share_a_file_though_one_has_its_clock_set_back(
         assert not reach(store, first, is_status("stopped")).interrupted
         reach(store, second, lambda run: run.step > 5)
 
-        other.kill()
+        other.process.kill()
         lost = reach(store, second, is_status("stopped"))
         assert lost.interrupted and "server went down" in lost.message
         assert whole(store, first) and whole(store, second) and reached > 100
-    finally:
-        engine.close()
-        other.kill()
-        other.wait()
-        other.stdin.close()
-        other.stdout.close()
 
 
 def test_messages_flow_on_when_the_clock_was_set_back_between_two_of_them() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, load_default_model
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.data import mnist
 from mnist_core.drawing.pretrained import EXPERIMENT
 from mnist_core.drawing.stroke_history import History
@@ -27,7 +27,7 @@ from pages.widgets.escape import plain
 from tests.support.photos import as_file, photo
 from tests.support.strokes import strokes
 
-PAGE = Path(__file__).parents[2] / "pages" / "draw.py"
+PAGE = REPOSITORY / "pages" / "draw.py"
 STEPS, WHY, COMPARE, LEARN, TEACH, PHOTO = VIEWS
 HASH = tuple(
     Stroke(points)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -14,7 +11,7 @@ import pytest
 
 from mnist_core.data.custom import from_arrays
 from mnist_core.engine import remote_commands
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.experiment.study import default_study
 from mnist_core.storage import corrections, datasets, schema
@@ -24,6 +21,7 @@ from mnist_core.visitors import last_seen, visitors
 from mnist_core.visitors.identity import is_token, new_token, owner_of, owner_of_account
 from mnist_core.visitors.limits import PUBLIC, Refused
 from tests.support.data_sets import bars
+from tests.support.fake_clock_server import fake_clock_server
 from tests.support.fake_training import STEP_SECONDS
 from tests.support.rows import everything
 from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait
@@ -197,7 +195,6 @@ def test_an_abandoned_run_stops_and_keeps_its_curve(store: Store, tight, monkeyp
 
 
 SERVER = """
-import tests.support.fake_clock
 import os, sys
 from mnist_core import Experiment
 from mnist_core.engine import engine, monitor
@@ -214,28 +211,16 @@ sys.stdin.read()
 
 
 def test_absence_is_measured_though_the_clock_is_set(store: Store, public, tmp_path):
-    clock = tmp_path / "clock"
-    clock.write_text("0")
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        cwd=REPOSITORY,
-        env=os.environ | {"FAKE_CLOCK": str(clock), "MNIST_LAB_MAX_AWAY_MINUTES": "10"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        run = server.stdout.readline().strip()
+    settings = {"MNIST_LAB_MAX_AWAY_MINUTES": "10"}
+    with fake_clock_server(SERVER, tmp_path, **settings) as server:
+        run = server.hear()
         reached = reach(store, run, lambda run: run.step > 2).step
-        clock.write_text("3600")  # she is here all the same
+        server.set_clock(3600)  # she is here all the same
         reach(store, run, lambda run: run.step > reached + 60)
         assert store.run(run).status == "running"
-        clock.write_text("-3600")
-        print("0.02", file=server.stdin, flush=True)
+        server.set_clock(-3600)
+        server.tell("0.02")
         assert "you had no page open" in reach(store, run, is_status("stopped")).message
-    finally:
-        server.kill()
-        server.communicate()
 
 
 @pytest.mark.parametrize(
