@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sqlite3
@@ -14,15 +13,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
 
 import psutil
 import pytest
 import sqlalchemy as sa
-from distributed.batched import BatchedSend
 
 import mnist_core.storage.database
-from mnist_core.engine.dask_compat import bear_clock_changes
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.run_task import Task
 from mnist_core.storage.schema import snapshots
@@ -458,38 +454,6 @@ def test_two_servers_share_a_file_though_one_has_its_clock_set_back(
         lost = reach(store, second, is_status("stopped"))
         assert lost.interrupted and "server went down" in lost.message
         assert whole(store, first) and whole(store, second) and reached > 100
-
-
-def test_messages_flow_on_when_the_clock_was_set_back_between_two_of_them() -> None:
-    class Comm:
-        sent: ClassVar[list[object]] = []
-
-        async def write(self, messages, **_options):
-            self.sent.extend(messages)
-            return 1
-
-        def closed(self):
-            return False
-
-    async def one_more(ahead: float) -> list[object]:
-        Comm.sent.clear()
-        sender = BatchedSend(interval="2ms")
-        sender.comm = Comm()
-        sender.next_deadline = time.time() + ahead
-        sender.send({"op": "hello"})
-        sending = asyncio.ensure_future(sender._background_send())
-        for _ in range(200):
-            await asyncio.sleep(0.01)
-            if Comm.sent:
-                break
-        sender.please_stop = True
-        sender.waker.set()
-        await asyncio.wait([sending], timeout=1)
-        return list(Comm.sent)
-
-    bear_clock_changes()
-    assert asyncio.run(one_more(3600)) == [{"op": "hello"}]
-    assert asyncio.run(one_more(0.001)) == [{"op": "hello"}]
 
 
 def test_a_process_whose_start_seems_to_have_moved_lives_while_its_heart_beats(
