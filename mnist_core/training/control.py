@@ -17,7 +17,8 @@ class Wishes:
     `steps_allowed` counts the single steps still to be taken while paused, `extra_epochs` the
     epochs asked for beyond the experiment's own, `delay` the seconds to wait after each step
     (slow motion), `learning_rate` replaces the schedule's base rate when not None. `views` is what
-    somebody looks at just now, empty when nobody does.
+    somebody looks at just now, empty when nobody does. `snapshots`, read at the start, is how many
+    sets of weights are to be kept at most, None for the usual number.
     """
 
     stop: bool = False
@@ -27,6 +28,7 @@ class Wishes:
     learning_rate: float | None = None
     delay: float = 0.0
     views: tuple[View, ...] = ()
+    snapshots: int | None = None
 
 
 class Control:
@@ -46,6 +48,7 @@ class Control:
         learning_rate: float | None = None,
         delay: float | None = None,
         views: Sequence[dict[str, Any]] | None = None,
+        snapshots: int | None = None,
     ) -> None:
         """Change what is wished; what is not named stays as it was.
 
@@ -63,6 +66,7 @@ class Control:
                 learning_rate=now.learning_rate if learning_rate is None else learning_rate,
                 delay=now.delay if delay is None else max(0.0, delay),
                 views=now.views if views is None else tuple(map(View.from_message, views)),
+                snapshots=now.snapshots if snapshots is None else snapshots,
             )
             self._changed.notify_all()
 
