@@ -1,4 +1,4 @@
-"""What a server writes to its log: one line an event, with the run and study that it is about.
+"""The server's log: one line an event, with the run and study that it is about.
 
 `MNIST_LAB_LOG=json` makes each line a JSON object, for programs that gather logs.
 """
@@ -74,7 +74,7 @@ def configure(stream: TextIO | None = None) -> None:
 
 
 def form() -> str:
-    """How lines are written, one of `FORMS`."""
+    """The form of the lines, one of `FORMS`."""
     chosen = os.environ.get(SETTING, "").strip().lower()
     return chosen if chosen in FORMS else FORMS[0]
 
@@ -122,7 +122,7 @@ class Repeats(logging.Filter):
         self._kinds: dict[tuple[object, ...], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to write the line."""
+        """True when the line is to be written."""
         if record.levelno < logging.WARNING:
             return True
         error = record.exc_info[0] if record.exc_info else None

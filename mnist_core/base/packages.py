@@ -16,7 +16,7 @@ ALIKE = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
 def pinned(
     file: Path = REPOSITORY / "requirements.txt", everywhere: bool = False
 ) -> list[Requirement]:
-    """What a requirements file asks for on this computer, or on any with `everywhere`."""
+    """The requirements of a file that apply to this computer, or with `everywhere` all of them."""
     lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
     found = [Requirement(line) for line in lines if line and not line.startswith("-")]
     return [each for each in found if everywhere or each.marker is None or each.marker.evaluate()]

@@ -38,7 +38,7 @@ KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPD
 
 @dataclass(frozen=True)
 class ProcessLimits:
-    """What a sandboxed process may use.
+    """The resources that a sandboxed process may use.
 
     `seconds` are on the wall clock; `cpu_seconds` count all threads together; `memory` is in bytes
     and counts what the process asks for itself, without the libraries that it maps; `file_bytes`
@@ -138,7 +138,7 @@ def call(
 
 
 def clean_environment() -> dict[str, str]:
-    """What a process of ours may know of the app's surroundings."""
+    """The environment variables that a sandboxed process gets."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return kept | {
         "KERAS_BACKEND": "tensorflow",
@@ -170,7 +170,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _failure(code: int, errors: Path, limits: ProcessLimits) -> WorkFailed:
-    """What an exit code means, as a sentence."""
+    """The sentence for an exit code."""
     if code == -getattr(signal, "SIGXCPU", 0):
         return LimitReached(
             f"This took more than {limits.cpu_seconds} seconds of computing and was given up."

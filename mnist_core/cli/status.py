@@ -1,4 +1,4 @@
-"""How a server is doing, for whoever runs it: queue, workers, memory, versions, disk, trouble.
+"""The state of a server, for whoever runs it: queue, workers, memory, versions, disk, errors.
 
 Of the runs it tells ids and states, never whose they are or what they are called.
 """
@@ -63,7 +63,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Status:
-    """How things stand; sizes in bytes, None where this database or machine does not tell.
+    """The state of the server; sizes in bytes, None where this database or machine does not tell.
 
     `visitors` had a page open within `HERE` (a shared server notes them); `sessions` are the
     pages connected to the server that asks.
@@ -187,7 +187,7 @@ def _visitors(store: Store) -> int:
 
 
 def _trouble(store: Store) -> list[Trouble]:
-    """What went wrong last: in the log of this process, and with anybody's runs."""
+    """The newest errors: in the log of this process, and of anybody's runs."""
     table = schema.runs
     query = sa.select(table.c.id, table.c.ended, table.c.message)
     query = query.where(table.c.status == "failed", table.c.ended.is_not(None))
@@ -203,7 +203,7 @@ def _trouble(store: Store) -> list[Trouble]:
 
 
 def _warnings() -> list[str]:
-    """What is wrong with the way this server is set up."""
+    """Sentences about mistakes in the way this server is set up."""
     scheduler = os.environ.get("MNIST_LAB_SCHEDULER")
     warning = certificates.warning_about(scheduler) if scheduler else None
     return [warning] if warning else []

@@ -185,19 +185,19 @@ class Engine:
         return task is not None and task.stopping
 
     def loss(self, run_id: str) -> str | None:
-        """How a run has ended, as long as nothing can be stored; None while it goes on."""
+        """The end of a run that cannot be stored just now, as a sentence; None while it goes on."""
         task = self._tasks.get(run_id)
         return task.loss if task is not None and task.over else None
 
     def place(self, run_id: str) -> Place | None:
-        """How many runs are before this one and for how long, None when it does not wait."""
+        """The place in the queue and the expected wait, None when the run does not wait."""
         return self._scheduler.place(run_id)
 
     # This server
 
     @property
     def id(self) -> str:
-        """What the other servers on this database know this one by."""
+        """The id by which other servers on this database know this one."""
         return self._tasks.server
 
     @property
@@ -211,7 +211,7 @@ class Engine:
         return self._upkeep.full
 
     def away(self, owner: str, waited: float | None = None) -> bool:
-        """Whether this visitor of a shared server has had no page open for too long.
+        """True when this visitor of a shared server has had no page open for too long.
 
         `waited`: for what has waited in the queue for so many seconds.
         """

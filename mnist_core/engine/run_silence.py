@@ -23,7 +23,7 @@ def unheard(process: float, training: float | None) -> float | None:
 
 
 def hangs(process: float, training: float | None) -> bool:
-    """Whether no command would reach it, so that only the end of its process ends it."""
+    """True when no command would reach it, so that only the end of its process ends it."""
     return process > PROCESS_HANGS_SECONDS or (
         training is not None and training > TRAINING_HANGS_SECONDS
     )

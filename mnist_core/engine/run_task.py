@@ -124,7 +124,7 @@ class Task:
         return time.monotonic() - self.done_at > LAST_EVENT_SECONDS
 
     def times(self, absent: float) -> Times:
-        """How long it has trained and paused, when its visitor was last seen so long ago."""
+        """The times that it has trained and paused, its visitor last seen so long ago."""
         now = time.monotonic()
         return Times(
             training=None if self.began is None else now - self.began,

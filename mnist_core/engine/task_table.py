@@ -53,5 +53,5 @@ class TaskTable:
             self._tasks.clear()
 
     def about(self, task: Task) -> dict[str, str | None]:
-        """What a log line about this run says besides its words."""
+        """The fields of a log line about this run."""
         return {"run": task.run_id, "server": self.server, "worker": task.worker}

@@ -161,7 +161,7 @@ class VisitorEngine:
         return self._engine.watch(run_id, view) if self._own(run_id) is not None else None
 
     def loss(self, run_id: str) -> str | None:
-        """How a run has ended that cannot be stored just now; None while it goes on."""
+        """The end of a run that cannot be stored just now, as a sentence; None while it goes on."""
         return self._engine.loss(run_id)
 
     def place(self, run_id: str) -> Place | None:

@@ -1,4 +1,4 @@
-"""How a network's reading stands up to disturbed images, and to images changed against it.
+"""Robustness of a network: accuracy on perturbed images, and on adversarial ones.
 
 A disturbance takes images float32 [n, 28, 28] in [0, 1] and a strength, and gives the same form;
 what it brings in from outside the image is empty paper. `predict` is any function from such
@@ -114,7 +114,7 @@ def _read_at(images: FloatArray, y: npt.NDArray[Any], x: npt.NDArray[Any]) -> Fl
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What can be done to images, and how it is named; `axis` says what its strengths measure.
+    """A perturbation of images and its name; `axis` says what its strengths measure.
 
     Strengths go from `low` to `high`; `steps` are those of a curve; 0 changes nothing.
     """
@@ -217,7 +217,7 @@ class Fooling:
 def fgsm_probabilities(
     predict: Predict, image: FloatArray, gradient: FloatArray, epsilons: npt.ArrayLike
 ) -> FloatArray:
-    """What the network answers at each epsilon, float32 [k, 10].
+    """The network's probabilities at each epsilon, float32 [k, 10].
 
     Raises ValueError for a network that has diverged.
     """

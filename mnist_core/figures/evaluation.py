@@ -56,7 +56,7 @@ def confusion_heatmap(
     selected: tuple[int, int] | None = None,
     names: Sequence[str] = DIGITS,
 ) -> go.Figure:
-    """How often each digit was read as each, from counts [k, k] (row true, column read).
+    """A heat map of how often each digit was read as each, from counts [k, k] (row true).
 
     Mistakes have a colour of their own, deeper by the square root of their number: beside the
     hundreds on the diagonal they would all be pale. `selected` is (true, read), framed; `names`
@@ -137,7 +137,7 @@ def _class_axis(names: Sequence[str], most: int = MAX_CLASSES) -> dict[str, Any]
 
 
 def _name_width(names: Sequence[str]) -> float:
-    """How many pixels the longest name takes beyond a digit."""
+    """The pixels that the longest name takes beyond a digit."""
     return 7.5 * (max(map(len, names)) - 1)
 
 
@@ -169,7 +169,7 @@ def _frame(true: int, read: int) -> dict[str, Any]:
 
 
 def calibration_chart(found: Calibration) -> go.Figure:
-    """How often the network is right (bars) when it is so sure (dashes); below, how many images.
+    """Accuracy (bars) by confidence (dashes); below, the number of images.
 
     The heading tells the expected calibration error. Bars of fewer than FEW images are pale.
     """

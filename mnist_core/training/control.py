@@ -12,7 +12,7 @@ from mnist_core.training.live_view import View
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the person wants at this moment.
+    """The settings that a person can change while a run trains.
 
     `steps_allowed` counts the single steps still to be taken while paused, `extra_epochs` the
     epochs asked for beyond the experiment's own, `delay` the seconds to wait after each step

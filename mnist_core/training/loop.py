@@ -132,7 +132,7 @@ class _Shown:
 
 @dataclass(eq=False)
 class _Pace:
-    """How fast a run goes, its first turn left out: that one compiles.
+    """The speed of a run, its first turn left out: that one compiles.
 
     `began` is when its network was built, `waited` how long it has held still since, on the clock
     `time.perf_counter`. `first_steps` steps had been taken after the first turn, which ended after
@@ -173,7 +173,7 @@ class _Pace:
 
 @dataclass(eq=False)
 class _Run:
-    """What the loop knows while it goes on. `step` counts the steps taken so far."""
+    """The state of the loop while it goes on. `step` counts the steps taken so far."""
 
     model: keras.Model
     program: TrainingProgram
@@ -303,7 +303,7 @@ def snapshot_steps(total: int, weight_bytes: int, most: int | None = None) -> li
 
 
 def most_unplanned(planned: int, weight_bytes: int) -> int:
-    """How many snapshots may be kept beside the `planned` ones, the oldest making way for more.
+    """The number of snapshots kept beside the `planned` ones, the oldest making way for more.
 
     At most `MAX_UNPLANNED`, within `MAX_SNAPSHOT_BYTES`; one always, to look at and go on from.
     """
@@ -357,7 +357,7 @@ def _turn(run: _Run) -> Steps:
 
 
 def _steps_in_turn(run: _Run, wishes: Wishes) -> int:
-    """How many steps to take before looking up again."""
+    """The number of steps to take before looking up again."""
     if wishes.delay or wishes.steps_allowed or run.step_seconds is None:
         return 1
     count = int(np.clip(TURN_SECONDS / max(run.step_seconds, 1e-6), 1, MAX_STEPS_A_TURN))
@@ -512,7 +512,7 @@ def _live(run: _Run) -> Iterator[Live]:
 
 
 def _hidden_state(program: TrainingProgram) -> list[Any]:
-    """What decides the next step besides the weights: the optimiser's and dropout's state."""
+    """The state besides the weights that decides the next step: the optimiser's and dropout's."""
     weights = {id(weight) for weight in program.model.weights}
     rest = [variable for variable in program.model.variables if id(variable) not in weights]
     return [*program.optimizer.variables, *rest]

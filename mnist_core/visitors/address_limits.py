@@ -1,4 +1,4 @@
-"""What all visitors from one network address may ask for together.
+"""Limits on what all visitors from one network address may ask for together.
 
 Whoever drops their cookie is a new visitor, and has a new visitor's share: these limits hold for
 all of an address, and are wide enough for a school behind one.
@@ -24,7 +24,7 @@ MOST_IDLE = 5_000
 
 
 def is_full(connection: sa.Connection, address: str | None, limits: Limits) -> bool:
-    """Whether so many new visitors have come from the address that no more are taken in."""
+    """True when so many new visitors have come from the address that no more are taken in."""
     if address is None or limits.address_visitors is None:
         return False
     table = schema.visitors.c

@@ -93,7 +93,7 @@ def _mark(store: Store, run: Run) -> None:
 
 
 def what_is_left(run: Run) -> str:
-    """What a run that ended in mid-training still has: sentences for its message."""
+    """Sentences about what a run that ended in mid-training still has, for its message."""
     kept = "The curve up to there is kept."
     if run.checkpoint_step is None:
         return f"{kept} Start it again."
@@ -101,7 +101,7 @@ def what_is_left(run: Run) -> str:
 
 
 def message_now(run: Run) -> str:
-    """What is said of how a run ended, without the snapshot that has gone since."""
+    """The message of a run's end, without the snapshot that has gone since."""
     if run.checkpoint_step is not None:
         return run.message
     return re.sub(re.escape(_CAN_GO_ON).replace(r"\{\}", "[0-9,]+"), "", run.message).strip()

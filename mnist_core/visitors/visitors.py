@@ -139,7 +139,7 @@ def _forget(store: Store, owner: str, last: datetime) -> bool:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a visitor keeps: how many runs and data sets, and the bytes of all.
+    """The number of runs and data sets that a visitor keeps, and the bytes of all.
 
     The bytes of those put aside are included.
     """
@@ -150,7 +150,7 @@ class Usage:
 
 
 def usage(store: Store, owner: str) -> Usage:
-    """What the visitor keeps on this server."""
+    """The visitor's usage of this server's storage."""
     runs, snapshots, steps = schema.runs, schema.snapshots, schema.steps
     theirs = runs.c.owner == owner
     ids = sa.select(runs.c.id).where(theirs)
@@ -221,7 +221,7 @@ def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | N
 
 
 def _used(store: Store, owner: str, limits: Limits, size: int) -> tuple[Usage, bool]:
-    """What the visitor keeps, and whether `size` bytes more are beyond what they may keep.
+    """The visitor's usage, and True when `size` bytes more are beyond what they may keep.
 
     What they have put aside goes for good when it has to make room.
     """

@@ -40,7 +40,7 @@ html { --diagram-width: 100%; --diagram-height: 50vh; --paper-width: 100%; }
 
 
 def is_on() -> bool:
-    """Whether this visitor's pages are made for a projector."""
+    """True when this visitor's pages are made for a projector."""
     return recall(PARAMETER) == _ON
 
 

@@ -30,7 +30,7 @@ LOOK_AGAIN_SECONDS = 1.0
 
 
 def stage() -> str:
-    """How far the visitor is."""
+    """The step of the tour that the visitor has reached."""
     kept = recall(NAME)
     if kept not in STAGES:
         kept = CLOSED if get_store().runs(owner(), limit=1) else TRAIN
@@ -132,7 +132,7 @@ def _now(words: str) -> None:
 
 
 def _can_read(run: Run) -> bool:
-    """Whether the run is worth a try: it has been through an epoch, or has ended."""
+    """True when the run is worth a try: it has been through an epoch, or has ended."""
     return has_weights(run) and (run.val_accuracy is not None or not run.active)
 
 

@@ -32,7 +32,7 @@ def cookie_path() -> str:
 
 
 def recall(name: str) -> str:
-    """What is remembered under this name, "" for nothing; a person may have written anything."""
+    """The word kept under this name, "" for none; a person may have written anything."""
     said: dict[str, str] = st.session_state.get(_SESSION, {})
     return said.get(name) or str(st.context.cookies.get(_PREFIX + name) or "")[:40]
 

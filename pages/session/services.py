@@ -1,4 +1,4 @@
-"""What a page works on: the runs and the engine, as this visitor may see them."""
+"""The store and the engine of a page, as this visitor may see them."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def _teaching(reader: Reader, corrections: Corrections) -> None:
 
 
 def _taught(reader: Reader, corrections: Corrections, steps: int, remind: bool) -> None:
-    """What is being taught, or has been: before and after."""
+    """The teaching under way, or its result: before and after."""
     number = st.session_state.teaching_number
     progress: dict[str, float] = st.session_state.setdefault(f"teaching_{number}", {"share": 0.0})
     work = newest(
@@ -229,7 +229,7 @@ def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool)
 
 
 def _lesson(result: FineTuned, remind: bool) -> str:
-    """What the figures say: how much was learned, and what it cost on the test images."""
+    """The lesson of the figures: how much was learned, and what it cost on the test images."""
     before, after = 1 - result.test_before, 1 - result.test_after
     learned = f"Of the corrections it now reads {result.moments[-1].corrections_share:.0%} right. "
     mistakes = f"Mistakes on test images: {before:.2%} before, {after:.2%} after. "

@@ -90,7 +90,7 @@ def strip(scene: Scene, layer: ProbeLayer) -> None:
 
 
 def _step(scene: Scene, row: ProbeLayer, is_open: bool) -> Images | Bars:
-    """What one layer makes of the input: bars of probabilities, a tile of numbers, or maps."""
+    """One layer's output: bars of probabilities, a tile of numbers, or maps."""
     values = scene.outputs[scene.probe.index(row.name)]
     if row.name == "probabilities":
         many = "ten" if len(values) == 10 else len(values)
@@ -209,7 +209,7 @@ def _row_of_numbers(layer: ProbeLayer, values: np.ndarray, unit: tuple[int, ...]
 
 
 def part_title(layer: ProbeLayer) -> str:
-    """How the switch names one of the steps of a layer."""
+    """The name of one of the steps of a layer on the switch."""
     if layer.name == "logits":
         return "logits"
     if layer.kind == "softmax":

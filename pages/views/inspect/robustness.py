@@ -1,4 +1,4 @@
-"""How much change the network bears: turned, shifted, noisy images, and a change made to fool."""
+"""Robustness views: turned, shifted, noisy images, and a change made to fool the network."""
 
 from __future__ import annotations
 
