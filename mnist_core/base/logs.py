@@ -46,7 +46,7 @@ def about(**fields: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the log that tells of trouble; `where` are its fields as text."""
+    """A line of the log that is a warning or an error; `where` are its fields as text."""
 
     when: datetime
     level: str
@@ -79,16 +79,16 @@ def form() -> str:
     return chosen if chosen in FORMS else FORMS[0]
 
 
-def recent_trouble() -> list[Entry]:
+def recent_errors() -> list[Entry]:
     """The newest warnings and errors of this process, newest first."""
-    return list(reversed(_trouble))
+    return list(reversed(_recent_errors))
 
 
-_trouble: deque[Entry] = deque(maxlen=KEPT)
+_recent_errors: deque[Entry] = deque(maxlen=KEPT)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes, and remembers trouble; standard error is whatever it is at the time."""
+    """Writes, and keeps warnings and errors; standard error is whatever it is at the time."""
 
     def __init__(self, stream: TextIO | None) -> None:
         logging.Handler.__init__(self)
@@ -105,7 +105,7 @@ class _Handler(logging.StreamHandler[TextIO]):
             message = _one_line(record.getMessage())
             if record.exc_info and record.exc_info[1] is not None:
                 message += f" ({_one_line(repr(record.exc_info[1]))[:300]})"
-            _trouble.append(Entry(_moment(record), record.levelname.lower(), message, where))
+            _recent_errors.append(Entry(_moment(record), record.levelname.lower(), message, where))
 
 
 class Repeats(logging.Filter):

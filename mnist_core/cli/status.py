@@ -54,7 +54,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class RecentError:
     """Something that went wrong: a run that failed, or a line of the server's log."""
 
     when: datetime
@@ -82,7 +82,7 @@ class Status:
     disk_size: int
     memory_free: int
     memory_size: int
-    trouble: list[Trouble]
+    errors: list[RecentError]
     warnings: list[str] = field(default_factory=list)
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -109,7 +109,7 @@ def look(store: Store, workers: Sequence[WorkerInfo] = (), sessions: int | None 
         disk_size=disk.total,
         memory_free=memory.available,
         memory_size=memory.total,
-        trouble=_trouble(store),
+        errors=_errors(store),
         warnings=_warnings(),
     )
 
@@ -186,19 +186,19 @@ def _visitors(store: Store) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-def _trouble(store: Store) -> list[Trouble]:
+def _errors(store: Store) -> list[RecentError]:
     """The newest errors: in the log of this process, and of anybody's runs."""
     table = schema.runs
     query = sa.select(table.c.id, table.c.ended, table.c.message)
     query = query.where(table.c.status == "failed", table.c.ended.is_not(None))
     with store.transaction() as connection:
         rows = connection.execute(query.order_by(table.c.ended.desc()).limit(MOST_TROUBLE)).all()
-    failed = [Trouble(row.ended, f"run {row.id}: {row.message}") for row in rows]
+    failed = [RecentError(row.ended, f"run {row.id}: {row.message}") for row in rows]
     logged = [
-        Trouble(entry.when, f"{entry.level} {entry.message} {entry.where}".strip())
-        for entry in logs.recent_trouble()
+        RecentError(entry.when, f"{entry.level} {entry.message} {entry.where}".strip())
+        for entry in logs.recent_errors()
     ]
-    newest = sorted([*failed, *logged], key=lambda trouble: trouble.when, reverse=True)
+    newest = sorted([*failed, *logged], key=lambda error: error.when, reverse=True)
     return newest[:MOST_TROUBLE]
 
 
@@ -238,10 +238,10 @@ def sections(status: Status) -> list[Section]:
         Section("Room", _room(status)),
         Section("Versions", list(status.versions.items())),
         Section(
-            "Last trouble",
+            "Last errors",
             [
                 (f"{_span((status.when - each.when).total_seconds())} ago", each.what)
-                for each in status.trouble
+                for each in status.errors
             ],
             "None.",
         ),

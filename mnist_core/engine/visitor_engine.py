@@ -44,9 +44,9 @@ class VisitorEngine:
         return self._engine.ready()
 
     @property
-    def trouble(self) -> str | None:
+    def storage_error(self) -> str | None:
         """Why nothing that training tells can be stored just now; training waits meanwhile."""
-        return self._engine.trouble
+        return self._engine.storage_error
 
     # Starting
 

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from mnist_core.storage import event_writer
 from mnist_core.storage.schema import runs, servers
 from mnist_core.storage.store import ACTIVE, Run, Store
-from mnist_core.visitors.last_seen import Silence
+from mnist_core.visitors.last_seen import LastSeen
 
 # A server that can only be judged by its heartbeat is gone after so many seconds without one.
-SILENCE_SECONDS = 7.0
+HEARTBEAT_TIMEOUT_SECONDS = 7.0
 
-_silence = Silence()
+_last_seen = LastSeen()
 # Asked for once: what a process is told of its own start changes when the clock is set.
 _STARTED = psutil.Process().create_time()
 
@@ -116,7 +116,7 @@ def _rows(store: Store) -> list[Any]:
 
 
 def _is_alive(row: Any) -> bool:
-    heard = _silence.seconds(row.id, row.heartbeat) < SILENCE_SECONDS
+    heard = _last_seen.seconds(row.id, row.heartbeat) < HEARTBEAT_TIMEOUT_SECONDS
     if row.host != socket.gethostname():
         return heard
     if row.pid == os.getpid():

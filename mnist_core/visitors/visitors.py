@@ -14,7 +14,7 @@ from mnist_core.storage import datasets, schema
 from mnist_core.storage.corrections import IMAGE_BYTES
 from mnist_core.storage.store import ACTIVE, Run, Store
 from mnist_core.visitors import address_limits
-from mnist_core.visitors.last_seen import Silence
+from mnist_core.visitors.last_seen import LastSeen
 from mnist_core.visitors.limits import Limits, current
 
 # How often a visitor's presence is written down.
@@ -75,7 +75,7 @@ class Absences:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._silence = Silence(FORGOTTEN_SECONDS)
+        self._last_seen = LastSeen(FORGOTTEN_SECONDS)
 
     def seconds(self, owners: Iterable[str]) -> dict[str, float]:
         """Since these visitors were last noticed, 0 when first asked; others are left out.
@@ -83,7 +83,7 @@ class Absences:
         To be asked at least every `FORGOTTEN_SECONDS`, else it begins anew. Raises StoreError.
         """
         seen = last_seen(self._store, owners)
-        return {owner: self._silence.seconds(owner, moment) for owner, moment in seen.items()}
+        return {owner: self._last_seen.seconds(owner, moment) for owner, moment in seen.items()}
 
 
 class Forgetting:
@@ -96,7 +96,7 @@ class Forgetting:
     def __init__(self, store: Store, grace_seconds: float | None = None) -> None:
         self._store = store
         self._grace = GRACE_SECONDS if grace_seconds is None else grace_seconds
-        self._silence = Silence(longest_gap=GRACE_SECONDS)
+        self._last_seen = LastSeen(longest_gap=GRACE_SECONDS)
 
     def forget(self, older_than: timedelta) -> int:
         """Remove what may go; of how many visitors it was. Raises StoreError.
@@ -108,7 +108,7 @@ class Forgetting:
         due = [
             owner
             for owner, seen in absent.items()
-            if self._silence.seconds(owner, seen) >= self._grace
+            if self._last_seen.seconds(owner, seen) >= self._grace
         ]
         return sum(_forget(self._store, owner, last) for owner in due)
 

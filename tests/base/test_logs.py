@@ -63,7 +63,7 @@ def test_json_keeps_a_traceback_on_its_line(written):
         log.exception("it failed", extra={"run": "r1"})
     (line,) = lines(written)
     assert "ValueError: two\nlines" in line["traceback"] and line["run"] == "r1"
-    newest = logs.recent_trouble()[0]
+    newest = logs.recent_errors()[0]
     assert (newest.level, newest.where) == ("error", "run r1") and "it failed" in newest.message
 
 

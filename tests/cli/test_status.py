@@ -72,7 +72,7 @@ def test_use_room_versions_and_trouble(store):
     assert (
         found.versions["streamlit"] == st.__version__ and "missing" not in found.versions.values()
     )
-    assert [t.what for t in found.trouble if failed in t.what] == [
+    assert [t.what for t in found.errors if failed in t.what] == [
         f"run {failed}: It ran out of memory."
     ]
     shown = status.text(found)

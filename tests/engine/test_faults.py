@@ -98,7 +98,7 @@ def test_while_nothing_can_be_stored_training_waits_and_the_page_says_so(
     run_id = store.runs()[0].id
     reach(store, run_id, lambda run: run.step > 5)
     with make(store):
-        wait(lambda: engine.trouble, "the engine's word that nothing can be stored")
+        wait(lambda: engine.storage_error, "the engine's word that nothing can be stored")
         reached = store.run(run_id).step
         app.run()
         assert sentence in errors(app) and "Training waits" in errors(app)
@@ -113,7 +113,7 @@ def test_while_nothing_can_be_stored_training_waits_and_the_page_says_so(
             app.run()
             assert any("**failed**" in item.value for item in app.markdown)
             assert "was killed" in errors(app) and "goes on by itself" not in errors(app)
-    wait(lambda: engine.trouble is None, "the end of the trouble")
+    wait(lambda: engine.storage_error is None, "the end of the trouble")
     if fault != "read-only":
         run = reach(store, run_id, is_status("failed"))
         assert "killed or ran out of memory" in run.message
@@ -132,7 +132,7 @@ def test_a_pause_of_the_person_outlasts_the_trouble(home: Path) -> None:
         run_id = engine.start(LONG)
         reach(store, run_id, lambda run: run.step > 5)
         with full_disk(store):
-            wait(lambda: engine.trouble, "trouble")
+            wait(lambda: engine.storage_error, "trouble")
             engine.pause(run_id)
         reached = reach(store, run_id, is_status("paused")).step
         engine.send(run_id, step=1)
@@ -184,7 +184,7 @@ def test_a_study_outlasts_a_time_without_the_database(home: Path, monkeypatch) -
         # One that tells something, so that there is something to store.
         wait(lambda: any(run.step for run in store.active_runs()), "a trial that trains")
         with locked_by_another(store):
-            wait(lambda: engine.trouble, "trouble")
+            wait(lambda: engine.storage_error, "trouble")
             time.sleep(2)  # many more tries than a study has for other errors
         assert ended(store, study_id).status == "finished"
         states = [trial.state for trial in trials(store, study_id)]
@@ -428,7 +428,7 @@ def test_two_servers_share_a_file_though_one_has_its_clock_set_back(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one calls itself another machine's, so that only its heartbeat speaks for it."""
-    monkeypatch.setattr(heartbeat, "SILENCE_SECONDS", 4.0)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_TIMEOUT_SECONDS", 4.0)
     store = Store()
     engine = Engine(store, trainer=FAKE)
     with (
@@ -459,7 +459,7 @@ def test_two_servers_share_a_file_though_one_has_its_clock_set_back(
 def test_a_process_whose_start_seems_to_have_moved_lives_while_its_heart_beats(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heartbeat, "SILENCE_SECONDS", 0.4)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_TIMEOUT_SECONDS", 0.4)
     store = Store()
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
