@@ -12,12 +12,12 @@ each runs the scheduler, the recorder, the monitor, this server's heartbeat and 
 event loop, and a thread while it connects, call `RunMessages`.
 
 Locks: `TaskTable.lock` guards the table's tasks, their fields and `storage_error`. Without it, only
-the thread that ends a run sets a task's `over` and `loss`, the monitor's thread `missed`, `done_at`,
-`silent_for` and `hangs`, Dask's event loop `heard`, the recorder's thread the words of a
-`storage_error` that is there. It may be held while the store, the connection or the command sender is called, for
-none of these calls back; it is not held while a worker is waited for, and Dask's event loop never
-takes it. The connection, the command sender and the live frames have locks of their own, which each
-says; these are taken after it, never before.
+the thread that ends a run sets a task's `over` and `loss`, the monitor's thread `missed`,
+`done_at`, `silent_for` and `hangs`, Dask's event loop `heard`, the recorder's thread the words of a
+`storage_error` that is there. It may be held while the store, the connection or the command sender
+is called, for none of these calls back; it is not held while a worker is waited for, and Dask's
+event loop never takes it. The connection, the command sender and the live frames have locks of
+their own, which each says; these are taken after it, never before.
 """
 
 from __future__ import annotations
