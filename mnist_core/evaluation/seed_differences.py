@@ -112,6 +112,11 @@ def in_words(verdict: Verdict, words: Callable[[float, float], str]) -> str:
     by = words(told.size, told.margin)
     if told.shown and told.better == verdict.best:
         sentence = f"{told.better} beats {told.worse} by {by}: more than chance."
+    elif math.isinf(told.margin):
+        sentence = (
+            f"{told.better} against {told.worse} is {by}, but all seeds gave the same: without a "
+            "spread nothing tells it from chance."
+        )
     elif verdict.worse:
         sentence = f"Nothing beats {verdict.best} by more than chance."
     else:

@@ -56,6 +56,7 @@ def seed_groups(spec: StudySpec, trials: Sequence[Trial]) -> list[SeedGroup]:
         values: [] for values in product(*(item.grid() for item in settings))
     }
     for trial in trials:
-        values = tuple(trial.values[item.title] for item in settings)
-        found.setdefault(values, []).append(trial)
+        if all(item.title in trial.values for item in settings):  # else it is being proposed
+            values = tuple(trial.values[item.title] for item in settings)
+            found.setdefault(values, []).append(trial)
     return [SeedGroup(values, tuple(each)) for values, each in found.items()]

@@ -76,6 +76,9 @@ def test_without_a_baseline_every_pair_is_compared() -> None:
 def test_results_without_any_spread_prove_nothing() -> None:
     verdict = compare({"a": (0.9, 0.9 + 1e-16), "b": (0.8, 0.8)}, baseline="a")
     assert not verdict.difference.shown and verdict.difference.margin == np.inf
+    assert "all seeds gave the same" in in_words(
+        verdict, lambda size, _: f"{100 * size:.2g} points"
+    )
 
 
 def test_chance_alone_is_seldom_called_a_difference() -> None:

@@ -272,8 +272,9 @@ def test_one_setting_is_compared_over_seeds_and_the_sentence_says_what_the_sprea
     press(app, "start_study")
     settle(app)
     # The stand-in's results follow from the learning rate alone: nothing scatters.
-    assert "No difference that three seeds could show: 0.01 against 0.001" in said(app)
-    assert any("Welch’s t-test with Holm’s correction" in item.value for item in app.caption)
+    assert "0.01 against 0.001 is 10 points, but all seeds gave the same" in plain_again(said(app))
+    captions = [plain_again(item.value) for item in app.caption]
+    assert any("Welch’s t-test with Holm’s correction" in each for each in captions)
     found = newest()
     assert found.spec.sampler == "grid" and found.spec.most_trials == 15
     assert {run.experiment.training.seed for run in store().runs()} == {0, 1, 2}

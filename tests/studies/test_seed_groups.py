@@ -30,6 +30,8 @@ def test_seeds_of_a_value_belong_together_in_their_order() -> None:
     small, large = seed_groups(spec, trials)
     assert small.values == (0.001,) and small.results() == [0.8, 0.9] and not small.failed
     assert large.values == (0.01,) and large.results() == [] and large.failed == 1
+    proposed = Trial(3, "running", {}, None, None, "", False, {})
+    assert seed_groups(spec, [*trials, proposed]) == [small, large], "its values are not known yet"
 
 
 def test_a_pair_without_a_trial_yet_is_there() -> None:
