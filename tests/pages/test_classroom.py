@@ -6,9 +6,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.classrooms import classrooms
 from mnist_core.classrooms.codes import Guesses, shown
-from mnist_core.engine.engine import REPOSITORY
 from mnist_core.storage.store import Store
 from mnist_core.visitors.identity import new_token, owner_of
 from pages.session.explore_tabs import CLASS
