@@ -21,7 +21,7 @@ from mnist_core.visitors.limits import current
 from pages.editors import draft
 from pages.session.data_sets import class_names, dataset_of
 from pages.session.errors import fragment
-from pages.session.network_choice import moments, weights_at
+from pages.session.network_choice import snapshots, weights_at
 from pages.session.open_elsewhere import look_inside
 
 # Between two looks at what the worker has sent; each takes time from training.
@@ -94,7 +94,7 @@ def _show(engine: VisitorEngine, run: Run) -> None:
             "title": title,
             "source": choice.source,
             "drawn": _drawing() is not None,
-            "misread": bool(moments(run.id)),
+            "misread": bool(snapshots(run.id)),
             "classes": list(class_names(run.experiment)),
             # On a phone the page goes there once.
             "started": run.id if run.id == st.session_state.get("started_run") else None,
@@ -170,7 +170,7 @@ def _drawing() -> npt.NDArray[np.float32] | None:
 
 def _of_snapshot(run: Run, view: View) -> dict[str, Any] | None:
     """The frame of the newest snapshot; None when there is none yet, or it is damaged."""
-    kept = moments(run.id)
+    kept = snapshots(run.id)
     if not kept:
         return None
     return _packed(run.id, kept[-1].step, view, run)
@@ -191,7 +191,7 @@ def _misread(run: Run) -> npt.NDArray[np.intp]:
     """Which of the first test images the newest snapshot gets wrong."""
     from mnist_core.inspection.activations import probe
 
-    step = moments(run.id)[-1].step
+    step = snapshots(run.id)[-1].step
     weights, data = weights_at(run.id, step), dataset_of(run.experiment)
     if weights is None:
         return np.zeros(0, np.intp)
