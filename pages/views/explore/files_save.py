@@ -100,7 +100,7 @@ def _run_file(store: Store, run: Run, snapshots: Sequence[SnapshotInfo]) -> None
 
 
 def largest_file(run: Run, snapshots: Sequence[SnapshotInfo], which: Kept) -> int:
-    """How many bytes the run's file may have, known before it is made.
+    """The most bytes that the run's file may have, known before it is made.
 
     Besides weights it holds the curve (two numbers a step) and the state from which training can
     go on: weights, and at most two numbers of the optimiser's for each.

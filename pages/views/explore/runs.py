@@ -166,7 +166,7 @@ def _choose() -> None:
 def _columns(
     runs: Sequence[Run], best: dict[str, float], apart: dict[str, Any]
 ) -> dict[str, list[Any]]:
-    """What came out, what differs, what it took, and what the person wrote."""
+    """The columns: results, settings that differ, time taken, the person's notes."""
     columns: dict[str, list[Any]] = {
         "Name": [run.name for run in runs],
         "Status": [run.status for run in runs],

@@ -75,7 +75,7 @@ class Scene:
 
     @property
     def input_name(self) -> str:
-        """What the input is, and what digit where that is known."""
+        """The name of the input, and its digit where that is known."""
         if self.label is None:
             return "My drawing"
         return f"Test image {self.index}: {one(self.names[self.label])}"

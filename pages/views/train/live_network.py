@@ -51,7 +51,7 @@ _HTML = """<section class="live" aria-label="The network, alive">
 
 @dataclass
 class Choice:
-    """What the visitor looks at: `source` and, of the test images, which one."""
+    """The visitor's input: `source` and, of the test images, which one."""
 
     source: str = TEST
     index: int = 0
@@ -158,12 +158,12 @@ def _image(choice: Choice, experiment: Experiment) -> tuple[npt.NDArray[np.uint8
 
 
 def _count(run: Run) -> int:
-    """How many test images there are."""
+    """The number of test images."""
     return len(dataset_of(run.experiment).y_test)
 
 
 def _drawing() -> npt.NDArray[np.float32] | None:
-    """What the visitor last drew, float32 [28, 28] in [0, 1]."""
+    """The visitor's last drawing, float32 [28, 28] in [0, 1]."""
     found = st.session_state.get("drawing_image28")
     return None if found is None else np.asarray(found, np.float32)
 
