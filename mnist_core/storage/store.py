@@ -247,16 +247,20 @@ class Store:
         with self.transaction() as connection:
             return _runs(connection.execute(query))
 
-    def best_accuracies(self, owner: str | None = "local") -> dict[str, float]:
-        """The best validation accuracy of each of the owner's runs that has one, by run id."""
-        best = sa.func.max(schema.epochs.c.val_accuracy)
-        query = sa.select(schema.epochs.c.run, best).group_by(schema.epochs.c.run)
+    def validation_curves(self, owner: str | None = "local") -> dict[str, list[float]]:
+        """The validation accuracies of the owner's runs after each epoch, by run id."""
+        epochs = schema.epochs.c
+        query = sa.select(epochs.run, epochs.val_accuracy).order_by(epochs.run, epochs.epoch)
+        query = query.where(epochs.val_accuracy.is_not(None))
         if (owner := self.owner or owner) is not None:
             mine = sa.select(schema.runs.c.id).where(schema.runs.c.owner == owner)
-            query = query.where(schema.epochs.c.run.in_(mine))
+            query = query.where(epochs.run.in_(mine))
         with self.transaction() as connection:
             rows = connection.execute(query).all()
-        return {run: float(value) for run, value in rows if value is not None}
+        found: dict[str, list[float]] = {}
+        for run, value in rows:
+            found.setdefault(run, []).append(float(value))
+        return found
 
     def active_runs(self) -> list[Run]:
         """All runs that wait, train or pause, in the order in which they were queued."""
