@@ -238,9 +238,16 @@ class Store:
             row = connection.execute(query).one_or_none()
         return next(iter(_runs([row])), None) if row is not None else None
 
-    def runs(self, owner: str | None = "local", limit: int | None = None) -> list[Run]:
-        """The owner's runs (everyone's with None), newest first, without those put aside."""
-        query = sa.select(*_RUN_COLUMNS).order_by(schema.runs.c.number.desc()).limit(limit)
+    def runs(
+        self, owner: str | None = "local", limit: int | None = None, trials_last: bool = False
+    ) -> list[Run]:
+        """The owner's runs (everyone's with None), newest first, without those put aside.
+
+        `trials_last`: those of studies come after all others, so that a menu of the first `limit`
+        is not full of them.
+        """
+        order = [schema.runs.c.study.is_not(None)] if trials_last else []
+        query = sa.select(*_RUN_COLUMNS).order_by(*order, schema.runs.c.number.desc()).limit(limit)
         query = query.where(schema.runs.c.deleted.is_(None))
         if (owner := self.owner or owner) is not None:
             query = query.where(schema.runs.c.owner == owner)
