@@ -1,4 +1,4 @@
-"""How long a run trains: from runs of the same kind here, else from its size.
+"""Durations of runs: from runs of the same kind here, else from their size.
 
 A run takes so many seconds a step, and others besides: its network is built and compiled, it is
 validated, its weights are kept, the test images are read. What runs here have told of both is the
@@ -49,12 +49,12 @@ class Estimate:
 
     @property
     def sure(self) -> bool:
-        """Whether one figure says it."""
+        """True when one figure says it."""
         return self.most <= 1.8 * self.least or self.most < 5
 
 
 class Durations:
-    """What is known of how long runs take here."""
+    """The durations of runs that are known here."""
 
     def __init__(self, ended: Sequence[Run] = (), images: Mapping[str, int] | None = None) -> None:
         """`ended` are runs that told how long they took, the newest first.
@@ -67,11 +67,11 @@ class Durations:
         self._images = {MNIST: TRAIN_IMAGES, **(images or {})}
 
     def of_run(self, run: Run) -> Estimate:
-        """How long the whole run takes, epochs asked for meanwhile included."""
+        """The time of the whole run, epochs asked for meanwhile included."""
         return self.expect(run.experiment, run.total_steps or None)
 
     def expect(self, experiment: Experiment, steps: int | None = None) -> Estimate:
-        """How long the experiment takes, with `steps` in all where these are known."""
+        """The expected time of the experiment, with `steps` in all where these are known."""
         steps = self.steps(experiment) if steps is None else steps
         a_step, other, factor = self._known(experiment)
         seconds = a_step * steps + other
@@ -84,7 +84,7 @@ class Durations:
         return found if minutes is None else found.at_most(60 * minutes + other)
 
     def left(self, run: Run, elapsed: float | None = None) -> Estimate:
-        """How long a run still takes that was queued or has trained for `elapsed` seconds."""
+        """The time that a run still takes that was queued or has trained for `elapsed` seconds."""
         whole = self.of_run(run)
         if run.status == "queued" or not run.total_steps:
             return whole
@@ -135,7 +135,7 @@ def seconds_a_step(experiment: Experiment) -> float:
 
 
 def _program(experiment: Experiment) -> Any:
-    """What decides how long a step takes: the same for runs that differ in seed or epochs."""
+    """The settings that decide the time of a step: alike for runs that differ in seed or epochs."""
     training = experiment.training
     return (experiment.network, training.batch_size, training.optimizer, training.augmentation,
             training.precision)  # fmt: skip

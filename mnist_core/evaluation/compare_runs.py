@@ -100,7 +100,7 @@ def told_by_preset(experiment: Experiment) -> str | None:
 
 
 def _changes(preset: Experiment, experiment: Experiment) -> list[str]:
-    """What is other, each in words; both have the same kinds of layers."""
+    """The differences, each in words; both have the same kinds of layers."""
     changes = []
     pairs = zip(preset.network.layers, experiment.network.layers, strict=True)
     for number, (old, new) in enumerate(pairs, 1):

@@ -70,7 +70,7 @@ class Layer(Value):
         return {}
 
     def multiplications(self, before: Shape) -> int:
-        """How many products it sums for one image."""
+        """The number of products that it sums for one image."""
         return 0
 
     def keras_layers(self, seed: int) -> list[KerasLayer]:
@@ -90,7 +90,7 @@ class Layer(Value):
         return self.short_title
 
     def details(self) -> list[str]:
-        """What is set, in words: ["128 units", "relu"]."""
+        """Its settings in words: ["128 units", "relu"]."""
         return []
 
     def summary(self) -> str:

@@ -1,4 +1,4 @@
-"""How an event of a training changes the database: the run's row, and what is kept beside it."""
+"""Changes of the database by an event of training: the run's row, and what is kept beside it."""
 
 from __future__ import annotations
 

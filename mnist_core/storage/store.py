@@ -113,7 +113,7 @@ class Run:
 
     @property
     def epochs(self) -> int:
-        """How many epochs the run is to take, those asked for later included."""
+        """The number of epochs that the run is to take, those asked for later included."""
         planned = self.experiment.training.epochs
         if not self.step or not self.steps_per_epoch:
             return planned
@@ -131,7 +131,7 @@ class SnapshotInfo:
 
 
 def _run_columns() -> list[sa.ColumnElement[Any]]:
-    """What makes a `Run`. A snapshot that is gone, whoever removed it, is not offered."""
+    """The columns of a `Run`. A snapshot that is gone, whoever removed it, is not offered."""
     runs, snapshots = schema.runs, schema.snapshots
     there = sa.exists().where(
         snapshots.c.run == runs.c.id, snapshots.c.step == runs.c.checkpoint_step
@@ -493,7 +493,7 @@ class Store:
 
 
 def is_passing(error: BaseException | None, store: Store) -> bool:
-    """Whether the database was unavailable, whoever met it: an error that has that for its cause.
+    """True when the database was unavailable, whoever met it: an error that has that for its cause.
 
     Optuna wraps what SQLAlchemy raises.
     """

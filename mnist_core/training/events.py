@@ -1,4 +1,4 @@
-"""What happens during a training run, as values.
+"""Events of a training run, as values.
 
 `mnist_core.training.loop.train` yields these events, the worker sends them to the app as plain
 messages, the store keeps each one as it arrives, and the pages only ever read the store.

@@ -234,7 +234,7 @@ _EVALUATE_SIGNATURE = [
 
 
 def xla_pays(experiment: Experiment) -> bool:
-    """Whether XLA trains this experiment faster than TensorFlow's own kernels do, on CPU."""
+    """True when XLA trains this experiment faster than TensorFlow's own kernels do, on CPU."""
     kinds = [layer.kind for layer in experiment.network.layers]
     return (
         set(kinds) <= {"flatten", "dense", "activation"}

@@ -55,7 +55,7 @@ ANSWERS: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         (
             "Can I look at my own digit?",
-            "Yes: choose *My drawing* and draw it. A drawing from the page *Draw* is already there.",
+            "Yes: choose *My drawing* and draw it. A drawing made on *Draw* is there.",
         ),
     ),
     "draw": (
