@@ -114,7 +114,7 @@ def test_trials_of_studies_can_be_left_out(store) -> None:
     store.rename(store.create_run(PRESETS["cnn"], study="s", trial=0), "a trial")
     app = explore()
     (kind,) = [item for item in app.button_group if item.key == "runs_kind"]
-    kind.set_value("By hand").run()
+    kind.set_value("Single runs").run()
     assert list(table(app)["Name"]) == ["mine"]
     app.button_group(key="runs_kind").set_value("Study trials").run()
     assert list(table(app)["Name"]) == ["a trial"] and not app.exception
@@ -138,7 +138,7 @@ def test_search_and_choice_survive_each_other(store) -> None:
     app = explore()
     app.session_state["runs_chosen"] = [first, second]
     app.run()
-    assert any("sets them apart" in text.value for text in app.markdown)
+    assert any("Differences" in text.value for text in app.markdown)
     assert list(app.dataframe[1].value.columns) == ["Setting", "conv", "plain"] or set(
         app.dataframe[1].value.columns
     ) == {"Setting", "conv", "plain"}

@@ -75,7 +75,7 @@ def _run_file(store: Store, run: Run, moments: Sequence[SnapshotInfo]) -> None:
             "Weights",
             ["all", "ends"],
             format_func={
-                "all": f"All {len(moments)} moments",
+                "all": f"All {len(moments)} checkpoints",
                 "ends": "First and last only",
             }.__getitem__,
             default=every,

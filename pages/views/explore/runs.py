@@ -21,7 +21,7 @@ from pages.views.explore.runs_table import (
 )
 
 TABLE = "runs_table"
-ALL, BY_HAND, TRIALS = KINDS = ("All", "By hand", "Study trials")
+ALL, BY_HAND, TRIALS = KINDS = ("All", "Single runs", "Study trials")
 # With more rows than these the table scrolls.
 ROWS_SHOWN, ROWS_HIGH = 12, 480
 REFRESH_SECONDS = 2.0

@@ -149,9 +149,9 @@ def _apart(runs: Sequence[Run]) -> None:
     found = differences([run.experiment for run in runs])
     with st.container(key="runs_diff"):
         if not found:
-            st.caption("These runs have one and the same experiment.")
+            st.caption("These runs have the same experiment.")
             return
-        st.markdown("**What sets them apart**")
+        st.markdown("**Differences**")
         names = _distinct([run.name for run in runs])
         columns = {"Setting": list(found)}
         columns |= {
@@ -174,12 +174,12 @@ def _curves(runs: Sequence[Run]) -> None:
     store = get_store()
     begun = [run for run in runs if run.step][:MOST_COMPARED]
     if not begun:
-        st.caption("There are no curves yet: training has not begun.")
+        st.caption("No curves yet: training has not begun.")
         return
     curves = [run_curves(store, run) for run in begun]
     left = len([run for run in runs if run.step]) - len(begun)
     if left:
-        st.caption(f"The curves of the first {len(begun)} runs; {left} more are chosen.")
+        st.caption(f"The curves of the first {len(begun)} runs; {left} more are selected.")
     log = st.toggle(
         "Logarithmic axes",
         key="chosen_log",
