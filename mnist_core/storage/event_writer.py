@@ -170,6 +170,7 @@ def _record_end(connection: sa.Connection, this: _Condition, event: Finished | F
             "seconds": event.seconds,
             "step_seconds": event.step_seconds,
             "other_seconds": event.other_seconds,
+            "misread": event.misread,
             **_NOT_INTERRUPTED,
         }
         # Whoever stopped it may have said why beforehand.

@@ -132,7 +132,8 @@ def _forget(store: Store, owner: str, last: datetime) -> bool:
     for run in found:
         store.delete(run.id)
     with store.transaction() as connection:
-        for kept in (schema.sweeps, schema.datasets, schema.corrections, visitor):
+        for kept in (schema.sweeps, schema.datasets, schema.corrections, schema.pupils,
+                     schema.classrooms, visitor):  # fmt: skip
             connection.execute(kept.delete().where(kept.c.owner == owner))
     return True
 

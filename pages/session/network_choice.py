@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from pages.session.services import get_store, owner
 
 DEFAULT_MODEL = "default"
 RECENT_RUNS = 200
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 Weights = tuple[npt.NDArray[np.float32], ...]
 
@@ -78,7 +80,7 @@ class NetworkChoice:
 
 
 def network_choices() -> dict[str, NetworkChoice]:
-    """The visitor's runs, newest first, then the default model, by key.
+    """The visitor's runs, newest first, then trials of studies, then the default model, by key.
 
     Runs that have kept no weights yet are among them. Kept for two seconds, so that strokes and
     clicks in quick succession do not ask the store again.
@@ -93,7 +95,11 @@ def first_choice() -> NetworkChoice:
     that waits, or that went wrong, hides no good one.
     """
     choices = network_choices()
-    newest = next(choice for choice in choices.values() if _has_learned(choice))
+    by_age = sorted(
+        choices.values(), key=lambda choice: choice.run.created if choice.run else EARLIEST,
+        reverse=True,
+    )  # fmt: skip
+    newest = next(choice for choice in by_age if _has_learned(choice))
     study = newest.run.study if newest.run is not None else None
     if study is None:
         return newest
@@ -127,7 +133,7 @@ def forget_choices() -> None:
 
 @st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
 def _network_choices(owner: str) -> dict[str, NetworkChoice]:
-    runs = get_store().runs(owner, limit=RECENT_RUNS)
+    runs = get_store().runs(owner, limit=RECENT_RUNS, trials_last=True)
     choices = [NetworkChoice(run.id, run_label(run), run) for run in runs]
     choices.append(NetworkChoice(DEFAULT_MODEL, _default_label()))
     return {choice.key: choice for choice in choices}

@@ -95,7 +95,7 @@ def test_an_ended_run_can_be_saved_and_a_running_one_is_not_offered(store) -> No
     store.create_run(PRESETS["cnn"])
     app = files()
     assert app.selectbox(key="file_run").options == [store.run(run).name]
-    moments = next(item for item in app.select_slider if item.label == "Moment of training")
+    moments = next(item for item in app.select_slider if item.label == "Checkpoint")
     # As on the other pages: at the end of an epoch all validation images count.
     assert moments.options[1:] == [
         "epoch 1 · step 10 · 80.00%", "epoch 2 · step 20 · 85.00%"
