@@ -121,7 +121,7 @@ def test_what_an_address_keeps_is_counted_together(engine: Engine, store: Store,
         connection.execute(schema.snapshots.update().values(bytes=100_000))
     assert come(engine, 0, HERE).room() is None
     assert come(engine, 1, HERE).room(size=400_000) is None
-    assert "keep 1 MB together" in come(engine, 1, HERE).room(size=400_001).message
+    assert "store 1 MB together" in come(engine, 1, HERE).room(size=400_001).message
     assert come(engine, 2, THERE).room(size=400_001) is None
 
 
