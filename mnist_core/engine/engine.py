@@ -78,7 +78,8 @@ class Engine:
         self._upkeep = Upkeep(store)
         sender = CommandSender(self._connection, store)
         self._commands = RunCommands(store, self._tasks, self._connection, sender)
-        self._scheduler = Scheduler(store, self._tasks, self._connection, self._messages)
+        self._scheduler = Scheduler(store, self._tasks, self._connection, self._messages,
+                                    self._commands)  # fmt: skip
         self._live = LiveWatch(self._tasks, sender)
         self._recorder = Recorder(store, self._tasks, self._messages, self._commands, sender,
                                   self._live, self._heartbeat.beat)  # fmt: skip
@@ -160,11 +161,14 @@ class Engine:
         self._commands.stop(run_id, why)
 
     def pause(self, run_id: str) -> None:
-        """Hold a run after its present step."""
+        """Hold a run after its present step.
+
+        As soon as another one waits for its worker, that one trains there.
+        """
         self.send(run_id, pause=True)
 
     def resume(self, run_id: str) -> None:
-        """Let a paused run go on."""
+        """Let a paused run go on; one that has given its worker away queues for another."""
         self.send(run_id, pause=False)
 
     def watch(self, run_id: str, view: View) -> dict[str, Any] | None:

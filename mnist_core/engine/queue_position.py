@@ -1,4 +1,4 @@
-"""The queue as the one who waits sees it: how many come before, and for about how long."""
+"""Queue position and estimated wait."""
 
 from __future__ import annotations
 
@@ -13,14 +13,10 @@ from mnist_core.storage.store import Run
 
 @dataclass(frozen=True)
 class Place:
-    """`ahead`: how many runs start before this one; `seconds` until it starts, None if unknown.
-
-    `paused` of those ahead keep a training process while they pause, nobody knows how long.
-    """
+    """`ahead`: how many runs start before this one; `seconds` until it starts, None if unknown."""
 
     ahead: int
     seconds: float | None
-    paused: int = 0
 
 
 def place(
@@ -33,26 +29,24 @@ def place(
     """A run's place among the `active` ones, in the order in which they were queued.
 
     `seats` is how many train at once. The wait follows from how fast `recent` runs were; no run
-    takes more than `longest` seconds. None when the run does not wait.
+    takes more than `longest` seconds. A paused run makes nobody wait: it gives its seat up. None
+    when the run does not wait.
     """
     order = [run.id for run in active if run.status == "queued"]
     if run_id not in order:
         return None
-    training = [run for run in active if run.status != "queued"]
+    training = [run for run in active if run.status == "running"]
     before = active[: [run.id for run in active].index(run_id)]
     waiting = [run for run in before if run.status == "queued"]
     ahead = max(0, len(training) + len(waiting) - max(0, seats - 1))
-    paused = sum(run.status == "paused" for run in training)
-    trains = [run for run in training if run.status != "paused"]
-    durations = [_left(run, recent, longest) for run in [*trains, *waiting]]
-    unknown = any(seconds is None for seconds in durations) or 0 < seats <= paused
-    if unknown:
-        return Place(ahead, None if ahead else 0.0, paused)
+    durations = [_left(run, recent, longest) for run in [*training, *waiting]]
+    if any(seconds is None for seconds in durations):
+        return Place(ahead, None if ahead else 0.0)
     # Each run goes to the seat that is free first.
-    free = [0.0] * max(1, seats - paused)
+    free = [0.0] * max(1, seats)
     for seconds in durations:
         heapq.heappush(free, heapq.heappop(free) + (seconds or 0.0))
-    return Place(ahead, free[0], paused)
+    return Place(ahead, free[0])
 
 
 def expected_seconds(experiment: Experiment, recent: Sequence[Run]) -> float | None:

@@ -70,5 +70,15 @@ def due(
     chance and whose server did not take it.
     """
     free = seats - sum(ticket.turn is not None for ticket in tickets)
-    waiting = [t for t in tickets if t.turn is None and t.run not in passed_over]
-    return in_turn(waiting, served)[: max(0, free)]
+    return in_turn(_waiting(tickets, passed_over), served)[: max(0, free)]
+
+
+def lacking(tickets: Sequence[Ticket], seats: int, passed_over: Collection[str] = ()) -> int:
+    """How many more `seats` it would take for all to train at once, as `due` counts them."""
+    placed = sum(ticket.turn is not None for ticket in tickets)
+    waiting = len(_waiting(tickets, passed_over))
+    return max(0, min(waiting, placed + waiting - seats))
+
+
+def _waiting(tickets: Sequence[Ticket], passed_over: Collection[str]) -> list[Ticket]:
+    return [t for t in tickets if t.turn is None and t.run not in passed_over]

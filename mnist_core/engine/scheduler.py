@@ -9,6 +9,7 @@ from typing import Any
 
 from mnist_core.engine import queue_position, run_queue, turns
 from mnist_core.engine.dask_client import Connection
+from mnist_core.engine.run_commands import RunCommands
 from mnist_core.engine.run_messages import RunMessages
 from mnist_core.engine.run_task import Task
 from mnist_core.engine.task_table import TaskTable
@@ -37,10 +38,15 @@ class Scheduler:
     """
 
     def __init__(
-        self, store: Store, tasks: TaskTable, connection: Connection, messages: RunMessages
+        self,
+        store: Store,
+        tasks: TaskTable,
+        connection: Connection,
+        messages: RunMessages,
+        commands: RunCommands,
     ) -> None:
         self._store, self._tasks = store, tasks
-        self._connection, self._messages = connection, messages
+        self._connection, self._messages, self._commands = connection, messages, commands
         self._last_number = 0
         # Runs of other servers whose turn it is, and since when.
         self._others_due: dict[str, float] = {}
@@ -73,7 +79,7 @@ class Scheduler:
         for task in unended:
             if task.due and task.future is None:  # its worker has died, or it could not be read
                 self._submit(task)
-        if any(not task.due for task in unended):
+        if any(task.waits or task.idles for task in unended):
             self._give_turns()
 
     def _give_turns(self) -> None:
@@ -85,13 +91,22 @@ class Scheduler:
             task = self._tasks.get(ticket.run)
             if task is None:
                 others.append(ticket.run)
-            elif not task.due and not task.over:
+            elif task.waits and not task.over:
                 turns.give(self._store, ticket)
                 with self._tasks.lock:
                     task.due, task.number = True, self._next_number()
                 self._submit(task)
+        self._free_workers(run_queue.lacking(tickets, self.seats(), passed_over))
         now = time.monotonic()
         self._others_due = {run: self._others_due.get(run, now) for run in [*others, *passed_over]}
+
+    def _free_workers(self, lacking: int) -> None:
+        """Let as many paused runs give up their workers as are `lacking` for those who wait."""
+        tasks = self._tasks.unended()
+        coming = sum(task.releasing for task in tasks)
+        idle = [task for task in tasks if task.idles]
+        for task in idle[: max(0, lacking - coming)]:
+            self._commands.ask_to_release(task)
 
     def _next_number(self) -> int:
         """The time, so that Dask serves several servers in turn, too; each number once."""
@@ -179,4 +194,5 @@ def pack(point: Resume | None) -> dict[str, Any] | None:
         "seconds": point.seconds,
         "val_losses": point.val_losses,
         "kept": point.kept,
+        "metrics": pack_arrays((point.loss, point.accuracy)),
     }

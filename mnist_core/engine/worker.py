@@ -150,6 +150,7 @@ def _stop_when_cancelled(attempt: str, control: Control) -> threading.Event:
 def _resume(packed: dict[str, Any] | None) -> Resume | None:
     if packed is None:
         return None
+    metrics = packed.get("metrics")
     return Resume(
         packed["step"],
         unpack_arrays(packed["weights"]),
@@ -158,6 +159,7 @@ def _resume(packed: dict[str, Any] | None) -> Resume | None:
         packed.get("seconds", 0.0),
         tuple(packed.get("val_losses", ())),
         tuple(packed.get("kept", ())),
+        *(() if metrics is None else unpack_arrays(metrics)),
     )
 
 

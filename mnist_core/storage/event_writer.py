@@ -15,6 +15,7 @@ from mnist_core.training.events import (
     Failed,
     Finished,
     Live,
+    Released,
     Snapshot,
     Started,
     Steps,
@@ -56,6 +57,8 @@ def record(
         _record_epoch(connection, this, run_id, event)
     elif isinstance(event, Snapshot):
         _record_snapshot(connection, this, run_id, event)
+    elif isinstance(event, Released):
+        update(connection, this, status="paused", turn=None, worker=None, unheard=None)
     elif isinstance(event, Live):
         return  # worth seeing only while it happens
     else:

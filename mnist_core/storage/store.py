@@ -61,7 +61,8 @@ class Run:
     `loss`, `accuracy`, `val_loss` and `val_accuracy` are the latest; None before the first.
     `checkpoint_step` is where it could go on: None unless that snapshot is kept. `deleted` is when
     the person put the run aside; `study` and `trial` say which study made it. `unheard` is since
-    when nothing has been heard of its training, None while it speaks.
+    when nothing has been heard of its training, None while it speaks; `turn` numbers the turn at
+    which it was given to a training process, None while it has none.
     """
 
     id: str
@@ -103,6 +104,12 @@ class Run:
     study: str | None
     trial: int | None
     unheard: datetime | None = None
+    turn: int | None = None
+
+    @property
+    def gave_way(self) -> bool:
+        """True of a paused run that has given its training process to those who wait."""
+        return self.status == "paused" and self.turn is None
 
     @property
     def active(self) -> bool:
@@ -283,6 +290,12 @@ class Store:
         """Change what a run is doing; `more` are other columns of the runs table."""
         with self.transaction() as connection:
             self._update(connection, run_id, status=status, message=message, **more)
+
+    def wait_again(self, run_id: str) -> None:
+        """Put a paused run that has no training process at the end of the queue."""
+        with self.transaction() as connection:
+            queued = _queued_now(connection)
+            self._update(connection, run_id, status="queued", queued=queued, turn=None)
 
     def queue_again(self, run_id: str, server: str) -> None:
         """Put an ended run at the end of the queue, for `server` to train."""
@@ -476,7 +489,11 @@ class Store:
         before = [epoch.val_loss for epoch in self.epochs(run_id) if epoch.step <= last]
         losses = tuple(val_loss for val_loss in before if val_loss is not None)
         kept = tuple(moment.step for moment in self.snapshots(run_id) if moment.step <= last)
-        return Resume(last, tuple(weights), row.checkpoint, row.seconds, losses, kept)
+        metrics = self.steps(run_id)
+        ended = max((epoch.step for epoch in self.epochs(run_id) if epoch.step <= last), default=0)
+        begun = (metrics.step > ended) & (metrics.step <= last)
+        return Resume(last, tuple(weights), row.checkpoint, row.seconds, losses, kept,
+                      metrics.loss[begun], metrics.accuracy[begun])  # fmt: skip
 
 
 def is_passing(error: BaseException | None, store: Store) -> bool:

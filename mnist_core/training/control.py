@@ -16,7 +16,8 @@ class Wishes:
 
     `steps_allowed` counts the single steps still to be taken while paused, `extra_epochs` the
     epochs asked for beyond the experiment's own, `delay` the seconds to wait after each step
-    (slow motion), `learning_rate` replaces the schedule's base rate when not None. `views` is what
+    (slow motion), `learning_rate` replaces the schedule's base rate when not None. `release` asks
+    a paused run to end here, to be resumed later on whichever worker is free. `views` is what
     somebody looks at just now, empty when nobody does.
     """
 
@@ -26,7 +27,17 @@ class Wishes:
     extra_epochs: int = 0
     learning_rate: float | None = None
     delay: float = 0.0
+    release: bool = False
     views: tuple[View, ...] = ()
+
+    def to_command(self) -> dict[str, Any]:
+        """What `Control.send` takes to bring these about in another process, the pause excepted."""
+        command = {
+            "epochs": self.extra_epochs,
+            "learning_rate": self.learning_rate,
+            "delay": self.delay,
+        }
+        return {name: value for name, value in command.items() if value}
 
 
 class Control:
@@ -45,15 +56,17 @@ class Control:
         epochs: int = 0,
         learning_rate: float | None = None,
         delay: float | None = None,
+        release: bool = False,
         views: Sequence[dict[str, Any]] | None = None,
     ) -> None:
         """Change what is wished; what is not named stays as it was.
 
-        `step` and `epochs` add to what was asked before. Asking for single steps pauses. `views`
-        are messages of `View`.
+        `step` and `epochs` add to what was asked before. Asking for single steps pauses. `release`
+        counts only while paused, until the pause ends. `views` are messages of `View`.
         """
         with self._changed:
             now = self._wishes
+            moves = step > 0 or pause is False
             self._wishes = replace(
                 now,
                 stop=now.stop if stop is None else stop,
@@ -62,6 +75,7 @@ class Control:
                 extra_epochs=now.extra_epochs + epochs,
                 learning_rate=now.learning_rate if learning_rate is None else learning_rate,
                 delay=now.delay if delay is None else max(0.0, delay),
+                release=not moves and (now.release or (release and _stands_still(now))),
                 views=now.views if views is None else tuple(map(View.from_message, views)),
             )
             self._changed.notify_all()
@@ -82,3 +96,7 @@ class Control:
         """Sleep for `seconds`, or until the next message."""
         with self._changed:
             self._changed.wait(seconds)
+
+
+def _stands_still(wishes: Wishes) -> bool:
+    return wishes.pause and wishes.steps_allowed == 0

@@ -124,6 +124,18 @@ class Failed:
     reason: str
 
 
+@dataclass(frozen=True)
+class Released:
+    """A paused run has ended here, to be resumed from its snapshot after `step` steps.
+
+    `command` is what `Control.send` takes then: what was asked of the run so far.
+    """
+
+    kind: ClassVar[str] = "released"
+    step: int
+    command: dict[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Live:
     """A frame for one of the views that somebody looks at (`live_view.pack`); it is not stored.
@@ -143,7 +155,8 @@ class Resume:
     """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself.
 
     `seconds` is how long the run has trained so far, `val_losses` what it came to at the end of
-    each epoch up to that step, `kept` the steps of all snapshots up to there.
+    each epoch up to that step, `kept` the steps of all snapshots up to there. `loss` and `accuracy`,
+    float32 [k], are those of the steps that it has taken in the epoch that had not ended.
     """
 
     step: int
@@ -152,11 +165,14 @@ class Resume:
     seconds: float = 0.0
     val_losses: tuple[float, ...] = ()
     kept: tuple[int, ...] = ()
+    loss: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    accuracy: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
-Event = Started | Steps | Epoch | Snapshot | Finished | Failed | Live
+Event = Started | Steps | Epoch | Snapshot | Finished | Failed | Released | Live
 _CLASSES: dict[str, type[Any]] = {
-    event.kind: event for event in (Started, Steps, Epoch, Snapshot, Finished, Failed, Live)
+    event.kind: event
+    for event in (Started, Steps, Epoch, Snapshot, Finished, Failed, Released, Live)
 }
 
 

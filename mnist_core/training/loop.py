@@ -25,7 +25,9 @@ from mnist_core.training.events import (
     Event,
     Failed,
     Finished,
+    FloatArray,
     Live,
+    Released,
     Resume,
     Snapshot,
     Started,
@@ -99,6 +101,9 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
                 if run.step not in run.snapshots_taken:
                     yield _snapshot(run)
             yield from _live(run)
+            if (wishes := run.control.read()).release:
+                yield Released(run.step, wishes.to_command())
+                return
             run.control.wait(0.5)
             continue
         event = _turn(run)
@@ -151,9 +156,8 @@ class _Run:
     snapshots_taken: set[int] = field(default_factory=set)
     most_unplanned: int = 1
     unplanned: list[int] = field(default_factory=list)
-    loss_sum: float = 0.0
-    hits_sum: float = 0.0
-    images_met: int = 0
+    epoch_loss: list[FloatArray] = field(default_factory=list)
+    epoch_accuracy: list[FloatArray] = field(default_factory=list)
     best_val_loss: float = math.inf
     epochs_without_gain: int = 0
     ended: str | None = None
@@ -211,6 +215,8 @@ def _prepare(
         unplanned=sorted(set(kept).difference(moments)),
         extra_epochs=control.read().extra_epochs,
         seconds=resume.seconds if resume else 0.0,
+        epoch_loss=[resume.loss] if resume else [],
+        epoch_accuracy=[resume.accuracy] if resume else [],
     )
     if training.max_minutes is not None:
         run.most_seconds = _most_seconds(60 * training.max_minutes, run.seconds)
@@ -300,7 +306,7 @@ def _turn(run: _Run) -> Steps:
     started = time.perf_counter()
     loss, accuracy = run.program.run(batches, rates.astype(np.float32), run.step)
     seconds = time.perf_counter() - started
-    _note(run, loss, accuracy, images.size, seconds, count)
+    _note(run, loss, accuracy, seconds)
     if wishes.steps_allowed:
         run.control.take_step()
     if wishes.delay:
@@ -332,31 +338,22 @@ def epoch_order(images: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
     return np.random.default_rng([seed, epoch]).permutation(images).astype(np.int32)
 
 
-def _note(
-    run: _Run,
-    loss: npt.NDArray[np.float32],
-    accuracy: npt.NDArray[np.float32],
-    images: int,
-    seconds: float,
-    count: int,
-) -> None:
-    run.step += count
+def _note(run: _Run, loss: FloatArray, accuracy: FloatArray, seconds: float) -> None:
+    run.step += len(loss)
     run.seconds += seconds
     run.epoch_seconds += seconds
-    share = images / count
-    run.loss_sum += float(loss.sum()) * share
-    run.hits_sum += float(accuracy.sum()) * share
-    run.images_met += images
+    run.epoch_loss.append(loss)
+    run.epoch_accuracy.append(accuracy)
     # The very first call also compiles: no measure of a step's time.
     if run.compiled:
-        run.step_seconds = seconds / count
+        run.step_seconds = seconds / len(loss)
     run.compiled = True
 
 
 def _steps(
     run: _Run,
-    loss: npt.NDArray[np.float32],
-    accuracy: npt.NDArray[np.float32],
+    loss: FloatArray,
+    accuracy: FloatArray,
     learning_rate: float,
     images_per_second: float = 0.0,
 ) -> Steps:
@@ -383,19 +380,30 @@ def _epoch(run: _Run) -> Epoch:
     if len(run.split.x_val):
         val_loss, val_accuracy = run.program.evaluate(run.split.x_val, run.split.y_val)
         _judge(run, val_loss, val_accuracy)
-    met = max(1, run.images_met)
     event = Epoch(
         epoch=run.epoch,
         step=run.step,
-        loss=run.loss_sum / met,
-        accuracy=run.hits_sum / met,
+        loss=_epoch_mean(run, run.epoch_loss),
+        accuracy=_epoch_mean(run, run.epoch_accuracy),
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         seconds=run.epoch_seconds,
     )
-    run.loss_sum = run.hits_sum = run.epoch_seconds = 0.0
-    run.images_met = 0
+    run.epoch_seconds = 0.0
+    run.epoch_loss, run.epoch_accuracy = [], []
     return event
+
+
+def _epoch_mean(run: _Run, pieces: Sequence[FloatArray]) -> float:
+    """The mean over the epoch's images of what its batches came to.
+
+    The same number however many steps each turn took, and whether or not the run paused: the
+    pieces are joined first. Those of a run that an earlier version kept may lack some steps.
+    """
+    values = np.concatenate(pieces).astype(np.float64)
+    sizes = np.full(len(values), run.training.batch_size)
+    sizes[-1:] = len(run.split.x_train) - (run.steps_per_epoch - 1) * run.training.batch_size
+    return float(np.average(values, weights=sizes))
 
 
 def _judge(run: _Run, val_loss: float, val_accuracy: float) -> None:

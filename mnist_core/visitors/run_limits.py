@@ -28,8 +28,7 @@ def reason_to_end(times: Times, limits: Limits) -> str | None:
         return f"It was stopped after {limits.minutes:g} minutes, this server’s limit. {KEPT}"
     if _over(times.pause, limits.pause_minutes):
         return (
-            f"It was stopped because it had paused for {limits.pause_minutes:g} minutes and held "
-            f"up those who wait. {KEPT}"
+            f"It was stopped because it had paused for {limits.pause_minutes:g} minutes. {KEPT}"
         )
     if times.waits and leaves_queue(times.away, limits):
         return (

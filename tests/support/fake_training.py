@@ -9,7 +9,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from mnist_core.training.control import Control
-from mnist_core.training.events import Epoch, Event, Finished, Resume, Snapshot, Started, Steps
+from mnist_core.training.events import (
+    Epoch,
+    Event,
+    Finished,
+    Released,
+    Resume,
+    Snapshot,
+    Started,
+    Steps,
+)
 
 STEPS_PER_EPOCH = 20
 STEP_SECONDS = 0.02
@@ -41,6 +50,10 @@ def train(experiment, *, control: Control, resume: Resume | None = None) -> Iter
             if not paused:
                 paused = True
                 yield steps(0)
+                yield Snapshot(step, step / STEPS_PER_EPOCH, (np.zeros(3),), 0.5, b"state")
+            if (wishes := control.read()).release:
+                yield Released(step, wishes.to_command())
+                return
             control.wait(0.2)
             continue
         paused = False

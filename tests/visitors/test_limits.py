@@ -131,13 +131,11 @@ def test_several_seats_shorten_the_wait(store: Store):
     assert place(runs[3].id, runs, 4, runs) == Place(0, 0.0)
 
 
-def test_a_pause_that_keeps_the_only_worker_makes_the_wait_unknown(store: Store):
+def test_a_pause_makes_nobody_wait(store: Store):
     runs = waiting(store, "paused", "queued", "queued")
-    assert place(runs[2].id, runs, 1, runs) == Place(2, None, paused=1)
-    # Beside it another worker trains: the pause counts in no estimate.
-    assert place(runs[1].id, runs, 2, runs) == Place(0, 0.0, paused=1)
     seconds = expected_seconds(SMALL, runs)
-    assert place(runs[2].id, runs, 2, runs) == Place(1, seconds, paused=1)
+    assert place(runs[1].id, runs, 1, runs) == Place(0, 0.0)
+    assert place(runs[2].id, runs, 1, runs) == Place(1, seconds)
 
 
 def test_no_run_waits_longer_than_runs_may_take(store: Store):

@@ -289,6 +289,8 @@ def status_words(run: Run, status: str | None = None) -> str:
             parts.append(f"{clock(run.seconds_left)} left")
     elif run.seconds:
         parts.append(f"{clock(run.seconds)} of training")
+    if run.gave_way:
+        parts.append("other runs train meanwhile; **Resume** queues it again")
     if run.test_accuracy is not None:
         parts.append(f"**{run.test_accuracy:.2%}** on test images")
     return " · ".join(parts)
@@ -298,11 +300,6 @@ def _queue_words(place: Place | None, engine: VisitorEngine) -> str:
     """Its place and the wait: "2 runs are ahead of this one; it starts in about 40 s"."""
     if place is not None and place.ahead:
         runs = "run is" if place.ahead == 1 else "runs are"
-        if place.seconds is None and place.paused:
-            return (
-                f"{place.ahead} {runs} ahead, and what is paused keeps the training process: "
-                "resume or stop it"
-            )
         wait = "by itself" if place.seconds is None else f"in about {clock(place.seconds)}"
         return f"{place.ahead} {runs} ahead of this one; it starts {wait}"
     if not engine.ready():
