@@ -155,8 +155,8 @@ class Resume:
     """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself.
 
     `seconds` is how long the run has trained so far, `val_losses` what it came to at the end of
-    each epoch up to that step, `kept` the steps of all snapshots up to there. `loss` and `accuracy`,
-    float32 [k], are those of the steps that it has taken in the epoch that had not ended.
+    each epoch up to that step, `kept` the steps of all snapshots up to there. `loss` and
+    `accuracy`, float32 [k], are those of the steps taken in the epoch that had not ended.
     """
 
     step: int

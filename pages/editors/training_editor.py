@@ -21,7 +21,7 @@ from pages.editors import draft, fields
 from pages.editors.augmentation_preview import Image, augmentation_preview
 from pages.editors.problem_notes import show_problems
 from pages.session import explore_tabs as tabs
-from pages.session.data_sets import own_sets, title_of
+from pages.session.data_sets import own_sets, titles_of
 from pages.widgets.layout import slot
 
 LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
@@ -86,7 +86,7 @@ def _dataset() -> None:
             "Data set",
             list(counts),
             index=list(counts).index(data),
-            format_func=title_of,
+            format_func=titles_of(counts).__getitem__,
             key=key,
             on_change=chosen,
             help="Add your own under Explore → Data. The output layer has a neuron a class.",

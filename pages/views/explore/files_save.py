@@ -19,7 +19,8 @@ from pages.session.limits import upload_megabytes
 from pages.session.network_choice import moments
 from pages.session.services import get_store, owner
 from pages.views.explore.files_models import models
-from pages.views.explore.files_parts import distinct, file_name, size_words
+from pages.views.explore.files_parts import file_name, size_words
+from pages.widgets.menu_labels import distinct
 
 RECENT_RUNS = 200
 KEPT_CONVERSIONS = 4

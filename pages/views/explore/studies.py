@@ -15,6 +15,7 @@ from pages.session.limits import offer_room, rules_note
 from pages.session.services import get_engine, notice, owner, shared_engine
 from pages.views.explore.studies_form import compose
 from pages.widgets.escape import plain
+from pages.widgets.menu_labels import distinct
 
 if TYPE_CHECKING:
     from mnist_core.studies.runner import StudyRunner
@@ -111,11 +112,12 @@ def _choose(studies: list[Study]) -> Study | None:
     key = "study_menu"
     wanted = st.session_state.pop("shown_study", None) or st.session_state.get(key)
     st.session_state[key] = wanted if wanted in known else studies[0].id
+    labels = distinct({study.id: _label(study) for study in studies})
     with st.container(key="study_picker"):
         chosen = st.selectbox(
             "Study",
             list(known),
-            format_func=lambda study_id: _label(known[study_id]),
+            format_func=labels.__getitem__,
             key=key,
             persist_state="session",
         )
