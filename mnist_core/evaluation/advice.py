@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.experiment.layers import Dropout
+from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.spec import Augmentation, Experiment
 from mnist_core.experiment.validation import ExperimentError
@@ -47,9 +48,9 @@ def advise(
         return _slower(experiment, "The loss is no longer a number: the steps were far too large.")
     if len(loss) >= FIRST_JUDGEMENT:
         late_loss = float(np.mean(loss[-WINDOW:]))
-        chance = float(np.log(classes))
+        chance = LOSSES[experiment.training.loss].guess(classes)
         if late_loss > 2 * chance:
-            finding = f"The loss is {late_loss:.3g}, far above the {chance:.1f} of pure guessing"
+            finding = f"The loss is {late_loss:.3g}, far above the {chance:.2g} of pure guessing"
             return _slower(experiment, f"{finding}: the learning rate is too high.")
         if float(np.mean(accuracy[-WINDOW:])) < 1 / classes + min(0.5 / classes, 0.05):
             return _stuck(experiment)

@@ -27,7 +27,7 @@ GROUPS: dict[str, str] = {
     "batch_size": "Batch size",
     "epochs": "Epochs",
     "seed": "Seed",
-    "data": "Data and regularisation",
+    "data": "Data, loss and regularisation",
     "augmentation": "Augmentation",
     "stop": "Stop early",
     "script": "Keras script",

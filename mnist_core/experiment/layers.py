@@ -22,7 +22,10 @@ class Value(BaseModel):
 
 
 class Dense(Value):
-    """Every unit sees every input: activation(weights · inputs + bias)."""
+    """Every unit sees every input: activation(weights · inputs + bias).
+
+    The weights of a `frozen` layer stay as they are while the others learn.
+    """
 
     kind: Literal["dense"] = "dense"
     units: Annotated[int, Field(ge=1, le=4096)]
@@ -30,10 +33,14 @@ class Dense(Value):
     initializer: InitializerName = "glorot_uniform"
     l1: Penalty = 0.0
     l2: Penalty = 0.0
+    frozen: bool = False
 
 
 class Conv(Value):
-    """Each filter slides a small kernel over the image and makes one feature map."""
+    """Each filter slides a small kernel over the image and makes one feature map.
+
+    The weights of a `frozen` layer stay as they are while the others learn.
+    """
 
     kind: Literal["conv"] = "conv"
     filters: Annotated[int, Field(ge=1, le=512)]
@@ -44,6 +51,7 @@ class Conv(Value):
     initializer: InitializerName = "glorot_uniform"
     l1: Penalty = 0.0
     l2: Penalty = 0.0
+    frozen: bool = False
 
 
 class MaxPool(Value):
@@ -65,9 +73,13 @@ class AveragePool(Value):
 
 
 class BatchNorm(Value):
-    """Brings each channel of a batch to mean 0 and variance 1, then learns a scale and shift."""
+    """Brings each channel of a batch to mean 0 and variance 1, then learns a scale and shift.
+
+    A `frozen` one keeps its scale, shift, mean and variance, and uses these (Keras's rule).
+    """
 
     kind: Literal["batch_norm"] = "batch_norm"
+    frozen: bool = False
 
 
 class Activation(Value):

@@ -43,7 +43,8 @@ _FIRST_RANGE: dict[str, tuple[float, float]] = {
 _LOGARITHMIC = ("learning_rate", "weight_decay", "training_images", "units", "filters", "l1", "l2")
 _LEFT_OUT = (
     *("augmentation", "validation_share", "max_minutes", "target_accuracy", "patience"),
-    *("precision", "kind", "padding", "negative_slope", "scale", "offset"),
+    *("precision", "kind", "padding", "negative_slope", "scale", "offset", "frozen"),
+    "loss",  # trials of different losses could not be compared by it
 )
 
 

@@ -29,7 +29,9 @@ Shape = tuple[int, ...]
 class LayerShape:
     """One row of the summary: `output_shape` has no batch axis, (height, width, channels) or (n,).
 
-    `kind` is a layer's kind, or "input" or "output"; `multiplications` are for one image.
+    `kind` is a layer's kind, or "input" or "output"; `multiplications` are for one image. `trained`
+    of the `parameters` are learned: not those of a frozen layer, nor the statistics of batch
+    normalisation.
     """
 
     name: str
@@ -38,6 +40,7 @@ class LayerShape:
     parameters: int
     multiplications: int = 0
     activation: str | None = None
+    trained: int = 0
 
 
 def layer_shapes(layers: Sequence[Any], classes: int = CLASSES) -> tuple[LayerShape, ...]:
@@ -60,14 +63,20 @@ def layer_shapes(layers: Sequence[Any], classes: int = CLASSES) -> tuple[LayerSh
             missing_layer="flatten",
         )
     weights = last[0] * classes
-    rows.append(LayerShape("output", "output", (classes,), weights + classes, weights, "softmax"))
+    output = weights + classes
+    rows.append(LayerShape("output", "output", (classes,), output, weights, "softmax", output))
     _check_size(rows)
     return tuple(rows)
 
 
 def total_parameters(rows: Sequence[LayerShape]) -> int:
-    """All trainable and counted parameters of a network."""
+    """All parameters of a network, those that are not trained included."""
     return sum(row.parameters for row in rows)
+
+
+def trained_parameters(rows: Sequence[LayerShape]) -> int:
+    """The parameters of a network that training changes by gradient descent."""
+    return sum(row.trained for row in rows)
 
 
 def describe_shape(shape: Shape) -> str:
@@ -112,7 +121,10 @@ def _row(index: int, layer: Any, before: Shape) -> LayerShape:
         parameters = 4 * before[-1]
     activation = getattr(layer, "activation", None)
     name = layer_name(index, layer.kind)
-    return LayerShape(name, layer.kind, shape, parameters, multiplications, activation)
+    trained = 0 if getattr(layer, "frozen", False) else parameters
+    if layer.kind == "batch_norm":
+        trained //= 2  # its mean and variance are counted, not learned
+    return LayerShape(name, layer.kind, shape, parameters, multiplications, activation, trained)
 
 
 def _slide(

@@ -56,6 +56,8 @@ def keras_layers(layer: Any, seed: int) -> list[tuple[str, dict[str, Any]]]:
     Keras file knows. Then kernel 1 with stride 1 computes the same numbers.
     """
     class_name, settings = keras_layer(layer, seed)
+    if getattr(layer, "frozen", False):
+        settings["trainable"] = False
     if layer.kind != "conv" or layer.kernel_size > 1 or layer.stride == 1:
         return [(class_name, settings)]
     every = {"pool_size": 1, "strides": settings.pop("strides")}

@@ -11,6 +11,7 @@ from typing import Any
 
 from mnist_core.data.mnist import SPLIT_SEED
 from mnist_core.experiment.initializers import INITIALIZERS
+from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import MNIST, Experiment
 from mnist_core.model.build import keras_layers, keras_optimizer, layer_seed
@@ -62,7 +63,7 @@ def _left_out(experiment: Experiment) -> list[str]:
     if _has_other_objective(experiment):
         said.append(
             "Keras's loss and val_loss count label smoothing and penalties on weights, too;\n"
-            "val_cross_entropy is without them, as the app's validation loss is."
+            f"val_{training.loss} is without them, as the app's validation loss is."
         )
     wanted, convolutional = training.precision, experiment.network.convolutional
     if wanted == "bfloat16" or (wanted == "auto" and convolutional):
@@ -71,7 +72,7 @@ def _left_out(experiment: Experiment) -> list[str]:
 
 
 def _has_other_objective(experiment: Experiment) -> bool:
-    """True when what is minimised is more than the cross-entropy of the labels."""
+    """True when what is minimised is more than the loss of the labels."""
     penalised = any(
         getattr(layer, name, 0) for layer in experiment.network.layers for name in ("l1", "l2")
     )
@@ -180,16 +181,13 @@ def _body(source: str, first_line: str) -> str:
 
 def _compile(experiment: Experiment) -> str:
     class_name, settings = keras_optimizer(experiment.training)
-    smoothing = experiment.training.label_smoothing
-    loss = (
-        f"keras.losses.CategoricalCrossentropy(label_smoothing={smoothing})"
-        if smoothing
-        else '"sparse_categorical_crossentropy"'
-    )
+    chosen, smoothing = LOSSES[experiment.training.loss], experiment.training.label_smoothing
+    rows = bool(smoothing) or chosen.sparse is None
+    kind = chosen.categorical if rows else chosen.sparse
+    loss = f"keras.losses.{kind}({_arguments({'label_smoothing': smoothing} if smoothing else {})})"
     metrics = ['"accuracy"']
     if _has_other_objective(experiment):
-        kind = "CategoricalCrossentropy" if smoothing else "SparseCategoricalCrossentropy"
-        metrics.append(f'keras.metrics.{kind}(name="cross_entropy")')
+        metrics.append(f'keras.metrics.{kind}(name="{experiment.training.loss}")')
     lines = [
         "model.compile(",
         f"    optimizer=keras.optimizers.{class_name}({_arguments(settings)}),",
@@ -198,8 +196,8 @@ def _compile(experiment: Experiment) -> str:
         ")",
     ]
     classes = experiment.network.classes
-    if smoothing:
-        lines.insert(0, "# Label smoothing needs the labels as rows, one number a class.")
+    if rows:
+        lines.insert(0, "# This loss takes the labels as rows, one number a class.")
         for name in ("y_train", "y_val", "y_test"):
             lines.insert(1, f"{name} = keras.utils.to_categorical({name}, {classes})")
     return "\n".join(lines)

@@ -21,6 +21,7 @@ from mnist_core.data.mnist import ByteArray
 from mnist_core.experiment.spec import Experiment
 from mnist_core.model.build import build_model, build_optimizer
 from mnist_core.training.live_view import LiveView
+from mnist_core.training.losses import losses_of
 
 EVALUATION_BATCH = 500
 # Compiled programs that wait for a run of the same kind.
@@ -46,7 +47,7 @@ class TrainingProgram:
         self._images: Any = None
         self._labels: Any = None
         self._fresh = [variable.numpy() for variable in self.optimizer.variables]
-        self._smoothing = training.label_smoothing
+        self._loss, self._smoothing = training.loss, training.label_smoothing
         self._augmentation = (
             training.augmentation.model_dump() if training.augmentation.active else {}
         )
@@ -105,7 +106,7 @@ class TrainingProgram:
     @cached_property
     def live_view(self) -> LiveView:
         """Frames of the model as it is; made when somebody first looks."""
-        return LiveView(self._network, self.model)
+        return LiveView(self._network, self.model, self._loss)
 
     def evaluate(self, images: ByteArray, labels: ByteArray) -> tuple[float, float]:
         """Mean loss and accuracy over `images` uint8 [n, 28, 28], dropout and the like off."""
@@ -165,7 +166,7 @@ class TrainingProgram:
         """Forward pass, loss, backward pass, update: the whole of learning."""
         with tf.GradientTape() as tape:
             logits = self._logits(images, training=True)
-            loss = tf.reduce_mean(self._cross_entropy(labels, logits))
+            loss = tf.reduce_mean(losses_of(self._loss, labels, logits, self._smoothing))
             total = tf.add_n([loss, *self.model.losses])  # with the layers' L1 and L2 penalties
         gradients = tape.gradient(total, self.model.trainable_variables)
         self.optimizer.apply(gradients)
@@ -173,15 +174,8 @@ class TrainingProgram:
 
     def _evaluate_batch(self, images: Any, labels: Any) -> Any:
         logits = self._logits(_as_input(images), training=False)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        losses = losses_of(self._loss, labels, logits)
         return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(_hits(labels, logits), tf.int32))
-
-    def _cross_entropy(self, labels: Any, logits: Any) -> Any:
-        if not self._smoothing:
-            return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        classes = logits.shape[-1]
-        wanted = tf.one_hot(labels, classes) * (1 - self._smoothing) + self._smoothing / classes
-        return tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
 
     def _augment(self, images: Any, seed: Any, step: Any) -> Any:
         from mnist_core.model.augment import augment
@@ -226,6 +220,7 @@ def _compiled_for(experiment: Experiment, precision: str) -> tuple[Any, ...]:
         training.optimizer,
         training.weight_decay,
         training.batch_size,
+        training.loss,
         training.label_smoothing,
         training.augmentation,
     )

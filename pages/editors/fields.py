@@ -53,6 +53,12 @@ def slide(
         st.slider(label, low, high, value=current, step=step, help=tip, **_wiring(path))
 
 
+def switch(label: str, path: draft.Path, tip: str | None = None) -> None:
+    """On or off."""
+    with _slot(path):
+        st.toggle(label, value=bool(draft.value(path)), help=tip, **_wiring(path))
+
+
 def pick(label: str, path: draft.Path, options: Sequence[Any], tip: str | None = None) -> None:
     """One of some numbers on a slider; the draft's own value joins them."""
     current = draft.value(path)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from mnist_core import Problem
 from mnist_core.data.mnist import DatasetError
+from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.schedules import ScheduleName
 from mnist_core.experiment.shapes import CLASSES
@@ -103,6 +104,17 @@ def _optimizer() -> None:
     )
 
 
+def _loss() -> None:
+    fields.choose(
+        "Loss",
+        ("training", "loss"),
+        list(LOSSES),
+        show=lambda name: LOSSES[name].title,
+    )
+    if (chosen := LOSSES.get(draft.value(("training", "loss")))) is not None:
+        st.caption(chosen.expect)
+
+
 def _learning_rate() -> None:
     fields.pick(
         "Learning rate",
@@ -170,6 +182,7 @@ def _data() -> None:
         tip="This share of each label is spread over all classes, so that the network does not "
         "learn to be all too sure.",
     )
+    _loss()
     optimizer = OPTIMIZERS.get(draft.value(("training", "optimizer")))
     if (optimizer and optimizer.weight_decay) or draft.value(("training", "weight_decay")):
         fields.real("Weight decay", ("training", "weight_decay"), 0.001)
@@ -222,9 +235,16 @@ def _stop_conditions() -> None:
 # Each folded group: its title, its controls, and the fields of an experiment that they set.
 _FOLDED: dict[str, tuple[str, Callable[[], None], set[str]]] = {
     "data": (
-        "Data and regularisation",
+        "Data, loss and regularisation",
         _data,
-        {"validation_share", "training_images", "label_smoothing", "weight_decay", "precision"},
+        {
+            "validation_share",
+            "training_images",
+            "loss",
+            "label_smoothing",
+            "weight_decay",
+            "precision",
+        },
     ),
     "augmentation": ("Augmentation", _augmentation, set(Augmentation.model_fields)),
     "stop": ("Stop early", _stop_conditions, {"max_minutes", "target_accuracy", "patience"}),

@@ -41,6 +41,13 @@ def test_divergence_lowers_the_learning_rate() -> None:
         assert advice.experiment.network == PRESETS["too-fast"].network
 
 
+def test_what_counts_as_guessing_depends_on_the_loss() -> None:
+    squared = Experiment.from_query("preset=two-layer&loss=mean_squared_error")
+    assert advise(squared, flat(0.09), flat(0.5), []) is None
+    advice = advise(squared, flat(0.19), flat(0.1), [])
+    assert advice is not None and "far above the 0.09" in advice.finding
+
+
 def test_zeros_are_replaced_everywhere() -> None:
     advice = advise(PRESETS["zeros"], flat(2.3), flat(0.11), [])
     assert advice is not None and "zeros" not in advice.experiment.to_json()

@@ -15,6 +15,8 @@ import pytest
 from mnist_core import Experiment
 from mnist_core.data import mnist
 from mnist_core.engine import worker
+from mnist_core.experiment.losses import LOSSES
+from mnist_core.experiment.shapes import trained_parameters
 from mnist_core.model.build import build_model
 from mnist_core.model.keras_script import keras_script
 from mnist_core.training.control import Control
@@ -246,7 +248,8 @@ def test_a_pause_keeps_the_moment_it_came_at_however_large_the_network() -> None
 @pytest.mark.parametrize(
     ("more", "base"),
     [("&optimizer=adamw&weight_decay=0.01&schedule=one_cycle&label_smoothing=0.1", SMALL),
-     ("", "layers=flatten;dense(units:16,l2:0.01)&training_images=1050&batch_size=100&epochs=2"),
+     ("&loss=mean_squared_error", "layers=flatten;dense(units:16,frozen:True);"
+      "dense(units:16,l2:0.01)&training_images=1050&batch_size=100&epochs=2"),
      ("&augment_shift=2&augment_elastic=0.5&optimizer=nesterov&schedule=cosine", SMALL)],
 )  # fmt: skip
 def test_the_keras_script_alone_reaches_the_same_curve(
@@ -254,12 +257,12 @@ def test_the_keras_script_alone_reaches_the_same_curve(
 ) -> None:
     spec = experiment(more, base)
     script = keras_script(spec).replace("data/mnist.npz", str(mnist.MNIST_FILE))
-    # Where Keras's loss is more than the labels' cross-entropy, the script prints both.
-    other = "cross_entropy" in script
-    loss = "cross_entropy" if other else "loss"
+    # Where Keras's loss is more than the labels' own, the script prints both.
+    other = f'(name="{spec.training.loss}")' in script
+    loss = spec.training.loss if other else "loss"
     last = f"model.history.history['val_{loss}'][-1]"
     # The app's training loss counts label smoothing, too, but no penalty.
-    first = f"model.history.history['{'cross_entropy' if 'l2' in base else 'loss'}'][-1]"
+    first = f"model.history.history['{loss if 'l2' in base else 'loss'}'][-1]"
     script += f"\nprint('VALUES', {first}, results['{loss}'], {last})\n"
     path = tmp_path / "script.py"
     path.write_text(script)
@@ -274,6 +277,30 @@ def test_the_keras_script_alone_reaches_the_same_curve(
     assert events[-1].test_loss == pytest.approx(values[1], rel=2e-2)
     assert epoch.val_loss == pytest.approx(values[2], rel=2e-2)
     assert other == ("smoothing" in more or "l2" in base)
+
+
+def test_frozen_weights_stay_and_the_others_learn() -> None:
+    layers = "layers=conv(filters:4,stride:4,frozen:True);batch_norm(frozen:True);flatten;"
+    spec = experiment("&epochs=1", f"{layers}dense(units:6)&training_images=500&batch_size=100")
+    before = build_model(spec.network, spec.training.seed)
+    after = list(train(spec))[-1].model
+    for old, new in zip(before.layers, after.layers, strict=True):
+        frozen = old.name in ("conv_1", "batch_norm_2")
+        for mine, theirs in zip(old.get_weights(), new.get_weights(), strict=True):
+            assert np.array_equal(mine, theirs) == frozen, old.name
+    trained = sum(weight.numpy().size for weight in after.trainable_variables)
+    assert trained_parameters(spec.network.shapes()) == trained
+
+
+def test_the_mean_squared_error_is_that_of_keras() -> None:
+    spec = experiment("&loss=mean_squared_error&epochs=1", DENSE)
+    events = list(train(spec))
+    first = next(event for event in events if event.kind == "steps")
+    assert first.loss[0] == pytest.approx(LOSSES["mean_squared_error"].guess(10), rel=0.3)
+    data = mnist.load()
+    probabilities = events[-1].model.predict(mnist.ink(data.x_test)[..., None], verbose=0)
+    wanted = np.mean((probabilities - np.eye(10)[data.y_test]) ** 2)
+    assert events[-1].test_loss == pytest.approx(wanted, rel=1e-4)
 
 
 DENSE = "layers=flatten;dense(units:16)&training_images=1050&batch_size=100&epochs=2"

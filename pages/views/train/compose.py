@@ -9,7 +9,13 @@ import streamlit as st
 from mnist_core import PRESET_NOTES, PRESETS, Experiment, Problem
 from mnist_core.experiment.class_links import class_query
 from mnist_core.experiment.optimizers import OPTIMIZERS
-from mnist_core.experiment.shapes import LayerShape, describe_shape, total_parameters
+from mnist_core.experiment.shapes import (
+    LayerShape,
+    describe_shape,
+    total_parameters,
+    trained_parameters,
+)
+from mnist_core.experiment.spec import TrainingSpec
 from mnist_core.figures.architecture import architecture
 from mnist_core.model.keras_script import keras_script
 from pages.editors import draft
@@ -90,6 +96,8 @@ def _settings(experiment: Experiment | None, problems: tuple[Problem, ...]) -> N
         training = experiment.training
         optimizer = OPTIMIZERS[training.optimizer].title.removesuffix(" with momentum")
         label = f"{optimizer} {training.learning_rate:g} · {training.epochs} ep"
+        if training.loss != TrainingSpec().loss:
+            label += " · MSE"
     elif any(item.layer is None and item.field not in (None, "layers") for item in problems):
         label = ":red[Training]"
     tip = "Optimiser, learning rate, epochs, data, augmentation, stopping"
@@ -130,11 +138,17 @@ def _summary_table(shapes: tuple[LayerShape, ...]) -> None:
             "Layer": [shape.name for shape in shapes],
             "Output shape": [describe_shape(shape.output_shape) for shape in shapes],
             "Parameters": [shape.parameters for shape in shapes],
+            "Trained": [shape.trained for shape in shapes],
         },
         hide_index=True,
         alt="The layers with their output shapes and parameters",
     )
-    st.caption(f"{total_parameters(shapes):,} parameters in all.")
+    total, trained = total_parameters(shapes), trained_parameters(shapes)
+    st.caption(
+        f"{total:,} parameters in all, {trained:,} of them trained."
+        if trained < total
+        else f"{total:,} parameters in all."
+    )
 
 
 def _script_view(experiment: Experiment | None) -> None:

@@ -182,7 +182,9 @@ def _packed(run_id: str, step: int, view: View, _run: Run) -> dict[str, Any] | N
         weights = weights_at(run_id, step)
         if weights is None:
             return None
-        return pack(snapshot_frame(_run.experiment.network, weights, view, step))
+        trained = _run.experiment
+        frame = snapshot_frame(trained.network, weights, view, step, trained.training.loss)
+        return pack(frame)
     except (StoreError, ValueError):
         return None
 

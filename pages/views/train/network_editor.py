@@ -54,6 +54,8 @@ def _chip(index: int, layer: dict[str, Any], count: int, problems: Sequence[Prob
     with st.popover(short(layer), help=f"Layer {index + 1}: {summary(layer)}"):
         st.markdown(f"{ICONS[layer['kind']]} **{index + 1}. {summary(layer)}**")
         _layer_fields(index, layer)
+        if "frozen" in layer:
+            _freeze(index)
         show_problems(problems)
         with st.container(horizontal=True, gap="small"):
             _move_button(index, index - 1, "arrow_back", "left", index == 0)
@@ -66,6 +68,14 @@ def _chip(index: int, layer: dict[str, Any], count: int, problems: Sequence[Prob
                 (lambda layers: layers.pop(index),),
                 type="tertiary",
             )
+
+
+def _freeze(index: int) -> None:
+    fields.switch(
+        "Freeze its weights",
+        ("network", "layers", index, "frozen"),
+        tip="They stay as they are; the other layers learn around them. In Keras: trainable=False.",
+    )
 
 
 def offer_mending(problems: Sequence[Problem]) -> None:
@@ -99,7 +109,12 @@ def output_initializer() -> None:
 
 
 def short(layer: dict[str, Any]) -> str:
-    """A layer on its chip: "conv 32", "pool 2×2", "dense 128"."""
+    """A layer on its chip: "conv 32", "pool 2×2", "dense 128"; a frozen one with a snowflake."""
+    frozen = " :material/ac_unit:" if layer.get("frozen") else ""
+    return _short(layer) + frozen
+
+
+def _short(layer: dict[str, Any]) -> str:
     kind = layer["kind"]
     if kind == "conv":
         return f"conv {layer['filters']}"
@@ -135,6 +150,8 @@ def summary(layer: dict[str, Any]) -> str:
         slope = layer.get("negative_slope", LEAK)
         own = f" {slope:g}" if layer["activation"] == "leaky_relu" and slope != LEAK else ""
         words.append(layer["activation"].replace("_", " ") + own)
+    if layer.get("frozen"):
+        words.append("frozen")
     return " · ".join(words)
 
 
@@ -177,7 +194,7 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
         fields.choose("Weights start from", (*at, "initializer"), list(INITIALIZERS))
         for name in ("l1", "l2"):
             fields.real(f"{name.upper()} penalty", (*at, name), 0.0001)
-    if kind in ("flatten", "global_average_pool", "batch_norm", "unit_norm"):
+    if kind in ("flatten", "global_average_pool", "unit_norm"):
         st.caption("This layer has nothing to set.")
 
 
