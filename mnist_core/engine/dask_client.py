@@ -222,6 +222,7 @@ class Connection:
         resume: dict[str, Any] | None,
         commands: list[dict[str, Any]],
         number: int,
+        changes: str = "[]",
     ) -> Any:
         """Have `worker.train_run` called with these; runs of lower `number` come first.
 
@@ -239,6 +240,7 @@ class Connection:
             resume,
             commands,
             self._trainer,
+            changes,
             key=attempt,
             pure=False,
             # Else Dask orders what it gets within a tenth of a second by its keys.

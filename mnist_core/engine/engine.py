@@ -44,6 +44,7 @@ from mnist_core.engine.scheduler import Scheduler, newest_snapshot
 from mnist_core.engine.server_heartbeat import ServerHeartbeat
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.engine.upkeep import Upkeep
+from mnist_core.experiment import changes
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage.store import Store
 from mnist_core.training.live_view import View
@@ -143,11 +144,24 @@ class Engine:
         self._heartbeat.make_known()
         remote_commands.forget(self.store, run_id)
         self.store.queue_again(run_id, self.id)
-        asked_before = max(0, run.epochs - run.experiment.training.epochs)
+        asked_before = max(0, run.epochs - run.present_experiment.training.epochs)
         task = Task(run_id, run.owner, resume=True, study=run.study)
         if asked_before + epochs:
             task.commands.append({"epochs": asked_before + epochs})
         self._scheduler.enqueue(task)
+
+    def change(self, run_id: str, experiment: Experiment) -> None:
+        """Let a run that has begun go on as `experiment` from its next step on.
+
+        Raises ValueError, with a sentence, for what cannot change (`experiment.changes.problem`),
+        and StoreError.
+        """
+        run = self.store.run(run_id)
+        if run is None or not run.active:
+            return
+        if why := changes.problem(run.present_experiment, experiment, run.epoch):
+            raise ValueError(why)
+        self.send(run_id, experiment=experiment.to_json())
 
     def send(self, run_id: str, **command: Any) -> None:
         """Pass a command to a run, now or at its start (see `training.control.Control.send`).

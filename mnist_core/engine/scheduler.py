@@ -13,6 +13,7 @@ from mnist_core.engine.run_commands import RunCommands
 from mnist_core.engine.run_messages import RunMessages
 from mnist_core.engine.run_task import Task
 from mnist_core.engine.task_table import TaskTable
+from mnist_core.experiment import changes
 from mnist_core.storage.store import Run, Store, StoreError, Unavailable
 from mnist_core.training.events import Resume, pack_arrays
 from mnist_core.visitors import heartbeat, limits
@@ -136,8 +137,9 @@ class Scheduler:
             if self._tasks.get(task.run_id) is not task or task.future is not None:
                 return
             experiment = run.experiment.to_json()
+            made = changes.to_json(run.changes)
             task.future = self._connection.submit(
-                task.run_id, task.attempt, experiment, resume, task.commands, task.number
+                task.run_id, task.attempt, experiment, resume, task.commands, task.number, made
             )
             if task.future is not None:
                 task.given, task.commands = task.commands, []

@@ -24,6 +24,7 @@ from mnist_core.base.errors import first_line
 from mnist_core.base.tensorflow_compat import give_back
 from mnist_core.engine import dataset_transfer
 from mnist_core.engine.dask_compat import bear_clock_changes, is_cancelled
+from mnist_core.experiment import changes as experiment_changes
 from mnist_core.experiment.spec import Experiment
 from mnist_core.training.control import Control
 from mnist_core.training.events import Event, Failed, Resume, to_message, unpack_arrays
@@ -59,11 +60,13 @@ def train_run(
     resume: dict[str, Any] | None = None,
     commands: list[dict[str, Any]] | None = None,
     trainer: str = TRAIN,
+    changes: str = "[]",
 ) -> None:
     """Train one run and send each event to `topic`. Runs in a worker's thread.
 
     `resume` holds what `Resume` does, its weights packed; `commands` were given before the start.
-    `trainer` names a function with the signature of `mnist_core.training.loop.train`.
+    `trainer` names a function with the signature of `mnist_core.training.loop.train`; `changes` are
+    those made earlier in this run, as JSON.
     """
     _claim(attempt)
     control = _controls[run_id] = Control()
@@ -81,7 +84,9 @@ def train_run(
         with _importing:
             train = _function(trainer)
         dataset = dataset_transfer.dataset_for(experiment, tell, control)
-        given = {} if dataset is None else {"dataset": dataset}
+        given: dict[str, Any] = {} if dataset is None else {"dataset": dataset}
+        if made := experiment_changes.from_json(changes):
+            given["changes"] = made
         with logs.about(run=run_id):
             for event in train(experiment, **given, control=control, resume=_resume(resume)):
                 send(event)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from mnist_core.figures.change_marks import change_lines, change_words
 from mnist_core.figures.template import (
     GRID,
     GROUND,
@@ -47,7 +48,8 @@ class RunCurves:
     accuracy in [0, 1]. `epoch_steps` are the steps at which epochs ended, `val_loss` and
     `val_accuracy` their validation values: None where there is none, empty for none at all.
     `least_loss` is what label smoothing keeps the loss of training above, None without any.
-    `loss_title` says which loss it is.
+    `loss_title` says which loss it is. `changes` are what was changed in mid-run, and after which
+    step.
     """
 
     name: str
@@ -59,6 +61,7 @@ class RunCurves:
     val_accuracy: Sequence[float | None] = ()
     least_loss: float | None = None
     loss_title: str = ""
+    changes: Sequence[tuple[int, str]] = ()
 
 
 def loss_chart(
@@ -126,9 +129,11 @@ def _chart(
         uirevision=f"{uirevision}-{metric}-{log_y}",
         legend=_legend(rows, height),
         shapes=_epoch_marks(runs)
+        + change_lines([run.changes for run in runs])
         + [line.divergence_mark() for line in lines if line.broken]
         + _least_loss_line(runs, metric),
-        annotations=[line.divergence_words() for line in lines if line.broken]
+        annotations=change_words([(run.step, run.changes) for run in runs])
+        + [line.divergence_words() for line in lines if line.broken]
         + _least_loss_words(runs, metric, log_y)
         + _leap_words(lines, metric, log_y),
         # On hover alone, at the plot's edge, where no legend is.

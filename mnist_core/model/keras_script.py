@@ -7,9 +7,11 @@ the same order from the same weights: its curve is the app's curve, to rounding.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from mnist_core.data.mnist import SPLIT_SEED
+from mnist_core.experiment.changes import Change, story
 from mnist_core.experiment.initializers import INITIALIZERS
 from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.shapes import INPUT_SHAPE
@@ -17,13 +19,16 @@ from mnist_core.experiment.spec import MNIST, Experiment
 from mnist_core.model.build import keras_layers, keras_optimizer, layer_seed
 
 
-def keras_script(experiment: Experiment) -> str:
-    """The script's text; saved to a file and run by itself, it prints Keras's progress."""
+def keras_script(experiment: Experiment, changes: Sequence[Change] = ()) -> str:
+    """The script's text; saved to a file and run by itself, it prints Keras's progress.
+
+    `changes` are those that a run of the experiment was given in mid-run: the script tells them.
+    """
     training = experiment.training
     scheduled = training.schedule != "constant"
     augmented = training.augmentation.active
     parts = [
-        _header(experiment, augmented),
+        _header(experiment, augmented, changes),
         _data(experiment),
         _model(experiment),
         _schedule_source() if scheduled else "",
@@ -35,16 +40,27 @@ def keras_script(experiment: Experiment) -> str:
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
-def _header(experiment: Experiment, augmented: bool) -> str:
+def _header(experiment: Experiment, augmented: bool, changes: Sequence[Change]) -> str:
     title = " ".join(experiment.name.split()).replace('"', "'").replace("\\", "/") or "a network"
     imports = ["import keras", "import numpy as np"]
     if augmented:
         imports = ["import math", "", *imports, "import tensorflow as tf"]
     data = "MNIST" if experiment.data == MNIST else "images of your own"
     first = f'"""Train {title} on {data} with plain Keras.'
-    notes = _left_out(experiment)
+    notes = _changed(experiment, changes) + _left_out(experiment)
     opening = "\n".join([first, "", *notes, '"""']) if notes else first + '"""'
     return opening + "\n\n" + "\n".join(imports)
+
+
+def _changed(experiment: Experiment, changes: Sequence[Change]) -> list[str]:
+    """What the run was given in mid-run, which this script leaves out."""
+    if not changes:
+        return []
+    return [
+        "The run was changed while it trained; this script keeps the settings of its start:",
+        *(f"  after step {step}: {words}" for step, words in story(experiment, changes)),
+        "",
+    ]
 
 
 def _left_out(experiment: Experiment) -> list[str]:

@@ -8,8 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mnist_core.experiment import changes
+from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import schema
 from mnist_core.training.events import (
+    Changed,
     Epoch,
     Event,
     Failed,
@@ -57,6 +60,8 @@ def record(
         _record_epoch(connection, this, run_id, event)
     elif isinstance(event, Snapshot):
         _record_snapshot(connection, this, run_id, event)
+    elif isinstance(event, Changed):
+        _record_change(connection, this, event)
     elif isinstance(event, Released):
         update(connection, this, status="paused", turn=None, worker=None, unheard=None)
     elif isinstance(event, Live):
@@ -91,6 +96,7 @@ def _record_started(
         steps_per_epoch=event.steps_per_epoch,
         parameters=event.parameters,
         precision=event.precision,
+        epochs_planned=event.epochs,
         test_loss=None,
         test_accuracy=None,
         **latest,
@@ -98,6 +104,9 @@ def _record_started(
     # A run that goes on starts again from its snapshot: what came after it will be repeated.
     if known:
         _forget_after(connection, run_id, event.step)
+        # Training makes these again.
+        kept = [change for change in _changes(connection, this) if change.step < event.step]
+        update(connection, this, changes=changes.to_json(kept))
 
 
 def _record_steps(connection: sa.Connection, this: _Condition, run_id: str, event: Steps) -> None:
@@ -118,6 +127,7 @@ def _record_steps(connection: sa.Connection, this: _Condition, run_id: str, even
             "learning_rate": event.learning_rate,
             "images_per_second": event.images_per_second,
             "total_steps": event.total_steps,
+            "epochs_planned": event.epochs,
         }
     if update(connection, this, **changes) and len(event.loss):
         connection.execute(
@@ -159,6 +169,24 @@ def _record_snapshot(
                 weights=weights,
             )
         )
+
+
+def _record_change(connection: sa.Connection, this: _Condition, event: Changed) -> None:
+    change = changes.Change(event.step, Experiment.from_json(event.experiment))
+    made = [*_changes(connection, this), change][-changes.MOST_CHANGES :]
+    update(
+        connection,
+        this,
+        changes=changes.to_json(made),
+        total_steps=event.total_steps,
+        steps_per_epoch=event.steps_per_epoch,
+        epochs_planned=event.epochs,
+    )
+
+
+def _changes(connection: sa.Connection, this: _Condition) -> tuple[changes.Change, ...]:
+    text = connection.execute(sa.select(schema.runs.c.changes).where(this)).scalar()
+    return changes.from_json(text or "[]")
 
 
 def _record_end(connection: sa.Connection, this: _Condition, event: Finished | Failed) -> None:

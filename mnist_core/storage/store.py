@@ -30,6 +30,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from mnist_core.base.errors import StoreError as StoreError
 from mnist_core.base.errors import Unavailable as Unavailable
 from mnist_core.base.paths import home as default_home
+from mnist_core.experiment import changes
+from mnist_core.experiment.changes import Change, present
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import event_writer, schema
 from mnist_core.storage.database import BUSY_SECONDS as BUSY_SECONDS
@@ -105,6 +107,13 @@ class Run:
     trial: int | None
     unheard: datetime | None = None
     turn: int | None = None
+    changes: tuple[Change, ...] = ()
+    epochs_planned: int | None = None
+
+    @property
+    def present_experiment(self) -> Experiment:
+        """How it trains by now, after what was changed in mid-run."""
+        return present(self.experiment, self.changes)
 
     @property
     def gave_way(self) -> bool:
@@ -119,6 +128,8 @@ class Run:
     @property
     def epochs(self) -> int:
         """How many epochs the run is to take, those asked for later included."""
+        if self.epochs_planned is not None:
+            return self.epochs_planned
         planned = self.experiment.training.epochs
         if not self.step or not self.steps_per_epoch:
             return planned
@@ -525,12 +536,18 @@ def _run(row: Any) -> Run:
     values = row._asdict()
     values["experiment"] = _experiment(values["experiment"])
     values["tags"] = tuple(json.loads(values["tags"]))
+    values["changes"] = _changes(values["changes"])
     return Run(**values)
 
 
 @lru_cache(maxsize=2048)
 def _experiment(text: str) -> Experiment:
     return Experiment.from_json(text)
+
+
+@lru_cache(maxsize=256)
+def _changes(text: str) -> tuple[Change, ...]:
+    return changes.from_json(text)
 
 
 def _epoch(values: dict[str, Any]) -> Epoch:

@@ -16,16 +16,16 @@ class Wishes:
 
     `steps_allowed` counts the single steps still to be taken while paused, `extra_epochs` the
     epochs asked for beyond the experiment's own, `delay` the seconds to wait after each step
-    (slow motion), `learning_rate` replaces the schedule's base rate when not None. `release` asks
-    a paused run to end here, to be resumed later on whichever worker is free. `views` is what
-    somebody looks at just now, empty when nobody does.
+    (slow motion), `experiment` the experiment, as JSON, as which to go on from here, None for the
+    present one. `release` asks a paused run to end here, to be resumed later on whichever worker is
+    free. `views` is what somebody looks at just now, empty when nobody does.
     """
 
     stop: bool = False
     pause: bool = False
     steps_allowed: int = 0
     extra_epochs: int = 0
-    learning_rate: float | None = None
+    experiment: str | None = None
     delay: float = 0.0
     release: bool = False
     views: tuple[View, ...] = ()
@@ -34,7 +34,7 @@ class Wishes:
         """What `Control.send` takes to bring these about in another process, the pause excepted."""
         command = {
             "epochs": self.extra_epochs,
-            "learning_rate": self.learning_rate,
+            "experiment": self.experiment,
             "delay": self.delay,
         }
         return {name: value for name, value in command.items() if value}
@@ -54,7 +54,7 @@ class Control:
         pause: bool | None = None,
         step: int = 0,
         epochs: int = 0,
-        learning_rate: float | None = None,
+        experiment: str | None = None,
         delay: float | None = None,
         release: bool = False,
         views: Sequence[dict[str, Any]] | None = None,
@@ -73,7 +73,7 @@ class Control:
                 pause=step > 0 or (now.pause if pause is None else pause),
                 steps_allowed=0 if pause is not None else now.steps_allowed + step,
                 extra_epochs=now.extra_epochs + epochs,
-                learning_rate=now.learning_rate if learning_rate is None else learning_rate,
+                experiment=now.experiment if experiment is None else experiment,
                 delay=now.delay if delay is None else max(0.0, delay),
                 release=not moves and (now.release or (release and _stands_still(now))),
                 views=now.views if views is None else tuple(map(View.from_message, views)),
@@ -91,6 +91,13 @@ class Control:
             self._wishes = replace(
                 self._wishes, steps_allowed=max(0, self._wishes.steps_allowed - 1)
             )
+
+    def take_experiment(self) -> str | None:
+        """The experiment that is asked for, once; None when the present one goes on."""
+        with self._changed:
+            taken = self._wishes.experiment
+            self._wishes = replace(self._wishes, experiment=None)
+            return taken
 
     def wait(self, seconds: float) -> None:
         """Sleep for `seconds`, or until the next message."""

@@ -20,7 +20,10 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Started:
-    """Training is about to take its first step (or to go on from `step`)."""
+    """Training is about to take its first step (or to go on from `step`).
+
+    `epochs` is how many it is to take in all, those asked for later included; None: not said.
+    """
 
     kind: ClassVar[str] = "started"
     total_steps: int
@@ -28,6 +31,7 @@ class Started:
     parameters: int
     precision: str = "float32"
     step: int = 0
+    epochs: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +40,7 @@ class Steps:
 
     `loss` and `accuracy` are float32 [k], each taken on that step's batch before its update.
     `k` is 0 when only the state changed (`paused`). `seconds` excludes pauses; `total_steps`
-    grows when epochs are added while the run goes on.
+    and `epochs` grow when epochs are added while the run goes on.
     """
 
     kind: ClassVar[str] = "steps"
@@ -50,6 +54,7 @@ class Steps:
     images_per_second: float = 0.0
     seconds_left: float | None = None
     paused: bool = False
+    epochs: int | None = None
 
     @property
     def last_step(self) -> int:
@@ -125,6 +130,18 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """From the step after `step` on, the run trains as `experiment` says, an experiment as JSON."""
+
+    kind: ClassVar[str] = "changed"
+    step: int
+    experiment: str
+    total_steps: int
+    steps_per_epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True)
 class Released:
     """A paused run has ended here, to be resumed from its snapshot after `step` steps.
 
@@ -169,10 +186,10 @@ class Resume:
     accuracy: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
-Event = Started | Steps | Epoch | Snapshot | Finished | Failed | Released | Live
+Event = Started | Steps | Epoch | Snapshot | Finished | Failed | Changed | Released | Live
 _CLASSES: dict[str, type[Any]] = {
     event.kind: event
-    for event in (Started, Steps, Epoch, Snapshot, Finished, Failed, Released, Live)
+    for event in (Started, Steps, Epoch, Snapshot, Finished, Failed, Changed, Released, Live)
 }
 
 

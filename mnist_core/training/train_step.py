@@ -76,6 +76,19 @@ class TrainingProgram:
         self._images, self._labels = tf.constant(images), tf.constant(labels.astype(np.int32))
         self._seed = tf.constant(seed)
 
+    def computes(self, experiment: Experiment, precision: str) -> bool:
+        """Whether its compiled functions are those of this experiment."""
+        return self.compiled_for == _compiled_for(experiment, precision)
+
+    def take_over_optimizer(self, other: TrainingProgram) -> None:
+        """Take over what another program's optimiser of the same kind knows of the weights."""
+        if type(self.optimizer) is not type(other.optimizer):
+            return
+        known = {_variable_name(variable): variable for variable in other.optimizer.variables}
+        for variable in self.optimizer.variables:
+            if (found := known.get(_variable_name(variable))) is not None:
+                variable.assign(found)
+
     def let_go(self) -> None:
         """The run is over: its images need not be held until the next one begins."""
         self._images = self._labels = None
@@ -253,6 +266,11 @@ def xla_pays(experiment: Experiment) -> bool:
 
 def _fits(shape: tuple[int, ...], table: tuple[int, int]) -> bool:
     return shape[0] <= table[0] and shape[1] == table[1]
+
+
+def _variable_name(variable: Any) -> str:
+    """An optimiser's variable without the optimiser's own name, which Keras numbers."""
+    return str(variable.path).partition("/")[2]
 
 
 def _has_relu(layer: Any) -> bool:

@@ -102,6 +102,7 @@ def _optimizer() -> None:
         tip="How a gradient becomes a change of the weights.",
         show=lambda name: OPTIMIZERS[name].title,
     )
+    _loss()
 
 
 def _loss() -> None:
@@ -182,7 +183,6 @@ def _data() -> None:
         tip="This share of each label is spread over all classes, so that the network does not "
         "learn to be all too sure.",
     )
-    _loss()
     optimizer = OPTIMIZERS.get(draft.value(("training", "optimizer")))
     if (optimizer and optimizer.weight_decay) or draft.value(("training", "weight_decay")):
         fields.real("Weight decay", ("training", "weight_decay"), 0.001)
@@ -235,12 +235,11 @@ def _stop_conditions() -> None:
 # Each folded group: its title, its controls, and the fields of an experiment that they set.
 _FOLDED: dict[str, tuple[str, Callable[[], None], set[str]]] = {
     "data": (
-        "Data, loss and regularisation",
+        "Data and regularisation",
         _data,
         {
             "validation_share",
             "training_images",
-            "loss",
             "label_smoothing",
             "weight_decay",
             "precision",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mnist_core.evaluation.advice import smoothing_floor
+from mnist_core.experiment.changes import story
 from mnist_core.experiment.losses import LOSSES
 from mnist_core.figures.curves import RunCurves
 from mnist_core.storage.store import Run, Store
@@ -24,4 +25,5 @@ def run_curves(store: Store, run: Run) -> RunCurves:
         val_accuracy=[epoch.val_accuracy for epoch in epochs],
         least_loss=smoothing_floor(smoothing, classes) if smoothing else None,
         loss_title=LOSSES[training.loss].title,
+        changes=story(run.experiment, run.changes),
     )

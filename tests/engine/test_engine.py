@@ -102,7 +102,7 @@ def test_commands_before_the_start_outlive_the_worker_that_had_them(
 ) -> None:
     handed: list[Handed] = []
 
-    def submit(_self, _run, _attempt, _experiment, _resume, commands, _number) -> Handed:
+    def submit(_self, _run, _attempt, _experiment, _resume, commands, *_more) -> Handed:
         handed.append(Handed(commands))
         return handed[-1]
 

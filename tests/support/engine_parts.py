@@ -43,7 +43,7 @@ class FakeConnection:
     def workers(self) -> list[WorkerInfo] | None:
         return self.known
 
-    def submit(self, run_id, _attempt, _experiment, _resume, commands, _number) -> Future:
+    def submit(self, run_id, _attempt, _experiment, _resume, commands, *_more) -> Future:
         self.handed[run_id] = Future(commands)
         return self.handed[run_id]
 

@@ -15,6 +15,7 @@ import pytest
 from mnist_core import Experiment
 from mnist_core.data import mnist
 from mnist_core.engine import worker
+from mnist_core.experiment.changes import Change
 from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.shapes import trained_parameters
 from mnist_core.model.build import build_model
@@ -122,11 +123,56 @@ def test_a_paused_run_wakes_at_once_when_it_is_stopped() -> None:
 
 def test_the_learning_rate_changes_while_it_runs_and_epochs_can_be_added() -> None:
     control = Control()
-    control.send(learning_rate=0.5, epochs=1)
+    control.send(experiment=experiment("&learning_rate=0.5").to_json(), epochs=1)
     events = list(train(experiment(), control=control))
     rates = {e.learning_rate for e in events if e.kind == "steps"}
     assert rates == {0.5}
     assert [e.epoch for e in events if e.kind == "epoch"] == [1, 2, 3]
+
+
+OTHERWISE = [
+    "&learning_rate=0.01&epochs=3&batch_size=64&augment_shift=1",
+    "&optimizer=momentum&loss=mean_squared_error&schedule=cosine",
+    "&layers=conv(filters:4,stride:2,frozen:True);batch_norm;activation;flatten;dropout(rate:0.5)",
+]
+
+
+@pytest.mark.parametrize("more", OTHERWISE)
+def test_a_run_that_was_changed_in_a_pause_can_be_repeated(more: str) -> None:
+    before, after = experiment(), experiment(more)
+    control, events = Control(), []
+    control.send(step=7)
+    for event in train(before, control=control):
+        events.append(event)
+        if event.kind == "steps" and event.paused:
+            control.send(experiment=after.to_json(), pause=False)
+    (changed,) = (event for event in events if event.kind == "changed")
+    assert (changed.step, changed.experiment) == (7, after.to_json())
+    assert [e.epoch for e in events if e.kind == "epoch"] == [*range(1, after.training.epochs + 1)]
+    assert events[-1].step == changed.total_steps == len(losses(events))
+    np.testing.assert_array_equal(losses(events)[:7], losses(list(train(before)))[:7])
+    # From the beginning, and from the snapshot of the pause.
+    made = [Change(7, after)]
+    again = list(train(before, changes=made))
+    np.testing.assert_array_equal(losses(again), losses(events))
+    paused = next(e for e in events if e.kind == "snapshot" and e.step == 7)
+    resume = Resume(7, paused.weights, paused.checkpoint)
+    rest = list(train(before, changes=made, resume=resume))
+    np.testing.assert_array_equal(losses(rest), losses(events)[7:])
+    # And from one that was kept after the change.
+    later = [e for e in events if e.kind == "snapshot" and e.step > 7][1]
+    resume = Resume(later.step, later.weights, later.checkpoint)
+    rest = list(train(before, changes=made, resume=resume))
+    np.testing.assert_array_equal(losses(rest), losses(events)[later.step :])
+    for mine, theirs in zip(rest[-1].model.get_weights(), events[-1].model.get_weights(),
+                            strict=True):  # fmt: skip
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_what_cannot_change_in_mid_run_is_not_changed() -> None:
+    control = Control()
+    control.send(experiment=experiment("&seed=5").to_json())
+    assert "changed" not in {event.kind for event in train(experiment(), control=control)}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +200,8 @@ def test_a_run_that_goes_on_counts_all_its_seconds() -> None:
 
 
 def test_minutes_that_are_used_up_are_given_again_to_a_run_that_goes_on() -> None:
-    assert [_most_seconds(60.0, before) for before in (0.0, 59.0, 60.5, 119.0, 121.0)] == [
+    minute = experiment("&max_minutes=1").training
+    assert [_most_seconds(minute, before) for before in (0.0, 59.0, 60.5, 119.0, 121.0)] == [
         60.0, 60.0, 120.0, 120.0, 180.0,
     ]  # fmt: skip
 

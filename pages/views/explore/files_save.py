@@ -166,7 +166,7 @@ def _logs(store: Store, run: Run) -> bytes:
 
 
 def _script(_store: Store, run: Run) -> str:
-    return keras_script(run.experiment)
+    return keras_script(run.experiment, run.changes)
 
 
 def _metrics(store: Store, run: Run) -> tuple[StepMetrics, list[Epoch]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import streamlit as st
@@ -24,6 +25,7 @@ from pages.session.errors import ICON
 from pages.session.network_choice import network_choices
 from pages.session.open_elsewhere import has_weights, let_it_read
 from pages.session.services import note_presence
+from pages.views.train.mid_run import offer, offer_note, with_rate
 from pages.views.train.run_choice import compared, run_picker
 from pages.widgets.clock import clock
 from pages.widgets.escape import plain
@@ -199,11 +201,13 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
             box(plain(message_now(run)) + _cannot_go_on(run), icon=ICONS[run.status])
             if advice is not None:
                 _remedy(advice, watched.try_out)
+        elif (found := offer(run)) is not None and (found.experiment or advice is None):
+            offer_note(run, found)
         elif advice is not None:
             with st.container(key="advice", horizontal=True, vertical_alignment="center"):
                 st.markdown(f":material/lightbulb: {advice.finding}")
                 _remedy(advice, watched.try_out)
-        elif note := how_to_read(run.experiment):
+        elif note := how_to_read(run.present_experiment):
             with st.container(key="how_to_read"):
                 st.caption(f":material/info: {note}")
         else:
@@ -317,20 +321,24 @@ def _ask(action: Callable[..., None], *arguments: Any, **more: Any) -> None:
 
 
 def _controls(run: Run, engine: VisitorEngine, advice: Advice | None) -> None:
-    paused = run.status == "paused"
+    found = offer(run)
+    changed = found.experiment if found is not None else None
     if not run.active:
         # The one filled button is what to do next.
         _hand_on_button(run, "primary" if advice is None else "secondary")
         if not projector.is_on():
             _go_on_button(run, engine)
         return
+    paused = run.status == "paused"
     st.button(
         "Resume" if paused else "Pause",
         key="pause_training",
         icon=":material/play_arrow:" if paused else ":material/pause:",
+        type="secondary" if changed is None else "primary",
+        help=None if changed is None else "With the settings above.",
         disabled=run.status == "queued",
         on_click=_ask,
-        args=(engine.resume if paused else engine.pause, run.id),
+        args=(partial(_resume, engine, changed) if paused else engine.pause, run.id),
     )
     st.button(
         "Stop",
@@ -348,6 +356,13 @@ def _controls(run: Run, engine: VisitorEngine, advice: Advice | None) -> None:
             (lambda run_id: engine.send(run_id, step=1), run.id),
             disabled=run.status == "queued",
         )
+
+
+def _resume(engine: VisitorEngine, changed: Experiment | None, run_id: str) -> None:
+    """Let a paused run go on, with other settings where some are `changed`."""
+    if changed is not None:
+        engine.change(run_id, changed)
+    engine.resume(run_id)
 
 
 def _hand_on_button(run: Run, kind: Literal["primary", "secondary"]) -> None:
@@ -399,6 +414,13 @@ def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
 
 
 def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
+    rate = run.present_experiment.training.learning_rate
+    # Another field once it is changed otherwise.
+    key = f"live-rate-{run.id}-{len(run.changes)}"
+
+    def change_rate(run_id: str) -> None:
+        engine.change(run_id, with_rate(run, st.session_state[key]))
+
     st.button(
         "One epoch more",
         key="one_epoch",
@@ -411,14 +433,13 @@ def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
         "Learning rate now",
         1e-6,
         1000.0,
-        value=run.experiment.training.learning_rate,
-        step=run.experiment.training.learning_rate / 10,
+        value=rate,
+        step=rate / 10,
         format="%g",
-        key=f"live-rate-{run.id}",
-        help="Replaces the base learning rate from the next step on.",
-        on_change=lambda: _ask(
-            engine.send, run.id, learning_rate=st.session_state[f"live-rate-{run.id}"]
-        ),
+        key=key,
+        help="The base learning rate from the next step on; the curve gets a mark. Pause to change "
+        "other settings.",
+        on_change=lambda: _ask(change_rate, run.id),
     )
     st.slider(
         "Slow motion: seconds a step",
@@ -470,4 +491,4 @@ def _find_advice(store: Store, run: Run) -> Advice | None:
         return None
     steps = store.steps(run.id)
     val_loss = [epoch.val_loss for epoch in store.epochs(run.id)]
-    return advise(run.experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)
+    return advise(run.present_experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)
