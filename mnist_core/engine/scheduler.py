@@ -10,10 +10,12 @@ from typing import Any
 from mnist_core.engine import queue_position, run_queue, turns
 from mnist_core.engine.dask_client import Connection
 from mnist_core.engine.run_commands import RunCommands
+from mnist_core.engine.run_duration import Durations
 from mnist_core.engine.run_messages import RunMessages
 from mnist_core.engine.run_task import Task
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.experiment import changes
+from mnist_core.storage import datasets
 from mnist_core.storage.store import Run, Store, StoreError, Unavailable
 from mnist_core.training.events import Resume, pack_arrays
 from mnist_core.visitors import heartbeat, limits
@@ -24,8 +26,8 @@ log = logging.getLogger(__name__)
 TURN_SECONDS = 0.5
 # How long a run's server may take to hand it out when its turn has come.
 PATIENCE_SECONDS = 5.0
-# How long the speeds of recent runs are kept at hand.
-RATES_SECONDS = 10.0
+# How long it is kept at hand how long recent runs took.
+DURATIONS_SECONDS = 5.0
 
 _NOT_FROM_HERE = (
     "The run cannot go on: no snapshot of it is kept. Its curve is kept; start it again."
@@ -51,7 +53,7 @@ class Scheduler:
         self._last_number = 0
         # Runs of other servers whose turn it is, and since when.
         self._others_due: dict[str, float] = {}
-        self._rates: tuple[float, list[Run]] = (-RATES_SECONDS, [])
+        self._durations: tuple[float, Durations] = (-DURATIONS_SECONDS, Durations())
 
     def run(self, closed: threading.Event) -> None:
         """Hand out runs until `closed`."""
@@ -160,18 +162,18 @@ class Scheduler:
         active = [runs[ticket.run] for ticket in queue if ticket.run in runs]
         most = limits.current().minutes
         longest = None if most is None else 60 * most
-        return queue_position.place(run_id, active, self.seats(), self._recent_rates(), longest)
+        return queue_position.place(run_id, active, self.seats(), self._known_durations(), longest)
 
     def _tickets(self, server: str) -> list[run_queue.Ticket]:
         """Of all runs that a server's workers train, or will."""
         return turns.tickets(self._store, heartbeat.sharing_workers(self._store, server))
 
-    def _recent_rates(self) -> list[Run]:
-        read, recent = self._rates
-        if time.monotonic() - read > RATES_SECONDS:
-            recent = self._store.recent_rates()
-            self._rates = time.monotonic(), recent
-        return recent
+    def _known_durations(self) -> Durations:
+        read, known = self._durations
+        if time.monotonic() - read > DURATIONS_SECONDS:
+            known = Durations(self._store.timed_runs(), datasets.training_images(self._store))
+            self._durations = time.monotonic(), known
+        return known
 
 
 def newest_snapshot(store: Store, run: Run) -> Resume | None:

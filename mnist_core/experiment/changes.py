@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_core.experiment.layers import TITLES
 from mnist_core.experiment.spec import Augmentation, Experiment, TrainingSpec
 
 MOST_CHANGES = 50
@@ -82,7 +81,7 @@ def _differences(before: Experiment, after: Experiment) -> Iterator[str]:
     for number, (old, new) in enumerate(pairs, 1):
         for name in LAYER_SETTINGS:
             for words in _difference(name, old, new):
-                yield f"layer {number} ({TITLES[new.kind]}) {words}"
+                yield f"layer {number} ({new.title}) {words}"
 
 
 def _difference(name: str, before: Any, after: Any) -> Iterator[str]:

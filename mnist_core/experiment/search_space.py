@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
-from annotated_types import Ge, Le
 from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
 
-from mnist_core.experiment.layers import TITLES, Value
+from mnist_core.experiment.fields import Value, field_form
 from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.shapes import MAX_LAYERS
 from mnist_core.experiment.spec import Augmentation, Experiment, TrainingSpec
@@ -22,7 +21,8 @@ Setting = str | int | float
 COPIES = "copies"
 MAX_COPIES = 10
 BATCH_SIZES = (16, 32, 64, 128, 256, 512)
-# Ranges to begin with; the limits themselves come from the experiment's own fields.
+# Ranges to begin with; the limits themselves come from the experiment's own fields, all that
+# concerns a layer from its type.
 _FIRST_RANGE: dict[str, tuple[float, float]] = {
     "learning_rate": (1e-4, 1e-1),
     "epochs": (1, 10),
@@ -30,20 +30,12 @@ _FIRST_RANGE: dict[str, tuple[float, float]] = {
     "label_smoothing": (0.0, 0.2),
     "training_images": (1_000, 20_000),
     "seed": (0, 9),
-    "units": (8, 256),
-    "filters": (4, 64),
-    "kernel_size": (2, 7),
-    "pool_size": (2, 3),
-    "stride": (1, 2),
-    "rate": (0.0, 0.6),
-    "l1": (1e-6, 1e-2),
-    "l2": (1e-6, 1e-2),
     COPIES: (1, 4),
 }
-_LOGARITHMIC = ("learning_rate", "weight_decay", "training_images", "units", "filters", "l1", "l2")
+_LOGARITHMIC = ("learning_rate", "weight_decay", "training_images")
 _LEFT_OUT = (
     *("augmentation", "validation_share", "max_minutes", "target_accuracy", "patience"),
-    *("precision", "kind", "padding", "negative_slope", "scale", "offset", "frozen"),
+    *("precision", "kind"),
     "loss",  # trials of different losses could not be compared by it
 )
 
@@ -137,12 +129,12 @@ def knobs(experiment: Experiment) -> list[Knob]:
     ]
     for index, layer in enumerate(experiment.network.layers):
         at = f"network.layers.{index}"
-        if layer.kind not in ("flatten", "global_average_pool"):
+        if layer.repeatable:
             found.append(_copies(at))
         found += [
             _knob(f"{at}.{name}", info, getattr(layer, name))
             for name, info in type(layer).model_fields.items()
-            if name not in _LEFT_OUT
+            if name not in _LEFT_OUT and field_form(info).editing.varied
         ]
     found += [
         _knob(f"training.augmentation.{name}", info, getattr(training.augmentation, name))
@@ -224,23 +216,21 @@ def _knob(path: str, info: FieldInfo, value: Setting | None) -> Knob:
     if name == "batch_size":
         sizes = tuple(sorted({*BATCH_SIZES, int(value or 0)} - {0}))
         return Knob(path, title_of(path), "choice", value, options=sizes)
-    kinds = get_args(info.annotation) or (info.annotation,)
-    names = tuple(kind for kind in kinds if isinstance(kind, str))
-    if names:
-        return Knob(path, title_of(path), "choice", value, options=names)
-    low, high = _limits(info)
-    first_low, first_high = _FIRST_RANGE.get(name, (low, high))
-    whole = any(int in (kind, *get_args(kind)) for kind in kinds)
+    form = field_form(info)
+    if form.choices:
+        return Knob(path, title_of(path), "choice", value, options=form.choices)
+    assert form.low is not None and form.high is not None
+    first_low, first_high = form.editing.study or _FIRST_RANGE.get(name, (form.low, form.high))
     return Knob(
         path,
         title_of(path),
-        "int" if whole else "float",
+        "int" if form.number is int else "float",
         value,
-        low,
-        high,
-        max(low, first_low),
-        min(high, first_high),
-        name in _LOGARITHMIC,
+        float(form.low),
+        float(form.high),
+        max(form.low, first_low),
+        min(form.high, first_high),
+        form.editing.log or name in _LOGARITHMIC,
     )
 
 
@@ -248,16 +238,6 @@ def _copies(at: str) -> Knob:
     path = f"{at}.{COPIES}"
     low, high = _FIRST_RANGE[COPIES]
     return Knob(path, title_of(path), "int", 1, 1, min(MAX_COPIES, MAX_LAYERS), low, high)
-
-
-def _limits(info: FieldInfo) -> tuple[float, float]:
-    metadata = list(info.metadata)
-    for kind in get_args(info.annotation):
-        for item in getattr(kind, "__metadata__", ()):
-            metadata += item.metadata if isinstance(item, FieldInfo) else [item]
-    low = next(item.ge for item in metadata if isinstance(item, Ge))
-    high = next(item.le for item in metadata if isinstance(item, Le))
-    return float(low), float(high)  # type: ignore[arg-type]
 
 
 def _expected(knob: Knob) -> str:
@@ -279,4 +259,4 @@ def layer_note(base: Experiment, path: str) -> str:
     parts = path.split(".")
     if parts[:2] != ["network", "layers"]:
         return ""
-    return TITLES[base.network.layers[int(parts[2])].kind]
+    return base.network.layers[int(parts[2])].title

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from mnist_core.experiment import url
+from mnist_core.experiment.fields import Value
 from mnist_core.experiment.initializers import InitializerName
-from mnist_core.experiment.layers import LayerSpec, Value
+from mnist_core.experiment.layers import LayerSpec
 from mnist_core.experiment.losses import LOSSES, LossName
 from mnist_core.experiment.optimizers import OPTIMIZERS, OptimizerName
 from mnist_core.experiment.preset_values import PRESET_VALUES

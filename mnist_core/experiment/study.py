@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from mnist_core.experiment import search_space
-from mnist_core.experiment.layers import Value
+from mnist_core.experiment.fields import Value
 from mnist_core.experiment.presets import PRESETS
 from mnist_core.experiment.search_space import Vary
 from mnist_core.experiment.spec import MAX_NAME_LENGTH, Experiment

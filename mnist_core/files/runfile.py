@@ -42,7 +42,7 @@ from mnist_core.base.untrusted import (
 from mnist_core.data.custom import MAX_IMAGES
 from mnist_core.experiment import changes
 from mnist_core.experiment.changes import MOST_CHANGES, Change
-from mnist_core.experiment.layers import Value
+from mnist_core.experiment.fields import Value
 from mnist_core.experiment.spec import Experiment, NetworkSpec
 from mnist_core.experiment.validation import ExperimentError
 from mnist_core.inspection.weights import layer_weights

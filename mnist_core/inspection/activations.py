@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.base.tensorflow_compat import set_aside
+from mnist_core.experiment.layer import Shape
 from mnist_core.experiment.layers import Activation
-from mnist_core.experiment.shapes import INPUT_SHAPE, Shape, layer_name
+from mnist_core.experiment.shapes import INPUT_SHAPE, layer_name
 from mnist_core.experiment.spec import NetworkSpec
 
 FloatArray = npt.NDArray[np.float32]

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.experiment.shapes import INPUT_SHAPE, Shape
+from mnist_core.experiment.layer import Shape
+from mnist_core.experiment.layers import LAYERS
+from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex as formulas
 from mnist_core.inspection.activations import (
@@ -249,7 +251,9 @@ def largest_path(
         before = layers[index - 1].name if index else "input"
         there, factor = _variable(before, best.unit), best.local_derivative
         product *= factor
-        latex = formulas.derivative(here, there, _MEANINGS[layers[index].kind], factor, product)
+        # By its kind: an activation that belongs to a dense layer is a step of its own here.
+        meaning = LAYERS[layers[index].kind].derivative
+        latex = formulas.derivative(here, there, meaning, factor, product)
         steps.append(PathStep(before, best.unit, factor, product, latex))
         here, unit = there, best.unit
     return tuple(steps)
@@ -277,22 +281,6 @@ def path_product(network: NetworkSpec, steps: Sequence[PathStep]) -> str:
         value = formulas.factor(float(np.prod(np.array(factors, np.float64))))
         parts.append(rf"\underbrace{{{value}}}_{{\text{{{words}}}}}")
     return r" \cdot ".join(parts) + f" = {formulas.number(steps[-1].product)}"
-
-
-# What the derivative of a layer's output by one of its inputs is.
-_MEANINGS = {
-    "dense": "w",
-    "conv": "w",
-    "activation": r"\varphi'(z)",
-    "batch_norm": r"\frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}",
-    "average_pool": r"\frac{1}{n}",
-    "global_average_pool": r"\frac{1}{n}",
-    "max_pool": "",
-    "flatten": "",
-    "dropout": "",
-    "rescale": "s",
-    "unit_norm": r"\frac{\partial}{\partial x}\,\frac{x}{\lVert x \rVert}",
-}
 
 
 def _variable(layer: str, unit: Unit) -> str:

@@ -82,6 +82,13 @@ def find(store: Store, owner: str, digest: str) -> SetInfo | None:
     return None if row is None else _info(row)
 
 
+def training_images(store: Store) -> dict[str, int]:
+    """How many training images each kept set has, everyone's, by its digest."""
+    with store.transaction() as connection:
+        rows = connection.execute(sa.select(_TABLE.c.digest, _TABLE.c.train)).all()
+    return {str(row.digest): int(row.train) for row in rows}
+
+
 def content(store: Store, owner: str, digest: str) -> bytes | None:
     """A set's images and labels, packed; None when it is not here."""
     query = sa.select(_TABLE.c.content).where(_is(owner, digest), _TABLE.c.deleted.is_(None))

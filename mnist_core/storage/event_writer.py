@@ -199,6 +199,8 @@ def _record_end(connection: sa.Connection, this: _Condition, event: Finished | F
             "test_loss": event.test_loss,
             "test_accuracy": event.test_accuracy,
             "seconds": event.seconds,
+            "step_seconds": event.step_seconds,
+            "other_seconds": event.other_seconds,
             **_NOT_INTERRUPTED,
         }
         # Whoever stopped it may have said why beforehand.

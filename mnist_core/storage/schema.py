@@ -111,6 +111,9 @@ runs = Table(
     Column("images_per_second", Float),
     Column("seconds", Float, nullable=False, default=0.0),
     Column("seconds_left", Float),
+    # Of a run without interruption: a step's mean time, and all that it took besides its steps.
+    Column("step_seconds", Float),
+    Column("other_seconds", Float),
     Column("dead_units", Float),
     Column("test_loss", Float),
     Column("test_accuracy", Float),

@@ -96,6 +96,8 @@ class Run:
     images_per_second: float | None
     seconds: float
     seconds_left: float | None
+    step_seconds: float | None
+    other_seconds: float | None
     dead_units: float | None
     test_loss: float | None
     test_accuracy: float | None
@@ -283,13 +285,13 @@ class Store:
         with self.transaction() as connection:
             return _runs(connection.execute(query.order_by(since, schema.runs.c.number)))
 
-    def recent_rates(self, limit: int = 30) -> list[Run]:
-        """The newest ended runs, everyone's, of which it is known how fast they trained here.
+    def timed_runs(self, limit: int = 60) -> list[Run]:
+        """The newest ended runs, everyone's, of which it is known how long they took here.
 
         Those without a server came from a file, which may say anything.
         """
         query = sa.select(*_RUN_COLUMNS).where(
-            schema.runs.c.images_per_second.is_not(None),
+            schema.runs.c.step_seconds.is_not(None),
             schema.runs.c.status.not_in(ACTIVE),
             schema.runs.c.server != "",
         )

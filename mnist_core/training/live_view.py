@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.experiment.layer import Shape
 from mnist_core.experiment.layers import Conv
 from mnist_core.experiment.losses import LossName
-from mnist_core.experiment.shapes import INPUT_SHAPE, LayerShape, Shape
+from mnist_core.experiment.shapes import INPUT_SHAPE, LayerShape
 from mnist_core.experiment.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ LEVELS = 127  # an int8's largest value: each array is scaled to it
 # Different views of one run that are served at a time; each costs a forward pass a frame.
 MOST_VIEWS = 4
 # Layers that only pass on or reshape what the one before computed belong to its block.
-_OWN_BLOCK = ("conv", "dense", "max_pool", "average_pool", "global_average_pool")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def blocks(network: NetworkSpec) -> tuple[Block, ...]:
     # The images whose pixels a dense layer's inputs are, while they are.
     image: Shape | None = INPUT_SHAPE
     for layer, row in zip((*network.layers, None), network.shapes()[1:], strict=True):
-        if row.kind in _OWN_BLOCK or row.kind == "output":
+        if layer is None or layer.own_units:
             size = (layer.kernel_size,) * 2 if isinstance(layer, Conv) else image and image[:2]
             found.append(_block(row, size))
         elif found and row.output_shape == (*found[-1].map_size, found[-1].units):

@@ -56,6 +56,8 @@ MAX_UNPLANNED = 10
 QUICK_IMAGES = 500
 # A stopped run gets its test accuracy if that takes no longer than this.
 STOP_TEST_SECONDS = 0.5
+# How much of a run is to be seen, compiling left out, before it is said how long the rest takes.
+PACE_SECONDS, PACE_SHARE = 1.5, 0.1
 # Time between two frames of the live view: so many times as long as a frame takes to make, within
 # bounds. A turn's length comes on top.
 LIVE_PAUSES, LIVE_SECONDS, MOST_LIVE_SECONDS = 100, 0.25, 0.35
@@ -80,8 +82,10 @@ def train(
     """
     from mnist_core.training.train_step import return_program
 
+    began = time.perf_counter()
     given = mnist.fitting(experiment, dataset)
     run = _prepare(experiment, given, control or Control(), resume, changes)
+    run.pace.began = began
     try:
         yield from _events(run, resume)
     finally:
@@ -114,7 +118,7 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
             if (wishes := run.control.read()).release:
                 yield Released(run.step, wishes.to_command())
                 return
-            run.control.wait(0.5)
+            _wait(run, 0.5)
             continue
         event = _turn(run)
         yield event
@@ -142,6 +146,47 @@ class _Shown:
 
 
 @dataclass(eq=False)
+class _Pace:
+    """How fast a run goes, its first turn left out: that one compiles.
+
+    `began` is when its network was built, `waited` how long it has held still since, on the clock
+    `time.perf_counter`. `first_steps` steps had been taken after the first turn, which ended after
+    `first_busy` seconds in which the run was busy; the turns since then took `seconds`.
+    """
+
+    began: float = 0.0
+    waited: float = 0.0
+    first_steps: int = 0
+    first_busy: float | None = None
+    seconds: float = 0.0
+
+    def busy(self) -> float:
+        """Seconds since the beginning in which the run did not hold still."""
+        return time.perf_counter() - self.began - self.waited
+
+    def note(self, steps: int, seconds: float) -> None:
+        """A turn of `seconds` has ended, with `steps` taken by now."""
+        if self.first_busy is None:
+            self.first_steps, self.first_busy = steps, self.busy()
+        else:
+            self.seconds += seconds
+
+    def step_seconds(self, steps: int) -> float | None:
+        """The mean time of a step, None before there are two turns."""
+        count = steps - self.first_steps
+        return self.seconds / count if self.first_busy is not None and count > 0 else None
+
+    def left(self, steps: int, total: int) -> float | None:
+        """Seconds that the rest takes; None until enough was seen of how it goes."""
+        if self.first_busy is None or steps <= self.first_steps:
+            return None
+        seen, count = self.busy() - self.first_busy, steps - self.first_steps
+        if seen < PACE_SECONDS and count < PACE_SHARE * total:
+            return None
+        return (total - steps) * seen / count
+
+
+@dataclass(eq=False)
 class _Run:
     """What the loop knows while it goes on: now as `experiment`, with `changes` to be made yet.
 
@@ -160,6 +205,7 @@ class _Run:
     planned_steps: int
     snapshot_steps: frozenset[int]
     extra_epochs: int = 0
+    resumed: bool = False
     paused_told: bool = False
     seconds: float = 0.0
     most_seconds: float = math.inf
@@ -169,6 +215,7 @@ class _Run:
     snapshots_taken: set[int] = field(default_factory=set)
     most_unplanned: int = 1
     unplanned: list[int] = field(default_factory=list)
+    pace: _Pace = field(default_factory=_Pace)
     epoch_loss: list[FloatArray] = field(default_factory=list)
     epoch_accuracy: list[FloatArray] = field(default_factory=list)
     best_val_loss: float = math.inf
@@ -251,6 +298,7 @@ def _prepare(
         most_unplanned=most_unplanned(len(moments), size),
         unplanned=sorted(set(kept).difference(moments)),
         extra_epochs=control.read().extra_epochs,
+        resumed=resume is not None,
         seconds=resume.seconds if resume else 0.0,
         epoch_loss=[resume.loss] if resume else [],
         epoch_accuracy=[resume.accuracy] if resume else [],
@@ -296,6 +344,8 @@ def _change(run: _Run, after: Experiment) -> Changed:
         program.take_over_optimizer(run.program)
         return_program(run.program)
         run.program, run.compiled, run.step_seconds = program, False, None
+        run.pace = _Pace(began=time.perf_counter())
+    run.resumed = True  # how long it takes says nothing of the experiment that it began as
     run.experiment = after
     run.clock.batch_size = after.training.batch_size
     run.planned_steps = run.clock.total(after.training.epochs)
@@ -399,7 +449,7 @@ def _turn(run: _Run) -> Steps:
     if wishes.steps_allowed:
         run.control.take_step()
     if wishes.delay:
-        run.control.wait(wishes.delay)
+        _wait(run, wishes.delay)
     return _steps(run, loss, accuracy, float(rates[-1]), images.size / max(seconds, 1e-9))
 
 
@@ -429,6 +479,7 @@ def epoch_order(images: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
 def _note(run: _Run, loss: FloatArray, accuracy: FloatArray, seconds: float) -> None:
     run.clock.advance(len(loss))
     run.seconds += seconds
+    run.pace.note(run.step, seconds)
     run.epoch_seconds += seconds
     run.epoch_loss.append(loss)
     run.epoch_accuracy.append(accuracy)
@@ -445,9 +496,9 @@ def _steps(
     learning_rate: float,
     images_per_second: float = 0.0,
 ) -> Steps:
-    left = None
-    if run.step_seconds is not None:
-        left = (run.total_steps - run.step) * (run.step_seconds + run.control.read().delay)
+    left = run.pace.left(run.step, run.total_steps)
+    if left is not None:
+        left += (run.total_steps - run.step) * run.control.read().delay
     return Steps(
         first_step=run.step - len(loss) + 1,
         loss=loss,
@@ -584,6 +635,7 @@ def _finish(run: _Run, reason: str) -> Finished:
         test_loss, test_accuracy = run.program.evaluate(x_test, y_test)
     # The caller's own: the program's model serves the next run.
     run.model.set_weights(run.program.model.get_weights())
+    a_step = None if run.resumed else run.pace.step_seconds(run.step)
     return Finished(
         step=run.step,
         epoch=run.epoch,
@@ -591,8 +643,17 @@ def _finish(run: _Run, reason: str) -> Finished:
         test_accuracy=test_accuracy,
         reason=reason,
         seconds=run.seconds,
+        step_seconds=a_step,
+        other_seconds=None if a_step is None else max(0.0, run.pace.busy() - a_step * run.step),
         model=run.model,
     )
+
+
+def _wait(run: _Run, seconds: float) -> None:
+    """Hold still for so long at most, or until the person wishes something else."""
+    before = time.perf_counter()
+    run.control.wait(seconds)
+    run.pace.waited += time.perf_counter() - before
 
 
 def _test_seconds(run: _Run) -> float:

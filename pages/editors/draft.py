@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl
 import streamlit as st
 
 from mnist_core import PRESETS, Experiment, ExperimentError, Problem
+from mnist_core.experiment import layers as layer_types
 from mnist_core.experiment.class_links import HIDE, draw_seed, parse_hidden, write_hidden
-from mnist_core.experiment.layers import LAYER_CLASSES
 from mnist_core.experiment.shapes import CLASSES, LayerShape
 from mnist_core.experiment.spec import MNIST, parse_network
 from pages.session import start_error
@@ -192,5 +192,4 @@ def _note_for_undo() -> None:
 
 def new_layer(kind: str) -> Draft:
     """A layer of `kind` with sensible first values."""
-    required = {"dense": {"units": 64}, "conv": {"filters": 16}}
-    return LAYER_CLASSES[kind](**required.get(kind, {})).model_dump(mode="json")
+    return layer_types.new_layer(kind).model_dump(mode="json")

@@ -11,7 +11,7 @@ from mnist_core import Problem
 from mnist_core.data.mnist import DatasetError
 from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.optimizers import OPTIMIZERS
-from mnist_core.experiment.schedules import ScheduleName
+from mnist_core.experiment.schedules import SCHEDULES
 from mnist_core.experiment.shapes import CLASSES
 from mnist_core.experiment.spec import (
     MNIST,
@@ -129,8 +129,10 @@ def _schedule() -> None:
     fields.choose(
         "Learning-rate schedule",
         ("training", "schedule"),
-        get_args(ScheduleName),
-        tip="How the learning rate changes over the run.",
+        list(SCHEDULES),
+        tip="How the learning rate changes over the run:\n\n"
+        + "\n".join(f"- {item.title}: {item.about}" for item in SCHEDULES.values()),
+        show=lambda name: SCHEDULES[name].title,
     )
 
 

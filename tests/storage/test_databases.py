@@ -125,11 +125,12 @@ def test_extreme_facts_of_a_file_are_kept(database: Store, facts: dict[str, obje
 def test_a_file_says_nothing_about_how_fast_this_server_is(database: Store) -> None:
     run = opened_from_file(database, images_per_second=1e12)
     assert database.run(run).images_per_second == 1e12
-    assert database.recent_rates() == []
+    assert database.timed_runs() == []
     # Nor when somebody lets it go on and stops it before it has trained here.
     database.queue_again(run, "a server")
     database.set_status(run, "stopped")
-    assert database.recent_rates() == []
+    assert database.timed_runs() == []
     own = ended_run(database)
-    database.set_status(own, "finished", server="a server")
-    assert [found.id for found in database.recent_rates()] == [own]
+    timed = {"step_seconds": 0.01, "other_seconds": 2.0}
+    database.set_status(own, "finished", server="a server", **timed)
+    assert [found.id for found in database.timed_runs()] == [own]

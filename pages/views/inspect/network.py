@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mnist_core.experiment.layers import TITLES
-from mnist_core.experiment.shapes import describe_shape
+from mnist_core.experiment.layer import describe_shape
 from mnist_core.figures.pixels import Bars, Images, Pixel, as_tile, shown, tile_width
 from mnist_core.inspection.activations import ProbeLayer
 from pages.session.inspect_state import place
@@ -119,14 +118,14 @@ def strip_layers(layers: tuple[ProbeLayer, ...]) -> list[ProbeLayer]:
     return [
         layer
         for layer in layers
-        if layer is last[layer.position] and layer.kind not in ("flatten", "dropout")
+        if layer is last[layer.position] and not (layer.spec and layer.spec.passes_through)
     ]
 
 
 def maps(scene: Scene, layer: ProbeLayer) -> None:
     """Every channel of the opened layer, before or after its activation."""
     parts = [row for row in scene.probe.layers if row.position == layer.position]
-    kind = TITLES.get(layer.spec.kind, "") if layer.spec else "output layer"
+    kind = layer.spec.title if layer.spec else "output layer"
     st.subheader(f"{parts[0].name} · {kind}", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         if len(parts) > 1:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from mnist_core import Experiment
 from mnist_core.engine.queue_position import Place
+from mnist_core.engine.run_duration import Estimate
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
@@ -36,6 +37,7 @@ from pages.widgets.run_curves import run_curves
 REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
 SHARED_REFRESH_SECONDS = 1.0
+WAITING_REFRESH_SECONDS = 2.0
 SMOOTHING = 0.9
 # Of a chart, in pixels, and of the window in which all that is watched then stands whole.
 HEIGHT, WINDOW_HEIGHT = 262, 785
@@ -76,10 +78,17 @@ class Watched:
 def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
     """Show the run, and go on refreshing while it is active."""
     run = store.run(watched.run_id)
-    active = run is not None and run.active
-    seconds = SHARED_REFRESH_SECONDS if current().public else REFRESH_SECONDS
-    panel = st.fragment(_panel, run_every=seconds if active else None)
-    panel(store, engine, watched, active)
+    seconds = None if run is None else _refresh_seconds(run)
+    panel = st.fragment(_panel, run_every=seconds)
+    panel(store, engine, watched, seconds)
+
+
+def _refresh_seconds(run: Run) -> float | None:
+    if not run.active:
+        return None
+    if not current().public:
+        return REFRESH_SECONDS
+    return WAITING_REFRESH_SECONDS if run.status == "queued" else SHARED_REFRESH_SECONDS
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ class _View:
     runs: dict[str, Run]
 
 
-def _panel(store: Store, engine: VisitorEngine, watched: Watched, was_active: bool) -> None:
+def _panel(store: Store, engine: VisitorEngine, watched: Watched, every: float | None) -> None:
     """What is refreshed; a database that does not answer now may do so the next time."""
     away = None
     try:
@@ -111,8 +120,8 @@ def _panel(store: Store, engine: VisitorEngine, watched: Watched, was_active: bo
     st.session_state.last_view = view
     if away is None and st.session_state.pop("database_away", False):
         st.session_state.pop("run_refused", None)  # it was refused for want of the database
-    if was_active != view.run.active or st.session_state.get("shown_run") != watched.run_id:
-        st.rerun()  # refreshing starts and ends with the run, or another run is shown now
+    if every != _refresh_seconds(view.run) or st.session_state.get("shown_run") != watched.run_id:
+        st.rerun()  # refreshing follows what the run does, or another run is shown now
     _show(view, engine, watched, away)
 
 
@@ -304,11 +313,17 @@ def _queue_words(place: Place | None, engine: VisitorEngine) -> str:
     """Its place and the wait: "2 runs are ahead of this one; it starts in about 40 s"."""
     if place is not None and place.ahead:
         runs = "run is" if place.ahead == 1 else "runs are"
-        wait = "by itself" if place.seconds is None else f"in about {clock(place.seconds)}"
-        return f"{place.ahead} {runs} ahead of this one; it starts {wait}"
+        return f"{place.ahead} {runs} ahead of this one; it starts in {_about(place.wait)}"
     if not engine.ready():
         return "the training process is starting and loads TensorFlow: a few seconds"
     return "it starts now: the network is being built and compiled"
+
+
+def _about(wait: Estimate) -> str:
+    """An expected wait: "about 40 s"; where one figure would say too much "20 s to 1 min 20 s"."""
+    if wait.sure:
+        return f"about {clock(wait.likely)}"
+    return f"{clock(wait.least)} to {clock(wait.most)}"
 
 
 def _ask(action: Callable[..., None], *arguments: Any, **more: Any) -> None:
