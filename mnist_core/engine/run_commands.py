@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _NOT_STARTED = "It was stopped before it started."
 _NOT_RESUMED = "It was stopped while it waited to resume. Its curve and its weights are kept."
-_HUNG = "It was stopped while its training process did not answer."
+_HUNG = "It was stopped while its training process did not respond."
 
 
 class RunCommands:

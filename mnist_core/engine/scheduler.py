@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 5.0
 DURATIONS_SECONDS = 5.0
 
 _NOT_FROM_HERE = (
-    "The run cannot go on: no snapshot of it is kept. Its curve is kept; start it again."
+    "The run cannot be resumed: no snapshot of it is kept. Its curve is kept; start it again."
 )
 
 

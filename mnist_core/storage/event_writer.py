@@ -28,9 +28,9 @@ from mnist_core.training.events import (
 _Condition = sa.ColumnElement[bool]
 
 _ENDINGS = {
-    "minutes": "It ended because its minutes were up.",
-    "target": "It ended because it reached the target accuracy.",
-    "no improvement": "It ended because the validation loss no longer improved.",
+    "minutes": "It stopped because its time was up.",
+    "target": "It stopped because it reached the target accuracy.",
+    "no improvement": "It stopped because the validation loss no longer improved.",
 }
 
 # Of a run that lives, whatever another server took its silence for: its sentence goes with it, that

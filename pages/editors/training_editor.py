@@ -66,7 +66,7 @@ def training_editor(problems: Sequence[Problem], digit: Callable[[], Image]) -> 
                 show_problems(item for item in mistakes if item.field in names)
         said |= names
     if not controls and not folded:
-        st.caption("The link that you opened keeps all of these settings.")
+        st.caption("The link you opened fixes all of these settings.")
     show_problems(item for item in mistakes if item.field not in said)
 
 
@@ -99,7 +99,7 @@ def _optimizer() -> None:
         "Optimiser",
         ("training", "optimizer"),
         list(OPTIMIZERS),
-        tip="How a gradient becomes a change of the weights.",
+        tip="How a gradient becomes an update of the weights.",
         show=lambda name: OPTIMIZERS[name].title,
     )
     _loss()
@@ -121,7 +121,7 @@ def _learning_rate() -> None:
         "Learning rate",
         ("training", "learning_rate"),
         LEARNING_RATES,
-        tip="How far each step goes along the gradient. Too small: slow. Too large: it leaps.",
+        tip="How far each step goes along the gradient. Too small: slow. Too large: unstable.",
     )
 
 
@@ -146,7 +146,7 @@ def _batch_size() -> None:
 
 
 def _epochs() -> None:
-    fields.whole("Epochs", ("training", "epochs"), tip="How often each training image is met.")
+    fields.whole("Epochs", ("training", "epochs"), tip="How often each training image is used.")
 
 
 def _seed() -> None:
@@ -168,7 +168,7 @@ def _data() -> None:
         0.0,
         0.5,
         0.01,
-        tip="The share of the training images that is held back to check on.",
+        tip="Share of the training images that is set aside for validation.",
     )
     fields.whole(
         "Training images (empty: all)",
@@ -182,8 +182,8 @@ def _data() -> None:
         0.0,
         0.5,
         0.05,
-        tip="This share of each label is spread over all classes, so that the network does not "
-        "learn to be all too sure.",
+        tip="Spreads this share of each label over all classes, so that the network does not "
+        "become overconfident.",
     )
     optimizer = OPTIMIZERS.get(draft.value(("training", "optimizer")))
     if (optimizer and optimizer.weight_decay) or draft.value(("training", "weight_decay")):
@@ -197,7 +197,7 @@ def _data() -> None:
 
 
 def _augmentation() -> None:
-    st.caption("Every image is changed a little at random, each time it is met.")
+    st.caption("Each image is changed a little at random every time it is used.")
     at = ("training", "augmentation")
     fields.slide("Shift (pixels)", (*at, "shift"), 0.0, 6.0, 0.1)
     fields.slide("Rotate (degrees)", (*at, "rotate"), 0.0, 45.0, 1.0)
@@ -229,7 +229,7 @@ def _stop_conditions() -> None:
     fields.whole(
         "Patience (epochs)",
         ("training", "patience"),
-        tip="Training ends after so many epochs without a better validation loss.",
+        tip="Training ends after this many epochs without a lower validation loss.",
         optional=True,
     )
 

@@ -27,17 +27,17 @@ def queue_panel() -> None:
 def _panel() -> None:
     runs = get_store().active_runs()
     with st.popover(f"{len(runs)} runs", icon=":material/format_list_numbered:", key="queue_panel",
-                    help="What trains, waits and pauses"):  # fmt: skip
+                    help="Runs that are training, waiting or paused"):  # fmt: skip
         for run in runs:
             _row(run, runs)
         if not runs:
-            st.caption("Nothing trains, waits or pauses any more.")
+            st.caption("No run is training, waiting or paused any more.")
             return
         st.button(
             f"Stop all {len(runs)}",
             key="stop_all",
             icon=":material/stop_circle:",
-            help="Curves and weights stay.",
+            help="Curves and weights are kept.",
             on_click=_stop,
             args=([run.id for run in runs],),
         )

@@ -19,10 +19,10 @@ def test_a_good_run_gets_no_advice() -> None:
 
 def test_curves_that_differ_by_design_are_explained() -> None:
     assert how_to_read(PRESETS["two-layer"]) == ""
-    assert "values are dropped" in how_to_read(PRESETS["cnn"])
+    assert "Dropout is active only during training" in how_to_read(PRESETS["cnn"])
     assert "above 0.50; validation is without it." in how_to_read(PRESETS["fast-99"])
     said = how_to_read(PRESETS["best"])
-    assert "During training, images are changed at random; validation does not, so" in said
+    assert "Augmentation is active only during training, so" in said
 
 
 def test_the_floor_of_the_smoothed_loss_is_what_a_perfect_network_reaches() -> None:

@@ -146,7 +146,7 @@ def test_start_watch_and_stop() -> None:
         time.sleep(0.05)
     app.run()
     assert any("**stopped**" in item.value for item in app.markdown)
-    assert button(app, "Go on") and not app.exception
+    assert button(app, "Resume") and not app.exception
 
 
 def recorded_run(experiment: Experiment, *events) -> str:
@@ -197,7 +197,7 @@ def test_an_interrupted_run_can_go_on() -> None:
     app = open_page()
     said = plain_again("\n".join(item.value for item in app.warning))
     assert "server went down while this run was at step 10" in said and "step 10" in said
-    press(app, "Go on")
+    press(app, "Resume")
     store = ENGINES[0].store
     end = time.monotonic() + 60
     while store.run(run_id).step < 15:

@@ -120,7 +120,7 @@ def _whole_network(experiment: Experiment | None, shapes: tuple[LayerShape, ...]
                 elif name == "Keras script":
                     _script_view(experiment)
                 elif shapes is None:
-                    st.info(f"The {name.lower()} appears when the layers fit together.")
+                    st.info(f"The {name.lower()} appears once the layers fit together.")
                 elif name == "Picture":
                     st.html(architecture(shapes))
                 else:
@@ -154,14 +154,14 @@ def _script_view(experiment: Experiment | None) -> None:
         st.download_button("Download", text, "mnist_network.py", icon=":material/download:")
         st.code(text, language="python")
     else:
-        st.info("The script appears when the experiment holds together.")
+        st.info("The script appears once the settings are valid.")
 
 
 def _link(experiment: Experiment | None) -> None:
     """The address that opens this very experiment, ready to copy; none while it is wrong."""
     if experiment is None:
-        st.info("The link appears when the experiment holds together.")
+        st.info("The link appears once the settings are valid.")
         return
-    st.caption("Whoever opens this link gets the same network and the same settings.")
+    st.caption("Anyone who opens this link gets the same network and settings.")
     query = class_query(experiment, draft.hidden_controls())
     address_to_copy(f"{page_address()}?{query}")

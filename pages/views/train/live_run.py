@@ -225,7 +225,7 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
 
 def _cannot_go_on(run: Run) -> str:
     if run.step < run.total_steps and run.step and run.checkpoint_step is None:
-        return " No snapshot of it is kept, so that it cannot go on; start it again."
+        return " No snapshot was kept, so it cannot be resumed; start it again."
     return ""
 
 
@@ -235,7 +235,7 @@ def _remedy(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
         key="take_advice",
         icon=":material/build:",
         type="primary",
-        help="Stops this run if it still goes on, and starts one with the change.",
+        help="Stops this run if it is still training, and starts a new one with this change.",
         on_click=try_out,
         args=(advice.experiment,),
     )
@@ -245,7 +245,7 @@ def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine)
     status = state.status
     words = _queue_words(place, engine) if status == "queued" else status_words(run, status)
     if state.silence is not None:
-        words = f"nothing heard for {clock(state.silence)} · {_reached(run)}"
+        words = f"no response for {clock(state.silence)} · {_reached(run)}"
     if projector.is_on():  # where there is no menu of runs
         words = f"{plain(run.name)} · {words}"
     colour = "orange" if state.silence is not None else COLOURS[status]
@@ -255,11 +255,11 @@ def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine)
         st.progress(min(1.0, run.step / run.total_steps) if run.total_steps else 0.0)
 
 
-_LOST = "What was stored of it before is kept; the rest is stored as soon as it can be."
+_LOST = "What was stored before is kept; the rest is stored as soon as possible."
 _SILENT = (
-    "The training process is silent: it was halted, the computer is short of memory, or a step "
-    "takes very long. If it speaks again, training goes on by itself. If not, press **Stop** and "
-    "then **Go on**: that starts a new process."
+    "The training process does not respond: it was halted, the computer is short of memory, or a "
+    "step takes very long. Training continues by itself once it responds again. If it does not, "
+    "click **Stop**, then **Resume**: that starts a new process."
 )
 
 
@@ -269,7 +269,7 @@ def _waiting_words(run: Run, loss: str | None) -> str:
         return "The page tries again by itself."
     if run.status == "queued":
         return "The run waits until this is over."
-    return "Training waits, and goes on by itself as soon as this is over."
+    return "Training waits, and continues by itself as soon as this is over."
 
 
 def _silence(run: Run) -> float | None:
@@ -293,7 +293,7 @@ def status_words(run: Run, status: str | None = None) -> str:
     """
     status = status or run.status
     if status == "running" and run.step == 0:
-        return "the network is being compiled; the first step follows"
+        return "compiling the network"
     parts = [_reached(run)] if run.total_steps else []
     if status == "running":
         if run.images_per_second:
@@ -301,22 +301,22 @@ def status_words(run: Run, status: str | None = None) -> str:
         if run.seconds_left is not None:
             parts.append(f"{clock(run.seconds_left)} left")
     elif run.seconds:
-        parts.append(f"{clock(run.seconds)} of training")
+        parts.append(f"trained for {clock(run.seconds)}")
     if run.gave_way:
-        parts.append("other runs train meanwhile; **Resume** queues it again")
+        parts.append("its place went to the next run; **Resume** queues it again")
     if run.test_accuracy is not None:
         parts.append(f"**{run.test_accuracy:.2%}** on test images")
     return " · ".join(parts)
 
 
 def _queue_words(place: Place | None, engine: VisitorEngine) -> str:
-    """Its place and the wait: "2 runs are ahead of this one; it starts in about 40 s"."""
+    """Its place and the wait: "2 runs ahead · starts in about 40 s"."""
     if place is not None and place.ahead:
-        runs = "run is" if place.ahead == 1 else "runs are"
-        return f"{place.ahead} {runs} ahead of this one; it starts in {_about(place.wait)}"
+        runs = "run" if place.ahead == 1 else "runs"
+        return f"{place.ahead} {runs} ahead · starts in {_about(place.wait)}"
     if not engine.ready():
-        return "the training process is starting and loads TensorFlow: a few seconds"
-    return "it starts now: the network is being built and compiled"
+        return "starting the training process; loading TensorFlow takes a few seconds"
+    return "starting: building and compiling the network"
 
 
 def _about(wait: Estimate) -> str:
@@ -394,13 +394,13 @@ def _hand_on_button(run: Run, kind: Literal["primary", "secondary"]) -> None:
 def _go_on_button(run: Run, engine: VisitorEngine) -> None:
     unfinished = run.step < run.total_steps
     st.button(
-        "Go on" if unfinished else "One epoch more",
+        "Resume" if unfinished else "One more epoch",
         key="continue_training",
         icon=":material/play_arrow:" if unfinished else ":material/add:",
         disabled=run.step == 0 or run.checkpoint_step is None,
-        help="Training goes on from its last snapshot."
+        help="Continues from its last snapshot."
         if run.checkpoint_step is not None
-        else "No snapshot of this run is kept: it cannot go on.",
+        else "No snapshot of this run is kept, so it cannot be resumed.",
         on_click=_ask,
         args=(engine.continue_run, run.id),
         kwargs={"epochs": 0 if unfinished else 1},
@@ -418,8 +418,8 @@ def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
                 "Duplicate and change one thing",
                 key="duplicate_run",
                 icon=":material/content_copy:",
-                help="Its network and settings become the draft; the next run's curves are laid "
-                "over this one's.",
+                help="Loads its network and settings into the editor; the next run is overlaid on "
+                "this one.",
                 on_click=watched.duplicate,
                 args=(run,),
             )
@@ -437,7 +437,7 @@ def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
         engine.change(run_id, with_rate(run, st.session_state[key]))
 
     st.button(
-        "One epoch more",
+        "One more epoch",
         key="one_epoch",
         icon=":material/add:",
         on_click=_ask,
@@ -457,7 +457,7 @@ def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
         on_change=lambda: _ask(change_rate, run.id),
     )
     st.slider(
-        "Slow motion: seconds a step",
+        "Slow motion: seconds per step",
         0.0,
         2.0,
         step=0.1,

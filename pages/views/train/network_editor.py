@@ -33,7 +33,7 @@ def layer_chips(problems: Sequence[Problem]) -> None:
         if not fixed:
             _add_layer()
             if draft.can_undo():
-                icon_button("Undo the last change of the network", ":material/undo:",
+                icon_button("Undo the last change to the network", ":material/undo:",
                             "undo_layers", draft.undo)  # fmt: skip
 
 
@@ -79,10 +79,10 @@ def output_initializer() -> None:
     """How the output layer's weights start."""
     if draft.shown("output"):
         fields.choose(
-            "Output layer starts from",
+            "Output weight initialiser",
             ("network", "output_initializer"),
             list(INITIALIZERS),
-            tip="How the weights of the output layer are drawn before the first step.",
+            tip="How the output layer's weights are drawn before the first step.",
         )
 
 
@@ -133,7 +133,7 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
         else:
             fields.real(label, path, editing.step, optional=form.optional)
     if not forms:
-        st.caption("This layer has nothing to set.")
+        st.caption("This layer has no settings.")
 
 
 def _add_layer() -> None:
