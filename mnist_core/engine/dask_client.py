@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,17 +214,8 @@ class Connection:
             log.warning("the scheduler did not answer", exc_info=True)
             return None
 
-    def submit(
-        self,
-        run_id: str,
-        attempt: str,
-        experiment: str,
-        resume: dict[str, Any] | None,
-        commands: list[dict[str, Any]],
-        number: int,
-        changes: str = "[]",
-    ) -> Any:
-        """Have `worker.train_run` called with these; runs of lower `number` come first.
+    def submit(self, orders: Sequence[worker.Order], number: int) -> Any:
+        """Have a worker train these runs, one after the other; lower `number`s come first.
 
         Returns Dask's future, None without a scheduler.
         """
@@ -232,16 +223,11 @@ class Connection:
         if client is None:
             return None
         return client.submit(
-            worker.train_run,
-            run_id,
-            attempt,
-            experiment,
+            worker.train_runs,
+            list(orders),
             self._topic,
-            resume,
-            commands,
             self._trainer,
-            changes,
-            key=attempt,
+            key=orders[0]["attempt"],
             pure=False,
             # Else Dask orders what it gets within a tenth of a second by its keys.
             priority=-number,

@@ -46,11 +46,15 @@ from mnist_core.engine.task_table import TaskTable
 from mnist_core.engine.upkeep import Upkeep
 from mnist_core.experiment import changes
 from mnist_core.experiment.spec import Experiment
+from mnist_core.experiment.training_cost import is_small
 from mnist_core.storage.store import Store
 from mnist_core.training.live_view import View
 from mnist_core.visitors import limits, run_limits, visitors
 
 log = logging.getLogger(__name__)
+
+# Sets of weights that a small run of a study keeps: with more, keeping takes longer than training.
+FEW_SNAPSHOTS = 5
 
 
 class Engine:
@@ -126,7 +130,7 @@ class Engine:
             trial=trial,
             title=title,
         )
-        task = Task(run_id, owner, study=study)
+        task = _task(run_id, experiment, owner, study)
         log.info("the run is queued", extra=self._tasks.about(task))
         self._scheduler.enqueue(task)
         return run_id
@@ -145,7 +149,8 @@ class Engine:
         remote_commands.forget(self.store, run_id)
         self.store.queue_again(run_id, self.id)
         asked_before = max(0, run.epochs - run.present_experiment.training.epochs)
-        task = Task(run_id, run.owner, resume=True, study=run.study)
+        task = _task(run_id, run.experiment, run.owner, run.study)
+        task.resume = True
         if asked_before + epochs:
             task.commands.append({"epochs": asked_before + epochs})
         self._scheduler.enqueue(task)
@@ -255,3 +260,11 @@ class Engine:
     def worker_pid(self) -> int | None:
         """The process id of the engine's own worker, if it has one."""
         return self._connection.worker_pid
+
+
+def _task(run_id: str, experiment: Experiment, owner: str, study: str | None) -> Task:
+    """A run that waits; small ones of a study may share what a worker does at once."""
+    task = Task(run_id, owner, study=study, small=study is not None and is_small(experiment))
+    if task.small:
+        task.commands.append({"snapshots": FEW_SNAPSHOTS})
+    return task

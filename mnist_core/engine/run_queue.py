@@ -66,19 +66,21 @@ def due(
 ) -> list[Ticket]:
     """The waiting tickets whose turn it is: as many as there are free `seats`.
 
-    Each ticket with a turn takes a seat until its run ends. `passed_over` are runs that had their
-    chance and whose server did not take it.
+    Each turn that was given takes a seat until its run ends, or the last of those that share it.
+    `passed_over` are runs that had their chance and whose server did not take it.
     """
-    free = seats - sum(ticket.turn is not None for ticket in tickets)
-    return in_turn(_waiting(tickets, passed_over), served)[: max(0, free)]
+    return in_turn(_waiting(tickets, passed_over), served)[: max(0, _free(tickets, seats))]
 
 
 def lacking(tickets: Sequence[Ticket], seats: int, passed_over: Collection[str] = ()) -> int:
     """How many more `seats` it would take for all to train at once, as `due` counts them."""
-    placed = sum(ticket.turn is not None for ticket in tickets)
     waiting = len(_waiting(tickets, passed_over))
-    return max(0, min(waiting, placed + waiting - seats))
+    return max(0, min(waiting, waiting - _free(tickets, seats)))
 
 
 def _waiting(tickets: Sequence[Ticket], passed_over: Collection[str]) -> list[Ticket]:
     return [t for t in tickets if t.turn is None and t.run not in passed_over]
+
+
+def _free(tickets: Sequence[Ticket], seats: int) -> int:
+    return seats - len({ticket.turn for ticket in tickets if ticket.turn is not None})

@@ -35,6 +35,10 @@ class Task:
     `releasing` says that it has been asked, in a pause, to give its worker to those who wait, and
     `released` that it has: then it waits for the person, not for its turn.
 
+    `small` says that it may share a Dask task with others of its study, which one worker trains one
+    after the other; `together` are the runs of such a task that are still wanted, this one among
+    them, empty for a run that has a Dask task to itself.
+
     `heard` is when it last told of steps, None while it has none to tell of; `silent_for` the
     seconds since anything was heard of it, None while all is well; `hangs` that no command would
     reach it.
@@ -46,6 +50,8 @@ class Task:
     owner: str = "local"
     resume: bool = False
     study: str | None = None
+    small: bool = False
+    together: set[str] = field(default_factory=set)
     commands: list[dict[str, Any]] = field(default_factory=list)
     given: list[dict[str, Any]] = field(default_factory=list)
     attempt: str = field(init=False)
@@ -97,6 +103,8 @@ class Task:
         """Its worker has let go of it, in a pause; `command` brings back what was asked of it."""
         self.released, self.releasing, self.resume = True, False, True
         self.attempt, self.future, self.worker = self._new_attempt(), None, None
+        self.together.discard(self.run_id)  # the others of its Dask task go on
+        self.together = set()
         self.due, self.taken, self.done_at, self.views = False, False, None, ()
         self.began = self.paused = self.heard = self.silent_for = None
         self.commands = [command, *self.commands] if command else self.commands
@@ -108,6 +116,7 @@ class Task:
     def try_again(self) -> None:
         """Make it wait once more, as another attempt."""
         self.attempt, self.future = self._new_attempt(), None
+        self.together = set()
         self.heard = None
         # Whatever was asked of it has gone with its worker.
         self.commands, self.given = self.given + self.commands, []
@@ -168,8 +177,16 @@ class Task:
         self.silent_for = run_silence.unheard(process, training)
         self.hangs = run_silence.hangs(process, training)
 
+    def leave(self) -> None:
+        """It has ended: the Dask task that it shares ends with the last run that is wanted."""
+        if self.run_id in self.together:
+            self.cancel()
+
     def cancel(self) -> None:
-        """Let Dask forget it."""
+        """Let Dask forget it, unless others that share its Dask task are wanted."""
+        self.together.discard(self.run_id)
+        if self.together:
+            return
         with contextlib.suppress(Exception):  # the scheduler may have gone
             if self.future is not None:
                 self.future.cancel()

@@ -44,6 +44,7 @@ class TaskTable:
     def forget(self, task: Task) -> None:
         """Drop a run that has ended: another one may take its place. With the lock held."""
         del self._tasks[task.run_id]
+        task.leave()
         self.turn.set()
 
     def clear(self) -> None:

@@ -64,8 +64,8 @@ class Knob:
 class Vary(Value):
     """One setting and the values it may take: from `low` to `high`, or one of `options`.
 
-    `log` draws as many values from 0.001 to 0.01 as from 0.01 to 0.1. `points` is how many
-    values a grid takes from the range.
+    `log` draws as many values from 0.001 to 0.01 as from 0.01 to 0.1. A grid takes `values` from
+    the range, or when there are none so many `points` in equal steps.
     """
 
     path: str
@@ -74,6 +74,7 @@ class Vary(Value):
     high: float = 0.0
     log: bool = False
     points: int = Field(default=4, ge=2, le=50)
+    values: tuple[float, ...] = Field(default=(), max_length=50)
     options: tuple[Setting, ...] = ()
 
     @property
@@ -85,6 +86,8 @@ class Vary(Value):
         """The values of a grid, smallest first; each once."""
         if self.kind == "choice":
             return list(self.options)
+        if self.values:
+            return sorted({int(value) if self.kind == "int" else value for value in self.values})
         if self.log:
             low, high = math.log(self.low), math.log(self.high)
             values = [math.exp(low + (high - low) * share) for share in self._shares()]
@@ -116,6 +119,11 @@ class Vary(Value):
             raise _problem(
                 f"{_capital(self.title)}: a logarithmic range cannot start at {self.low:g}; "
                 "start above 0, or vary it evenly."
+            )
+        elif strange := [each for each in self.values if not self.low <= each <= self.high]:
+            raise _problem(
+                f"{_capital(self.title)}: {strange[0]:g} lies outside of the range from "
+                f"{self.low:g} to {self.high:g}."
             )
 
 
@@ -155,6 +163,32 @@ def vary(knob: Knob) -> Vary:
     )
 
 
+def vary_over(knob: Knob, values: Sequence[Setting]) -> Vary:
+    """The knob over these values alone. Raises ExperimentError for wrong or too few ones."""
+    name, distinct = _capital(knob.title), list(dict.fromkeys(values))
+    if len(distinct) < 2:
+        raise _problem(f"{name}: choose at least two different values.")
+    if knob.kind == "choice":
+        return Vary(path=knob.path, kind="choice", options=tuple(distinct))
+    numbers = [float(value) for value in distinct]
+    for number in numbers:
+        if not knob.low <= number <= knob.high:
+            raise _problem(
+                f"{name} is {number:g}; choose values from {knob.low:g} to {knob.high:g}."
+            )
+        if knob.kind == "int" and not number.is_integer():
+            raise _problem(f"{name} is {number:g}; choose whole numbers.")
+    low, high = min(numbers), max(numbers)
+    return Vary(
+        path=knob.path,
+        kind=knob.kind,
+        low=low,
+        high=high,
+        log=knob.log and low > 0,
+        values=tuple(sorted(numbers)),
+    )
+
+
 def title_of(path: str) -> str:
     """A path for people: "learning rate", "layer 2 units", "rotate (augmentation)"."""
     parts = path.split(".")
@@ -185,6 +219,8 @@ def check(base: Experiment, varied: Sequence[Vary]) -> None:
             raise _problem(f"{name}: choose a range within {knob.low:g} to {knob.high:g}.")
         elif item.kind == "int" and not (item.low.is_integer() and item.high.is_integer()):
             raise _problem(f"{name}: a range of whole numbers has whole ends.")
+        elif item.kind == "int" and not all(value.is_integer() for value in item.values):
+            raise _problem(f"{name}: give it whole numbers only.")
 
 
 def apply(base: Experiment, values: Mapping[str, Setting]) -> Experiment:

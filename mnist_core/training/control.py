@@ -18,7 +18,8 @@ class Wishes:
     epochs asked for beyond the experiment's own, `delay` the seconds to wait after each step
     (slow motion), `experiment` the experiment, as JSON, as which to go on from here, None for the
     present one. `release` asks a paused run to end here, to be resumed later on whichever worker is
-    free. `views` is what somebody looks at just now, empty when nobody does.
+    free. `views` is what somebody looks at just now, empty when nobody does. `snapshots`, read at
+    the start, is how many sets of weights are to be kept at most, None for the usual number.
     """
 
     stop: bool = False
@@ -29,6 +30,7 @@ class Wishes:
     delay: float = 0.0
     release: bool = False
     views: tuple[View, ...] = ()
+    snapshots: int | None = None
 
     def to_command(self) -> dict[str, Any]:
         """What `Control.send` takes to bring these about in another process, the pause excepted."""
@@ -36,6 +38,7 @@ class Wishes:
             "epochs": self.extra_epochs,
             "experiment": self.experiment,
             "delay": self.delay,
+            "snapshots": self.snapshots,
         }
         return {name: value for name, value in command.items() if value}
 
@@ -58,6 +61,7 @@ class Control:
         delay: float | None = None,
         release: bool = False,
         views: Sequence[dict[str, Any]] | None = None,
+        snapshots: int | None = None,
     ) -> None:
         """Change what is wished; what is not named stays as it was.
 
@@ -77,6 +81,7 @@ class Control:
                 delay=now.delay if delay is None else max(0.0, delay),
                 release=not moves and (now.release or (release and _stands_still(now))),
                 views=now.views if views is None else tuple(map(View.from_message, views)),
+                snapshots=now.snapshots if snapshots is None else snapshots,
             )
             self._changed.notify_all()
 

@@ -280,7 +280,7 @@ def _prepare(
         program.model.set_weights(list(resume.weights))
         _restore(program, resume.checkpoint)
     size = sum(weight.nbytes for weight in model.get_weights())
-    moments = snapshot_steps(planned, size)
+    moments = snapshot_steps(planned, size, control.read().snapshots)
     kept = resume.kept if resume else ()
     run = _Run(
         model=model,
@@ -350,7 +350,8 @@ def _change(run: _Run, after: Experiment) -> Changed:
     run.clock.batch_size = after.training.batch_size
     run.planned_steps = run.clock.total(after.training.epochs)
     size = sum(weight.nbytes for weight in run.model.get_weights())
-    run.snapshot_steps = _snapshot_steps_from(run, snapshot_steps(run.planned_steps, size))
+    most = run.control.read().snapshots
+    run.snapshot_steps = _snapshot_steps_from(run, snapshot_steps(run.planned_steps, size, most))
     run.most_seconds = _most_seconds(after.training, run.seconds)
     run.ended = None
     return Changed(run.step, after.to_json(), run.total_steps, run.steps_per_epoch, run.epochs)
@@ -387,14 +388,14 @@ def _remember(run: _Run, val_losses: Sequence[float]) -> None:
         run.epochs_without_gain = 0
 
 
-def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
+def snapshot_steps(total: int, weight_bytes: int, most: int | None = None) -> list[int]:
     """After which of `total` steps to keep the weights: dense early on, then evenly thinner.
 
-    At most `MAX_SNAPSHOTS`; fewer in a short run, for which keeping them would take longer than
-    learning, and for large networks: `MAX_SNAPSHOT_BYTES` bounds a run's sum as far as four
-    snapshots allow.
+    At most `MAX_SNAPSHOTS`, or `most`; fewer in a short run, for which keeping them would take
+    longer than learning, and for large networks: `MAX_SNAPSHOT_BYTES` bounds a run's sum as far
+    as four snapshots allow.
     """
-    most = min(MAX_SNAPSHOTS, max(MIN_SNAPSHOTS, total // STEPS_A_SNAPSHOT))
+    most = most or min(MAX_SNAPSHOTS, max(MIN_SNAPSHOTS, total // STEPS_A_SNAPSHOT))
     count = max(4, min(most, MAX_SNAPSHOT_BYTES // max(1, weight_bytes)))
     early = count // 2
     steps = {0, total}

@@ -102,8 +102,8 @@ def test_commands_before_the_start_outlive_the_worker_that_had_them(
 ) -> None:
     handed: list[Handed] = []
 
-    def submit(_self, _run, _attempt, _experiment, _resume, commands, *_more) -> Handed:
-        handed.append(Handed(commands))
+    def submit(_self, orders, _number) -> Handed:
+        handed.append(Handed(orders[0]["commands"]))
         return handed[-1]
 
     monkeypatch.setattr(Connection, "there", True)
