@@ -99,11 +99,13 @@ def choose(
 def _first(path: draft.Path, current: Any, optional: bool) -> Any:
     """The value that a field begins with, to which Streamlit returns when it is emptied.
 
-    So an optional field begins empty, and what it holds now comes from the session's state.
+    So an optional field begins empty, and what it holds now comes from the session's state. It is
+    put there each time: a popover makes its fields when it is opened, and one that the browser is
+    told of no value for would begin empty, and empty the draft.
     """
     if not optional:
         return current
-    st.session_state.setdefault(draft.key(path), current)
+    st.session_state[draft.key(path)] = current
     return None
 
 
