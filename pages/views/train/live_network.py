@@ -33,8 +33,8 @@ INSIDE = "inside"  # not an image, but the wish to look at this one on Look insi
 
 _CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _JS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-_HTML = """<section class="live" aria-label="The network, alive">
-<header><h3>The network, alive</h3><span class="about"></span>
+_HTML = """<section class="live" aria-label="Live network">
+<header><h3>Live network</h3><span class="about"></span>
 <span class="group" role="group" aria-label="Image">
 <button type="button" data-choose="test">Next image</button
 ><button type="button" data-choose="misread">Misread image</button

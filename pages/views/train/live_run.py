@@ -40,7 +40,7 @@ SHARED_REFRESH_SECONDS = 1.0
 WAITING_REFRESH_SECONDS = 2.0
 SMOOTHING = 0.9
 # Of a chart, in pixels, and of the window in which all that is watched then stands whole.
-HEIGHT, WINDOW_HEIGHT = 262, 785
+HEIGHT, WINDOW_HEIGHT = 232, 755
 ICONS = {
     "queued": ":material/hourglass_top:",
     "running": ":material/play_circle:",

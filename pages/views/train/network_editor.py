@@ -30,11 +30,11 @@ def layer_chips(problems: Sequence[Problem]) -> None:
                     st.markdown(f"{_icon(layer['kind'])} {chip_label(layer)}")
                 else:
                     _chip(index, layer, len(layers), own)
-        if not fixed:
-            _add_layer()
-            if draft.can_undo():
-                icon_button("Undo the last change to the network", ":material/undo:",
-                            "undo_layers", draft.undo)  # fmt: skip
+    if not fixed:  # beside the row, which may be wider than its place
+        _add_layer()
+        if draft.can_undo():
+            icon_button("Undo the last change to the network", ":material/undo:",
+                        "undo_layers", draft.undo)  # fmt: skip
 
 
 def _chip(index: int, layer: dict[str, Any], count: int, problems: Sequence[Problem]) -> None:

@@ -20,10 +20,14 @@ _STYLE = with_selectors(
 :st(page) > :st(stack) { gap: 0.55rem; }
 .st-key-watch, .st-key-watch > div > :st(stack) { gap: 0.45rem; }
 .st-key-compose { flex-wrap: nowrap; gap: 0.5rem; }
-.st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 0;
+.st-key-compose > * { flex: none; }
+.st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 0 1 auto; width: auto;
   min-width: 0; }
+.st-key-compose > :is(.st-key-training_popover, :has(> .st-key-training_popover)) {
+  margin-left: auto; }
 .st-key-compose > :has(.st-key-queue_panel) { flex: none; width: auto; }
-:st(popover) [class*="st-key-queued_"] > :st(element):first-child { flex: 1 1 auto; }
+:st(popover) [class*="st-key-queued_"] > :st(element):first-child { flex: 1 1 auto; min-width: 0; }
+@media (min-width: 641px) { :st(popover) [class*="st-key-queued_"] { flex-wrap: nowrap; } }
 /* The layers as a row of chips. */
 .st-key-layers { flex-wrap: nowrap; gap: 1rem; overflow-x: auto; scrollbar-width: thin;
   padding: 3px; align-items: center; }
@@ -70,8 +74,8 @@ _STYLE = with_selectors(
 [class*="st-key-axis_"] button p { font-size: 0.8rem; }
 /* What is watched does not fade while the page is drawn anew. */
 .st-key-watch :st(stale) { opacity: 1 !important; transition: none !important; }
-@media (min-width: 901px) and (max-width: 1320px) {
-  .st-key-preset { width: 11rem !important; }
+@media (min-width: 901px) and (max-width: 1400px) {
+  .st-key-preset, .st-key-compose > :st(wrapper):has(> .st-key-preset) { width: 10rem !important; }
   .st-key-layers { gap: 0.85rem; }
 }
 @media (max-width: 900px) {
