@@ -34,20 +34,22 @@ def change_lines(runs: Sequence[Changes]) -> list[dict[str, Any]]:
     ]
 
 
-def change_words(runs: Sequence[tuple[npt.ArrayLike, Changes]]) -> list[dict[str, Any]]:
+def change_words(
+    runs: Sequence[tuple[npt.ArrayLike, Changes]], below: bool = False
+) -> list[dict[str, Any]]:
     """What was changed there, on the line's emptier side, as Plotly's annotations.
 
-    Each run comes with the steps of its curve.
+    Each run comes with the steps of its curve. `below`: at the foot, for curves that rise.
     """
     return [
-        _note(step, words, place, int(np.max(steps, initial=1)))
+        _note(step, words, place, int(np.max(steps, initial=1)), below)
         for steps, changes in runs
         for place, (step, words) in enumerate(changes)
     ]
 
 
-def _note(step: int, words: str, place: int, last: int) -> dict[str, Any]:
-    right = step < 0.6 * last
+def _note(step: int, words: str, place: int, last: int, below: bool) -> dict[str, Any]:
+    right, row = step < 0.6 * last, 0.11 * (place % ROWS)
     short = words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
     return {
         "text": html.escape(short),
@@ -56,8 +58,8 @@ def _note(step: int, words: str, place: int, last: int) -> dict[str, Any]:
         "xanchor": "left" if right else "right",
         "xshift": 4 if right else -4,
         "yref": "paper",
-        "y": 0.98 - 0.11 * (place % ROWS),
-        "yanchor": "top",
+        "y": 0.02 + row if below else 0.98 - row,
+        "yanchor": "bottom" if below else "top",
         "showarrow": False,
         "font": {"size": TEXT_SIZE - 2, "color": QUIET},
         "bgcolor": GROUND,

@@ -132,7 +132,9 @@ def _chart(
         + change_lines([run.changes for run in runs])
         + [line.divergence_mark() for line in lines if line.broken]
         + _least_loss_line(runs, metric),
-        annotations=change_words([(run.step, run.changes) for run in runs])
+        annotations=change_words(
+            [(run.step, run.changes) for run in runs], below=metric == "accuracy" and not log_y
+        )
         + [line.divergence_words() for line in lines if line.broken]
         + _least_loss_words(runs, metric, log_y)
         + _leap_words(lines, metric, log_y),

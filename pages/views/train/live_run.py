@@ -294,7 +294,8 @@ def status_words(run: Run, status: str | None = None) -> str:
     status = status or run.status
     if status == "running" and run.step == 0:
         return "compiling the network"
-    parts = [_reached(run)] if run.total_steps else []
+    parts = [f"**{run.test_accuracy:.2%}** on test images"] if run.test_accuracy is not None else []
+    parts += [_reached(run)] if run.total_steps else []
     if status == "running":
         if run.images_per_second:
             parts.append(f"{run.images_per_second:,.0f} images/s")
@@ -304,8 +305,6 @@ def status_words(run: Run, status: str | None = None) -> str:
         parts.append(f"trained for {clock(run.seconds)}")
     if run.gave_way:
         parts.append("its place went to the next run; **Resume** queues it again")
-    if run.test_accuracy is not None:
-        parts.append(f"**{run.test_accuracy:.2%}** on test images")
     return " · ".join(parts)
 
 

@@ -66,6 +66,8 @@ _STYLE = with_selectors(
 .st-key-run_bar button { padding-left: 0.6rem; padding-right: 0.6rem; }
 .st-key-run_bar button p { white-space: nowrap; }
 .st-key-charts :st(column) { position: relative; }
+/* A chart takes its room before it is drawn. */
+.st-key-loss_chart, .st-key-accuracy_chart { min-height: 232px; }
 :st(wrapper):has(> [class*="st-key-axis_"]) { position: absolute; right: 0;
   top: -2px; width: auto; z-index: 3; }
 [class*="st-key-axis_"] [role="group"], [class*="st-key-axis_"] [role="radiogroup"] {
@@ -89,8 +91,13 @@ _STYLE = with_selectors(
   .st-key-compose .st-key-start_training { flex: 1 1 auto; }
   .st-key-compose .st-key-start_training button { width: 100%; }
   .st-key-training_status p { font-size: 0.9rem; }
-  .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 100%;
+  .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 calc(100% - 5rem);
     order: 5; }
+  .st-key-compose > :is(.st-key-icon-add_layer, :has(> .st-key-icon-add_layer)) { order: 6; }
+  .st-key-compose > :is(.st-key-training_popover, :has(> .st-key-training_popover)) {
+    margin-left: 0; }
+  .st-key-run_bar button { padding-left: 0.4rem; padding-right: 0.4rem; }
+  .st-key-run_bar button p { font-size: 0.84rem; }
   .stApp [class*="st-key-note_"] { --note: 4.9rem; }
   .stApp .st-key-advice :st(words) p { font-size: 0.78rem; line-height: 1.2; }
   .stApp .st-key-advice :st(element):has(button) { flex: 0 0 8.6rem; }
