@@ -86,13 +86,13 @@ def _presses(page: Any, address: str, repeats: int, *, pixel: bool) -> dict[str,
     """Medians over `repeats` presses, after two that compile."""
     from tests.e2e.helpers import open_page, part
 
-    open_page(page, address, "inspect_input")
+    open_page(page, address, "feature_maps")
     page.wait_for_timeout(4000)
     found = []
     for turn in range(repeats + 2):
         page.evaluate("requests.length = answers.length = changes.length = 0")
         if pixel:
-            target = part(page, "feature_maps").locator("canvas").first
+            target = part(page, "feature_maps").locator("canvas").last
             target.scroll_into_view_if_needed()
             box = target.bounding_box()
             page.mouse.move(box["x"] + 20 + 23 * turn, box["y"] + 20 + 3 * turn)

@@ -73,7 +73,7 @@ def backward(network: NetworkSpec, weights: Weights, image: FloatArray, label: i
 
     Raises WeightsError, and ValueError for a label that is no digit.
     """
-    found = _backward(network, weights, image[None], np.array([_checked_digit(label, network)]))
+    found = _backward(network, weights, image[None], np.array([checked_digit(label, network)]))
     outputs, pixels, gradients, of_weights = found
     outputs = [np.asarray(output)[0] for output in outputs]
     per_layer = [np.asarray(gradient)[0] for gradient in gradients]
@@ -102,7 +102,7 @@ def gradient_norms_at_start(
     list has an entry for each layer of `probe(network)`. Raises ValueError.
     """
     other = with_activation(network, activation, initializer)
-    digits = np.array([_checked_digit(label, network) for label in np.asarray(labels)])
+    digits = np.array([checked_digit(label, network) for label in np.asarray(labels)])
     *_, gradients, _ = _backward(other, initial_weights(other, seed), images, digits)
     norms = {
         layer.name.partition(":")[0] + layer.kind: float(np.mean([_norm(one) for one in values]))
@@ -183,7 +183,7 @@ def grad_cam(
         network, ("cam", index), partial(_make_cam, index), _IMAGES, _DIGIT
     )
     values, slopes = function(
-        found.checked(weights), as_batch(image[None]), np.int32(_checked_digit(digit, network))
+        found.checked(weights), as_batch(image[None]), np.int32(checked_digit(digit, network))
     )
     maps, counts = np.asarray(values)[0], np.asarray(slopes)[0].mean((0, 1))
     cam = np.maximum(maps @ counts, 0)
@@ -233,7 +233,7 @@ def largest_path(
     `explain`. Raises ValueError for a label that is no digit.
     """
     layers = probe(network).layers
-    unit: Unit = (_checked_digit(label, network),)
+    unit: Unit = (checked_digit(label, network),)
     others = np.delete(softmax(outputs[-2]), label).sum()
     here, product = _variable("logits", unit), -float(others)
     meaning = rf"p_{{{label}}} - y_{{{label}}} = {formulas.number(1 + product)} - 1"
@@ -340,7 +340,7 @@ def _logit(
     """A digit's logit for each image, [n], and its slopes by their pixels, [n, 28, 28]."""
     function = gradient_function(network, "logit", _make_logit, _IMAGES, _DIGIT)
     slopes, logits = function(
-        probe(network).checked(weights), as_batch(images), np.int32(_checked_digit(digit, network))
+        probe(network).checked(weights), as_batch(images), np.int32(checked_digit(digit, network))
     )
     return np.asarray(slopes)[..., 0], np.asarray(logits)
 
@@ -380,7 +380,8 @@ def _norm(gradient: FloatArray) -> float:
     return float(np.linalg.norm(gradient.astype(np.float64)))
 
 
-def _checked_digit(digit: int, network: NetworkSpec) -> int:
+def checked_digit(digit: int, network: NetworkSpec) -> int:
+    """The digit itself, where the network has such a class; else raises ValueError."""
     if not 0 <= digit < network.classes:
         raise ValueError(f"{digit} is no digit from 0 to {network.classes - 1}.")
     return int(digit)

@@ -44,7 +44,7 @@ def train(page: Any, url: str) -> None:
 
 def inspect(page: Any, url: str) -> None:
     open_page(page, f"{url}/inspect", "moment")
-    part(page, "inspect_input").get_by_text("read as").first.wait_for(timeout=60_000)
+    part(page, "feature_maps").locator("canvas").nth(1).wait_for(timeout=60_000)
 
 
 def draw_digit(page: Any, url: str) -> None:

@@ -14,7 +14,7 @@ PAGES = {
     "/": "card_9",
     "/?chapter=1": "question_1",
     "/train": "accuracy_chart",
-    "/inspect": "inspect_input",
+    "/inspect": "feature_maps",
     "/draw": "network_menu",
     "/explore": "runs_table",
 }

@@ -86,7 +86,7 @@ def test_the_tour_leads_to_a_digit_that_the_new_network_reads(server, page):
 
     step(page, "inside").click()
     page.get_by_role("heading", name="Look inside").wait_for(timeout=30_000)
-    part(page, "inspect_input").get_by_text("My drawing").wait_for(timeout=60_000)
+    part(page, "network_strip").get_by_text("My drawing").wait_for(timeout=60_000)
     assert "cnn · run 1" in chosen(page, "run_picker")
     # Been through once, it is not offered again.
     press(page, "tour_lesson")

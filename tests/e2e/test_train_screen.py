@@ -118,7 +118,7 @@ def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
     wait_for_status(page, "stopped", timeout=20)
     network.get_by_role("button", name="Look inside").click()
     page.get_by_role("heading", name="Look inside").wait_for(timeout=30_000)
-    part(page, "inspect_input").get_by_text("Test image 1").wait_for(timeout=60_000)
+    part(page, "network_strip").get_by_text("Test image 1").wait_for(timeout=60_000)
 
 
 def _held(page) -> int | None:

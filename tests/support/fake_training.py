@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mnist_core.experiment.spec import Experiment
 from mnist_core.training.control import Control
 from mnist_core.training.events import (
+    Changed,
     Epoch,
     Event,
     Finished,
@@ -45,6 +47,9 @@ def train(experiment, *, control: Control, resume: Resume | None = None) -> Iter
 
     yield Started(total(), STEPS_PER_EPOCH, 7, step=step)
     while step < total() and not control.read().stop:
+        if (asked := control.take_experiment()) is not None:
+            experiment = Experiment.from_json(asked)
+            yield Changed(step, asked, total(), STEPS_PER_EPOCH, experiment.training.epochs)
         wishes = control.read()
         if wishes.pause and not wishes.steps_allowed:
             if not paused:

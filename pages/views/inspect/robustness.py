@@ -38,7 +38,7 @@ LARGEST_EPSILON, EPSILON_STEP = 0.5, 0.005
 def robustness(scene: Scene) -> None:
     """The view: a disturbance with its strength, then the fast gradient sign method."""
     _disturbed(scene)
-    st.subheader("A change made to fool it", anchor=False)
+    st.subheader("An adversarial change", anchor=False)
     _fooled(scene)
 
 
@@ -117,12 +117,12 @@ def _fooled(scene: Scene) -> None:
         predict, scene.image, gradient, label, LARGEST_EPSILON, shares
     )
     if fooling is None:
-        st.markdown(f"No change of up to {LARGEST_EPSILON:g} a pixel in this direction fools it.")
+        st.markdown(f"No change of up to {LARGEST_EPSILON:g} per pixel in this direction fools it.")
     elif fooling.epsilon == 0:
-        st.markdown(f"It misreads {this} already, with no change at all.")
+        st.markdown(f"It misreads {this} even without a change.")
     else:
         st.markdown(
-            f"The smallest change that fools it: **ε = {fooling.epsilon:.3f}** for each pixel "
+            f"The smallest change that fools it: **ε = {fooling.epsilon:.3f}** per pixel "
             f"(ink is 1). Then {this} is read as **{plain(names[fooling.read])}**."
         )
     start = 0.1 if fooling is None else first_that_fools(fooling.epsilon)
@@ -137,7 +137,7 @@ def _fooled(scene: Scene) -> None:
                names=("image",), largest=5),
         Images("change", "Change", (changed - scene.image)[None], "ε × sign of the gradient",
                limit=0.5, names=("change",), largest=5),
-        Images("sum", "Together", changed[None], f"read as {read}", "ink", 1.0,
+        Images("sum", "Sum", changed[None], f"read as {read}", "ink", 1.0,
                names=("changed image",), largest=5),
         Bars("answer", "", answer, scene.names),
     ]  # fmt: skip

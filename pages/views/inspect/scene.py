@@ -11,6 +11,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.data import mnist
+from mnist_core.experiment.class_names import one
 from mnist_core.experiment.spec import MNIST, NetworkSpec
 from mnist_core.storage.store import SnapshotInfo
 from pages.session.data_sets import class_names, dataset_of
@@ -71,6 +72,13 @@ class Scene:
     def names(self) -> tuple[str, ...]:
         """What the classes are called that the network tells apart: digits, for MNIST."""
         return class_names(self.choice.experiment)
+
+    @property
+    def input_name(self) -> str:
+        """What the input is, and what digit where that is known."""
+        if self.label is None:
+            return "My drawing"
+        return f"Test image {self.index}: {one(self.names[self.label])}"
 
     @property
     def test_probabilities(self) -> FloatArray:

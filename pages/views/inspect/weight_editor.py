@@ -61,7 +61,7 @@ def _pressed_weight(scene: Scene, kernel: Kernel, unit: int, key: str) -> tuple[
     names = tuple(f"channel {at}" for at in range(len(values))) if many else ("input",)
     group = Images(
         "typed",
-        "Press the weight that you want to change",
+        "Click the weight you want to change",
         values,
         "orange below zero, blue above",
         limit=float(np.abs(kernel.kernel).max()),

@@ -23,6 +23,7 @@ from mnist_core.visitors.limits import Refused, current
 from pages.editors import draft
 from pages.frame import projector
 from pages.session.errors import ICON
+from pages.session.explore_tabs import what_if
 from pages.session.network_choice import network_choices
 from pages.session.open_elsewhere import has_weights, let_it_read
 from pages.session.services import note_presence
@@ -422,6 +423,16 @@ def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
                 on_click=watched.duplicate,
                 args=(run,),
             )
+        if st.button(
+            "What if I change …",
+            key="what_if",
+            icon=":material/science:",
+            help="Train it again with other values of one setting, several seeds each, and see "
+            "whether that made a difference.",
+            on_click=what_if,
+            args=(run.id,),
+        ):
+            st.switch_page("pages/explore.py")
         st.slider("Smoothing", 0.0, 0.99, value=SMOOTHING, step=0.01, key="smoothing")
         if run.active and run.status != "queued":
             _while_it_runs(run, engine)
