@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mnist_core.experiment import changes
+from mnist_core.experiment import changes as mid_run
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import schema
 from mnist_core.training.events import (
@@ -106,7 +106,7 @@ def _record_started(
         _forget_after(connection, run_id, event.step)
         # Training makes these again.
         kept = [change for change in _changes(connection, this) if change.step < event.step]
-        update(connection, this, changes=changes.to_json(kept))
+        update(connection, this, changes=mid_run.to_json(kept))
 
 
 def _record_steps(connection: sa.Connection, this: _Condition, run_id: str, event: Steps) -> None:
@@ -127,8 +127,9 @@ def _record_steps(connection: sa.Connection, this: _Condition, run_id: str, even
             "learning_rate": event.learning_rate,
             "images_per_second": event.images_per_second,
             "total_steps": event.total_steps,
-            "epochs_planned": event.epochs,
         }
+        if event.epochs is not None:
+            changes["epochs_planned"] = event.epochs
     if update(connection, this, **changes) and len(event.loss):
         connection.execute(
             schema.steps.insert().values(
@@ -172,21 +173,21 @@ def _record_snapshot(
 
 
 def _record_change(connection: sa.Connection, this: _Condition, event: Changed) -> None:
-    change = changes.Change(event.step, Experiment.from_json(event.experiment))
-    made = [*_changes(connection, this), change][-changes.MOST_CHANGES :]
+    change = mid_run.Change(event.step, Experiment.from_json(event.experiment))
+    made = [*_changes(connection, this), change][-mid_run.MOST_CHANGES :]
     update(
         connection,
         this,
-        changes=changes.to_json(made),
+        changes=mid_run.to_json(made),
         total_steps=event.total_steps,
         steps_per_epoch=event.steps_per_epoch,
         epochs_planned=event.epochs,
     )
 
 
-def _changes(connection: sa.Connection, this: _Condition) -> tuple[changes.Change, ...]:
+def _changes(connection: sa.Connection, this: _Condition) -> tuple[mid_run.Change, ...]:
     text = connection.execute(sa.select(schema.runs.c.changes).where(this)).scalar()
-    return changes.from_json(text or "[]")
+    return mid_run.from_json(text or "[]")
 
 
 def _record_end(connection: sa.Connection, this: _Condition, event: Finished | Failed) -> None:

@@ -299,7 +299,7 @@ def test_a_duplicate_with_one_thing_changed_lies_over_the_run_it_comes_from() ->
 
 
 def test_settings_change_in_a_pause_and_the_run_goes_on_with_them() -> None:
-    app = open_page(preset="two-layer", epochs="200")
+    app = open_page(preset="two-layer", epochs="200", hide="advice")
     press(app, "Start training")
     store = ENGINES[0].store
     run_id = store.runs()[0].id

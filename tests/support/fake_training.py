@@ -28,12 +28,7 @@ STEP_SECONDS = 0.02
 
 def train(experiment, *, control: Control, resume: Resume | None = None) -> Iterator[Event]:
     """One step at a time; the loss after step n is 1/n, so that any gap shows."""
-    if experiment.name == "refuses":
-        raise RuntimeError("there is no such network")
-    if experiment.name == "prepares":
-        time.sleep(2)
-    if experiment.name == "hungry":
-        eat_memory()
+    _begin_as(experiment.name)
     step = resume.step if resume else 0
     paused = False
 
@@ -73,6 +68,16 @@ def train(experiment, *, control: Control, resume: Resume | None = None) -> Iter
             yield Epoch(step // STEPS_PER_EPOCH, step, 1 / step, 0.5, 0.4, 0.6, 1.0)
     reason = "stopped" if control.read().stop else "epochs"
     yield Finished(step, 1, 0.3, 0.9, reason, 1.0)
+
+
+def _begin_as(name: str) -> None:
+    """What a network of some name does before its first step."""
+    if name == "refuses":
+        raise RuntimeError("there is no such network")
+    if name == "prepares":
+        time.sleep(2)
+    if name == "hungry":
+        eat_memory()
 
 
 def train_on(
