@@ -1,4 +1,4 @@
-"""How long does a class wait: thirty pupils who press *Start training* one after the other?
+"""Waits of a class: thirty pupils who press *Start training* one after the other.
 
 A server with `MNIST_LAB_PUBLIC=1`, started as a person would, and a session for each pupil, with a
 websocket and a cookie of its own, on the Train page. All press within `--arrive` seconds, and stay
@@ -46,7 +46,7 @@ _WAIT = re.compile(rf"it starts in (?:about {_TIME}|{_TIME} to {_TIME})(?:$|\W)"
 
 @dataclass
 class Pupil:
-    """What one pupil lived through, in seconds from the press."""
+    """The events of one pupil, in seconds from the press."""
 
     said: tuple[float, float] | None = None
     started: float | None = None
@@ -146,6 +146,6 @@ def _report(pupils: list[Pupil]) -> dict[str, Any]:
 
 
 def _is_within(said: tuple[float, float], wait: float) -> bool:
-    """Whether the middle of what was said is within a factor of two of the wait that came."""
+    """True when the middle of what was said is within a factor of two of the wait that came."""
     middle = max(1.0, (said[0] * said[1]) ** 0.5)
     return 0.5 <= middle / max(1.0, wait) <= 2

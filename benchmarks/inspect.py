@@ -1,4 +1,4 @@
-"""What a press in Look inside costs: time on the server, bytes sent, time to the new picture.
+"""Cost of a press in Look inside: time on the server, bytes sent, time to the new picture.
 
 Trains the `cnn` preset on a few images, starts the app as a person would, and in a headless
 Chromium on the same machine presses “Next” in each view, and a pixel of a feature map. `server`

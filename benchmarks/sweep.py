@@ -1,4 +1,4 @@
-"""How long does a grid of small networks take, and when does its first result stand there?
+"""Time of a grid of small networks, and until its first result.
 
 1. A grid of 5 learning rates by 5 layer sizes of the two-layer network on 10,000 images with 3
    seeds, 75 trainings, on the server's own worker process: from the start of the study to its end,

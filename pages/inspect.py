@@ -18,7 +18,7 @@ FOLLOW_SECONDS = 2.0
 
 
 def interval() -> float | None:
-    """How often the page looks again by itself: while playing, and while the run trains."""
+    """The seconds until the page looks again by itself: while playing, and while the run trains."""
     here = places.place()
     if here.playing:
         return places.PLAY_SECONDS
@@ -27,7 +27,7 @@ def interval() -> float | None:
 
 
 def trains(choice: NetworkChoice | None) -> bool:
-    """Whether the network is a run that goes on."""
+    """True when the network is a run that goes on."""
     return choice is not None and choice.trains
 
 
@@ -104,7 +104,7 @@ def show(choice: NetworkChoice, moment: SnapshotInfo) -> None:
 
 
 def show_views() -> None:
-    """What can be looked at."""
+    """The views of the network."""
     here = places.place()
 
     def changed(view: str | None) -> None:

@@ -39,7 +39,7 @@ class WorkerInfo:
 
 @dataclass(frozen=True)
 class Listener:
-    """What a connection calls, each from a thread of its own and never with its lock held.
+    """The callbacks of a connection, each called from its own thread, never with its lock held.
 
     `message` gets what workers tell, on Dask's event loop: it must return at once. `connected`
     and `failed`, which gets a sentence for people, end an attempt to connect.
@@ -84,7 +84,7 @@ class Connection:
 
     @property
     def scheduler_id(self) -> str | None:
-        """What tells the scheduler that has been reached from all others; None without one."""
+        """The id of the scheduler that has been reached, unlike all others; None without one."""
         return self._scheduler_id if self._client is not None else None
 
     def open(self) -> None:
@@ -285,7 +285,7 @@ def workers_of(client: Client) -> list[WorkerInfo]:
 
 
 def kept_messages(client: Client) -> int:
-    """How many past messages of each server the scheduler keeps, as its setting says."""
+    """The number of past messages of each server that the scheduler keeps, by its setting."""
     name = "distributed.admin.low-level-log-length"
     return int(client.run_on_scheduler(dask.config.get, name, 1000))
 

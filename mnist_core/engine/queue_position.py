@@ -44,7 +44,7 @@ def place(
 
 
 def _left(run: Run, durations: Durations, longest: float | None) -> Estimate:
-    """How long the run keeps its seat, until the next one has taken it."""
+    """The time for which the run keeps its seat, until the next one has taken it."""
     elapsed = None
     if run.status != "queued" and run.started is not None:
         elapsed = max(0.0, (datetime.now(UTC) - run.started).total_seconds())

@@ -1,4 +1,4 @@
-"""How long a run trains: from runs of the same kind here, else from its size.
+"""Durations of runs: from runs of the same kind here, else from their size.
 
 A run takes so many seconds a step, and others besides: its network is built and compiled, it is
 validated, its weights are kept, the test images are read. What runs here have told of both is the
@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 from mnist_core.experiment.spec import MNIST, TRAIN_IMAGES, Experiment
+from mnist_core.experiment.training_cost import compiled_settings
 from mnist_core.storage.store import Run
 
 # Seconds for a multiplication, a value of a feature map, a parameter that the optimiser changes,
@@ -49,12 +50,12 @@ class Estimate:
 
     @property
     def sure(self) -> bool:
-        """Whether one figure says it."""
+        """True when one figure says it."""
         return self.most <= 1.8 * self.least or self.most < 5
 
 
 class Durations:
-    """What is known of how long runs take here."""
+    """The durations of runs that are known here."""
 
     def __init__(self, ended: Sequence[Run] = (), images: Mapping[str, int] | None = None) -> None:
         """`ended` are runs that told how long they took, the newest first.
@@ -67,11 +68,11 @@ class Durations:
         self._images = {MNIST: TRAIN_IMAGES, **(images or {})}
 
     def of_run(self, run: Run) -> Estimate:
-        """How long the whole run takes, epochs asked for meanwhile included."""
+        """The time of the whole run, epochs asked for meanwhile included."""
         return self.expect(run.experiment, run.total_steps or None)
 
     def expect(self, experiment: Experiment, steps: int | None = None) -> Estimate:
-        """How long the experiment takes, with `steps` in all where these are known."""
+        """The expected time of the experiment, with `steps` in all where these are known."""
         steps = self.steps(experiment) if steps is None else steps
         a_step, other, factor = self._known(experiment)
         seconds = a_step * steps + other
@@ -84,7 +85,7 @@ class Durations:
         return found if minutes is None else found.at_most(60 * minutes + other)
 
     def left(self, run: Run, elapsed: float | None = None) -> Estimate:
-        """How long a run still takes that was queued or has trained for `elapsed` seconds."""
+        """The time that a run still takes that was queued or has trained for `elapsed` seconds."""
         whole = self.of_run(run)
         resumed = 0 < run.step < run.total_steps
         if (run.status == "queued" and not resumed) or not run.total_steps:
@@ -108,7 +109,7 @@ class Durations:
 
     def _known(self, experiment: Experiment) -> tuple[float, float, float]:
         """Seconds a step, seconds besides, and the factor by which these may be off."""
-        same = self._like(experiment, _program)
+        same = self._like(experiment, compiled_settings)
         if same:
             factor = SAME if len(same) > 1 else 1.2 * SAME
             return _median(run.step_seconds for run in same), _other(same), factor
@@ -133,13 +134,6 @@ def seconds_a_step(experiment: Experiment) -> float:
         + A_VALUE * batch * values
         + A_PARAMETER * sum(row.parameters for row in rows)
     )
-
-
-def _program(experiment: Experiment) -> Any:
-    """What decides how long a step takes: the same for runs that differ in seed or epochs."""
-    training = experiment.training
-    return (experiment.network, training.batch_size, training.optimizer, training.augmentation,
-            training.precision)  # fmt: skip
 
 
 def _kind(experiment: Experiment) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from mnist_core.engine import run_silence
+from mnist_core.engine import liveness
 from mnist_core.training.live_view import View
 from mnist_core.visitors.run_limits import Times
 
@@ -154,7 +154,7 @@ class Task:
         return time.monotonic() - self.done_at > LAST_EVENT_SECONDS
 
     def times(self, absent: float) -> Times:
-        """How long it has trained and paused, when its visitor was last seen so long ago."""
+        """The times that it has trained and paused, its visitor last seen so long ago."""
         now = time.monotonic()
         return Times(
             training=None if self.began is None else now - self.began,
@@ -172,10 +172,10 @@ class Task:
             self.heard = time.monotonic()
 
     def listen(self, process: float) -> None:
-        """Take note of the silence, when its worker's last sign of life was so long ago."""
+        """Note how long ago it was heard of; `process` is the age of its worker's last sign."""
         training = None if self.heard is None else time.monotonic() - self.heard
-        self.silent_for = run_silence.unheard(process, training)
-        self.hangs = run_silence.hangs(process, training)
+        self.silent_for = liveness.unheard(process, training)
+        self.hangs = liveness.hangs(process, training)
 
     def leave(self) -> None:
         """It has ended: the Dask task that it shares ends with the last run that is wanted."""

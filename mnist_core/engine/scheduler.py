@@ -172,7 +172,7 @@ class Scheduler:
                 task.given, task.commands = task.commands, []
 
     def _order(self, task: Task) -> Order | None:
-        """What a worker needs to know of a run; None for one that cannot be read."""
+        """The order for a worker to train a run; None for a run that cannot be read."""
         try:
             run = self._store.run(task.run_id)
             if run is None:
@@ -196,11 +196,11 @@ class Scheduler:
     # The queue
 
     def seats(self) -> int:
-        """How many runs train at once; one while no worker has come yet."""
+        """The number of runs that train at once; one while no worker has come yet."""
         return max(1, sum(info.threads for info in self._connection.workers() or []))
 
     def place(self, run_id: str) -> queue_position.Place | None:
-        """How many runs are before this one and for how long, None when it does not wait."""
+        """The place in the queue and the expected wait, None when the run does not wait."""
         runs = {run.id: run for run in self._store.active_runs()}
         if run_id not in runs:
             return None

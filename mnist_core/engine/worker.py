@@ -192,7 +192,7 @@ def _function(path: str) -> Callable[..., Iterator[Event]]:
 
 
 def _why(error: Exception) -> str:
-    """What ended a run, for the person. TensorFlow, not loaded here, has its own MemoryError."""
+    """The error that ended a run, for the person. TensorFlow, not loaded here, has its own."""
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return (
             "The training process ran out of memory. Its curve is kept; use a smaller batch or a "

@@ -18,7 +18,7 @@ class Value(BaseModel):
 
 @dataclass(frozen=True)
 class Editing:
-    """How an editor shows a field and what a study makes of it.
+    """The widget of a field in an editor, and its range in a study.
 
     Attributes:
         label: What its widget is called; empty for the field's own name.
@@ -43,7 +43,7 @@ class Editing:
 
 @dataclass(frozen=True)
 class FieldForm:
-    """What a field accepts: one of `choices`, or a number from `low` to `high`.
+    """The values that a field accepts: one of `choices`, or a number from `low` to `high`.
 
     `number` is int or float, None where the field is no number; `optional` fields take None.
     """
@@ -57,7 +57,7 @@ class FieldForm:
 
 
 def field_form(info: FieldInfo) -> FieldForm:
-    """What a field of a `Value` accepts, read from its annotation."""
+    """The values that a field of a `Value` accepts, read from its annotation."""
     kinds = list(get_args(info.annotation) or (info.annotation,))
     notes: list[Any] = list(info.metadata)
     for kind in tuple(kinds):  # of Annotated[int, Field(ge=1)] | None the first is annotated itself

@@ -45,7 +45,7 @@ def _cost(
     values: Mapping[str, Setting],
     known: dict[tuple[Setting, ...], tuple[float, str]],
 ) -> tuple[float, str]:
-    """What it costs, and what is compiled for it; a combination that does not fit comes last."""
+    """Its cost and its compiled settings; a combination that does not fit comes last."""
     of_network = {path: value for path, value in values.items() if path != SEED}
     key = tuple(of_network.values())
     if key not in known:

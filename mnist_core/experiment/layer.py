@@ -72,7 +72,7 @@ class Layer(Value):
         return {}
 
     def multiplications(self, before: Shape) -> int:
-        """How many products it sums for one image."""
+        """The number of products that it sums for one image."""
         return 0
 
     def keras_layers(self, seed: int) -> list[KerasLayer]:
@@ -92,7 +92,7 @@ class Layer(Value):
         return self.short_title
 
     def details(self) -> list[str]:
-        """What is set, in words: ["128 units", "relu"]."""
+        """Its settings in words: ["128 units", "relu"]."""
         return []
 
     def summary(self) -> str:

@@ -137,7 +137,7 @@ class Conv(Layer):
 
 
 class _Pool(Layer):
-    """What pooling layers have in common. `stride` None means `pool_size`."""
+    """The common part of pooling layers. `stride` None means `pool_size`."""
 
     icon, colour = "compress", "green"
     own_units = True
@@ -359,7 +359,7 @@ def new_layer(kind: str) -> Layer:
 
 
 def layer_title(index: int, kind: str) -> str:
-    """How messages name the layer at `index` (from 0): "Layer 3 (convolution)"."""
+    """The name of the layer at `index` (from 0) in messages: "Layer 3 (convolution)"."""
     title = LAYERS[kind].title if kind in LAYERS else kind
     return f"Layer {index + 1} ({title})"
 

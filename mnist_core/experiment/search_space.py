@@ -1,4 +1,4 @@
-"""What can vary in an experiment, and an experiment with some of it varied."""
+"""The settings that can vary in an experiment, and an experiment with some of them varied."""
 
 from __future__ import annotations
 

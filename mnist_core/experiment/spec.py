@@ -73,7 +73,7 @@ class NetworkSpec(Value):
 
     @property
     def convolutional(self) -> bool:
-        """Whether it has a convolution."""
+        """True when it has a convolution."""
         return any(layer.kind == "conv" for layer in self.layers)
 
     @model_validator(mode="after")
@@ -83,7 +83,7 @@ class NetworkSpec(Value):
 
 
 class Augmentation(Value):
-    """How far each training image is changed at random, each time it is met; 0 means not.
+    """Bounds on the random changes of a training image each time it is met; 0 means none.
 
     `shift` is in pixels, `rotate` and `shear` in degrees, `scale` a share (0.1: from 0.9 to
     1.1 times), `elastic` the standard deviation of the displacement in pixels, `thickness` a
@@ -104,7 +104,7 @@ class Augmentation(Value):
 
 
 class TrainingSpec(Value):
-    """How the network is trained.
+    """The settings of training.
 
     `validation_share` of the training images is set aside and never trained on;
     `training_images` then limits how many are used (None: all of them). `max_minutes`,
@@ -162,7 +162,7 @@ class TrainingSpec(Value):
 
     @property
     def validation_images(self) -> int:
-        """How many of the 60,000 training images are set aside for validation."""
+        """The number of the 60,000 training images that are set aside for validation."""
         return round(TRAIN_IMAGES * self.validation_share)
 
 

@@ -1,4 +1,4 @@
-"""How much arithmetic an experiment takes, and which experiments share compiled code."""
+"""The arithmetic that an experiment takes, and the settings built into its compiled code."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def cost(experiment: Experiment) -> float:
 
 
 def is_small(experiment: Experiment) -> bool:
-    """Whether it trains in about a second: then what surrounds a training counts as much."""
+    """True when it trains in about a second: then what surrounds a training counts as much."""
     return cost(experiment) <= SMALL
 
 
 def compiled_settings(experiment: Experiment) -> tuple[Any, ...]:
-    """What is built into the compiled training step; runs alike in these can share it."""
+    """The settings built into the compiled training step; runs alike in these can share it."""
     training = experiment.training
     return (
         experiment.network,

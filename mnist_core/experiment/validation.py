@@ -117,7 +117,7 @@ def _expected(owner: type[BaseModel] | None, field: str | None) -> str:
 
 
 def describe_field(info: FieldInfo) -> str:
-    """What a field accepts, in words: "a whole number from 1 to 28"."""
+    """The values that a field accepts, in words: "a whole number from 1 to 28"."""
     form = field_form(info)
     if form.choices:
         return "one of " + ", ".join(form.choices)

@@ -170,7 +170,7 @@ def _side(pixels: int) -> float:
 
 
 def _planes(channels: int) -> int:
-    """How many planes stand for `channels`: 1 to 3 as they are, then one more a doubling."""
+    """The number of planes for `channels`: 1 to 3 as they are, then one more a doubling."""
     return channels if channels <= 3 else min(9, 1 + round(math.log2(channels)))
 
 
@@ -359,7 +359,7 @@ def _window_size(before: LayerShape, after: LayerShape) -> int:
 
 
 def _words(box: _Box, width: float) -> str:
-    """What stands in the drawing: a slab's word, the number of channels, the ten digits."""
+    """The text in the drawing: a slab's word, the number of channels, the ten digits."""
     if box.form == "slab":
         word = _word(box.row.kind)
         return _span((box.left + box.right) / 2, MIDDLE, width, word, ' class="net-slab"')

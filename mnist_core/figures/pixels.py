@@ -174,7 +174,7 @@ def as_tile(values: npt.ArrayLike) -> FloatArray:
 
 
 def tile_width(count: int) -> int:
-    """How many of `count` numbers stand in one row of their tile: a power of two, up to 64."""
+    """The number of `count` values in one row of their tile: a power of two, up to 64."""
     return int(min(64, 2 ** round(math.log2(max(count, 1)) / 2)))
 
 

@@ -119,7 +119,7 @@ class ChangeFacts(Value):
 
 
 class RunFacts(Value):
-    """What `run.json` says. `segments` are (first step, how many) of the step values in order."""
+    """The content of `run.json`. `segments` are (first step, count) of the step values in order."""
 
     name: Annotated[Text, Field(max_length=MAX_NAME)]
     author: Annotated[Text, Field(max_length=MAX_AUTHOR)] = ""
@@ -204,7 +204,7 @@ class RunFile:
 
     @property
     def bytes(self) -> int:
-        """How much memory its arrays take, and roughly what keeping them takes."""
+        """The memory that its arrays take, and roughly what keeping them takes."""
         arrays = [self.loss, self.accuracy, *self.state]
         arrays += [array for moment in self.weights for array in moment]
         return sum(array.nbytes for array in arrays)

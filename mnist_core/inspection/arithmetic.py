@@ -1,4 +1,4 @@
-"""How one value of a layer is computed, by hand: what it looks at, the products, the result.
+"""The arithmetic of one value of a layer by hand: its inputs, the products, the result.
 
 Everything is NumPy on one image's outputs; Keras is not asked. Numbers of one value agree with
 what Keras computes up to the rounding of float32.
@@ -45,7 +45,7 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Arithmetic:
-    """How the value at `unit` of `layer` comes about.
+    """The arithmetic of the value at `unit` of `layer`.
 
     `unit` is (row, column, channel), or (index,) in a row of numbers. `inputs` is what the value
     is computed from: a patch [height, width, channels] with zeros for padding, or a row [n].
@@ -127,7 +127,7 @@ def sources(arithmetic: Arithmetic) -> list[Source]:
 
 
 def window(layer: ProbeLayer, input_shape: Shape) -> Window | None:
-    """How a convolution or pooling layer slides over its input; None for other layers."""
+    """The window of a convolution or pooling layer over its input; None for other layers."""
     if layer.kind == "conv":
         size, stride = layer.spec.kernel_size, layer.spec.stride
     elif layer.kind in ("max_pool", "average_pool"):

@@ -145,7 +145,7 @@ def integrated_gradients(
     steps: int = 64,
     baseline: FloatArray | None = None,
 ) -> tuple[FloatArray, float]:
-    """How much of a digit's logit each pixel accounts for, float32 [28, 28], and what is amiss.
+    """Each pixel's share of a digit's logit, float32 [28, 28], and what their sum lacks of it.
 
     Gradients are gathered at `steps` + 1 images between the baseline (by default black) and the
     image, times the way gone. Their sum should be the difference of the two logits; the second
@@ -284,7 +284,7 @@ def path_product(network: NetworkSpec, steps: Sequence[PathStep]) -> str:
 
 
 def _variable(layer: str, unit: Unit) -> str:
-    """How a formula names a value: "x_{3,4}" for a pixel, "z_{7}" for a logit."""
+    """The name of a value in a formula: "x_{3,4}" for a pixel, "z_{7}" for a logit."""
     places = ",".join(str(at) for at in (unit[:2] if layer == "input" else unit))
     symbol = {"input": "x", "logits": "z"}.get(layer) or formulas.name(layer)
     return f"{symbol}_{{{places}}}"

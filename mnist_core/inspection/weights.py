@@ -33,7 +33,7 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """How many weights lie in each bin, `now` and `then`, int64 [bins]; `edges` [bins + 1]."""
+    """The number of weights in each bin, `now` and `then`, int64 [bins]; `edges` [bins + 1]."""
 
     edges: npt.NDArray[np.float64]
     now: npt.NDArray[np.int64]
@@ -58,7 +58,7 @@ class LayerWeights:
 
     @property
     def units(self) -> int:
-        """How many neurons, filters or normalised channels the layer has."""
+        """The number of neurons, filters or normalised channels of the layer."""
         return self.shapes[-1][0]
 
 

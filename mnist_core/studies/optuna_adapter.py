@@ -61,7 +61,7 @@ class Trial:
 
 
 def study_name(study_id: str) -> str:
-    """What Optuna calls the study."""
+    """The study's name in Optuna."""
     return f"mnist-lab-{study_id}"
 
 
@@ -120,7 +120,7 @@ class Search:
         self._paths = {item.title: item.path for item in spec.vary}
 
     def count(self) -> int:
-        """How many trials have been asked for."""
+        """The number of trials that have been asked for."""
         return len(self._asked())
 
     def trials(self) -> list[Trial]:

@@ -207,7 +207,7 @@ class _Driver(threading.Thread):
         return minutes is not None and time.monotonic() - self._began > 60 * minutes
 
     def _is_abandoned(self, study: Study) -> bool:
-        """Whether the visitor is away and nothing trains: others are not to wait for its trials."""
+        """True when the visitor is away and nothing trains: others do not wait for its trials."""
         if not self._flights:
             return self._engine.away(study.owner)
         since = [flight.waits_since for flight in self._flights.values()]
@@ -379,7 +379,7 @@ class _Driver(threading.Thread):
 
 
 def trial_experiment(spec: StudySpec, values: Mapping[str, Setting]) -> Experiment:
-    """What a trial trains. Raises ExperimentError when the settings do not fit together."""
+    """The experiment of a trial. Raises ExperimentError when the settings do not fit together."""
     experiment = search_space.apply(spec.base, values)
     if spec.objectives != ("time",):
         return experiment
@@ -389,7 +389,7 @@ def trial_experiment(spec: StudySpec, values: Mapping[str, Setting]) -> Experime
 
 
 def _ahead(spec: StudySpec) -> int:
-    """How many trials may be under way for each that trains.
+    """The number of trials that may be under way for each that trains.
 
     Only where no trial depends on how those before it went.
     """

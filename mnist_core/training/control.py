@@ -1,4 +1,4 @@
-"""The mailbox through which a person steers a training loop while it runs."""
+"""The controls by which a person steers a training loop while it runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mnist_core.training.live_view import View
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the person wants at this moment.
+class ControlState:
+    """The settings that a person can change while a run trains.
 
     `steps_allowed` counts the single steps still to be taken while paused, `extra_epochs` the
     epochs asked for beyond the experiment's own, `delay` the seconds to wait after each step
@@ -44,11 +44,11 @@ class Wishes:
 
 
 class Control:
-    """Wishes that one thread sends and a training loop reads. Safe between threads."""
+    """Controls that one thread sets and a training loop reads. Safe between threads."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._wishes = Wishes()
+        self._state = ControlState()
 
     def send(
         self,
@@ -63,15 +63,15 @@ class Control:
         views: Sequence[dict[str, Any]] | None = None,
         snapshots: int | None = None,
     ) -> None:
-        """Change what is wished; what is not named stays as it was.
+        """Change some controls; those not named stay as they were.
 
         `step` and `epochs` add to what was asked before. Asking for single steps pauses. `release`
         counts only while paused, until the pause ends. `views` are messages of `View`.
         """
         with self._changed:
-            now = self._wishes
+            now = self._state
             moves = step > 0 or pause is False
-            self._wishes = replace(
+            self._state = replace(
                 now,
                 stop=now.stop if stop is None else stop,
                 pause=step > 0 or (now.pause if pause is None else pause),
@@ -85,23 +85,21 @@ class Control:
             )
             self._changed.notify_all()
 
-    def read(self) -> Wishes:
-        """The present wishes."""
+    def read(self) -> ControlState:
+        """The present controls."""
         with self._changed:
-            return self._wishes
+            return self._state
 
     def take_step(self) -> None:
         """Note that one of the single steps asked for has been taken."""
         with self._changed:
-            self._wishes = replace(
-                self._wishes, steps_allowed=max(0, self._wishes.steps_allowed - 1)
-            )
+            self._state = replace(self._state, steps_allowed=max(0, self._state.steps_allowed - 1))
 
     def take_experiment(self) -> str | None:
         """The experiment that is asked for, once; None when the present one goes on."""
         with self._changed:
-            taken = self._wishes.experiment
-            self._wishes = replace(self._wishes, experiment=None)
+            taken = self._state.experiment
+            self._state = replace(self._state, experiment=None)
             return taken
 
     def wait(self, seconds: float) -> None:
@@ -110,5 +108,5 @@ class Control:
             self._changed.wait(seconds)
 
 
-def _stands_still(wishes: Wishes) -> bool:
-    return wishes.pause and wishes.steps_allowed == 0
+def _stands_still(state: ControlState) -> bool:
+    return state.pause and state.steps_allowed == 0

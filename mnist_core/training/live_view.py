@@ -48,7 +48,7 @@ MOST_VIEWS = 4
 
 @dataclass(frozen=True)
 class View:
-    """What somebody looks at: an image, uint8 [28, 28] as bytes, and whether with gradients.
+    """A view that somebody looks at: an image, uint8 [28, 28] as bytes, with or without gradients.
 
     `label` is the image's class for the gradients' loss; None takes the class that is read.
     """
@@ -96,14 +96,14 @@ class Block:
 
     @property
     def bytes(self) -> int:
-        """What its arrays take in a message, connections aside."""
+        """The bytes that its arrays take in a message, connections aside."""
         kernel = 0 if self.kernel_size is None else math.prod(self.kernel_size)
         return len(self.shown) * (math.prod(self.map_size) + kernel)
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """What a frame shows of a block, float32.
+    """A frame's values of a block, float32.
 
     `maps` is [n, *map_size], `kernels` [n, *kernel_size] or None, `edges` [units shown of the
     block before, n] or None. In a view of gradients each is the loss's gradient by these.
@@ -117,7 +117,7 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What a network makes of a view's image after `step` steps; `probabilities` is [classes]."""
+    """A network's outputs for a view's image after `step` steps; `probabilities` is [classes]."""
 
     step: int
     probabilities: Floats
@@ -214,7 +214,7 @@ class LiveView:
         self._gradients = tf.function(self._show_gradients, input_signature=[image, label])
 
     def frame(self, view: View, step: int) -> Frame:
-        """What the model makes of the view's image now, after `step` steps of training."""
+        """The model's outputs for the view's image now, after `step` steps of training."""
         image = np.frombuffer(view.image, np.uint8).reshape(28, 28)
         if view.gradients:
             label = -1 if view.label is None else view.label

@@ -1,6 +1,6 @@
 """The training loop: an experiment in, events out.
 
-Read `train` first. Each turn of its loop looks at what the person wishes, takes some steps of
+Read `train` first. Each turn of its loop reads the controls, takes some steps of
 gradient descent (`TrainingProgram.run`), tells what happened, and at the end of each epoch
 validates. How many steps a turn takes is chosen so that a turn lasts about a tenth of a second.
 """
@@ -20,7 +20,8 @@ from mnist_core.data import mnist
 from mnist_core.experiment.changes import Change, present, problem
 from mnist_core.experiment.schedules import factors
 from mnist_core.experiment.spec import Experiment, TrainingSpec
-from mnist_core.training.control import Control, Wishes
+from mnist_core.training import misread
+from mnist_core.training.control import Control, ControlState
 from mnist_core.training.epoch_clock import EpochClock
 from mnist_core.training.events import (
     Changed,
@@ -115,8 +116,8 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
                 if run.step not in run.snapshots_taken:
                     yield _snapshot(run)
             yield from _live(run)
-            if (wishes := run.control.read()).release:
-                yield Released(run.step, wishes.to_command())
+            if (controls := run.control.read()).release:
+                yield Released(run.step, controls.to_command())
                 return
             _wait(run, 0.5)
             continue
@@ -147,7 +148,7 @@ class _Shown:
 
 @dataclass(eq=False)
 class _Pace:
-    """How fast a run goes, its first turn left out: that one compiles.
+    """The speed of a run, its first turn left out: that one compiles.
 
     `began` is when its network was built, `waited` how long it has held still since, on the clock
     `time.perf_counter`. `first_steps` steps had been taken after the first turn, which ended after
@@ -405,7 +406,7 @@ def snapshot_steps(total: int, weight_bytes: int, most: int | None = None) -> li
 
 
 def most_unplanned(planned: int, weight_bytes: int) -> int:
-    """How many snapshots may be kept beside the `planned` ones, the oldest making way for more.
+    """The number of snapshots kept beside the `planned` ones, the oldest making way for more.
 
     At most `MAX_UNPLANNED`, within `MAX_SNAPSHOT_BYTES`; one always, to look at and go on from.
     """
@@ -414,9 +415,9 @@ def most_unplanned(planned: int, weight_bytes: int) -> int:
 
 
 def _reason_to_end(run: _Run) -> str | None:
-    wishes = run.control.read()
-    run.extra_epochs = wishes.extra_epochs
-    if wishes.stop:
+    controls = run.control.read()
+    run.extra_epochs = controls.extra_epochs
+    if controls.stop:
         return "stopped"
     if run.seconds >= run.most_seconds:
         return "minutes"
@@ -427,8 +428,8 @@ def _reason_to_end(run: _Run) -> str | None:
 
 def _held(run: _Run) -> bool:
     """True while the person wants no step taken now."""
-    wishes = run.control.read()
-    held = wishes.pause and wishes.steps_allowed == 0
+    controls = run.control.read()
+    held = controls.pause and controls.steps_allowed == 0
     if not held:
         run.paused_told = False
     return held
@@ -436,8 +437,8 @@ def _held(run: _Run) -> bool:
 
 def _turn(run: _Run) -> Steps:
     """Take the steps of one turn and say how they went."""
-    wishes = run.control.read()
-    count = _steps_in_turn(run, wishes)
+    controls = run.control.read()
+    count = _steps_in_turn(run, controls)
     training, first = run.training, run.clock.met
     images = _order(run)[first : first + count * training.batch_size]
     batches = images.reshape(count, -1)
@@ -447,16 +448,16 @@ def _turn(run: _Run) -> Steps:
     loss, accuracy = run.program.run(batches, rates.astype(np.float32), run.step)
     seconds = time.perf_counter() - started
     _note(run, loss, accuracy, seconds)
-    if wishes.steps_allowed:
+    if controls.steps_allowed:
         run.control.take_step()
-    if wishes.delay:
-        _wait(run, wishes.delay)
+    if controls.delay:
+        _wait(run, controls.delay)
     return _steps(run, loss, accuracy, float(rates[-1]), images.size / max(seconds, 1e-9))
 
 
-def _steps_in_turn(run: _Run, wishes: Wishes) -> int:
-    """How many steps to take before looking up again."""
-    if wishes.delay or wishes.steps_allowed or run.step_seconds is None:
+def _steps_in_turn(run: _Run, controls: ControlState) -> int:
+    """The number of steps to take before looking up again."""
+    if controls.delay or controls.steps_allowed or run.step_seconds is None:
         return 1
     count = int(np.clip(TURN_SECONDS / max(run.step_seconds, 1e-6), 1, MAX_STEPS_A_TURN))
     full_batches = (run.clock.images - run.clock.met) // run.training.batch_size
@@ -610,7 +611,7 @@ def _live(run: _Run) -> Iterator[Live]:
 
 
 def _hidden_state(program: TrainingProgram) -> list[Any]:
-    """What decides the next step besides the weights: the optimiser's and dropout's state."""
+    """The state besides the weights that decides the next step: the optimiser's and dropout's."""
     weights = {id(weight) for weight in program.model.weights}
     rest = [variable for variable in program.model.variables if id(variable) not in weights]
     return [*program.optimizer.variables, *rest]
@@ -631,9 +632,10 @@ def _restore(program: TrainingProgram, checkpoint: bytes | None) -> None:
 def _finish(run: _Run, reason: str) -> Finished:
     """The test images are looked at once, at the very end."""
     x_test, y_test = run.dataset.x_test, run.dataset.y_test
-    test_loss = test_accuracy = None
+    test_loss = test_accuracy = wrong = None
     if reason != "stopped" or _test_seconds(run) < STOP_TEST_SECONDS:
-        test_loss, test_accuracy = run.program.evaluate(x_test, y_test)
+        test_loss, read = run.program.test(x_test, y_test)
+        test_accuracy, wrong = float(np.mean(read == y_test)), misread.pack(y_test, read)
     # The caller's own: the program's model serves the next run.
     run.model.set_weights(run.program.model.get_weights())
     a_step = None if run.resumed else run.pace.step_seconds(run.step)
@@ -646,12 +648,13 @@ def _finish(run: _Run, reason: str) -> Finished:
         seconds=run.seconds,
         step_seconds=a_step,
         other_seconds=None if a_step is None else max(0.0, run.pace.busy() - a_step * run.step),
+        misread=wrong,
         model=run.model,
     )
 
 
 def _wait(run: _Run, seconds: float) -> None:
-    """Hold still for so long at most, or until the person wishes something else."""
+    """Hold still for so long at most, or until a control changes."""
     before = time.perf_counter()
     run.control.wait(seconds)
     run.pace.waited += time.perf_counter() - before

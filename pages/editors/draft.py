@@ -57,7 +57,7 @@ def hidden_controls() -> frozenset[str]:
 
 
 def shown(group: str) -> bool:
-    """Whether a group of controls is shown in this session."""
+    """True when a group of controls is shown in this session."""
     return group not in hidden_controls()
 
 
@@ -82,7 +82,7 @@ def choose_preset(name: str) -> None:
 
 
 def data_set() -> tuple[str, int]:
-    """What the draft calls its data set, and how many classes it has."""
+    """The draft's data set and its number of classes."""
     current = st.session_state.draft
     return current.get("data", MNIST), current["network"].get("classes", CLASSES)
 
@@ -171,7 +171,7 @@ def edit_layers(change: Callable[[list[Draft]], None]) -> None:
 
 
 def can_undo() -> bool:
-    """Whether there is a change of the layers, or of the whole draft, to take back."""
+    """True when there is a change of the layers, or of the whole draft, to take back."""
     return bool(st.session_state.get("draft_before"))
 
 

@@ -1,4 +1,4 @@
-"""How the network is trained: optimiser, batches, data, augmentation, stop conditions."""
+"""Widgets for training: optimiser, batches, data, augmentation, stop conditions."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def training_editor(problems: Sequence[Problem], digit: Callable[[], Image]) -> 
 
 
 def _dataset() -> None:
-    """What to train on, once there is a choice."""
+    """Choose what to train on, once there is a choice."""
     known, (data, classes) = own_sets(), draft.data_set()
     if not known and data == MNIST:
         return
@@ -208,7 +208,7 @@ def _augmentation() -> None:
 
 
 def _preview(digit: Callable[[], Image]) -> None:
-    """What the draft's augmentation makes of a digit."""
+    """Show a digit as the draft's augmentation changes it."""
     try:
         training = draft.value(("training",))
         augmentation = Augmentation.model_validate(training["augmentation"])

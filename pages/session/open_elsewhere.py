@@ -12,7 +12,7 @@ from pages.session.network_choice import forget_choices, forget_moments
 
 
 def has_weights(run: Run) -> bool:
-    """Whether the run has kept weights that training has changed."""
+    """True when the run has kept weights that training has changed."""
     return bool(run.checkpoint_step)
 
 

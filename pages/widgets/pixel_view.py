@@ -12,7 +12,7 @@ from mnist_core.figures.pixels import PIXELS_CSS, PIXELS_JS, Connection, Group, 
 
 @dataclass(frozen=True)
 class Click:
-    """What was pressed: a pixel, or a group's title (`image` is -1 then)."""
+    """A press on a pixel, or on a group's title (`image` is -1 then)."""
 
     group: str
     image: int

@@ -10,7 +10,7 @@ from mnist_core.storage.store import Run, Store
 
 
 def run_curves(store: Store, run: Run) -> RunCurves:
-    """What the run has recorded, as the charts take it."""
+    """The run's recorded metrics, as the charts take them."""
     steps, epochs = store.steps(run.id), store.epochs(run.id)
     training = run.experiment.training
     smoothing = training.label_smoothing

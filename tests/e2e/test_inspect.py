@@ -17,6 +17,7 @@ from tests.e2e.helpers import (
     open_page,
     part,
     press,
+    settle,
     wait_for_status,
     wait_until,
 )
@@ -68,7 +69,7 @@ def test_a_learner_looks_inside_the_network_just_trained(server, page):
     wait_until(lambda: canvas(page, "feature_maps").count(), 60, "No layer was opened")
     wait_until(lambda: heading(page), 20, "No arithmetic was shown")
     wait_until(lambda: "epoch 5 " in moment(page), 90, "The moment did not follow")
-    page.wait_for_timeout(1000)
+    settle(page)
 
     # The moment: back to before the training, the pictures change and come back.
     trained = pixels(page, "feature_maps")
@@ -88,7 +89,7 @@ def test_a_learner_looks_inside_the_network_just_trained(server, page):
     slider.focus()
     page.keyboard.press("Home")
     wait_until(lambda: "before" in moment(page), 20, "The slider did not go to its start")
-    page.wait_for_timeout(500)
+    settle(page)
     slider.focus()
     page.keyboard.press("End")
     wait_until(lambda: pixels(page, "feature_maps") == trained, 20, "The slider did not go back")

@@ -13,9 +13,10 @@ import psutil
 import pytest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine import worker
 from mnist_core.engine.dask_client import Connection
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.engine import Engine
 from mnist_core.engine.scheduler import newest_snapshot, pack
 from mnist_core.engine.worker_process import LocalWorker
 from mnist_core.storage.store import Store, StoreError

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.experiment.activations import ACTIVATIONS, Activation, ActivationName, sigmoid
 from mnist_core.experiment.initializers import INITIALIZERS, InitializerName
 from mnist_core.experiment.optimizers import OPTIMIZERS, Optimizer, OptimizerName

@@ -11,8 +11,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.data import mnist
-from mnist_core.engine.engine import REPOSITORY
 from mnist_core.inspection.activations import probe
 from mnist_core.model.build import build_model
 from mnist_core.storage.store import SnapshotInfo, Store

@@ -86,7 +86,7 @@ def _by_names(file: Hdf5, model: KerasModel) -> WeightsOf:
 
 
 def _part(name: str) -> str:
-    """What a weight is: "conv2d_1/kernel:0" → "kernel"."""
+    """The part of a layer that a weight is: "conv2d_1/kernel:0" → "kernel"."""
     last = name.rsplit("/", 1)[-1].partition(":")[0]
     for ending, part in _OLD_ENDINGS.items():
         if last.endswith(ending):

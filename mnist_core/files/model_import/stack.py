@@ -335,7 +335,7 @@ class Stack:
 
     @property
     def in_front(self) -> bool:
-        """Whether no layer has changed the image yet."""
+        """True when no layer has changed the image yet."""
         return all(layer["kind"] in ("dropout", "flatten") for layer in self.layers)
 
     @property

@@ -1,4 +1,4 @@
-"""A study as it goes on: where it stands, its controls, charts and trials."""
+"""A study while it runs and afterwards: status, controls, charts and trials."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COLOURS = {
 
 
 def live_study(runner: StudyRunner, study: Study) -> None:
-    """Show the study, and go on refreshing while it is active."""
+    """Show the study, refreshed while it is active."""
     panel = fragment(_panel, run_every=REFRESH_SECONDS if study.active else None)
     panel(runner, study.id, study.active)
 
@@ -142,9 +142,9 @@ def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> Non
             return
         try:
             if not runner.resume(study.id, more):
-                st.session_state.study_error = "Another server drives this study already."
+                st.session_state.study_error = "Another server runs this study already."
         except StoreError as error:
-            st.session_state.study_error = f"The study could not go on. {error}"
+            st.session_state.study_error = f"The study could not be resumed. {error}"
         st.session_state.shown_study = study.id
 
     if study.active:

@@ -1,4 +1,4 @@
-"""How one value of a layer is computed, with this network's numbers."""
+"""The arithmetic of one value of a layer, with this network's numbers."""
 
 from __future__ import annotations
 

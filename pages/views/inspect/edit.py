@@ -49,7 +49,7 @@ def edit(scene: Scene) -> None:
 
 
 def _told(scene: Scene, change: Edit) -> None:
-    """What a change does, with a button that takes back this one; a slider needs none."""
+    """A change in words, with a button that takes it back; a slider needs none."""
     sentence = describe(change, scene.network)
     if change not in st.session_state.inspect_edits:
         st.caption(f":material/tune: {sentence}")

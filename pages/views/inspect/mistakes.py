@@ -1,4 +1,4 @@
-"""What the network gets wrong: confusion, scores, calibration, and its map of the test images."""
+"""The network's mistakes: confusion, scores, calibration, and its map of the test images."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def strip(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
 
 
 def _step(scene: Scene, row: ProbeLayer, is_open: bool) -> Group:
-    """What one layer makes of the input: bars of probabilities, a tile of numbers, or maps."""
+    """One layer's output: bars of probabilities, a tile of numbers, maps, or its name alone."""
     values = scene.outputs[scene.probe.index(row.name)]
     note, tile = describe_shape(row.shape), values.ndim == 1
     if passes_through(row):
@@ -275,7 +275,7 @@ def _numbers(
 
 
 def part_title(layer: ProbeLayer) -> str:
-    """How the switch names one of the steps of a layer."""
+    """The name of one of the steps of a layer on the switch."""
     if layer.name == "logits":
         return "logits"
     if layer.kind == "softmax":

@@ -170,38 +170,40 @@ def _show(view: _View, engine: VisitorEngine, watched: Watched, away: str | None
 class _State:
     """What the run does by now, as far as the engine knows more than what is stored.
 
-    `trouble` is why the database cannot be used, `loss` how the run has ended meanwhile, `silence`
-    for how many seconds nothing has been heard of its training.
+    `storage_error` is why the database cannot be used, `loss` how the run has ended meanwhile,
+    `silence` for how many seconds nothing has been heard of its training.
     """
 
     status: str
-    trouble: str | None = None
+    storage_error: str | None = None
     loss: str | None = None
     silence: float | None = None
 
     @property
     def urgent(self) -> bool:
         """Whether this is to be said before all else."""
-        return self.trouble is not None or self.silence is not None
+        return self.storage_error is not None or self.silence is not None
 
 
 def _state(run: Run, engine: VisitorEngine, away: str | None) -> _State:
     """`away`: why the database cannot be read; then `run` is as it was."""
     # What cannot be stored cannot be read back either: the engine knows better.
-    trouble = (engine.trouble or away) if run.active else away
-    loss = engine.loss(run.id) if trouble else None
-    status = "failed" if loss else "paused" if trouble and run.status == "running" else run.status
-    return _State(status, trouble, loss, _silence(run) if status in ACTIVE else None)
+    storage_error = (engine.storage_error or away) if run.active else away
+    loss = engine.loss(run.id) if storage_error else None
+    status = (
+        "failed" if loss else "paused" if storage_error and run.status == "running" else run.status
+    )
+    return _State(status, storage_error, loss, _last_seen(run) if status in ACTIVE else None)
 
 
 def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> None:
     """The one thing to say about the run now, in a place that is as high without it."""
     about, said = st.session_state.get("run_refused", (None, ""))
     with st.container(key="note_run", horizontal=True, vertical_alignment="center"):
-        if state.trouble:
+        if state.storage_error:
             if state.loss:
                 st.error(f"{state.loss} {_LOST}", icon=ICONS["failed"])
-            st.error(f"{state.trouble} {_waiting_words(run, state.loss)}", icon=ICON)
+            st.error(f"{state.storage_error} {_waiting_words(run, state.loss)}", icon=ICON)
         elif state.silence is not None:
             st.warning(_SILENT, icon=":material/hearing_disabled:")
         elif about == run.id:
@@ -273,7 +275,7 @@ def _waiting_words(run: Run, loss: str | None) -> str:
     return "Training waits, and continues by itself as soon as this is over."
 
 
-def _silence(run: Run) -> float | None:
+def _last_seen(run: Run) -> float | None:
     """For how many seconds nothing has been heard of the run's training, None while it speaks."""
     if run.unheard is None:
         return None
