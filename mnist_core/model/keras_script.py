@@ -21,9 +21,19 @@ from mnist_core.model.build import keras_optimizer, layer_seed
 
 
 def keras_script(experiment: Experiment, changes: Sequence[Change] = ()) -> str:
-    """The script's text; saved to a file and run by itself, it prints Keras's progress.
+    """The experiment as a Keras script that trains the same network in the same way.
 
-    `changes` are those that a run of the experiment was given in mid-run: the script tells them.
+    Args:
+        experiment: What to train; presets and links give one.
+        changes: What was changed in a run of it after training had begun; the script's header
+            says so.
+
+    Returns:
+        The script's text. Saved to a file and run by itself, it prints Keras's progress.
+
+    >>> from mnist_core import PRESETS
+    >>> "keras.layers.Dense(units=128" in keras_script(PRESETS["two-layer"])
+    True
     """
     training = experiment.training
     scheduled = training.schedule != "constant"

@@ -336,7 +336,8 @@ REAL = Experiment.from_query(
 def test_a_paused_run_gives_its_worker_up_and_resumes_with_the_same_numbers(store: Store) -> None:
     engine = Engine(store)
     try:
-        unbroken = reach(store, engine.start(REAL), is_status("finished")).id
+        # The worker loads TensorFlow first.
+        unbroken = reach(store, engine.start(REAL), is_status("finished"), seconds=240).id
         run_id = engine.start(REAL)
         engine.send(run_id, step=11)  # into the second epoch
         reach(store, run_id, lambda run: run.status == "paused" and run.step == 11)
