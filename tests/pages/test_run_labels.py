@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.storage.store import Store
 from pages.session.network_choice import run_labels
 from tests.support.runs_in_store import ended_run
