@@ -43,6 +43,8 @@ def body(every: float | None) -> None:
         moment = chooser.choose_moment(choice)
         lacking = chooser.lacking_data(choice)
         if moment is not None and not lacking:
+            if places.place().view == "backward":
+                chooser.open_on_a_mistake(choice, moment)
             chooser.choose_input(choice, moment)
     with right:
         show_views()

@@ -32,14 +32,16 @@ TEST, DRAWING = "Test image", "My drawing"
 class Place:
     """Network, moment (`step` None is the newest), input, view and opened layer.
 
-    `missing`: the address named a run that is not there; said until another network is chosen.
-    `played_at` is when play last went on, on the clock `time.monotonic`.
+    `chosen`: the visitor, or the address, has chosen the test image; else a view may open on one
+    that suits it. `missing`: the address named a run that is not there; said until another network
+    is chosen. `played_at` is when play last went on, on the clock `time.monotonic`.
     """
 
     run: str | None = None
     step: int | None = None
     source: str = TEST
     index: int = 0
+    chosen: bool = False
     view: str = "network"
     layer: str | None = None
     unit: tuple[int, ...] | None = None
@@ -101,6 +103,7 @@ def load() -> list[str]:
             continue
         if query[name].isdecimal() and len(query[name]) < 12 and low <= int(query[name]) <= high:
             setattr(here, {"image": "index"}.get(name, name), int(query[name]))
+            here.chosen = here.chosen or name == "image"
         else:
             wrong.append(f"“{name}” in the address is a whole number from {low} to {high:,}.")
     return wrong

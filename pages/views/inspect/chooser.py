@@ -182,7 +182,7 @@ def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     here = place()
 
     def index_changed(index: int) -> None:
-        here.index = index
+        here.index, here.chosen = index, True
 
     labels, names = test_labels(), class_names(choice.experiment)
     here.index = min(here.index, len(labels) - 1)
@@ -228,6 +228,7 @@ def next_image(wanted: np.ndarray) -> None:
     here = place()
     found = np.flatnonzero(wanted)
     later = found[found > here.index]
+    here.chosen = True
     if len(found):
         here.index = int(later[0] if len(later) else found[0])
 
@@ -245,6 +246,25 @@ def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
         next_image(wrong & wanted)
     else:
         _note("This network reads all of these right.")
+
+
+def open_on_a_mistake(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+    """Unless the visitor has chosen an image: the first that the network misreads, if any.
+
+    Where the answer is right and sure, the loss is almost 0, and so are its gradients.
+    """
+    from pages.views.inspect.scene import test_probabilities
+
+    here = place()
+    if here.chosen or here.source == DRAWING or here.playing:
+        return
+    try:
+        shares = test_probabilities(choice.key, moment.step)
+    except (KeyError, DefaultModelError, StoreError):
+        return  # the page says so when it makes the scene
+    wrong = np.flatnonzero(shares.argmax(1) != test_labels())
+    if len(wrong):
+        here.index, here.chosen = int(wrong[0]), True
 
 
 def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:

@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import streamlit as st
+
 if TYPE_CHECKING:
     from pages.views.learn.parts import Chapter
+
+
+ALL = "all"
+
+
+def on_paper() -> bool:
+    """Whether the page is the whole lesson, for printing."""
+    return st.query_params.get("chapter") == ALL
 
 
 @dataclass(frozen=True)

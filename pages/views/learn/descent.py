@@ -23,6 +23,7 @@ from mnist_core.lesson.numpy_net import (
 from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
 from pages.views.learn.words import plain, tex
 from pages.widgets.live_figure import live_figure
+from pages.widgets.player import player
 
 GRID = 81
 RATES = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
@@ -152,11 +153,24 @@ def figure() -> None:
             "descent_surface",
             f"The loss surface with the ways down from one start. Final losses: {ends}.",
             on_click=move,
+            clock="descent",
         )
     with right:
         live_figure(
-            descent_losses(losses, NAMES, steps), "descent_losses", f"Loss by step. {ends}."
+            descent_losses(losses, NAMES, steps),
+            "descent_losses",
+            f"Loss by step. {ends}.",
+            clock="descent",
         )
+    taken = max(len(path) for path in paths.values()) - 1
+    player(
+        "descent",
+        taken,
+        min(3 + taken / 15, 10),
+        run=(scene.title, start, rate, batch, epochs, names, seed),
+        label="Step",
+        names=[f"Step {step} of {taken}" for step in range(taken + 1)],
+    )
     _verdict(scene, losses, steps, epochs)
 
 
@@ -176,7 +190,7 @@ def _what() -> tuple[Scene, list[OptimizerName], tuple[float, float]]:
             list(NAMES),
             format_func=NAMES.__getitem__,
             selection_mode="multi",
-            default=["sgd"],
+            default=list(NAMES),
             key="descent_names",
         )
         start = _start(scenes()[chosen])

@@ -14,6 +14,7 @@ from mnist_core.lesson.numpy_net import LARGE, SMALL, forward, random_network
 from mnist_core.lesson.recordings import DEEP_LAYERS, DEEP_UNITS, loss_curves, samples
 from pages.views.learn.parts import Chapter, Option, Question, open_link, side_by_side, train_link
 from pages.widgets.live_figure import live_figure
+from pages.widgets.player import player
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,15 @@ def figure() -> None:
             "start_signals",
             f"{start.title} with {BENDS[bend]}: the spread of the outputs goes from {first} in "
             f"the first layer to {last} in the last.",
+            clock="start",
+        )
+        player(
+            "start",
+            DEEP_LAYERS,
+            3,
+            run=(name, bend, draws),
+            label="Layers that the signal has passed",
+            names=["Input", *(f"Layer {layer + 1}" for layer in range(DEEP_LAYERS))],
         )
     with later:
         _recorded(name)
