@@ -96,6 +96,7 @@ function open(host) {
     player.data = data;
     range.max = data.length;
     clockNamed(data.clock).goTo = goTo;
+    host.classList.toggle("small", data.small);
     range.setAttribute("aria-label", data.label);
     host.classList.toggle("wide", data.names.some((name) => name.length > LONG));
     if (!changed) return show(Math.min(player.time, data.length));

@@ -50,13 +50,14 @@ def player_data(
     names: Sequence[str] = (),
     start: int | None = None,
     plays: bool = True,
+    small: bool = False,
 ) -> dict[str, Any]:
     """The data that PLAYER_JS takes.
 
     `clock` is the name that figures follow; it goes from 0 to `length` steps in `seconds`. `run`
     says what is played: when it changes, the player begins again, by itself if it `plays`; else
     it stands at step `start` (None: the last). `names` say what each step is, from step 0 on,
-    and `label` what the slider is for.
+    and `label` what the slider is for. A `small` player is its first button alone.
     """
     return {
         "clock": clock,
@@ -67,4 +68,5 @@ def player_data(
         "names": list(names),
         "start": start,
         "plays": plays,
+        "small": small,
     }

@@ -48,9 +48,9 @@ POINTS = 120  # of one loss curve
 SAMPLES_A_DIGIT = 2
 FAVOURITES = 6  # test images that excite a hidden neuron most
 POOLED = 4  # the small network sees 28 / 4 = 7 by 7 pixels
-# Two of these pixels, as row and column, tell a 1 from a 0: the middle one, and that left of it.
-PAIR = ((3, 3), (3, 2))
-PAIRS_A_DIGIT, PAIR_STEPS = 14, 150
+# Two of these pixels, as row and column, tell a 1 from a 0: the middle one, and that left below it.
+PAIR = ((3, 3), (4, 2))
+PAIRS_A_DIGIT, PAIR_STEPS, LEAST_GAP = 14, 150, 0.05
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -353,20 +353,25 @@ def _responses(finished: Finished, data: mnist.Dataset) -> dict[str, Array]:
 
 
 def _record_pairs(data: mnist.Dataset) -> dict[str, Array]:
+    points, ones = _choose_pairs(data)
+    return {"points": points.astype(np.float32), "ones": ones} | _train_pairs(points, ones)
+
+
+def _choose_pairs(data: mnist.Dataset) -> tuple[Floats, Array]:
+    """The first random choice that a line parts, with some room, but none through the origin."""
     images, labels = data.x_test[:2000], data.y_test[:2000]
     everything = np.stack([pair_of(image) for image in images])
-    for seed in range(100_000):
+    ones = np.arange(2 * PAIRS_A_DIGIT) >= PAIRS_A_DIGIT
+    for seed in itertools.count():
         generator = np.random.default_rng(seed)
         chosen = [
             generator.choice(np.flatnonzero(labels == digit), PAIRS_A_DIGIT, replace=False)
             for digit in (0, 1)
         ]
         points = everything[np.concatenate(chosen)].round(2)
-        ones = np.arange(len(points)) >= PAIRS_A_DIGIT
-        if _gap(points, ones) > 0.06 and not _parted_through_origin(points, ones):
-            break
-    weights = _train_pairs(points, ones)
-    return {"points": points.astype(np.float32), "ones": ones} | weights
+        if _gap(points, ones) > LEAST_GAP and not _parted_through_origin(points, ones):
+            return points, ones
+    raise AssertionError("unreachable")
 
 
 def _directions() -> Floats:

@@ -13,7 +13,7 @@ from mnist_core.lesson.recordings import Sample, samples
 from pages.session import inspect_state
 from pages.session.paper import drawing
 
-FIRST = 3  # the digit that goes along until the visitor chooses one
+FIRST = 5  # the digit that goes along until the visitor chooses one
 MINE = "mine"
 
 
@@ -73,9 +73,8 @@ def _drawn() -> npt.NDArray[np.uint8] | None:
     known: tuple[Any, npt.NDArray[np.uint8] | None] | None
     known = st.session_state.get("lesson_drawn")
     if known is None or known[0] != strokes:
-        steps = prepare(picture(strokes)) if strokes else None
-        blank = steps is None or steps.blank
-        image = None if blank else np.round(255 * steps.image28).astype(np.uint8)
-        st.session_state.drawing_image28 = None if blank else steps.image28
+        steps = prepare(picture(strokes))  # blank for empty paper
+        image = None if steps.blank else np.round(255 * steps.image28).astype(np.uint8)
+        st.session_state.drawing_image28 = None if steps.blank else steps.image28
         known = st.session_state.lesson_drawn = (strokes, image)
     return known[1]

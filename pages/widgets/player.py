@@ -20,18 +20,28 @@ def player(
     names: Sequence[str] = (),
     start: int | None = None,
     plays: bool = True,
+    small: bool = False,
 ) -> None:
     """Show the bar of the clock `clock`, or update it; figures with that clock follow.
 
     It goes from step 0 to step `length` in `seconds`; `names` say what each step is. `run` is
     whatever decides what is played (compared by its `repr`): when that changes, the player begins
-    again, by itself if it `plays`, else at `start` (None: the last step).
+    again, by itself if it `plays`, else at `start` (None: the last step). A `small` player is its
+    first button alone.
     """
     mount = st.components.v2.component(
         "mnist_lab.player", html=PLAYER_HTML, css=PLAYER_CSS, js=PLAYER_JS
     )
     digest = hashlib.md5(repr(run).encode(), usedforsecurity=False).hexdigest()
     data = player_data(
-        clock, length, seconds, digest, label=label, names=names, start=start, plays=plays
+        clock,
+        length,
+        seconds,
+        digest,
+        label=label,
+        names=names,
+        start=start,
+        plays=plays,
+        small=small,
     )
     mount(key=f"player_{clock}", data=data)

@@ -126,7 +126,7 @@ def descent_losses(
     longest = max((len(loss) for loss in losses.values()), default=1)
     for name, loss in losses.items():
         figure.add_scatter(
-            x=np.arange(len(loss)), y=np.round(loss, 5).astype(np.float32), name=names[name],
+            x=np.arange(len(loss)), y=np.round(loss, 5), name=names[name],
             mode="lines", meta={"grows": True},
             line={"color": SHADES[name], "width": 3, "dash": DASHES[name], "simplify": False},
             hovertemplate="step %{x}: %{y:.4f}<extra>" + names[name] + "</extra>",

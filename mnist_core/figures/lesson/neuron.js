@@ -239,7 +239,7 @@ function build(host, data) {
     <div class="right">
       <div class="plane"><canvas class="ground"></canvas>
         <svg class="over" viewBox="0 0 ${SIDE} ${SIDE}" aria-hidden="true"></svg></div>
-      <p class="axis">→ <var>x</var>₁, the middle pixel; ↑ <var>x</var>₂, the one left of it</p>
+      <p class="axis">→ <var>x</var>₁, the middle pixel; ↑ <var>x</var>₂, the pixel at its lower left</p>
       <p><b class="count"></b> digits lie on their own side of the decision line: ones
         <span class="dot blue">●</span>, zeros <span class="dot orange">◆</span><span class="found"
         hidden>. <b>You have found a solution.</b></span></p>

@@ -62,21 +62,21 @@ def chapter() -> Chapter:
     steepest = float(ACTIVATIONS["sigmoid"].derivative(np.zeros(1))[0])
     return Chapter(
         text=f"""
-A neuron without an activation is **linear**: its output is a straight line or a flat plane. Put
-linear neurons side by side in **layers**, and layers in a row, and nothing is gained:
+A neuron without an activation is **linear**: it draws a straight line. Put linear neurons side by
+side in **layers**, and layers in a row, and nothing is gained:
 
 $$
 (x W_1) W_2 = x\\,(W_1 W_2) = x W
 $$
 
-The product of two matrices is one matrix, so that the whole stack **collapses** into a single
-layer. An activation between the layers prevents that. It need not be complicated: one corner, as
-in **ReLU**, is enough for a stack to bend its line wherever it needs to.
+The product of two matrices is one matrix: the stack **collapses** into a single layer. An
+activation in between prevents that. One corner, as in **ReLU**, is enough to bend the line
+wherever it needs to.
 
-Its **derivative** $\\varphi'(z)$, the slope of the curve, says how much a small change of $z$
-gets through. The **gradient**, which tells a weight how to change, comes back through these slopes,
-one factor a layer. The sigmoid’s slope is at most {steepest:g}: those of {DEEP} layers multiply to
-at most ${tex(steepest**DEEP, 3)}$. That is the **vanishing gradient**.
+Its **derivative** $\\varphi'(z)$, the slope of the curve, says how much of a small change of $z$
+gets through. The **gradient**, which tells a weight how to change, comes back through these
+slopes, one factor a layer. The sigmoid’s slope is at most {steepest:g}: those of {DEEP} layers
+multiply to at most ${tex(steepest**DEEP, 3)}$. That is the **vanishing gradient**.
 """,
         figure=figure,
         try_this="Choose **linear** and add layers: the line turns, but stays a line. Then choose "
@@ -192,5 +192,6 @@ def stack(depth: int, activation: str) -> list[Layer]:
         )
     made = forward(layers, np.linspace(-2, 2, 121)[:, None]).outputs[-1]
     varies = max(float(np.ptp(made)), 1e-9)
-    last = layers[-1]
-    return [*layers[:-1], Layer(last.weights / varies, (last.bias - made.mean()) / varies)]
+    output = layers[-1]
+    scaled = Layer(output.weights / varies, (output.bias - made.mean()) / varies)
+    return [*layers[:-1], scaled]

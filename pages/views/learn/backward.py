@@ -58,16 +58,16 @@ def chapter() -> Chapter:
     return Chapter(
         text=f"""
 The loss $L$ says how wrong an answer is. For **classes**, such as digits, it is the
-**cross-entropy**: minus the logarithm of the probability given to the right class $c$.
+**cross-entropy**: minus the logarithm of the probability of the right class $c$.
 
 $$
 L = -\\ln p_c
 $$
 
-Sure and right: nearly 0. Sure and wrong: no limit. Guessing: $\\ln {CLASSES} = {chance:.3f}$.
+Sure and right: nearly 0. Sure and wrong: no limit. Guessing: $\\ln {CLASSES} = {chance:.2f}$.
 
-A gradient tells how fast the loss rises with a weight. **Backpropagation** finds them all,
-last layer first, by the **chain rule**: along an edge, changes multiply.
+A gradient says how fast the loss rises with a weight. **Backpropagation** finds them all, last
+layer first, by the **chain rule**: along an edge, derivatives multiply.
 
 $$
 \\begin{{aligned}}
@@ -76,16 +76,16 @@ $$
 \\end{{aligned}}
 $$
 
-Here $\\delta$ (delta) is the loss’s derivative by a neuron’s sum. At the outputs it is simply
-$\\delta_k = p_k - y_k$, where $y_k$ is 1 for the right class and 0 for all others.
+Here $\\delta$ is the derivative of the loss with respect to a neuron’s weighted sum. At the
+outputs it is $\\delta_k = p_k - y_k$, with $y_k = 1$ for the right class and 0 for the others.
 """,
         figure={
             "Predict each gradient": chain_figure,
             "Your digit, forward and back": flow_figure,
             "The loss": loss_figure,
         },
-        try_this="What does it cost to be almost sure of a wrong class? Then step through the "
-        "chain rule, and before each step predict the number and check it.",
+        try_this="Predict each number, and check it. Then choose a 1, which this network reads "
+        "correctly: how large are the gradients now?",
         question=QUESTION,
         links=(
             Link(
@@ -189,12 +189,15 @@ def chain_figure() -> None:
     every = chain.steps(found)
     at = min(state.setdefault("chain_at", 0), len(every))
     shown = state.setdefault("chain_shown", False)
-    _drawing(found, every, at, shown)
-    if at == len(every):
-        _finished(found)
-    else:
-        _step(found, every[at], at, len(every), shown)
-    _buttons(at, len(every), shown)
+    drawing, beside = side_by_side("chain", 3, 2)
+    with drawing:
+        _drawing(found, every, at, shown)
+    with beside:
+        if at == len(every):
+            _finished(found)
+        else:
+            _step(found, every[at], at, len(every), shown)
+        _buttons(at, len(every), shown)
 
 
 def pair_input(digit: LessonDigit) -> tuple[int, tuple[float, float]]:
@@ -256,17 +259,15 @@ def _drawing(found: chain.Example, every: list[chain.Step], at: int, shown: bool
 
 def _step(found: chain.Example, now: chain.Step, at: int, count: int, shown: bool) -> None:
     st.markdown(f"**Step {at + 1} of {count}:** {now.title}")
-    formula, beside = side_by_side("chain", 1, 1)
     result = rf"\mathbf{{{tex(now.value, 3)}}}" if shown else r"\;?"
-    formula.latex(_formula(now, result))
-    with beside:
-        if not shown:
-            _prediction(now, at)
-        elif isinstance(now.part, tuple):
-            st.caption(
-                f"Checked by trying: nudge this weight by ±{chain.NUDGE:g}, and the loss changes "
-                f"at a rate of {plain(chain.nudged(found, now.part), 3)}."
-            )
+    st.latex(_formula(now, result))
+    if not shown:
+        _prediction(now, at)
+    elif isinstance(now.part, tuple):
+        st.caption(
+            f"Checked numerically: change this weight by ±{chain.NUDGE:g}, and the loss changes "
+            f"at a rate of {plain(chain.nudged(found, now.part), 3)}."
+        )
 
 
 def _formula(now: chain.Step, result: str) -> str:

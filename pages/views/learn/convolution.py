@@ -28,6 +28,7 @@ KERNELS: dict[str, tuple[str, list[list[float]]]] = {
     "blur": ("Blur", [[1 / 9] * SIZE] * SIZE),
     OWN: ("Your own", [[0, 1, 0], [1, -4, 1], [0, 1, 0]]),
 }
+PADDINGS: tuple[Padding, ...] = ("valid", "same")
 WINDOW = 2
 POOLS = {
     "none": "No pooling",
@@ -45,23 +46,22 @@ def chapter() -> Chapter:
     same_size = (28 * 28 + 1) * side * side
     return Chapter(
         text=f"""
-To a dense neuron, an edge at the left has nothing to do with an edge at the right. But an edge is
-an edge wherever it is. A **kernel**, a small square of weights, **slides** over the image; at each
-place it is multiplied with what lies under it, and the sum becomes one pixel of a **feature map**.
-That is a **convolution**:
+An edge is an edge wherever it is; a dense neuron has to learn it anew at each place. A **kernel**,
+a small square of weights, **slides** over the image. At each place it is multiplied with what lies
+under it, and the sum becomes one pixel of a **feature map**. That is a **convolution**:
 
 $$
 z_{{rc}} = \\sum_{{i,j}} k_{{ij}}\\, x_{{r+i,\\,c+j}} + b
 $$
 
-The **stride** is how far it moves each time. **Padding** puts zeros around the image, so that the
-map stays as large. **Pooling** keeps the largest or mean value of each small window: fewer numbers,
-and a small shift of the digit changes less.
+The **stride** is how far it moves each time. **Padding** adds zeros around the image. **Pooling**
+keeps the largest or the mean value of each small window, so that a small shift of the digit matters
+less.
 
-One {kernel}×{kernel} kernel has {kernel**2} weights and a bias, **{kernel**2 + 1}**, for a map of
-{side}×{side}; a dense layer with as many outputs needs **{same_size:,}**. So the preset cnn, with
-{filters} kernels in its first layer alone, has **{cnn.parameters:,}** parameters, the dense
-two-layer network **{dense.parameters:,}**. Training finds the kernels by itself.
+One {kernel}×{kernel} kernel has **{kernel**2 + 1}** parameters for a map of {side}×{side}; a dense
+layer with as many outputs has **{same_size:,}**. So the preset cnn, with {filters} kernels in its
+first layer alone, has **{cnn.parameters:,}** parameters, the dense two-layer network
+**{dense.parameters:,}**. Training finds the kernels by itself.
 """,
         figure=figure,
         try_this="Let the kernel slide, or click a pixel of the map, and follow its sum. Then "
@@ -115,6 +115,18 @@ def figure() -> None:
     if pooling != "none":
         pooled = pool(np.maximum(feature_map, 0), WINDOW, kind=pooling)
     height, width = feature_map.shape
+    best = strongest(feature_map)
+    player(
+        "slide",
+        feature_map.size,
+        9,
+        run=(digit.image.tobytes(), kernel.tolist(), stride, padding),
+        label="Place of the kernel",
+        names=[
+            *(f"Row {row}, column {column}" for row in range(height) for column in range(width)),
+            "Row {}, column {}".format(*best),
+        ],
+    )
     mount = st.components.v2.component(
         "mnist_lab.convolution", html=CONVOLUTION_HTML, css=CONVOLUTION_CSS, js=CONVOLUTION_JS
     )
@@ -132,18 +144,6 @@ def figure() -> None:
             f"{digit.name}, its feature map of {height} by {width} and the pooled map.",
         ),
     )
-    best = strongest(feature_map)
-    player(
-        "slide",
-        feature_map.size,
-        9,
-        run=(digit.image.tobytes(), kernel.tolist(), stride, padding),
-        label="Place of the kernel",
-        names=[
-            *(f"Row {row}, column {column}" for row in range(height) for column in range(width)),
-            "Row {}, column {}".format(*best),
-        ],
-    )
     st.markdown(
         f"The map is {height}×{width}: {feature_map.size} such sums, from {SIZE * SIZE} weights."
     )
@@ -155,7 +155,7 @@ def _controls() -> tuple[int, Padding, str]:
             "Stride", [1, 2, 3], default=1, required=True, key="conv_stride"
         )
         padding = st.segmented_control(
-            "Padding", ["valid", "same"], default="valid", required=True, key="conv_padding",
+            "Padding", PADDINGS, default="valid", required=True, key="conv_padding",
             help="valid: no padding. same: zeros around the image.",
         )  # fmt: skip
         pooling = st.segmented_control(

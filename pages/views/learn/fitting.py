@@ -1,4 +1,4 @@
-"""Chapter 9: learnt by heart, or understood?"""
+"""Chapter 9: does it generalise, or has it memorised?"""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ NOTES = {
     ),
     "tiny": Note(
         "Two neurons a layer",
-        "Underfitting: both curves stay high together. The network is too small for the task.",
+        "Underfitting: both losses stay high. The network is too small for the task.",
     ),
     "dropout": Note(
         "Dropout",
-        f"In each step a random {_silent():.0%} of the neurons are silent, so that none can rely "
-        "on one other.",
+        f"In each step a random {_silent():.0%} of the outputs are 0, so that no neuron can rely "
+        "on any other. Dropout is active only during training.",
     ),
     "augmented": Note(
         "Augmentation",
-        "Every image is shifted and turned a little, anew each time: it is never met twice.",
+        "Every image is shifted and rotated a little, differently each time.",
     ),
     "more": Note(
         f"{FITS['more'].training.training_images:,} images",
@@ -60,12 +60,12 @@ QUESTION = Question(
     (
         Option(
             "Underfitting: train longer",
-            "An underfitted network is bad on its training images as well. This one "
-            "knows them by heart; training longer makes it worse.",
+            "An underfitted network is bad on its training images as well. This one has "
+            "memorised them; training longer makes it worse.",
         ),
         Option(
             "Overfitting: regularise, or get more images",
-            "It does almost perfectly on what it has met, and ever worse on what it has not.",
+            "It is almost perfect on its training images, and ever worse on new ones.",
             right=True,
         ),
         Option(
@@ -83,27 +83,26 @@ def chapter() -> Chapter:
     plain_run, mended = curves["plain"], curves["augmented"]
     return Chapter(
         text=f"""
-A network can do well because it has understood, or because it knows its training images **by
-heart**. To tell, some images are held back and never trained on, the **validation** images. What
-counts is how well it does on images that it has not met, its **generalisation**.
+A network can do well because it has understood, or because it has **memorised** its training
+images. To tell, some images are held back, the **validation** images. What counts is how well it
+does on images it has never seen, its **generalisation**.
 
 **Underfitting:** both losses stay high; too small a network, or too little training.
 **Overfitting:** the training loss falls towards 0, but the validation loss turns and climbs. With
-{plain_run.experiment.training.training_images:,} images this network’s **accuracy**, the share that
-it reads right, is {plain_run.accuracy[-1]:.1%} on them and {plain_run.val_accuracy[-1]:.1%} on new
-ones.
+{plain_run.experiment.training.training_images:,} images this network’s **accuracy** is
+{plain_run.accuracy[-1]:.1%} on them and {plain_run.val_accuracy[-1]:.1%} on new ones.
 
-What helps is called **regularisation**. **Dropout** silences random neurons in each step; alone it
-comes to {curves["dropout"].val_accuracy[-1]:.1%} on new images. **Augmentation** changes the images
-a little each time: {mended.val_accuracy[-1]:.1%}. **Early stopping** ends training when the
-validation loss has not improved for some epochs, the **patience**. More data helps most:
+What helps is called **regularisation**. **Dropout** sets random outputs to 0 during training; alone
+it reaches {curves["dropout"].val_accuracy[-1]:.1%} on new images. **Augmentation** varies the
+images: {mended.val_accuracy[-1]:.1%}. **Early stopping** ends training when the validation loss has
+not improved for some epochs, the **patience**. More data helps most:
 {curves["more"].val_accuracy[-1]:.1%}.
 
-Test images come last, and once: whoever chooses by them learns them, too.
+Use the test images once, at the end: if you tune on the test set, you overfit to it.
 """,
         figure=figure,
-        try_this="Compare the gap between the curves in all five runs. Then give early stopping a "
-        "patience of 1, and of 6: what does waiting cost or gain?",
+        try_this="Compare the gap between the curves in all five runs. Then set a patience of 1, "
+        "and of 6: what does waiting cost or gain?",
         question=QUESTION,
         links=(
             train_link("Overfit 1,000 images yourself", FITS["plain"]),

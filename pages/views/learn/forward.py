@@ -52,20 +52,20 @@ def chapter() -> Chapter:
     digit = lesson_digit()
     return Chapter(
         text=f"""
-The **forward pass** is the way from an image to an answer. Each layer waits for the one before,
-does the same arithmetic as a single neuron, and hands its outputs on:
+The **forward pass** is the way from an image to an answer. Each layer does the same arithmetic as
+a single neuron, and hands its outputs on:
 
 $$
 \\mathbf{{z}} = \\mathbf{{x}} W + \\mathbf{{b}} \\qquad \\mathbf{{a}} = \\varphi(\\mathbf{{z}})
 $$
 
 This network was trained for real, but is small enough to check every number. It averages
-{POOLED}×{POOLED} pixels each, so that {hidden.weights.shape[0]} are left, and has
-{hidden.weights.shape[1]} hidden ReLU neurons and {output.weights.shape[1]} outputs: {count}
-parameters, and still {net.test_accuracy:.0%} of the test images read right.
+{POOLED}×{POOLED} pixels each, has {hidden.weights.shape[1]} hidden ReLU neurons and
+{output.weights.shape[1]} outputs: {count} parameters, and reads {net.test_accuracy:.0%} of the test
+images correctly.
 
-The ten output sums are called **logits**. **Softmax** turns them into **probabilities**, positive
-and adding up to 1; the largest logit stays the largest:
+The ten output sums are called **logits**. **Softmax** turns them into **probabilities**: positive,
+and adding up to 1.
 
 $$
 p_k = \\frac{{e^{{z_k}}}}{{\\sum_j e^{{z_j}}}}

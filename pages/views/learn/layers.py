@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mnist_core import PRESETS, Experiment, NetworkSpec
+from mnist_core import Experiment, NetworkSpec
 from mnist_core.data.mnist import ink
 from mnist_core.experiment.layers import Dense, Flatten
 from mnist_core.experiment.shapes import CLASSES, total_parameters
@@ -52,28 +52,23 @@ def chapter() -> Chapter:
     """The chapter's content."""
     found = neurons()
     units = found.net.layers[0].weights.shape[1]
-    two_layer = PRESETS["two-layer"].network
-    first, second = two_layer.shapes()[-2:]
     return Chapter(
         text=f"""
-Neurons side by side form a **layer**, their weights a matrix $W$, a column a neuron:
+Neurons side by side form a **layer**; their weights are a matrix $W$ with a column a neuron:
 
 $$
 \\mathbf{{a}} = \\varphi(\\mathbf{{x}} W + \\mathbf{{b}})
 $$
 
-Layers in a row form a **network**. What lies between the image and the ten outputs is called a
-**hidden layer**: nobody says what its neurons should do, they find out in training. In a **dense**
-layer every neuron sees every output of the layer before. **Flatten**, in the drawing, only puts the
-rows of pixels in one line.
+Layers in a row form a **network**. What a **hidden layer** between image and outputs should do,
+nobody says; training finds out. In a **dense** layer every neuron sees every output of the layer
+before. **Flatten** puts the rows of pixels in one line.
 
-All weights and biases together are the **parameters**: $(n + 1) \\cdot m$ in a dense layer of $m$
-neurons on $n$ inputs. The app’s two-layer network has {first.parameters:,} in its hidden and
-{second.parameters:,} in its output layer.
+Blue pixels speak for a neuron, orange ones against it. These {units} hidden neurons read
+{found.net.test_accuracy:.1%} of the **test** images, which training never saw.
 
-The first figure shows what {units} hidden neurons have learnt: blue pixels speak for the neuron,
-orange ones against it. Large weights cost extra here, which leaves strokes and little noise. This
-network reads {found.net.test_accuracy:.1%} of the **test** images, which it never saw in training.
+All weights and biases are the **parameters**: $(n + 1) \\cdot m$ in a dense layer of $m$ neurons
+on $n$ inputs.
 """,
         figure={
             "What hidden neurons look for": responses,
@@ -142,7 +137,7 @@ def parameters() -> None:
 
 @st.fragment
 def responses() -> None:
-    """The hidden neurons of a trained network, and what the pressed one responds to."""
+    """The hidden neurons of a trained network, and what the chosen one responds to."""
     digit, found = choose_digit(), neurons()
     chosen = int(st.session_state.setdefault("net_neuron", clearest(found)))
     answers = forward(found.net.layers, digit.image.reshape(1, -1) / 255.0).outputs[1][0]
