@@ -15,8 +15,7 @@ function move(host, time) {
     const way = time - part.dataset.pulse + 1;
     const moves = way > 0 && way < 1;
     part.style.display = moves ? "" : "none";
-    if (!moves) continue;
-    const [x, y] = part.dataset.way.split(" ").map((whole) => whole * way);
+    const [x, y] = part.dataset.way.split(" ").map((whole) => (moves ? whole * way : 0));
     part.style.transform = `translate(${x}px, ${y}px)`;
   }
   for (const part of host.querySelectorAll("[data-growing]")) {

