@@ -62,8 +62,8 @@ model: install
 lesson: install
 	$(BIN)/python -m mnist_core.lesson.recordings
 
-licences: install
-	$(BIN)/python -m mnist_core.cli.licences
+licences: install-dev
+	$(BIN)/python -m tests.support.licences
 
 screenshots: install-dev browser
 	$(BIN)/python -m tests.e2e.pictures

@@ -51,7 +51,7 @@ def enlarged(picture: Picture) -> tuple[Picture, int]:
 
 
 def ink_and_mask(picture: Picture) -> tuple[FloatArray, Mask, bool]:
-    """How much ink each pixel of uint8 [H, W, 3] holds, float32 [H, W] in [0, 1], and which count.
+    """The ink in each pixel of uint8 [H, W, 3], float32 [H, W] in [0, 1], and which pixels count.
 
     Lines and frames do not count. The third value is True when the picture's paper is even, as on
     a screen.
@@ -111,7 +111,7 @@ def _within_tile(ink: FloatArray) -> FloatArray:
 
 
 def _is_thin(mask: Mask) -> bool:
-    """Whether these are strokes: no more than paper, and nowhere nearly as thick as it is high."""
+    """True for strokes: no more than paper, and nowhere nearly as thick as it is high."""
     if mask.mean() > MOST_INK:
         return False
     depth = float(ndimage.distance_transform_edt(np.pad(mask, 1)).max())
@@ -133,7 +133,7 @@ def ink_contrast(picture: npt.NDArray[np.uint8]) -> FloatArray:
 
 
 def _ink_is_lighter(grey: FloatArray) -> bool:
-    """Whether light marks stand on a dark ground, as on a blackboard.
+    """True when light marks stand on a dark ground, as on a blackboard.
 
     Everywhere the ground fills more than half of the neighbourhood, so that it is the median
     there; a shadow's edge has as much above its median as below.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from mnist_core.experiment.layers import TITLES, LayerSpec
+from mnist_core.experiment.layers import LayerSpec
 from mnist_core.experiment.presets import PRESETS
 from mnist_core.experiment.spec import MNIST, Experiment
 from mnist_core.storage.store import Run
@@ -50,7 +50,7 @@ def _values(experiment: Experiment) -> Mapping[str, object]:
 
 def layer_words(layer: LayerSpec) -> str:
     """A layer in a few words, its defaults left out: "convolution · filters 32 · stride 2"."""
-    parts = [TITLES[layer.kind]]
+    parts = [layer.title]
     for name, field in type(layer).model_fields.items():
         value = getattr(layer, name)
         if name != "kind" and value != field.default:
@@ -92,7 +92,7 @@ def told_by_preset(experiment: Experiment) -> str | None:
 
 
 def _changes(preset: Experiment, experiment: Experiment) -> list[str]:
-    """What is other, each in words; both have the same kinds of layers."""
+    """The differences, each in words; both have the same kinds of layers."""
     changes = []
     pairs = zip(preset.network.layers, experiment.network.layers, strict=True)
     for number, (old, new) in enumerate(pairs, 1):

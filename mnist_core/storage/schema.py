@@ -1,4 +1,4 @@
-"""The database's tables: runs, curves, weights, studies, data sets, servers and visitors."""
+"""The database's tables: runs, curves, weights, studies, data sets, corrections, visitors."""
 
 from __future__ import annotations
 
@@ -111,6 +111,9 @@ runs = Table(
     Column("images_per_second", Float),
     Column("seconds", Float, nullable=False, default=0.0),
     Column("seconds_left", Float),
+    # Of a run without interruption: a step's mean time, and all that it took besides its steps.
+    Column("step_seconds", Float),
+    Column("other_seconds", Float),
     Column("dead_units", Float),
     Column("test_loss", Float),
     Column("test_accuracy", Float),
@@ -190,6 +193,17 @@ datasets = Table(
     Column("created", Moment, nullable=False),
     Column("deleted", Moment),
     UniqueConstraint("owner", "digest"),
+)
+
+# Drawings that were misread; `image` is uint8 [28, 28], `label` the digit that was meant.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("owner", Words(80), nullable=False, index=True),
+    Column("image", LargeBinary, nullable=False),
+    Column("label", Integer, nullable=False),
+    Column("created", Moment, nullable=False),
 )
 
 servers = Table(

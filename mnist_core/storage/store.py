@@ -93,6 +93,8 @@ class Run:
     images_per_second: float | None
     seconds: float
     seconds_left: float | None
+    step_seconds: float | None
+    other_seconds: float | None
     dead_units: float | None
     test_loss: float | None
     test_accuracy: float | None
@@ -111,7 +113,7 @@ class Run:
 
     @property
     def epochs(self) -> int:
-        """How many epochs the run is to take, those asked for later included."""
+        """The number of epochs that the run is to take, those asked for later included."""
         planned = self.experiment.training.epochs
         if not self.step or not self.steps_per_epoch:
             return planned
@@ -129,7 +131,7 @@ class SnapshotInfo:
 
 
 def _run_columns() -> list[sa.ColumnElement[Any]]:
-    """What makes a `Run`. A snapshot that is gone, whoever removed it, is not offered."""
+    """The columns of a `Run`. A snapshot that is gone, whoever removed it, is not offered."""
     runs, snapshots = schema.runs, schema.snapshots
     there = sa.exists().where(
         snapshots.c.run == runs.c.id, snapshots.c.step == runs.c.checkpoint_step
@@ -265,13 +267,13 @@ class Store:
         with self.transaction() as connection:
             return _runs(connection.execute(query.order_by(since, schema.runs.c.number)))
 
-    def recent_rates(self, limit: int = 30) -> list[Run]:
-        """The newest ended runs, everyone's, of which it is known how fast they trained here.
+    def timed_runs(self, limit: int = 60) -> list[Run]:
+        """The newest ended runs, everyone's, of which it is known how long they took here.
 
         Those without a server came from a file, which may say anything.
         """
         query = sa.select(*_RUN_COLUMNS).where(
-            schema.runs.c.images_per_second.is_not(None),
+            schema.runs.c.step_seconds.is_not(None),
             schema.runs.c.status.not_in(ACTIVE),
             schema.runs.c.server != "",
         )
@@ -480,7 +482,7 @@ class Store:
 
 
 def is_passing(error: BaseException | None, store: Store) -> bool:
-    """Whether the database was unavailable, whoever met it: an error that has that for its cause.
+    """True when the database was unavailable, whoever met it: an error that has that for its cause.
 
     Optuna wraps what SQLAlchemy raises.
     """

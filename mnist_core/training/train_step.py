@@ -19,6 +19,7 @@ import tensorflow as tf
 from mnist_core.base.tensorflow_compat import forget_gradients
 from mnist_core.data.mnist import ByteArray
 from mnist_core.experiment.spec import Experiment
+from mnist_core.experiment.training_cost import compiled_settings
 from mnist_core.model.build import build_model, build_optimizer
 from mnist_core.training.live_view import LiveView
 
@@ -38,7 +39,7 @@ class TrainingProgram:
     def __init__(self, experiment: Experiment, precision: str) -> None:
         """Set up the functions; they compile when first called. `begin` starts a run."""
         training = experiment.training
-        self.compiled_for = _compiled_for(experiment, precision)
+        self.compiled_for = (*compiled_settings(experiment), precision)
         self._network = experiment.network
         self.model = model = build_model(experiment.network, training.seed, precision)
         self.optimizer = build_optimizer(training)
@@ -195,7 +196,7 @@ def borrow_program(experiment: Experiment, precision: str) -> TrainingProgram:
     Compiling takes seconds, so that those used last are kept. Give it back with
     `return_program`; nobody else has it meanwhile.
     """
-    wanted = _compiled_for(experiment, precision)
+    wanted = (*compiled_settings(experiment), precision)
     with _LOCK:
         for program in _IDLE:
             if program.compiled_for == wanted:
@@ -217,20 +218,6 @@ _IDLE: list[TrainingProgram] = []
 _LOCK = threading.Lock()
 
 
-def _compiled_for(experiment: Experiment, precision: str) -> tuple[Any, ...]:
-    """Everything that is built into the compiled functions; all else comes with `begin`."""
-    training = experiment.training
-    return (
-        experiment.network,
-        precision,
-        training.optimizer,
-        training.weight_decay,
-        training.batch_size,
-        training.label_smoothing,
-        training.augmentation,
-    )
-
-
 _TRAIN_SIGNATURE = [
     tf.TensorSpec([None, 28, 28], tf.uint8),
     tf.TensorSpec([None], tf.int32),
@@ -247,7 +234,7 @@ _EVALUATE_SIGNATURE = [
 
 
 def xla_pays(experiment: Experiment) -> bool:
-    """Whether XLA trains this experiment faster than TensorFlow's own kernels do, on CPU."""
+    """True when XLA trains this experiment faster than TensorFlow's own kernels do, on CPU."""
     kinds = [layer.kind for layer in experiment.network.layers]
     return (
         set(kinds) <= {"flatten", "dense", "activation"}

@@ -14,6 +14,9 @@ STUDIES = ":material/science: Studies"
 FILES = ":material/folder_open: Files"
 DATA = ":material/dataset: Data"
 
+# What a new study may be.
+ONE_SETTING, TWO_SETTINGS, SEARCH = "One setting", "Two settings", "Search"
+
 SAVE = ":material/download: Save a run"
 OPEN = ":material/upload: Open files"
 LINK = ":material/link: Link for a class"
@@ -31,8 +34,9 @@ def own_data() -> None:
     choose_view(EXPLORE_VIEW, DATA)
 
 
-def study_of(run_id: str) -> None:
-    """Callback: open Studies with a new study of this run's experiment."""
+def what_if(run_id: str) -> None:
+    """Callback: open Studies with a new comparison that starts from this run's experiment."""
     choose_view(EXPLORE_VIEW, STUDIES)
+    st.session_state.study_kind = ONE_SETTING
     st.session_state.study_base = f"run {run_id}"
     st.session_state.new_study = True

@@ -37,7 +37,7 @@ class NetworkChoice:
 
     @property
     def experiment(self) -> Experiment:
-        """How it was trained, and on what."""
+        """The experiment by which it was trained."""
         return self.run.experiment if self.run else EXPERIMENT
 
     @property
@@ -47,7 +47,7 @@ class NetworkChoice:
 
     @property
     def accuracy(self) -> float | None:
-        """How well it does: on test images, else on validation images, else on its last batch.
+        """Its accuracy on test images, else on validation images, else on its last batch.
 
         None for the default model, and for a run that has not begun.
         """
@@ -59,7 +59,7 @@ class NetworkChoice:
 
     @property
     def guesses(self) -> bool:
-        """Whether it is a run at chance, or one whose weights are no longer numbers."""
+        """True when it is a run at chance, or one whose weights are no longer numbers."""
         if self.run is None:
             return False
         if self.run.loss is not None and not math.isfinite(self.run.loss):
@@ -67,13 +67,13 @@ class NetworkChoice:
         return self.accuracy is not None and self.is_chance(self.accuracy)
 
     def is_chance(self, accuracy: float) -> bool:
-        """Whether it would be about as often right by guessing."""
+        """True when it would be about as often right by guessing."""
         chance = 1 / self.network.classes
         return accuracy < chance + min(chance, (1 - chance) / 5)
 
     @property
     def trains(self) -> bool:
-        """Whether it is a run that goes on."""
+        """True when it is a run that goes on."""
         return self.run is not None and self.run.active
 
 
@@ -176,7 +176,7 @@ def _holder(key: str) -> str:
 
 
 def moment_label(key: str, moment: SnapshotInfo) -> str:
-    """How a slider names a moment: "epoch 2 · step 640 · 96.80%".
+    """A snapshot's name on a slider: "epoch 2 · step 640 · 96.80%".
 
     Within an epoch the accuracy is an estimate from a few images: "epoch 1.5 · step 480 · ≈ 96.1%".
     """
@@ -213,7 +213,7 @@ def _weights_at(key: str, step: int, holder: str) -> Weights | None:
 
 
 def run_label(run: Run) -> str:
-    """How menus name a run: "cnn, epochs 3 · run 4 · running · 98.10% on validation images"."""
+    """A run's name in menus: "cnn, epochs 3 · run 4 · running · 98.10% on validation images"."""
     parts = [run.name] if run.status == "finished" else [run.name, run.status]
     if run.test_accuracy is not None:
         return " · ".join([*parts, f"{run.test_accuracy:.2%} on test images"])
@@ -223,7 +223,7 @@ def run_label(run: Run) -> str:
 
 
 def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
-    """What a menu calls each of these runs, no two alike: a browser sends back the words."""
+    """The names of these runs in a menu, no two alike: a browser sends back the words."""
     labels: dict[str, str] = {}
     seen: Counter[str] = Counter()
     for run_id, run in runs.items():

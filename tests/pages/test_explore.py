@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Epoch, Started, Steps
 from pages.session import services
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+APP = REPOSITORY / "app.py"
 
 
 @pytest.fixture

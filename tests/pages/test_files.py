@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, wait
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -12,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.experiment.class_links import GROUPS
 from mnist_core.files import runfile
 from mnist_core.files.export.models import ModelFile
@@ -26,7 +26,7 @@ from tests.support.model_files import h5, pair, small_h5
 from tests.support.runs_in_store import SMALL, ended_run
 from tests.support.sandbox import zipped
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+APP = REPOSITORY / "app.py"
 SAVE, OPEN, LINK = "Save a run", "Open files", "Link for a class"
 
 

@@ -15,8 +15,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.data import mnist
-from mnist_core.engine.engine import REPOSITORY
 from mnist_core.experiment.activations import ACTIVATIONS
 from mnist_core.figures.lesson.descent import descent_losses
 from mnist_core.lesson import recordings

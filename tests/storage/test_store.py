@@ -14,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 
 from mnist_core import PRESETS
-from mnist_core.storage import corrections
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Epoch, Failed, Finished, Snapshot, Started, Steps
 from mnist_core.visitors import heartbeat
@@ -324,9 +323,8 @@ def test_nobody_else_can_read_what_is_kept(home: Path, umask: int) -> None:
     try:
         opened = Store()
         ended_run(opened)
-        corrections.add(np.eye(28, dtype=np.float32), 1)
         names = {path.name for path in home.iterdir()}
-        assert {"lab.db", "lab.db-wal", "lab.db-shm", "corrections"} <= names
+        assert {"lab.db", "lab.db-wal", "lab.db-shm"} <= names
         for path in (home, *home.rglob("*")):
             mode = stat.S_IMODE(path.stat().st_mode)
             assert mode == (0o700 if path.is_dir() else 0o600), path

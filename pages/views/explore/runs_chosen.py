@@ -11,7 +11,7 @@ from mnist_core.evaluation.compare_runs import differences
 from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.storage.store import LONGEST_NOTE, LONGEST_TAG, Run, StoreError
 from pages.session.compared_runs import MOST_COMPARED
-from pages.session.explore_tabs import save_as_file, study_of
+from pages.session.explore_tabs import save_as_file, what_if
 from pages.session.services import get_store
 from pages.widgets.live_figure import live_figure
 from pages.widgets.run_curves import run_curves
@@ -55,12 +55,12 @@ def _open_buttons(run: Run) -> None:
         st.session_state.reading_network, st.session_state.reading_step = run.id, None
         st.switch_page("pages/draw.py")
     st.button(
-        "Vary in a study",
+        "What if I change …",
         key="study_of_run",
         icon=":material/science:",
-        on_click=study_of,
+        on_click=what_if,
         args=(run.id,),
-        help="Let the computer try other settings around this experiment.",
+        help="Train this experiment again with other values of one setting, several seeds each.",
     )
     if not run.active:
         st.button(
