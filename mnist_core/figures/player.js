@@ -70,6 +70,13 @@ function open(host) {
   back.onclick = () => goTo(Math.ceil(player.time) - 1);
   on.onclick = () => goTo(Math.floor(player.time) + 1);
   range.oninput = () => goTo(Number(range.value));
+  // Between two steps the slider stands at the first of them, and would not change.
+  range.onkeydown = (event) => {
+    const end = { Home: 0, End: player.data.length }[event.key];
+    if (end === undefined) return;
+    event.preventDefault();
+    goTo(end);
+  };
 
   player.print = () => {
     if (paper.matches) {

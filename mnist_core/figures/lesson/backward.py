@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from mnist_core.figures.diagram import between, edge, node, number, plate, pulse, svg, words
+from mnist_core.figures.diagram import between, edge, node, number, plate, pulse, since, svg, words
 from mnist_core.figures.template import LIGHT, QUIET, lay_out
 
 Floats = npt.NDArray[np.float64]
 
 SHARES_HEIGHT = 190
 OUTPUTS = {"o1": "a 1", "o2": "no 1"}
+# The clock's steps at which values come to a layer, and gradients come back to it.
+FORTH_AND_BACK = {"x": (0, None), "h": (1, 4), "o": (2, 3)}
 LAST_STEP = 5  # of the clock: gradients are back at the first weights
 NODES = {
     "x1": (42.0, 86.0), "x2": (42.0, 246.0),
@@ -135,10 +137,20 @@ def _edge_words(shown: Shown, pair: tuple[str, str]) -> str:
 def _node(shown: Shown, name: str) -> str:
     x, y = NODES[name]
     ring = LIGHT[2] if name == shown.focus or name in shown.onward else QUIET
+    forth, back = FORTH_AND_BACK[name[0]]
     parts = [
-        node(x, y, 29, shown.values[name], scale=1.5, ring=ring),
-        words(x, y + 1, number(shown.values[name]), "strong"),
+        node(x, y, 29, ring=ring),
+        since(
+            forth,
+            node(x, y, 29, shown.values[name], scale=1.5, ring=ring),
+            words(x, y + 1, number(shown.values[name]), "strong"),
+        ),
     ]
+    if back is not None:  # a gradient has arrived here, and goes on in the next step
+        parts.append(
+            f'<g data-since="{back}" data-until="{back + 0.9:g}" style="opacity: 0"><circle '
+            f'cx="{x:g}" cy="{y:g}" r="33" fill="none" stroke="{LIGHT[2]}" stroke-width="4"/></g>'
+        )
     if name == shown.focus:
         parts.append(
             f'<circle cx="{x:g}" cy="{y:g}" r="35" fill="none" stroke="{LIGHT[2]}" '
