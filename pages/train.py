@@ -11,6 +11,7 @@ from mnist_core.visitors.limits import Refused
 from pages.editors import draft
 from pages.frame import projector
 from pages.session import errors, start_error
+from pages.session.class_note import class_note
 from pages.session.compared_runs import lay_over, lift_off
 from pages.session.data_sets import title_of
 from pages.session.errors import said_later
@@ -72,7 +73,7 @@ def duplicate(run: Run) -> None:
 
 
 def note(problems: tuple[Problem, ...], refused: str | None) -> bool:
-    """What stands against a start, in the place of the notes; False when nothing does."""
+    """Show what stands against a start, in the place of the notes; False when nothing does."""
     said, full = start_error.said(experiment), engine.room()
     with st.container():
         if not (said or problems or refused or full):
@@ -90,7 +91,7 @@ def note(problems: tuple[Problem, ...], refused: str | None) -> bool:
 
 
 def hint() -> str:
-    """What to look at while there is nothing else to say."""
+    """Show a hint at what to look at while there is nothing else to say."""
     name = draft.preset_name()
     words = [f":material/visibility: {PRESET_NOTES[name].look_for}"] if name else []
     if (data := draft.data_set()[0]) != MNIST:
@@ -99,7 +100,7 @@ def hint() -> str:
 
 
 def newcomers_view() -> None:
-    """What stands where the curves will be, while there is no run."""
+    """Show something where the curves will be, while there is no run."""
     st.info("Press **Start training** and watch the network learn.", icon=":material/play_circle:")
     if words := hint():
         st.markdown(words)
@@ -125,6 +126,7 @@ def page() -> None:
     blocked = refused or (problems[0].message if problems else None)
     chosen = shown_run(store)
     compose(experiment, problems, shapes, start, blocked, bool(store.active_runs()))
+    class_note(experiment)
     quiet = note(problems, refused)
     if chosen is None:
         newcomers_view()

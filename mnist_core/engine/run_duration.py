@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 from mnist_core.experiment.spec import MNIST, TRAIN_IMAGES, Experiment
+from mnist_core.experiment.training_cost import compiled_settings
 from mnist_core.storage.store import Run
 
 # Seconds for a multiplication, a value of a feature map, a parameter that the optimiser changes,
@@ -107,7 +108,7 @@ class Durations:
 
     def _known(self, experiment: Experiment) -> tuple[float, float, float]:
         """Seconds a step, seconds besides, and the factor by which these may be off."""
-        same = self._like(experiment, _program)
+        same = self._like(experiment, compiled_settings)
         if same:
             factor = SAME if len(same) > 1 else 1.2 * SAME
             return _median(run.step_seconds for run in same), _other(same), factor
@@ -132,13 +133,6 @@ def seconds_a_step(experiment: Experiment) -> float:
         + A_VALUE * batch * values
         + A_PARAMETER * sum(row.parameters for row in rows)
     )
-
-
-def _program(experiment: Experiment) -> Any:
-    """The settings that decide the time of a step: alike for runs that differ in seed or epochs."""
-    training = experiment.training
-    return (experiment.network, training.batch_size, training.optimizer, training.augmentation,
-            training.precision)  # fmt: skip
 
 
 def _kind(experiment: Experiment) -> Any:

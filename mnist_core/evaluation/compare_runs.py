@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 
 from mnist_core.experiment.layers import LayerSpec
 from mnist_core.experiment.presets import PRESETS
-from mnist_core.experiment.spec import MNIST, Experiment
+from mnist_core.experiment.spec import MNIST, Experiment, NetworkSpec
 from mnist_core.storage.store import Run
 
 # How a table names a setting; the others are named by their field.
@@ -56,6 +57,13 @@ def layer_words(layer: LayerSpec) -> str:
         if name != "kind" and value != field.default:
             parts.append(f"{name.replace('_', ' ')} {_words(value)}")
     return " · ".join(parts)
+
+
+def layers_in_short(network: NetworkSpec) -> str:
+    """The hidden layers in a line: "conv 32 · pool 2×2 · dense 64 ×6"; flatten is left out."""
+    words = [layer.short() for layer in network.layers if layer.kind != "flatten"]
+    runs = [(word, len(list(same))) for word, same in groupby(words)]
+    return " · ".join(word if count == 1 else f"{word} ×{count}" for word, count in runs) or "none"
 
 
 def differing(experiments: Sequence[Experiment]) -> list[str]:

@@ -80,7 +80,7 @@ def _record_started(
         interrupted=False,
         attempt=schema.runs.c.attempt + 1,
         started=sa.func.coalesce(
-            schema.runs.c.started, sa.literal(datetime.now(UTC), schema.Moment)
+            schema.runs.c.started, sa.literal(datetime.now(UTC), schema.UtcTime)
         ),
         ended=None,
         unheard=None,
@@ -170,6 +170,7 @@ def _record_end(connection: sa.Connection, this: _Condition, event: Finished | F
             "seconds": event.seconds,
             "step_seconds": event.step_seconds,
             "other_seconds": event.other_seconds,
+            "misread": event.misread,
             **_NOT_INTERRUPTED,
         }
         # Whoever stopped it may have said why beforehand.

@@ -238,25 +238,36 @@ class Store:
             row = connection.execute(query).one_or_none()
         return next(iter(_runs([row])), None) if row is not None else None
 
-    def runs(self, owner: str | None = "local", limit: int | None = None) -> list[Run]:
-        """The owner's runs (everyone's with None), newest first, without those put aside."""
-        query = sa.select(*_RUN_COLUMNS).order_by(schema.runs.c.number.desc()).limit(limit)
+    def runs(
+        self, owner: str | None = "local", limit: int | None = None, trials_last: bool = False
+    ) -> list[Run]:
+        """The owner's runs (everyone's with None), newest first, without those put aside.
+
+        `trials_last`: those of studies come after all others, so that a menu of the first `limit`
+        is not full of them.
+        """
+        order = [schema.runs.c.study.is_not(None)] if trials_last else []
+        query = sa.select(*_RUN_COLUMNS).order_by(*order, schema.runs.c.number.desc()).limit(limit)
         query = query.where(schema.runs.c.deleted.is_(None))
         if (owner := self.owner or owner) is not None:
             query = query.where(schema.runs.c.owner == owner)
         with self.transaction() as connection:
             return _runs(connection.execute(query))
 
-    def best_accuracies(self, owner: str | None = "local") -> dict[str, float]:
-        """The best validation accuracy of each of the owner's runs that has one, by run id."""
-        best = sa.func.max(schema.epochs.c.val_accuracy)
-        query = sa.select(schema.epochs.c.run, best).group_by(schema.epochs.c.run)
+    def validation_curves(self, owner: str | None = "local") -> dict[str, list[float]]:
+        """The validation accuracies of the owner's runs after each epoch, by run id."""
+        epochs = schema.epochs.c
+        query = sa.select(epochs.run, epochs.val_accuracy).order_by(epochs.run, epochs.epoch)
+        query = query.where(epochs.val_accuracy.is_not(None))
         if (owner := self.owner or owner) is not None:
             mine = sa.select(schema.runs.c.id).where(schema.runs.c.owner == owner)
-            query = query.where(schema.epochs.c.run.in_(mine))
+            query = query.where(epochs.run.in_(mine))
         with self.transaction() as connection:
             rows = connection.execute(query).all()
-        return {run: float(value) for run, value in rows if value is not None}
+        found: dict[str, list[float]] = {}
+        for run, value in rows:
+            found.setdefault(run, []).append(float(value))
+        return found
 
     def active_runs(self) -> list[Run]:
         """All runs that wait, train or pause, in the order in which they were queued."""

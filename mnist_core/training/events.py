@@ -103,7 +103,8 @@ class Finished:
     `reason` is one of "epochs", "stopped", "minutes", "target" and "no improvement". The test
     figures are None when a stop left no time to take them. `step_seconds` is the mean time of a
     step, that of the first left out, `other_seconds` what the run took besides its steps: to build
-    and compile the network, to validate, to keep weights. None after an interruption.
+    and compile the network, to validate, to keep weights. None after an interruption. `misread`
+    says which test images are read wrongly, as what (`training.misread`).
     """
 
     kind: ClassVar[str] = "finished"
@@ -115,6 +116,7 @@ class Finished:
     seconds: float
     step_seconds: float | None = None
     other_seconds: float | None = None
+    misread: bytes | None = None
     model: Any = field(default=None, repr=False)
 
 

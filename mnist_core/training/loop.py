@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mnist_core.data import mnist
 from mnist_core.experiment.schedules import factors
 from mnist_core.experiment.spec import Experiment, TrainingSpec
+from mnist_core.training import misread
 from mnist_core.training.control import Control, ControlState
 from mnist_core.training.events import (
     Epoch,
@@ -65,13 +66,20 @@ def train(
     control: Control | None = None,
     resume: Resume | None = None,
 ) -> Iterator[Event]:
-    """Train `experiment` on `dataset` (MNIST by default) and yield what happens.
+    """Train an experiment and yield what happens, as it happens.
 
-    `dataset` is the one that the experiment names; a set of one's own has to be given.
+    One seed on one machine gives the same numbers each time.
 
-    First `Started`, last `Finished` (with the trained model) or `Failed`. `control` steers the
-    run while it goes on; `resume` goes on from where an earlier run was. One seed on one machine
-    gives the same numbers each time.
+    Args:
+        experiment: The network, how it is trained, and on what.
+        dataset: The data set that the experiment names; MNIST unless given. A set of one's own
+            has to be given.
+        control: Steers the run while it goes on.
+        resume: Where an earlier run of the same experiment was, to go on from there.
+
+    Yields:
+        First `Started`, last `Finished` (with the trained model) or `Failed`; steps, epochs and
+        snapshots between them.
     """
     from mnist_core.training.train_step import return_program
 
@@ -533,9 +541,10 @@ def _restore(program: TrainingProgram, checkpoint: bytes | None) -> None:
 def _finish(run: _Run, reason: str) -> Finished:
     """The test images are looked at once, at the very end."""
     x_test, y_test = run.dataset.x_test, run.dataset.y_test
-    test_loss = test_accuracy = None
+    test_loss = test_accuracy = wrong = None
     if reason != "stopped" or _test_seconds(run) < STOP_TEST_SECONDS:
-        test_loss, test_accuracy = run.program.evaluate(x_test, y_test)
+        test_loss, read = run.program.test(x_test, y_test)
+        test_accuracy, wrong = float(np.mean(read == y_test)), misread.pack(y_test, read)
     # The caller's own: the program's model serves the next run.
     run.model.set_weights(run.program.model.get_weights())
     a_step = None if run.resumed else run.pace.step_seconds(run.step)
@@ -548,6 +557,7 @@ def _finish(run: _Run, reason: str) -> Finished:
         seconds=run.seconds,
         step_seconds=a_step,
         other_seconds=None if a_step is None else max(0.0, run.pace.busy() - a_step * run.step),
+        misread=wrong,
         model=run.model,
     )
 

@@ -101,7 +101,14 @@ def forget_idle(store: Store) -> int:
     table = schema.visitors
     keeps = [
         sa.exists().where(kept.c.owner == table.c.owner)
-        for kept in (schema.runs, schema.sweeps, schema.datasets, schema.corrections)
+        for kept in (
+            schema.runs,
+            schema.sweeps,
+            schema.datasets,
+            schema.corrections,
+            schema.classrooms,
+            schema.pupils,
+        )
     ]
     last = datetime.now(UTC) - IDLE
     idle = sa.select(table.c.owner).where(table.c.seen < last, *(~kept for kept in keeps))

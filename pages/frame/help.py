@@ -83,7 +83,8 @@ ANSWERS: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         (
             "What is a study?",
-            "The computer tries many settings for you and shows which of them matter.",
+            "One setting or two changed on purpose, each value trained with several seeds, and a "
+            "sentence that says whether it mattered. Or a search over many settings.",
         ),
         (
             "How do I keep a run?",

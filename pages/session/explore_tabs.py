@@ -13,6 +13,7 @@ RUNS = ":material/table_rows: Runs"
 STUDIES = ":material/science: Studies"
 FILES = ":material/folder_open: Files"
 DATA = ":material/dataset: Data"
+CLASS = ":material/groups: Class"
 
 # What a new study may be.
 ONE_SETTING, TWO_SETTINGS, SEARCH = "One setting", "Two settings", "Search"
@@ -32,6 +33,11 @@ def save_as_file(run_id: str) -> None:
 def own_data() -> None:
     """Callback: open Data, where a set of one's own is added."""
     choose_view(EXPLORE_VIEW, DATA)
+
+
+def class_board() -> None:
+    """Callback: open Class."""
+    choose_view(EXPLORE_VIEW, CLASS)
 
 
 def what_if(run_id: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -11,28 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from mnist_core.files import runfile
-from mnist_core.storage import corrections, schema
+from mnist_core.storage import corrections
 from mnist_core.storage.store import MOST_STEPS, Store
-from tests.support.postgres import postgres
 from tests.support.runs_in_store import SMALL, ended_run
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
-def database(request: pytest.FixtureRequest, home) -> Iterator[Store]:
-    """A store on each of the two; that on PostgreSQL is emptied after each test."""
-    url = request.getfixturevalue("server") if request.param == "PostgreSQL" else None
-    opened = Store(url)
-    yield opened
-    schema.metadata.drop_all(opened.engine)
-    opened.close()
 
 
 def opened_from_file(store: Store, **facts: object) -> str:

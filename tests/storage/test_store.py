@@ -343,3 +343,12 @@ def test_what_was_open_to_others_is_closed_and_what_is_everybodys_stays(home: Pa
     home.chmod(0o1777)
     Store().close()
     assert stat.S_IMODE(home.stat().st_mode) == 0o1777
+
+
+def test_trials_of_studies_come_last_where_a_menu_asks_for_that(store: Store) -> None:
+    by_hand = store.create_run(PRESETS["two-layer"])
+    trials = [
+        store.create_run(PRESETS["two-layer"], study="s", trial=number) for number in range(3)
+    ]
+    assert [run.id for run in store.runs()] == [*reversed(trials), by_hand]
+    assert [run.id for run in store.runs(limit=2, trials_last=True)] == [by_hand, trials[-1]]

@@ -74,7 +74,7 @@ def test_another_visitors_run_does_not_exist(store: Store):
     assert his.run(run) is None
     for found in (his.runs(), his.runs(HERS), his.runs(None), his.active_runs()):
         assert found == []
-    assert his.best_accuracies(HERS) == his.best_accuracies(None) == {}
+    assert his.validation_curves(HERS) == his.validation_curves(None) == {}
     assert list(his.steps(run).step) == [] and len(hers.steps(run).step) == 20
     assert his.epochs(run) == [] and his.snapshots(run) == []
     assert his.weights(run) is None and his.weights(run, 20) is None

@@ -1,4 +1,4 @@
-"""Several runs from files side by side: a table, and their curves laid over each other."""
+"""Several runs from files side by side: a table, and their curves overlaid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NARROWEST, WIDEST = 90, 300
 
 def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
     """Show the runs by file name; returns the places of those that are chosen in the table."""
-    st.caption("Choose rows to lay their curves over each other, or to keep only those.")
+    st.caption("Select rows to overlay their curves, or to keep only those.")
     apart = differing_columns([run.experiment for _, run in runs])
     picked = st.dataframe(
         _columns(runs) | apart,
@@ -47,7 +47,7 @@ def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
 
 
 def differing_config(apart: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """How the columns of settings that differ are shown: 0.0001, not 0; layers in full."""
+    """The form of the columns of settings that differ: 0.0001, not 0; layers in full."""
     return {
         name: st.column_config.TextColumn(width=_text_width(values))
         if any(isinstance(value, str) for value in values)
@@ -91,7 +91,7 @@ def _charts(runs: Sequence[tuple[str, RunFile]]) -> None:
 
 
 def _short_names(runs: Sequence[RunFile]) -> list[str]:
-    """What the legend calls them: who made them, and where that is not enough the run's name."""
+    """Their names in the legend: who made them, and where that is not enough the run's name."""
     authors = [run.facts.author for run in runs]
     if all(authors) and len(set(authors)) == len(authors):
         return authors

@@ -1,4 +1,4 @@
-"""The network of a run at a moment as files for other programs, checked before offered."""
+"""The network of a run at a checkpoint as files for other programs, checked before offered."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from mnist_core.data.mnist import DatasetError
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
 from mnist_core.storage.store import Run, SnapshotInfo, StoreError
 from pages.session.data_sets import dataset_of
-from pages.session.network_choice import moment_label
+from pages.session.network_choice import snapshot_label
 from pages.session.services import get_store, owner
 from pages.views.explore.files_parts import file_name, size_words
 from pages.widgets.background import CONVERSIONS, come_back_for, forget, newest
 from pages.widgets.progress_notes import time_left
 
 
-def models(run: Run, moments: Sequence[SnapshotInfo]) -> None:
-    """Choose the moment, have the files made, and save them."""
+def models(run: Run, snapshots: Sequence[SnapshotInfo]) -> None:
+    """Choose the checkpoint, have the files made, and save them."""
     st.subheader("The network, for other programs")
-    if not moments:
+    if not snapshots:
         st.info("This run has kept no weights.", icon=":material/hourglass_empty:")
         return
     st.caption(
         f"Each file is loaded again and compared on {IMAGES:,} test images. It is offered only if "
         f"no probability differs by more than {TOLERANCE:g}."
     )
-    step = moments[-1].step
-    if len(moments) > 1:
-        labels = {moment.step: moment_label(run.id, moment) for moment in moments}
+    step = snapshots[-1].step
+    if len(snapshots) > 1:
+        labels = {snapshot.step: snapshot_label(run.id, snapshot) for snapshot in snapshots}
         step = st.select_slider(
-            "Moment of training",
+            "Checkpoint",
             list(labels),
-            value=moments[-1].step,
+            value=snapshots[-1].step,
             format_func=labels.__getitem__,
             key=f"file_step_{run.id}",
         )
@@ -59,7 +59,7 @@ def models(run: Run, moments: Sequence[SnapshotInfo]) -> None:
 
 
 def _want(run_id: str, step: int) -> None:
-    """Callback: this moment is to be converted."""
+    """Callback: this checkpoint is to be converted."""
     wanted = st.session_state.get("wanted_conversions", ())
     st.session_state.wanted_conversions = (*wanted, (run_id, step))
 
@@ -98,7 +98,11 @@ def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> No
         )
         st.caption(
             f"For {kind.readers}. Largest difference {file.difference:.1g}"
-            + (f", {file.digits_changed} digits read otherwise." if file.digits_changed else ".")
+            + (
+                f", {file.digits_changed} digits classified differently."
+                if file.digits_changed
+                else "."
+            )
         )
 
 
@@ -115,7 +119,7 @@ def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
 
         weights = store.weights(run_id, step)
         if run is None or weights is None:
-            raise WorkFailed("These weights are not kept any more; choose another moment.")
+            raise WorkFailed("These weights are not kept any more; choose another checkpoint.")
         shown = mnist.load().x_test if images is None else images
         return convert(run.experiment.network, weights, shown[:IMAGES])
 

@@ -1,4 +1,4 @@
-"""A study as it goes on: where it stands, its controls, charts and trials."""
+"""A study while it runs and afterwards: status, controls, charts and trials."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ COLOURS = {
 
 
 def live_study(runner: StudyRunner, study: Study) -> None:
-    """Show the study, and go on refreshing while it is active."""
+    """Show the study, refreshed while it is active."""
     panel = fragment(_panel, run_every=REFRESH_SECONDS if study.active else None)
     panel(runner, study.id, study.active)
 
 
 def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
-    """What is refreshed; a database that does not answer now may do so the next time."""
+    """The part that is refreshed; a database that does not answer now may do so the next time."""
     notice()
     try:
         records.mark_interrupted(runner.store)
@@ -142,9 +142,9 @@ def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> Non
             return
         try:
             if not runner.resume(study.id, more):
-                st.session_state.study_error = "Another server drives this study already."
+                st.session_state.study_error = "Another server runs this study already."
         except StoreError as error:
-            st.session_state.study_error = f"The study could not go on. {error}"
+            st.session_state.study_error = f"The study could not be resumed. {error}"
         st.session_state.shown_study = study.id
 
     if study.active:

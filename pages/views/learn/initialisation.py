@@ -19,7 +19,7 @@ from pages.widgets.player import player
 
 @dataclass(frozen=True)
 class Start:
-    """How a set of first weights is called, its rule in LaTeX, and what becomes of it."""
+    """An initialization: its title, its rule in LaTeX, and what becomes of it."""
 
     title: str
     rule: str

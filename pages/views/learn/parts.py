@@ -1,4 +1,4 @@
-"""The parts of a chapter, and how they stand on the page."""
+"""The parts of every chapter, and their layout on the page."""
 
 from __future__ import annotations
 
