@@ -55,10 +55,10 @@ def one_cycle(progress: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 SCHEDULES: dict[str, Schedule] = {
-    "constant": Schedule("constant", constant, "one learning rate all along"),
-    "step": Schedule("step", step, "× 0.3 at each third of the training"),
+    "constant": Schedule("constant", constant, "constant learning rate"),
+    "step": Schedule("step", step, "× 0.3 after each third of training"),
     "cosine": Schedule("cosine", cosine, "falls to 0 along half a cosine"),
-    "one_cycle": Schedule("one cycle", one_cycle, "rises for 30 % of the training, then falls"),
+    "one_cycle": Schedule("one cycle", one_cycle, "rises for 30% of training, then falls"),
 }
 """Each schedule by its name; `ScheduleName` has the same names."""
 

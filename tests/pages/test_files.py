@@ -306,7 +306,7 @@ def test_a_link_hides_advice_on_a_run_that_fails(store, no_training) -> None:
     store.record(run, Steps(1, loss, accuracy, 0.01, 1, 1.0, 200, 100.0))
     store.record(run, Finished(200, 2, 0.1, 0.1, "target", 1.0))
     app = train(run=run)
-    assert "Start from random Glorot weights" in app.button(key="take_advice").label
+    assert "Use random Glorot initialisation" in app.button(key="take_advice").label
     app = train(run=run, hide="advice")
     assert "take_advice" not in [button.key for button in app.button]
     assert "guessing" not in texts(app)
