@@ -195,6 +195,10 @@ class RunFile:
         arrays += [array for snapshot in self.weights for array in snapshot]
         return sum(array.nbytes for array in arrays)
 
+    def curves_alone(self) -> RunFile:
+        """The same without weights: what it takes to compare a run with others."""
+        return replace(self, weights=(), state=())
+
     @property
     def steps(self) -> npt.NDArray[np.int64]:
         """The numbers of the steps, int64 [n]."""
