@@ -65,11 +65,18 @@ def read_data(
     *,
     call: Callable[..., Any] = call,
 ) -> Dataset:
-    """The data set in some files, given as (name, content), with at most `most` images.
+    """Read a data set of one's own, in a process of its own.
 
-    The files are read in a process of their own; `call` runs it, unless a test gives another.
-    `Dataset.assumed` says what was assumed of them. Raises FileRefused, one sentence, for
-    anything that is no data set.
+    Args:
+        files: The files as (name, content), in any form of docs/own-files.md.
+        most: The most images that are taken.
+        call: Runs the work; the sandbox unless a test gives another.
+
+    Returns:
+        Images uint8 [n, 28, 28] and labels; its `assumed` says what was assumed of the files.
+
+    Raises:
+        FileRefused: The files are no data set; one sentence.
     """
     _check_sizes(files)
     with folder_with({"names": [name for name, _ in files], "most": most}) as folder:

@@ -69,7 +69,11 @@ def total_parameters(rows: Sequence[LayerShape]) -> int:
 
 
 def layer_name(index: int, kind: str) -> str:
-    """The Keras name of the hidden layer at `index` (from 0): "conv_1"."""
+    """The Keras name of the hidden layer at `index` (from 0).
+
+    >>> layer_name(0, "conv")
+    'conv_1'
+    """
     return f"{kind}_{index + 1}"
 
 

@@ -218,14 +218,27 @@ class Experiment(Value):
         return cls.parse(data)
 
     def to_query(self) -> str:
-        """The experiment as a URL query, without "?"; settings at their default are left out."""
+        """The experiment as a URL query, without "?"; settings at their default are left out.
+
+        >>> from mnist_core import PRESETS
+        >>> PRESETS["two-layer"].to_query()
+        'layers=flatten;dense(units:128)'
+        """
         return url.encode(self.network, self.training, self.name, self.data)
 
     @classmethod
     def from_query(cls, text: str | Mapping[str, str]) -> Self:
-        """The inverse of `to_query`; `preset=NAME` gives a preset, changed by the other settings.
+        """Read an experiment from a link.
 
-        Raises ExperimentError for unknown settings, unknown presets and bad values.
+        Args:
+            text: What `to_query` gives, or a dict of its settings. `preset=NAME` stands for a
+                preset, changed by the other settings.
+
+        Raises:
+            ExperimentError: An unknown setting or preset, or a bad value.
+
+        >>> Experiment.from_query("preset=two-layer&epochs=3").training.epochs
+        3
         """
         settings = url.split(text)
         base: dict[str, Any] = {}

@@ -117,7 +117,12 @@ def _expected(owner: type[BaseModel] | None, field: str | None) -> str:
 
 
 def describe_field(info: FieldInfo) -> str:
-    """The values that a field accepts, in words: "a whole number from 1 to 28"."""
+    """The values that a field accepts, in words.
+
+    >>> from mnist_core.experiment.layers import Conv
+    >>> describe_field(Conv.model_fields["kernel_size"])
+    'a whole number from 1 to 28'
+    """
     form = field_form(info)
     if form.choices:
         return "one of " + ", ".join(form.choices)

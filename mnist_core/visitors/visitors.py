@@ -56,7 +56,7 @@ class Presence:
                 return
             # Another server may note the same visitor in this moment.
             there = sa.exists().where(table.c.owner == owner).correlate(None)
-            moment, where = sa.literal(seen, schema.Moment), sa.literal(address, schema.Words(64))
+            moment, where = sa.literal(seen, schema.UtcTime), sa.literal(address, schema.Words(64))
             new = sa.select(sa.literal(owner), moment, moment, where).where(~there)
             names = ["owner", "seen", "came", "address"]
             connection.execute(table.insert().from_select(names, new))
