@@ -630,7 +630,7 @@ def another_shape(file: h5py.File) -> None:
     ("write", "words"),
     [(fan(18, 10), "two names"), (link_outside, "link"), (soft_link, "link"), (huge, "memory"),
      (outside, "plain"), (empty, "no weights|damaged"), (text_for_weights, "plain"),
-     (not_numbers, "no numbers"), (another_shape, "fit|cannot be read|weights")],
+     (not_numbers, "not numbers"), (another_shape, "fit|cannot be read|weights")],
 )  # fmt: skip
 def test_strange_weights_are_refused(write, words) -> None:
     stream = io.BytesIO(small_h5())
