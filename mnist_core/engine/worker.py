@@ -195,7 +195,7 @@ def _why(error: Exception) -> str:
             "The training process ran out of memory. Its curve is kept; use a smaller batch or a "
             "smaller network."
         )
-    return f"Training could not go on: {first_line(error)}"
+    return f"Training could not continue: {first_line(error)}"
 
 
 def _release_memory() -> None:
