@@ -36,7 +36,7 @@ MAX_FALSE_STARTS = 3
 SMALL_AHEAD = 2 * MOST_TOGETHER
 # So many begin before it is looked again how those under way are doing.
 MOST_BEGUN = 8
-AWAY = "It was stopped because you had no page open for a while. Resume it to go on."
+AWAY = "It was stopped because you had no page open for a while. Resume it to continue."
 
 
 class StudyRunner:
