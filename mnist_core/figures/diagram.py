@@ -132,7 +132,11 @@ def between(
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number as the lesson writes it: fixed digits, a true minus sign, no −0."""
+    """A number as the lesson writes it: fixed digits, a true minus sign, no −0.
+
+    >>> number(-0.5), number(-0.001)
+    ('−0.50', '0.00')
+    """
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞" if value < 0 else "not a number"
     text = f"{value:.{digits}f}"

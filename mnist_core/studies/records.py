@@ -23,7 +23,7 @@ from mnist_core.visitors import heartbeat
 
 ACTIVE = ("running", "stopping")
 INTERRUPTED = (
-    "Interrupted: the server went down while this study ran. The results of its trials are kept; "
+    "Interrupted: the server went down while this study ran. Its trials’ results are kept; "
     "resume it to continue."
 )
 

@@ -23,14 +23,14 @@ VIEWS = {
 }
 # Names that links may also use.
 OTHER_NAMES = {"maps": "network", "arithmetic": "network"}
-# How long a moment is shown while the page plays the training.
+# How long a snapshot is shown while the page plays the training.
 PLAY_SECONDS = 0.8
 TEST, DRAWING = "Test image", "My drawing"
 
 
 @dataclass
 class Place:
-    """Network, moment (`step` None is the newest), input, view and opened layer.
+    """Network, snapshot (`step` None is the newest), input, view and opened layer.
 
     `is_given` says that the input is not the first one by default: chosen, or named by a link.
     `missing`: the address named a run that is not there; said until another network is chosen.

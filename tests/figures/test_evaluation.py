@@ -279,17 +279,6 @@ def test_probabilities_as_the_change_grows():
     assert not fgsm_chart(steps, answers, 3).layout.shapes
 
 
-def test_words_stay_within_the_plot():
-    answers = np.full((3, 10), 0.1)
-    for epsilon, side in ((0.05, "left"), (0.45, "right")):
-        figure = fgsm_chart([0, 0.25, 0.5], answers, 1, None, epsilon)
-        assert figure.layout.annotations[0].xanchor == side
-    kind = PERTURBATIONS["noise"]
-    for strength, side in ((0.1, "left"), (0.5, "right")):
-        figure = robustness_curve(kind, [0, 1], [1, 0], (strength, 0.5))
-        assert figure.layout.annotations[1].xanchor == side
-
-
 def test_figures_need_neither_streamlit_nor_keras_nor_scikit_learn():
     code = (
         f"import sys, {evaluation.__name__}; "

@@ -117,18 +117,6 @@ def test_the_lesson_is_printed_with_or_without_its_answers():
     assert printed.count("check_box_outline_blank") == len(replies)
 
 
-def test_every_term_is_bold_in_its_chapter_and_stands_once_in_the_glossary():
-    names = [term.name for term in TERMS]
-    assert len(set(names)) == len(names)
-    for entry in CHAPTERS:
-        text = entry.open().text
-        found = re.findall(r"\*\*([^*]+)\*\*", " ".join(text.split()))
-        bold = {name.rstrip(":").lower() for name in found}
-        for term in TERMS:
-            if term.chapter == entry.number:
-                assert any(name.startswith(term.name.lower()) for name in bold), term.name
-
-
 def test_no_term_is_used_before_the_chapter_that_explains_it():
     used: dict[str, int] = {}
     for entry in CHAPTERS:

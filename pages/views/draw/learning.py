@@ -1,4 +1,4 @@
-"""View: what one run made of this drawing at every moment of its training."""
+"""View: what one run made of this drawing at every snapshot of its training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_core.figures.drawing import learning_chart
 from mnist_core.storage.store import StoreError
 from pages.session.data_sets import class_names
-from pages.session.network_choice import NetworkChoice, moment_label, moments, network_choices
+from pages.session.network_choice import NetworkChoice, network_choices, snapshot_label, snapshots
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.session.services import get_store
 from pages.views.draw.answer import Answer
@@ -22,7 +22,7 @@ def learning_view(found: Answer | None) -> None:
     runs = {
         key: choice
         for key, choice in network_choices().items()
-        if choice.run is not None and len(moments(key)) > 1
+        if choice.run is not None and len(snapshots(key)) > 1
     }
     if not runs:
         st.info(
@@ -52,14 +52,14 @@ def learning_view(found: Answer | None) -> None:
 
 
 def _chart(choice: NetworkChoice, found: Answer) -> None:
-    kept = moments(choice.key)
+    kept = snapshots(choice.key)
     wait_for(Reader(choice, kept[-1].step), say=st.empty().markdown)
-    shares = _over_training(choice, tuple(moment.step for moment in kept), found)
+    shares = _over_training(choice, tuple(snapshot.step for snapshot in kept), found)
     names = class_names(choice.experiment)
     name = names[int(shares[-1].argmax())]
     live_figure(
         learning_chart(
-            [moment_label(choice.key, moment) for moment in kept],
+            [snapshot_label(choice.key, snapshot) for snapshot in kept],
             shares,
             "What it read in your drawing while it learned",
             names,
@@ -68,7 +68,7 @@ def _chart(choice: NetworkChoice, found: Answer) -> None:
         alt=f"The probability of each digit at {len(kept)} moments of the training; "
         f"at its end the network reads {name} with {shares[-1].max():.0%}.",
     )
-    labels = [moment_label(choice.key, moment) for moment in kept]
+    labels = [snapshot_label(choice.key, snapshot) for snapshot in kept]
     st.caption(_in_words(shares, labels, plain(name)))
 
 

@@ -175,7 +175,7 @@ def loss_after_step(found: Example, rate: float) -> float:
 
 
 def verdict(guess: float, value: float) -> tuple[bool, str]:
-    """Whether a predicted derivative is right, and a sentence about it."""
+    """A predicted derivative's verdict, right or not, and a sentence about it."""
     if abs(guess - value) <= max(0.02 * abs(value), 0.0015):
         return True, "Right."
     if value and abs(guess + value) <= max(0.02 * abs(value), 0.0015):

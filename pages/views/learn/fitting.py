@@ -17,7 +17,7 @@ from pages.widgets.live_figure import live_figure
 
 @dataclass(frozen=True)
 class Note:
-    """What a recorded run is called, and what to see in it."""
+    """The title of a recorded run, and what to see in it."""
 
     title: str
     about: str

@@ -18,7 +18,7 @@ from pages.widgets.live_figure import live_figure
 
 @dataclass(frozen=True)
 class Start:
-    """How a set of first weights is called, its rule in LaTeX, and what becomes of it."""
+    """An initialization: its title, its rule in LaTeX, and what becomes of it."""
 
     title: str
     rule: str

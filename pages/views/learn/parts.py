@@ -1,4 +1,4 @@
-"""What every chapter is made of, and how it stands on the page."""
+"""The parts of every chapter, and their layout on the page."""
 
 from __future__ import annotations
 
