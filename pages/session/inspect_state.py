@@ -65,7 +65,7 @@ def place() -> Place:
 def steered(name: str, value: Any, changed: Callable[[Any], None]) -> dict[str, Any]:
     """Key and callback of a widget that shows `value`, whoever changed it last.
 
-    `changed` hears of the visitor's wishes. The key stays while only they change the value, so
+    `changed` hears of the visitor's changes. The key stays while only they change the value, so
     that the keyboard's focus stays too. When the page has changed it (play, a press on a picture)
     the key is a new one: a browser that has not heard of the change yet sends the old value along
     with its next request, which would otherwise count as a wish.

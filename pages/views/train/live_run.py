@@ -169,18 +169,18 @@ class _State:
     """The state of the run, where the engine knows more than what is stored.
 
     `storage_error` is why the database cannot be used, `loss` how the run has ended meanwhile,
-    `silence` for how many seconds nothing has been heard of its training.
+    `unheard` for how many seconds nothing has been heard of its training.
     """
 
     status: str
     storage_error: str | None = None
     loss: str | None = None
-    silence: float | None = None
+    unheard: float | None = None
 
     @property
     def urgent(self) -> bool:
         """True when this is to be said before all else."""
-        return self.storage_error is not None or self.silence is not None
+        return self.storage_error is not None or self.unheard is not None
 
 
 def _state(run: Run, engine: VisitorEngine, away: str | None) -> _State:
@@ -202,7 +202,7 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
             if state.loss:
                 st.error(f"{state.loss} {_LOST}", icon=ICONS["failed"])
             st.error(f"{state.storage_error} {_waiting_words(run, state.loss)}", icon=ICON)
-        elif state.silence is not None:
+        elif state.unheard is not None:
             st.warning(_SILENT, icon=":material/hearing_disabled:")
         elif about == run.id:
             st.warning(plain(said), icon=":material/block:")
@@ -243,11 +243,11 @@ def _remedy(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
 def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine) -> None:
     status = state.status
     words = _queue_words(place, engine) if status == "queued" else status_words(run, status)
-    if state.silence is not None:
-        words = f"nothing heard for {clock(state.silence)} · {_reached(run)}"
+    if state.unheard is not None:
+        words = f"nothing heard for {clock(state.unheard)} · {_reached(run)}"
     if projector.is_on():  # where there is no menu of runs
         words = f"{plain(run.name)} · {words}"
-    colour = "orange" if state.silence is not None else COLOURS[status]
+    colour = "orange" if state.unheard is not None else COLOURS[status]
     with st.container(key="training_status"):
         st.markdown(f":{colour}[{ICONS[status]} **{status}**] {words}")
         # Always there, so that nothing moves when training begins.
