@@ -168,7 +168,7 @@ def _pixels(scene: Scene, label: int) -> None:
     )
     slopes = saliency(scene.network, scene.weights, scene.image, label)
     shares, gap = integrated_gradients(scene.network, scene.weights, scene.image, label)
-    falls = _occlusion(scene.choice.key, scene.moment.step, scene.picture, label, scene)
+    falls = _occlusion(scene.choice.key, scene.snapshot.step, scene.picture, label, scene)
     cam = grad_cam(scene.network, scene.weights, scene.image, label)
     behind = scene.image * np.float32(0.8)
     groups: list[Images | Bars] = [

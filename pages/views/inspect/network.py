@@ -180,7 +180,7 @@ def _heading(scene: Scene, layer: ProbeLayer) -> tuple[str, bool]:
 
 
 def _unfolded(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...], strongest: bool) -> None:
-    """What the layer receives beside what it gives, with the marked value's connection."""
+    """The layer's input beside its output, with the marked value's connection."""
     target, units = _values_of(scene, layer, unit, strongest)
     before = received(scene.probe, layer)
     source, received_units = _received_values(scene, before)
