@@ -32,7 +32,7 @@ GIVEN_UP_SECONDS = 120.0
 
 # With where it was, " at step 12" say, or without.
 _KILLED = "The training process ended{}: it was killed or ran out of memory."
-_HUNG_UP = "The training process did not answer any more{} and was ended."
+_HUNG_UP = "The training process stopped responding{} and was ended."
 _CUT_OFF = "The connection to the scheduler was lost{}."
 _ENDS_AT_ONCE = "The training process ends as soon as it starts (exit code {})."
 

@@ -89,7 +89,7 @@ class VisitorEngine:
         if bounds.waiting is not None:
             queued = sum(run.status == "queued" for run in self._engine.store.active_runs())
             if queued >= bounds.waiting:
-                return f"{queued:,} runs wait already. Try again in some minutes."
+                return f"{queued:,} runs are already waiting. Try again in a few minutes."
         return address_limits.start_problem(self._engine.store, self._address, bounds)
 
     def study_problem(self, spec: StudySpec, done: int = 0) -> str | None:

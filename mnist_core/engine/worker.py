@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, TypedDict
@@ -35,8 +36,11 @@ TRAIN = "mnist_core.training.loop:train"
 TAKEN = "taken"
 EXIT_WITH_PARENT = "MNIST_LAB_EXIT_WITH_PARENT"
 THREADS = "MNIST_LAB_THREADS"
-# "0": do not load TensorFlow ahead of the first run.
+# "0": do not load TensorFlow ahead of the first run; "compile": also compile what classes train.
 WARM = "MNIST_LAB_WARM"
+COMPILE = "compile"
+# The preset that a class begins with. XLA compiles for a number of images: it takes all of them.
+COMMON = "two-layer"
 # Below the app's own process, so that pages stay quick while a network trains.
 NICENESS = 10
 # How soon a run ends that nobody waits for any more.
@@ -191,7 +195,7 @@ def _why(error: Exception) -> str:
             "The training process ran out of memory. Its curve is kept; use a smaller batch or a "
             "smaller network."
         )
-    return f"Training could not go on: {first_line(error)}"
+    return f"Training could not continue: {first_line(error)}"
 
 
 def _release_memory() -> None:
@@ -233,3 +237,22 @@ def _load_tensorflow() -> None:
             tf.config.threading.set_intra_op_parallelism_threads(int(threads))
         import_module("mnist_core.training.train_step")
         import_module("mnist_core.data.mnist").load()
+    if os.environ.get(WARM) == COMPILE:
+        _compile_ahead()
+
+
+def _compile_ahead() -> None:
+    """Train an epoch of the common preset for nobody: what it compiles waits for the first run."""
+    from mnist_core.experiment.presets import PRESETS
+
+    preset = PRESETS[COMMON]
+    training = preset.training.model_copy(update={"epochs": 1})
+    began = time.monotonic()
+    try:
+        for _event in _function(TRAIN)(preset.model_copy(update={"training": training})):
+            if _controls:
+                return  # somebody waits for their own
+    except Exception:
+        log.exception("nothing is compiled ahead")
+    else:
+        log.info("%s is compiled after %.1f seconds", COMMON, time.monotonic() - began)

@@ -195,6 +195,10 @@ class RunFile:
         arrays += [array for snapshot in self.weights for array in snapshot]
         return sum(array.nbytes for array in arrays)
 
+    def curves_alone(self) -> RunFile:
+        """The same without weights: what it takes to compare a run with others."""
+        return replace(self, weights=(), state=())
+
     @property
     def steps(self) -> npt.NDArray[np.int64]:
         """The numbers of the steps, int64 [n]."""
@@ -236,7 +240,7 @@ def from_store(store: Store, run: Run, *, snapshots: Kept = "all", author: str =
     Raises FileRefused while the run goes on.
     """
     if run.active:
-        raise FileRefused("This run still goes on; stop it or wait for its end, then save it.")
+        raise FileRefused("This run is still training; stop it or let it end, then save it.")
     metrics, kept = store.steps(run.id), store.snapshots(run.id)
     if snapshots == "ends" and len(kept) > 2:
         kept = [kept[0], kept[-1]]
@@ -350,7 +354,7 @@ def read(data: bytes) -> RunFile:
         for name in ("loss.npy", "accuracy.npy")
     )
     if ((accuracy < 0) | (accuracy > 1)).any():
-        raise FileRefused("This run file does not hold together: an accuracy is not in 0 to 1.")
+        raise FileRefused("This run file is inconsistent: an accuracy is not between 0 and 1.")
     weights = tuple(
         _split(entries[_weights_name(index)], experiment.network)
         for index in range(len(facts.moments))
@@ -365,7 +369,7 @@ def _check_manifest(entries: dict[str, bytes]) -> None:
     text = entries.pop("manifest.json")
     manifest = _parse(_Manifest, text)
     if manifest.files.keys() != entries.keys():
-        raise FileRefused("This run file is damaged: it does not hold what its manifest lists.")
+        raise FileRefused("This run file is damaged: its content does not match its manifest.")
     for name, data in entries.items():
         listed = manifest.files[name]
         if len(data) != listed.bytes or checksum(data) != listed.sha256:
@@ -384,7 +388,7 @@ def _parse(model: Any, text: bytes) -> Any:
             ) from None
         place = " · ".join(str(part) for part in first["loc"][:4])[:80] or "its description"
         raise FileRefused(
-            f"This run file does not hold together: “{readable(place)}” is not as it should be."
+            f"This run file is inconsistent: “{readable(place)}” is invalid."
         ) from None
 
 
@@ -393,7 +397,7 @@ def _check_names(entries: dict[str, bytes], facts: RunFacts) -> None:
     wanted |= {_weights_name(index) for index in range(len(facts.moments))}
     wanted |= {_state_name(index) for index in range(facts.state_arrays)}
     if entries.keys() != wanted:
-        raise FileRefused("This run file does not hold together: entries are missing or unknown.")
+        raise FileRefused("This run file is inconsistent: entries are missing or unknown.")
 
 
 def _split(data: bytes, network: NetworkSpec) -> tuple[Floats, ...]:
@@ -412,8 +416,7 @@ def _read_state(parts: Sequence[bytes], experiment: Experiment) -> tuple[npt.NDA
     for array in arrays:
         if array.shape not in ((), (2,)) and array.shape not in weights:
             raise FileRefused(
-                "This run file does not hold together: the optimiser's state does not fit the "
-                "network."
+                "This run file is inconsistent: the optimiser's state does not fit the network."
             )
     return arrays
 

@@ -325,7 +325,7 @@ class Store:
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another name, 1 to `LONGEST_NAME` characters. Raises ValueError."""
         if not 1 <= len(name.strip()) <= LONGEST_NAME:
-            raise ValueError(f"A run's name has 1 to {LONGEST_NAME} characters.")
+            raise ValueError(f"A run's name must have 1 to {LONGEST_NAME} characters.")
         with self.transaction() as connection:
             self._update(connection, run_id, name=name.strip())
 
@@ -334,7 +334,7 @@ class Store:
         kept = list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
         if len(kept) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in kept):
             raise ValueError(
-                f"A run has at most {MOST_TAGS} tags of at most {LONGEST_TAG} characters each."
+                f"A run can have at most {MOST_TAGS} tags of at most {LONGEST_TAG} characters each."
             )
         if len(note) > LONGEST_NOTE:
             raise ValueError(f"A note has at most {LONGEST_NOTE:,} characters.")

@@ -235,7 +235,7 @@ def test_a_damaged_database_is_kept_and_what_can_be_read_goes_on(damage: str, ho
         assert [run.id for run in reversed(store.runs())] == runs[: len(store.runs())] != []
         assert len(store.steps(runs[0]).step) == 200 and whole(store, runs[0])
     else:
-        assert store.runs() == [] and "begins anew" in store.notice
+        assert store.runs() == [] and "starts empty" in store.notice
     assert store.run(recorded(store)).test_accuracy == 0.9
     store.close()
     again = Store()

@@ -122,9 +122,9 @@ def test_a_home_that_is_moved_away_holds_training_until_it_is_back(home: Path) -
     home.rename(elsewhere)
     wait(lambda: engine.storage_error, "word that the file is gone")
     app.run()
-    assert "not in its place any more" in errors(app) and "Training waits" in errors(app)
+    assert "no longer in its place" in errors(app) and "Training waits" in errors(app)
     assert "**paused**" in status(app)
-    with pytest.raises(Unavailable, match="Bring it back"):
+    with pytest.raises(Unavailable, match="Put it back"):
         engine.start(LONG)
     assert not home.exists()
     elsewhere.rename(home)
@@ -139,7 +139,7 @@ def test_another_file_in_the_place_of_the_database_is_not_taken_for_it(home: Pat
     store = Store()
     recorded(store)
     (home / "lab.db").rename(home / "first.db")
-    with pytest.raises(Unavailable, match="not in its place"):
+    with pytest.raises(Unavailable, match="no longer in its place"):
         store.runs()
     (home / "lab.db").write_bytes(b"")
     with pytest.raises(Unavailable, match="Another file"):
@@ -219,7 +219,7 @@ def test_a_database_that_is_away_is_a_sentence_and_the_status_stays(monkeypatch,
             app.run()
             assert "**paused**" in status(app)
             said = errors(app)
-            assert "does not answer" in said and "nothing is lost" in said
+            assert "does not respond" in said and "nothing is lost" in said
             assert "127.0.0.1" not in said and str(server.port) not in said
         press(app, "Pause")
         assert "**paused**" in status(app)
@@ -237,5 +237,5 @@ def test_a_database_that_is_away_at_the_start_is_a_sentence(monkeypatch) -> None
     url = "postgresql+psycopg://lab@127.0.0.1:9/postgres"
     monkeypatch.setenv("MNIST_LAB_DATABASE", url)
     app = open_page()
-    assert "does not answer" in errors(app)
+    assert "does not respond" in errors(app)
     assert "127.0.0.1" not in errors(app) and "psycopg" not in errors(app)

@@ -231,14 +231,14 @@ def test_a_home_that_cannot_keep_runs_is_a_sentence(home, monkeypatch) -> None:
     (home / "file").write_text("not a folder")
     monkeypatch.setenv("MNIST_LAB_HOME", str(home / "file" / "lab"))
     app = open_page()
-    assert "cannot keep your runs" in errors(app) and "MNIST_LAB_HOME" in errors(app)
+    assert "cannot store your runs" in errors(app) and "MNIST_LAB_HOME" in errors(app)
 
 
 def test_a_start_that_the_database_refuses_is_a_sentence(monkeypatch) -> None:
     app = open_page()
 
     def refuse(*_, **__):
-        raise StoreError("The database did not take this: disk full.")
+        raise StoreError("The database rejected this: disk full.")
 
     monkeypatch.setattr(ENGINES[0].store, "create_run", refuse)
     press(app, "Start training")

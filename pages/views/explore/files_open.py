@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.base.untrusted import MEGABYTE
+from mnist_core.base.tensorflow_compat import give_back
+from mnist_core.base.untrusted import MEGABYTE, FileRefused
 from mnist_core.experiment.spec import MNIST
 from mnist_core.files import runfile
 from mnist_core.files.runfile import keep, with_author_in_note
@@ -161,17 +162,17 @@ def _keep_label(count: int, everything: bool) -> str:
 
 def _keep_now(items: list[Opened], tag: str) -> None:
     """Callback: each file becomes a run, as a whole or not at all."""
-    size = sum(item.run.bytes for item in items if item.run is not None)
+    size = sum(item.bytes for item in items)
     if said := no_room_for(len(items), size):
         st.session_state.keep_problem = said
         return
     try:
         for item in items:
-            assert item.run is not None
-            item.kept_as = keep(
-                get_store(), with_author_in_note(item.run), owner(), [tag] if tag else []
-            )
-    except StoreError as error:
+            run = with_author_in_note(item.whole())
+            item.kept_as = keep(get_store(), run, owner(), [tag] if tag else [])
+            del run
+        give_back()
+    except (StoreError, FileRefused) as error:
         st.session_state.keep_problem = f"Not all runs could be kept. {error}"
 
 

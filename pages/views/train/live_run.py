@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from mnist_core import Experiment
@@ -468,11 +470,29 @@ def _charts(run: Run, curves: list[RunCurves]) -> None:
         ):
             with place:
                 log_y = not projector.is_on() and _axis_control(name)
-                figure = draw(
-                    curves, log_y=log_y, smoothing=smoothing, height=HEIGHT, uirevision=run.id
-                )
+                figure = _figure(name, draw, curves, log_y, smoothing, run.id)
                 about = f"{name.capitalize()} of {run.name} over training steps"
                 live_figure(figure, f"{name}_chart", about, grows_above=WINDOW_HEIGHT)
+
+
+def _figure(
+    name: str,
+    draw: Callable[..., go.Figure],
+    curves: list[RunCurves],
+    log_y: bool,
+    smoothing: float,
+    run: str,
+) -> go.Figure:
+    """The chart; one that shows nothing new is the one from before. Making it costs most."""
+    ends = [(c.name, len(c.epoch_steps), np.size(c.step), np.sum(np.asarray(c.loss)[-1:]))
+            for c in curves]  # fmt: skip
+    look = log_y, smoothing, run
+    kept = st.session_state.get(f"figure_{name}")
+    if kept is not None and kept[0] == (ends, look):
+        return kept[1]
+    figure = draw(curves, log_y=log_y, smoothing=smoothing, height=HEIGHT, uirevision=run)
+    st.session_state[f"figure_{name}"] = (ends, look), figure
+    return figure
 
 
 def _axis_control(name: str) -> bool:
