@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core.data.mnist import DatasetError
 from mnist_core.drawing.pretrained import DefaultModelError
-from mnist_core.experiment.class_names import DIGITS, noun, one
+from mnist_core.experiment.class_names import DIGITS, noun
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inspection.weights import diverged
 from mnist_core.storage.store import SnapshotInfo, StoreError
@@ -198,7 +198,7 @@ def _choose_image(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
         digit = st.selectbox(
             noun(names).capitalize(),
             [ANY, *range(len(names))],
-            format_func=lambda digit: f"any {noun(names)}" if digit == ANY else one(names[digit]),
+            format_func=lambda digit: f"any {noun(names)}" if digit == ANY else names[digit],
             key=digit_key,
             width=128 if names == DIGITS else 180,
             label_visibility="collapsed",
