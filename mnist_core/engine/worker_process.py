@@ -144,7 +144,7 @@ class LocalWorker:
 
 
 def _warm_word() -> str:
-    """How far the worker prepares itself: a shared server expects a class."""
+    """The extent to which the worker prepares itself: a shared server expects a class."""
     return worker.COMPILE if limits.current().public else "1"
 
 

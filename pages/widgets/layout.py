@@ -15,6 +15,8 @@ _PROJECTOR = "figures_on_projector"
 _STYLE = with_selectors("""<style>
 /* A choice that is longer than its menu ends in an ellipsis. */
 input[role="combobox"] { text-overflow: ellipsis; }
+/* Firefox makes a popover's button a hundredth of a pixel narrower than its words. */
+@supports (-moz-appearance: none) { :st(popover_button) :st(words) { text-overflow: clip; } }
 .stApp { --quiet-text: light-dark(#56616f, #a9b4c2); --raised-ground: light-dark(#f2f5f9, #1d242e);
   --focus-ring: light-dark(#0b6fc2, #7fbcff); }
 .stApp button[kind^="primary"]:enabled, .stApp button[kind^="primary"]:enabled p {
@@ -31,7 +33,8 @@ input[role="combobox"] { text-overflow: ellipsis; }
   overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 /* Streamlit keeps a replaced widget below the new one until the run ends. */
 [class*="st-key-slot-"] > :st(stale):not(:first-child) { display: none; }
-@media (max-width: 640px) { :st(row) { row-gap: 1rem; } }
+@media (max-width: 640px) { :st(row) { row-gap: 1rem; }
+  .st-key-study_status, .st-key-best_trial, .st-key-study_verdict { min-width: 100%; } }
 a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="range"]:focus-visible {
   outline: 2px solid var(--focus-ring) !important; outline-offset: 2px; }
 </style>""")
