@@ -49,7 +49,7 @@ def all_figures():
         "scores": scores_chart(metrics.scores(counts)),
         "embedding": embedding_scatter(points[:2000], labels[:2000], labels[:2000]),
         "robustness": robustness_curve(noise, noise.steps, np.linspace(1, 0.1, 13), (0.3, 0.6)),
-        "learning": learning_chart(["before training", "step 9"], path[:2], "A 3"),
+        "learning": learning_chart([0, 9], ["before training", "step 9"], path[:2], "A 3"),
         "fgsm": fgsm_chart(np.linspace(0, 0.5, 50), path, 3, None, 0.2),
     }
 

@@ -16,6 +16,9 @@ from pages.views.draw.answer import Answer
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
 
+# From this probability on, an answer is more than a guess.
+SURE = 0.5
+
 
 def learning_view(found: Answer | None) -> None:
     """Choose a run; the ten probabilities of the drawing over its training."""
@@ -26,8 +29,8 @@ def learning_view(found: Answer | None) -> None:
     }
     if not runs:
         st.info(
-            "Train a network on the Train page: every run keeps its weights at many moments, and "
-            "here you see how it learned to read your digit.",
+            "Train a network on the Train page: every run keeps snapshots of its weights, and here "
+            "you see how it learned to read your digit.",
             icon=":material/model_training:",
         )
         return
@@ -57,19 +60,20 @@ def _chart(choice: NetworkChoice, found: Answer) -> None:
     shares = _over_training(choice, tuple(snapshot.step for snapshot in kept), found)
     names = class_names(choice.experiment)
     name = names[int(shares[-1].argmax())]
+    labels = [snapshot_label(choice.key, snapshot) for snapshot in kept]
     live_figure(
         learning_chart(
-            [snapshot_label(choice.key, snapshot) for snapshot in kept],
+            [snapshot.step for snapshot in kept],
+            labels,
             shares,
             "What it read in your drawing while it learned",
             names,
         ),
         key="learning_figure",
-        alt=f"The probability of each digit at {len(kept)} moments of the training; "
+        alt=f"The probability of each digit at {len(kept)} snapshots of the training; "
         f"at its end the network reads {name} with {shares[-1].max():.0%}.",
     )
-    labels = [snapshot_label(choice.key, snapshot) for snapshot in kept]
-    st.caption(_in_words(shares, labels, plain(name)))
+    st.caption(in_words(shares, labels, plain(name)))
 
 
 def _over_training(
@@ -97,13 +101,19 @@ def _all_weights(key: str, steps: tuple[int, ...]) -> list[list[npt.NDArray[np.f
     return [weights for weights in found if weights is not None]
 
 
-def _in_words(shares: npt.NDArray[np.float32], labels: list[str], name: str) -> str:
-    """Since when the final answer has stood."""
-    answers = shares.argmax(1)
-    changes = np.flatnonzero(answers != answers[-1])
-    if not len(changes):
-        return f"It has read {name} from the beginning."
-    since = " · ".join(labels[int(changes[-1]) + 1].split(" · ")[:2])
-    turns = int((np.diff(answers) != 0).sum())
-    often = "once" if turns == 1 else f"{turns} times"
-    return f"It has read {name} since {since}. In all, its answer changed {often}."
+def in_words(shares: npt.NDArray[np.float32], labels: list[str], name: str) -> str:
+    """Since which snapshot the final answer has stood, and been more than a guess.
+
+    `shares` float32 [n, classes]; the probability of what is read counts as more than a guess
+    from 1/2 on.
+    """
+    final = int(shares[-1].argmax())
+    sure = (shares.argmax(1) == final) & (shares[:, final] >= SURE)
+    if not sure[-1]:
+        return f"At the end it leans towards {name}, with a probability of {shares[-1, final]:.0%}."
+    doubtful = np.flatnonzero(~sure)
+    since = " · ".join(labels[int(doubtful[-1]) + 1 if len(doubtful) else 0].split(" · ")[:2])
+    return (
+        f"It has read {name} with a probability of at least {SURE:.0%} since {since}; before "
+        f"that it guessed or changed its answer (chance: {1 / shares.shape[1]:.0%})."
+    )

@@ -54,6 +54,8 @@ def backward(scene: Scene) -> None:
     p = math.exp(-found.loss)
     shown = number(p) if p < 0.999 else f"(1 - {number(-math.expm1(-found.loss))})"
     st.latex(rf"L = -\ln p_{{{label}}} = -\ln {shown} = {number(found.loss)}")
+    if scene.choice.experiment.training.loss != "cross_entropy":
+        st.caption("It was trained with another loss; what follows is about the cross-entropy.")
     _norms(scene, found)
     _maps(scene, found)
     _path(scene, label)
