@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from mnist_core.drawing.marks import ALL_AROUND, Mask, label_marks
+from mnist_core.drawing.marks import ALL_AROUND, Mask, label_marks, stroke_width
 
 # Least height of a digit, as a share of the picture's longer side.
 LEAST_SIZE = 0.025
@@ -57,12 +57,14 @@ class Group:
     marks: Mask
 
 
-def find_groups(mask: Mask, *, even: bool) -> list[Group]:
-    """The marks of each digit, line by line from left to right; dust and smears are left out.
+def find_groups(mask: Mask, *, even: bool) -> tuple[list[Group], list[Group]]:
+    """The marks of each digit, line by line from left to right, and marks too small to be one.
 
-    `even` says that the picture comes from a screen: then marks at its edge are digits too.
+    Dust and smears are left out. `even` says that the picture comes from a screen: then marks at
+    its edge are digits too.
     """
-    return in_order(_grouped(_marks(mask), mask.shape, even))
+    groups, small = _grouped(_marks(mask), mask.shape, even)
+    return in_order(groups), small
 
 
 def in_order(groups: list[Group]) -> list[Group]:
@@ -73,7 +75,7 @@ def in_order(groups: list[Group]) -> list[Group]:
 
 def _marks(mask: Mask) -> list[Group]:
     """What hangs together, or nearly so: the largest marks."""
-    reach = max(1, round(TORN * _stroke_width(mask) / 2))
+    reach = max(1, round(TORN * stroke_width(mask) / 2))
     near = ndimage.binary_dilation(mask, ALL_AROUND, iterations=reach)
     labels = label_marks(mask, MOST_MARKS, within=near)
     found = []
@@ -89,16 +91,9 @@ def _marks(mask: Mask) -> list[Group]:
     ]
 
 
-def _stroke_width(mask: Mask) -> float:
-    """The usual width of the strokes in pixels; 0 without ink."""
-    if not mask.any():
-        return 0.0
-    depths = ndimage.distance_transform_edt(mask)
-    ridge = depths[(depths > 0) & (depths >= ndimage.maximum_filter(depths, 3))]
-    return 2 * float(np.median(ridge)) if ridge.size else 0.0
-
-
-def _grouped(marks: list[Group], shape: tuple[int, ...], even: bool) -> list[Group]:
+def _grouped(
+    marks: list[Group], shape: tuple[int, ...], even: bool
+) -> tuple[list[Group], list[Group]]:
     """Marks that belong to one digit, together: a five's bar, an open four, a seven's dash."""
     height, width = shape
 
@@ -112,7 +107,7 @@ def _grouped(marks: list[Group], shape: tuple[int, ...], even: bool) -> list[Gro
     if not even:
         candidates = _without_edges(marks, [mark for mark in marks if inside(mark.box)])
     if not candidates:
-        return []
+        return [], []
     usual = float(np.quantile([size(mark) for mark in candidates], 0.9))
     heights = [m.box.height for m in candidates if m.box.height >= 0.4 * usual]
     usual = float(np.median(heights)) if heights else usual
@@ -131,8 +126,13 @@ def _grouped(marks: list[Group], shape: tuple[int, ...], even: bool) -> list[Gro
             groups.append([mark])
     least = max(0.4 * usual, LEAST_SIZE * max(height, width))
     shortest = LEAST_SIZE * max(height, width)  # lower is a dash, or the edge of something
-    whole = [joined(group) for group in groups if size(group[0]) >= least]
-    return [group for group in whole if group.box.height >= shortest]
+    digits: list[Group] = []
+    small: list[Group] = []
+    for group in groups:
+        whole = joined(group)
+        is_digit = size(group[0]) >= least and whole.box.height >= shortest
+        (digits if is_digit else small).append(whole)
+    return digits, small
 
 
 def _without_edges(marks: list[Group], inner: list[Group]) -> list[Group]:
