@@ -50,7 +50,13 @@ CUT, CROSSED, LEFT_OUT, LINE = 0.4, 1.3, 0.7, 0.5
 GOOD, DEPTH, CUT_WIDER, CUT_HIGHER = 0.7, 2, 0.6, 1.25
 # Bounds on the work: seams of a mark, pieces looked at together and put into one digit, candidates.
 MOST_SEAMS, MOST_PIECES, MOST_TOGETHER, MOST_CANDIDATES = 5, 40, 4, 400
-CRUMB = 0.03
+# Crumbs hold less than this share of a group's ink. Both heights are tried where the groups' is so
+# many times the pieces'.
+CRUMB, OTHER_SCALE = 0.03, 1.3
+# A wide mark is a line, and no digits, where fewer columns than this hold more than one stroke.
+LINE_ASPECT, SINGLE_LINE = 1.45, 0.2
+# Pieces no further apart are one torn stroke, which is mended.
+TEAR = 0.08
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +86,14 @@ def best_groups(
     """
     if not groups:
         return groups
-    page = _Page(ink, _usual_height(groups))
     pieces = [_Piece(part, home) for home, group in enumerate(groups) for part in _parts(group)]
+    heights = [_usual_height(groups), _usual_height([piece.group for piece in pieces])]
+    if max(heights) < OTHER_SCALE * min(heights):
+        heights.pop()  # else digits of two lines may hang together, or strokes may be torn
     pieces += [_Piece(group) for group in small]
     pieces.sort(key=lambda piece: piece.group.box.left)
-    found = [
-        candidate for cluster in _clusters(pieces, page.usual) for candidate in page.digits(cluster)
-    ]
-    for mark in lined:
-        found = page.with_its_line(mark, found)
-    return in_order([candidate.group for candidate in found])
+    ways = [_Page(ink, height).all_digits(pieces, lined) for height in heights]
+    return in_order([candidate.group for candidate in min(ways, key=_cost)])
 
 
 def _usual_height(groups: list[Group]) -> float:
@@ -147,6 +151,14 @@ class _Page:
     usual: float
     _known: dict[tuple[Box, bytes], float] = field(default_factory=dict)
 
+    def all_digits(self, pieces: list[_Piece], lined: Sequence[Group]) -> list[_Candidate]:
+        """The digits of the page."""
+        clusters = _clusters(pieces, self.usual)
+        found = [candidate for cluster in clusters for candidate in self.digits(cluster)]
+        for mark in lined:
+            found = self.with_its_line(mark, found)
+        return found
+
     def digits(self, pieces: list[_Piece]) -> list[_Candidate]:
         """The digits of a cluster of pieces."""
         groups = [piece.group for piece in pieces]
@@ -156,7 +168,9 @@ class _Page:
             if piece.home is not None:
                 homes.setdefault(piece.home, []).append(place)
         sets = self._near_one_another(groups, gaps) | {tuple(own) for own in homes.values()}
-        candidates = self._candidates(groups, sorted(sets), lambda own: _bridges(own, gaps))
+        candidates = self._candidates(
+            groups, sorted(sets), lambda own: _bridges(own, gaps), TEAR * self.usual / 2
+        )
         loose = {place for place, piece in enumerate(pieces) if piece.home is None}
         chosen = _cheapest_cover(len(pieces), candidates, loose)
         return [digit for candidate in chosen for digit in self._cut(candidate)]
@@ -178,7 +192,7 @@ class _Page:
         for turned in (False, True):
             if turned and box.height <= CUT_HIGHER * self.usual:
                 continue
-            if not turned and box.width <= CUT_WIDER * self.usual:
+            if not turned and (box.width <= CUT_WIDER * self.usual or _is_line(candidate.group)):
                 continue
             upright = np.ascontiguousarray(marks.T) if turned else marks
             strips = strips_of(upright, self.usual, stroke, MOST_SEAMS)
@@ -243,9 +257,13 @@ class _Page:
         groups: list[Group],
         sets: list[tuple[int, ...]],
         more: Callable[[tuple[int, ...]], float],
+        reach: float = 0.0,
     ) -> list[_Candidate]:
-        """The pieces of each set together; `more` is what a set costs beside its recognition."""
-        together = [joined([groups[place] for place in own]) for own in sets]
+        """The pieces of each set together; `more` is what a set costs beside its recognition.
+
+        Tears twice `reach` pixels wide are mended.
+        """
+        together = [_mended([groups[place] for place in own], reach) for own in sets]
         costs = self._recognition(together)
         return [
             _Candidate(own, group, cost + more(own))
@@ -275,6 +293,28 @@ class _Page:
         off = max(np.log(low / height), np.log(height / high), 0.0) / HEIGHT_SPREAD
         wide = (np.log(box.width / box.height) - ASPECTS[digit]) / ASPECT_SPREAD[digit]
         return float(off**2 + max(wide - WIDER, 0.0) ** 2) / 2
+
+
+def _is_line(group: Group) -> bool:
+    """Whether this is a single long stroke."""
+    strokes = (np.diff(group.marks.astype(np.int8), axis=0, prepend=0) > 0).sum(0)
+    is_long = group.box.width >= LINE_ASPECT * group.box.height
+    return bool(is_long and (strokes > 1).mean() < SINGLE_LINE)
+
+
+def _mended(groups: list[Group], reach: float) -> Group:
+    """The groups together, with ink where they are no further apart than twice `reach` pixels."""
+    whole = joined(groups)
+    if len(groups) == 1 or reach < 1:
+        return whole
+    margin = int(reach) + 1
+    near = np.zeros((whole.box.height + 2 * margin, whole.box.width + 2 * margin), np.int8)
+    for group in groups:
+        top, left = group.box.top - whole.box.top, group.box.left - whole.box.left
+        own = np.pad(group.marks, margin)
+        own = ndimage.distance_transform_edt(~own) <= reach
+        near[top : top + own.shape[0], left : left + own.shape[1]] += own
+    return Group(whole.box, whole.marks | (near[margin:-margin, margin:-margin] > 1))
 
 
 def _cost(candidates: list[_Candidate]) -> float:

@@ -1,6 +1,6 @@
 """From a photo, a scan or a screenshot to its digits, in the order in which one reads them.
 
-file ─► picture ─► ink ─► without lines and frames ─► marks ─► digits ─► 28×28 each
+file ─► picture ─► ink ─► without lines and frames ─► marks ─► pieces ─► digits ─► 28×28 each
 """
 
 from __future__ import annotations
