@@ -43,9 +43,10 @@ WIDER = 1.5
 # least probability that counts.
 PRIOR, LEAST = 6.0, 1e-4
 # Costs: a gap as wide as SOFT_GAP, and of any gap at most; a cut, and a stroke that it crosses;
-# a small mark that is left out; a line that was taken out of a mark.
+# a small mark that is left out; a line that was taken out of a mark; another height of digits
+# than that of the first guess.
 SOFT_GAP, GAP_COST, MOST_GAP_COST = 0.12, 0.5, 3.0
-CUT, CROSSED, LEFT_OUT, LINE = 0.4, 1.3, 0.7, 0.5
+CUT, CROSSED, LEFT_OUT, LINE, OTHER_HEIGHT = 0.4, 1.3, 0.7, 0.5, 2.0
 # A candidate that costs more is cut, so many times over at most, where it is wide or high enough.
 GOOD, DEPTH, CUT_WIDER, CUT_HIGHER = 0.7, 2, 0.6, 1.25
 # Bounds on the work: seams of a mark, pieces looked at together and put into one digit, candidates.
@@ -92,8 +93,10 @@ def best_groups(
         heights.pop()  # else digits of two lines may hang together, or strokes may be torn
     pieces += [_Piece(group) for group in small]
     pieces.sort(key=lambda piece: piece.group.box.left)
-    ways = [_Page(ink, height).all_digits(pieces, lined) for height in heights]
-    return in_order([candidate.group for candidate in min(ways, key=_cost)])
+    found, *other = (_Page(ink, height).all_digits(pieces, lined) for height in heights)
+    if other and _cost(other[0]) + OTHER_HEIGHT < _cost(found):
+        found = other[0]
+    return in_order([candidate.group for candidate in found])
 
 
 def _usual_height(groups: list[Group]) -> float:
@@ -168,9 +171,11 @@ class _Page:
             if piece.home is not None:
                 homes.setdefault(piece.home, []).append(place)
         sets = self._near_one_another(groups, gaps) | {tuple(own) for own in homes.values()}
-        candidates = self._candidates(
-            groups, sorted(sets), lambda own: _bridges(own, gaps), TEAR * self.usual / 2
-        )
+        ways = sorted(sets)
+        together = [
+            _mended([groups[place] for place in own], TEAR * self.usual / 2) for own in ways
+        ]
+        candidates = self._candidates(together, ways, lambda own: _bridges(own, gaps))
         loose = {place for place, piece in enumerate(pieces) if piece.home is None}
         chosen = _cheapest_cover(len(pieces), candidates, loose)
         return [digit for candidate in chosen for digit in self._cut(candidate)]
@@ -198,15 +203,22 @@ class _Page:
             strips = strips_of(upright, self.usual, stroke, MOST_SEAMS)
             parts = [trimmed(box.left, box.top, s.T if turned else s) for s, _ in strips]
             crossed = [number for _, number in strips]
-            chosen = self._strips([part for part in parts if part is not None], crossed)
+            found = [part for part in parts if part is not None]
+            chosen = self._strips(found, crossed, candidate.group, stroke / 2)
             if len(chosen) > 1 and _cost(chosen) < _cost(best):
                 best = chosen
         if len(best) == 1:
             return best
         return [digit for part in best for digit in self._cut(part, depth - 1)]
 
-    def _strips(self, strips: list[Group], crossed: list[float]) -> list[_Candidate]:
-        """The digits of a mark's strips; `crossed` says what the seam before each crosses."""
+    def _strips(
+        self, strips: list[Group], crossed: list[float], mark: Group, shared: float
+    ) -> list[_Candidate]:
+        """The digits of a mark's strips; `crossed` says what the seam before each crosses.
+
+        Where a stroke belongs to two digits the seam lies in it: the mark's ink within `shared`
+        pixels of a strip belongs to its digit, too.
+        """
         count = len(strips)
         sets = [
             tuple(range(first, stop))
@@ -219,7 +231,9 @@ class _Page:
             ends = [place for place in (own[0], own[-1] + 1) if 0 < place < count]
             return sum((CUT + CROSSED * crossed[place]) / 2 for place in ends)
 
-        return _cheapest_cover(count, self._candidates(strips, sets, cuts), set())
+        together = [joined([strips[place] for place in own]) for own in sets]
+        shown = [_with_shared(group, mark, shared) for group in together]
+        return _cheapest_cover(count, self._candidates(shown, sets, cuts), set())
 
     def _near_one_another(
         self, groups: list[Group], gaps: npt.NDArray[np.float64]
@@ -257,17 +271,12 @@ class _Page:
         groups: list[Group],
         sets: list[tuple[int, ...]],
         more: Callable[[tuple[int, ...]], float],
-        reach: float = 0.0,
     ) -> list[_Candidate]:
-        """The pieces of each set together; `more` is what a set costs beside its recognition.
-
-        Tears twice `reach` pixels wide are mended.
-        """
-        together = [_mended([groups[place] for place in own], reach) for own in sets]
-        costs = self._recognition(together)
+        """The groups that the pieces of each set make; `more` is a set's cost beside reading."""
+        costs = self._recognition(groups)
         return [
             _Candidate(own, group, cost + more(own))
-            for own, group, cost in zip(sets, together, costs, strict=True)
+            for own, group, cost in zip(sets, groups, costs, strict=True)
         ]
 
     def _recognition(self, groups: list[Group]) -> list[float]:
@@ -315,6 +324,15 @@ def _mended(groups: list[Group], reach: float) -> Group:
         own = ndimage.distance_transform_edt(~own) <= reach
         near[top : top + own.shape[0], left : left + own.shape[1]] += own
     return Group(whole.box, whole.marks | (near[margin:-margin, margin:-margin] > 1))
+
+
+def _with_shared(group: Group, mark: Group, reach: float) -> Group:
+    """A part of a mark with the mark's ink within `reach` pixels."""
+    left, top = group.box.left - mark.box.left, group.box.top - mark.box.top
+    own = np.zeros_like(mark.marks)
+    own[top : top + group.box.height, left : left + group.box.width] = group.marks
+    near = ndimage.distance_transform_edt(~own) <= reach
+    return trimmed(mark.box.left, mark.box.top, mark.marks & near) or group
 
 
 def _cost(candidates: list[_Candidate]) -> float:
