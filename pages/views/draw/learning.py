@@ -1,4 +1,4 @@
-"""View: what one run made of this drawing at every moment of its training."""
+"""View: what one run made of this drawing at every checkpoint."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def learning_view(found: Answer | None) -> None:
     }
     if not runs:
         st.info(
-            "Train a network on the Train page: every run keeps its weights at many moments, and "
-            "here you see how it learned to read your digit.",
+            "Train a network on the Train page. Every run keeps checkpoints: here you see how it "
+            "learned to read your digit.",
             icon=":material/model_training:",
         )
         return
@@ -35,7 +35,7 @@ def learning_view(found: Answer | None) -> None:
     if kept not in runs:
         kept = found.reader.choice.key if found and found.reader.choice.key in runs else None
     key = st.selectbox(
-        "Run to watch",
+        "Run",
         list(runs),
         index=list(runs).index(kept) if kept in runs else 0,
         format_func=lambda key: runs[key].label if key in runs else "",
@@ -61,12 +61,12 @@ def _chart(choice: NetworkChoice, found: Answer) -> None:
         learning_chart(
             [moment_label(choice.key, moment) for moment in kept],
             shares,
-            "What it read in your drawing while it learned",
+            "Your drawing, read during training",
             names,
         ),
         key="learning_figure",
-        alt=f"The probability of each digit at {len(kept)} moments of the training; "
-        f"at its end the network reads {name} with {shares[-1].max():.0%}.",
+        alt=f"The probability of each digit at {len(kept)} checkpoints; "
+        f"at the end the network reads {name} with {shares[-1].max():.0%}.",
     )
     labels = [moment_label(choice.key, moment) for moment in kept]
     st.caption(_in_words(shares, labels, plain(name)))
@@ -93,7 +93,7 @@ def _all_weights(key: str, steps: tuple[int, ...]) -> list[list[npt.NDArray[np.f
     except StoreError as error:
         raise NotReadable(str(error)) from error
     if any(weights is None for weights in found):
-        raise NotReadable("This run has been deleted; choose another one.")
+        raise NotReadable("This run has been deleted. Choose another one.")
     return [weights for weights in found if weights is not None]
 
 
@@ -102,8 +102,8 @@ def _in_words(shares: npt.NDArray[np.float32], labels: list[str], name: str) -> 
     answers = shares.argmax(1)
     changes = np.flatnonzero(answers != answers[-1])
     if not len(changes):
-        return f"It has read {name} from the beginning."
+        return f"Its answer has been {name} at every checkpoint."
     since = " · ".join(labels[int(changes[-1]) + 1].split(" · ")[:2])
     turns = int((np.diff(answers) != 0).sum())
     often = "once" if turns == 1 else f"{turns} times"
-    return f"It has read {name} since {since}. In all, its answer changed {often}."
+    return f"Its answer has been {name} since {since}. In all, it changed {often}."

@@ -1,4 +1,4 @@
-"""Which networks read the drawing, at which moment of their training, and their reading."""
+"""Which networks read the drawing, at which checkpoint, and their reading."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def current_reader() -> Reader:
-    """The network and moment that the person has chosen.
+    """The network and checkpoint that the person has chosen.
 
     Before any choice the newest run that has learned something, else the default model. Raises
     NotReadable when the choice has kept no weights yet.
@@ -43,24 +43,24 @@ def current_reader() -> Reader:
     kept = moments(key)
     if not kept:
         if choices[key].trains:
-            raise NotReadable("This run has kept no weights yet; choose another network, or wait.")
-        raise NotReadable("This run has kept no weights; choose another network.")
+            raise NotReadable("This run has no checkpoint yet. Wait, or choose another network.")
+        raise NotReadable("This run has no checkpoint. Choose another network.")
     steps = [moment.step for moment in kept]
     step = st.session_state.get("reading_step")
     return Reader(choices[key], step if step in steps else steps[-1])
 
 
 def choose_network() -> None:
-    """The menu of networks and, where more than one moment is kept, the slider of moments."""
+    """The menu of networks and, where there are several, the slider of checkpoints."""
     choices = network_choices()
     key = st.session_state.get("reading_network")
     st.selectbox(
-        "Network that reads",
+        "Network",
         list(choices),
         index=list(choices).index(key) if key in choices else 0,
         key="network_menu",
         format_func=lambda key: choices[key].label if key in choices else "",
-        help="Your runs, and the model that comes with the app.",
+        help="Your runs and the model that comes with the app.",
         on_change=_network_chosen,
     )
     if key in choices and (note := chance_note(choices[key])):
@@ -70,7 +70,7 @@ def choose_network() -> None:
         _choose_moment(str(key), kept)
     if key in choices and choices[key].experiment.data != MNIST:
         names = ", ".join(map(plain, class_names(choices[key].experiment)))
-        st.caption(f":material/dataset: This network tells apart: {names}.")
+        st.caption(f":material/dataset: Classes: {names}.")
 
 
 def _choose_moment(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
@@ -79,7 +79,7 @@ def _choose_moment(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
     # Another run, or a new moment of a live one, makes a new slider with its own value.
     slider = f"reading_moment-{key}-{kept[-1].step}"
     st.select_slider(
-        "Moment of its training",
+        "Checkpoint",
         list(labels),
         value=step if step in labels else kept[-1].step,
         key=slider,
@@ -95,7 +95,7 @@ def _network_chosen() -> None:
 
 
 def _moment_chosen(slider: str, newest: int) -> None:
-    """Callback. At the slider's end the page goes on with the newest moment of a live run."""
+    """Callback. At the slider's end the page goes on with the newest checkpoint of a live run."""
     step = st.session_state[slider]
     st.session_state.reading_step = None if step == newest else step
 
