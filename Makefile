@@ -8,41 +8,41 @@ PORT ?= 8501
 
 SUPPORTED := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-# What a person must see of an installation is its errors, not that its cache is cold.
+# Show the errors of an installation, not its warnings about a cold cache.
 export PIP_NO_WARN_SCRIPT_LOCATION := 1
 
 .PHONY: help app doctor check test lint format model lesson licences screenshots bench browser postgres nginx install install-dev clean
 .SILENT:
 
 help:
-	echo "make app     open MNIST Lab in the browser (the first time it installs what it needs)"
-	echo "make doctor  check this installation and say what mends it"
+	echo "make app     open MNIST Lab in the browser (the first time, install what it needs)"
+	echo "make doctor  check this installation and say how to fix it"
 	echo "make check   lint, types and the fast tests"
-	echo "make test    lint, then every test, the browser's included"
+	echo "make test    lint, types and every test, including those in a browser"
 	echo "make lint    ruff and mypy"
-	echo "make format  put the code in ruff's form"
-	echo "make model   train the models that ship in models/ again; PEN=FILE adds pen digits"
+	echo "make format  format the code with ruff"
+	echo "make model   retrain the models in models/; PEN=FILE adds pen digits"
 	echo "make lesson  record the lesson's short runs again"
-	echo "make licences list the licences of the packages in docs/licences.md again"
-	echo "make screenshots take the pictures in README.md again"
+	echo "make licences update the package licences in docs/licences.md"
+	echo "make screenshots take new pictures for README.md"
 	echo "make bench   list the benchmarks; make bench NAME=train runs one"
 	echo "make clean   remove $(VENV) and the tools' caches"
 
 app: install
-	echo "MNIST Lab: http://localhost:$(PORT) (end it with Ctrl+C)"
+	echo "MNIST Lab: http://localhost:$(PORT) (stop it with Ctrl+C)"
 	exec $(BIN)/streamlit run app.py --server.port $(PORT)
 
 doctor: install
 	$(BIN)/python -m mnist_core doctor --port $(PORT)
 
-# What starts no server and trains nothing: a minute and a half on two cores.
+# Tests that start no server and train nothing: a minute and a half on two cores.
 FAST := base data evaluation experiment figures lesson storage
 check: lint
 	$(BIN)/python -m pytest $(FAST:%=tests/%) -m "not slow" -k "not PostgreSQL" \
 		--numprocesses 2 --dist loadfile --quiet
 
 test: install-dev browser postgres nginx lint
-	# Two at a time, each file in one process; what drives a browser comes after the rest.
+	# Two at a time, each file in one process; browser tests come last.
 	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile
 
@@ -62,8 +62,8 @@ model: install
 lesson: install
 	$(BIN)/python -m mnist_core.lesson.recordings
 
-licences: install
-	$(BIN)/python -m mnist_core.cli.licences
+licences: install-dev
+	$(BIN)/python -m tests.support.licences
 
 screenshots: install-dev browser
 	$(BIN)/python -m tests.e2e.pictures
@@ -83,13 +83,13 @@ nginx: install-dev
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev
 
-# The first interpreter that TensorFlow has a wheel for; the one named by PYTHON comes first.
+# Use the first interpreter that TensorFlow has a wheel for, trying PYTHON first.
 $(BIN)/python:
 	for candidate in $(PYTHON) python3.13 python3.12 python3.11; do \
 		if $$candidate -c "$(SUPPORTED)" 2>/dev/null; then \
-			echo "Making $(VENV) with $$($$candidate --version) ..."; \
+			echo "Creating $(VENV) with $$($$candidate --version) ..."; \
 			$$candidate -m venv --clear $(VENV) && exit 0; \
-			echo "The environment could not be made. On Debian and Ubuntu this helps: apt install python3-venv"; \
+			echo "Could not create the environment. On Debian and Ubuntu, try: apt install python3-venv"; \
 			exit 1; \
 		fi; \
 	done; \

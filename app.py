@@ -50,7 +50,7 @@ def show_page() -> None:
     visitor.welcome()
     framed_uploads.allow()
     projector.load()
-    browser_storage.hand_over("before")
+    browser_storage.flush("before")
     # Filled after the page, which may be the first to open the database.
     notices, tour_place = st.container(), st.container(key="tour_place")
     with st.container(key="topbar"):
@@ -68,7 +68,7 @@ def show_page() -> None:
             server_start.all_imported()
             tour.strip(navigation.url_path)
             services.keep_noticing()
-            browser_storage.hand_over("after")
+            browser_storage.flush("after")
 
 
 # Streamlit imports this file once, when the server starts, and runs it for each page.

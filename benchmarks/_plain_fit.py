@@ -25,7 +25,7 @@ class Clock(keras.callbacks.Callback):
         self._running_since = time.perf_counter()
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """What follows is no training."""
+        """Note that what follows is no training."""
         self._hold()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -113,7 +113,7 @@ class Session:
         return self._ask(fragment="")
 
     def has(self, key: str) -> bool:
-        """Whether the page has a widget with this key."""
+        """True when the page has a widget with this key."""
         return any(_key_of(element) == key for element, *_ in self._elements.copy().values())
 
     def text(self) -> str:
@@ -197,7 +197,7 @@ class Session:
             self._changed.notify_all()
 
     def _forget_old(self, *, whole: bool) -> None:
-        """What this run of the page, or of its fragments, has not made again is gone."""
+        """Forget what this run of the page, or of its fragments, has not made again."""
         made = [(fragment, run) for _, fragment, run in self._elements.values()]
         ran = {fragment for fragment, run in made if run == self._run}
         self._elements = {

@@ -1,4 +1,4 @@
-"""How accurate is `best`, and what does each ingredient give?
+"""Accuracy of `best`, and the gain from each of its ingredients.
 
 Trains the preset from each seed as the app does and tests it once at the end. Its settings were
 chosen on validation images alone: with `--validate` a tenth of the training images is set aside,

@@ -1,4 +1,4 @@
-"""How long after the pen is lifted does the digit stand on the screen?
+"""Time from lifting the pen to the digit on the screen.
 
 Starts the app as a person would, draws digits of all ten kinds with the mouse in a headless
 Chromium on the same machine, and takes the time in the browser itself: from the moment the mouse

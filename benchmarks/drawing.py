@@ -1,4 +1,4 @@
-"""How well is handwriting read that no training image resembles by construction?
+"""Accuracy on handwriting that no training image resembles by construction.
 
 With `--strokes FILE`, pen strokes (JSON lines with `label` and `strokes`, [[[x, y], …], …] in a
 unit square, y downward) are drawn on a 280×280 canvas at each of four pen widths in each of

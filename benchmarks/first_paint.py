@@ -1,4 +1,4 @@
-"""How soon does a page stand on the screen, and what does each module cost to import?
+"""Time to a page's first paint, and the cost of importing each module.
 
 For each page a server is started afresh (nothing of the app is loaded before the first visitor)
 and a headless Chromium on the same machine opens the page. `answers` is from starting the server

@@ -1,4 +1,4 @@
-"""What a press in Look inside costs: time on the server, bytes sent, time to the new picture.
+"""Cost of a press in Look inside: time on the server, bytes sent, time to the new picture.
 
 Trains the `cnn` preset on a few images, starts the app as a person would, and in a headless
 Chromium on the same machine presses “Next” in each view, and a pixel of a feature map. `server`
@@ -86,13 +86,13 @@ def _presses(page: Any, address: str, repeats: int, *, pixel: bool) -> dict[str,
     """Medians over `repeats` presses, after two that compile."""
     from tests.e2e.helpers import open_page, part
 
-    open_page(page, address, "inspect_input")
+    open_page(page, address, "feature_maps")
     page.wait_for_timeout(4000)
     found = []
     for turn in range(repeats + 2):
         page.evaluate("requests.length = answers.length = changes.length = 0")
         if pixel:
-            target = part(page, "feature_maps").locator("canvas").first
+            target = part(page, "feature_maps").locator("canvas").last
             target.scroll_into_view_if_needed()
             box = target.bounding_box()
             page.mouse.move(box["x"] + 20 + 23 * turn, box["y"] + 20 + 3 * turn)

@@ -1,4 +1,4 @@
-"""How much slower does each page answer while a network trains at full speed?
+"""Slowdown of each page's answers while a network trains at full speed.
 
 Starts the app as a person would and lets the `cnn` preset train. A visitor, by Streamlit's
 protocol, goes from page to page and presses there; then training is paused and the same is done

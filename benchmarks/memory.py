@@ -1,4 +1,4 @@
-"""How much memory do server and worker hold after many runs, and with many visitors?
+"""Memory of server and worker after many runs, and with many visitors.
 
 Starts the app as a person would. First runs are trained, each of another network (dense and
 convolutional by turns, so that each is compiled anew) and looked into once. Then sessions are

@@ -1,4 +1,4 @@
-"""How many pictures of numbers does the Photo view read right?
+"""Share of pictures of numbers that the Photo view reads right.
 
 Numbers are written with MNIST's test digits and, with `--strokes FILE`, with a pen's strokes (JSON
 lines as in `drawing`), in each of the kinds of `_photo_kinds.py`: screenshots, rows cut out close,
@@ -99,7 +99,7 @@ class Writing:
 
 
 def read_text(picture: np.ndarray) -> str:
-    """What is read in a picture, saved as PNG; lines parted by "/"."""
+    """The reading of a picture, saved as PNG; lines parted by "/"."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     try:

@@ -1,4 +1,4 @@
-"""What does a study cost, and what do more workers bring?
+"""Cost of a study, and the gain from more workers.
 
 1. Trials per minute with 1, then with 2 worker processes on this machine: a study of the
    two-layer network on 5,000 images, trained for real. The workers share the cores, each with

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("doctor", help="check this installation and say what mends it")
     check.add_argument("--port", type=int, help="the app's port")
-    look = commands.add_parser("status", help="queue, workers, memory, versions, last trouble")
+    look = commands.add_parser("status", help="queue, workers, memory, versions, last errors")
     look.add_argument("--json", action="store_true", help="for programs")
     chosen = parser.parse_args(arguments)
     # What Dask notes about a connection is for its own developers.

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.frame import projector
 from pages.session import explore_tabs as tabs
 from pages.streamlit_compat import entry
-from pages.views.explore import data, files, runs, studies
+from pages.views.explore import classroom, data, files, runs, studies
+from pages.widgets.layout import unseen_title
 from pages.widgets.tabs import view_tabs
 
 VIEWS: dict[str, Callable[[], None]] = {
@@ -16,8 +18,13 @@ VIEWS: dict[str, Callable[[], None]] = {
     tabs.STUDIES: studies.view,
     tabs.FILES: files.view,
     tabs.DATA: data.view,
+    tabs.CLASS: classroom.view,
 }
 
 entry.through_app("explore")
-st.title("Explore")
+if projector.is_on():
+    unseen_title("Explore")  # the room is the board's
+else:
+    st.title("Explore")
+classroom.follow_link()
 view_tabs(VIEWS, tabs.EXPLORE_VIEW)

@@ -1,22 +1,24 @@
-"""Look inside: a network's weights, feature maps and gradients at any moment of its training."""
+"""Look inside: a network's weights, feature maps and gradients at any of its checkpoints."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from pages.frame import projector
+from mnist_core.storage.store import SnapshotInfo
 from pages.session import inspect_state as places
 from pages.session.errors import fragment
 from pages.session.inspect_state import VIEWS
 from pages.session.network_choice import NetworkChoice, choice_of, forget_moments
 from pages.streamlit_compat import entry
+from pages.views.inspect.style import style
+from pages.widgets.layout import unseen_title
 
-# How often the page looks for a newer moment while a run trains.
+# How often the page looks for a newer checkpoint while a run trains.
 FOLLOW_SECONDS = 2.0
 
 
 def interval() -> float | None:
-    """How often the page looks again by itself: while playing, and while the run trains."""
+    """The seconds until the page looks again by itself: while playing, and while the run trains."""
     here = places.place()
     if here.playing:
         return places.PLAY_SECONDS
@@ -25,7 +27,7 @@ def interval() -> float | None:
 
 
 def trains(choice: NetworkChoice | None) -> bool:
-    """Whether the network is a run that goes on."""
+    """True when the network is a run that goes on."""
     return choice is not None and choice.trains
 
 
@@ -33,41 +35,76 @@ def body(every: float | None) -> None:
     """The page below its title, run again for each press."""
     from mnist_core.inspection.compiled import apart
     from pages.views.inspect import chooser
-    from pages.views.inspect.views import show_view
 
     apart()
     chooser.play_on()
-    left, right = st.columns([2, 5] if projector.is_on() else [1, 3], gap="large")
-    with left:
+    with st.container(key="inspect_bar", horizontal=True, vertical_alignment="center", gap="small"):
         choice = chooser.choose_network()
         moment = chooser.choose_moment(choice)
-        lacking = chooser.lacking_data(choice)
-        if moment is not None and not lacking:
-            chooser.choose_input(choice, moment)
-    with right:
+    lacking = chooser.lacking_data(choice)
+    with st.container(
+        key="inspect_choices",
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        gap="small",
+    ):
         show_views()
-        if lacking:
-            st.warning(lacking, icon=":material/dataset:")
-        elif moment is None:
-            st.info(
-                "This run has kept no weights yet. They are kept from the first step of its "
-                "training on; wait a moment, or choose another network."
-                if trains(choice)
-                else "This run has kept no weights; choose another network.",
-                icon=":material/hourglass_empty:",
-            )
-        elif scene := chooser.make_scene(choice, moment):
-            with left:
-                chooser.show_input(scene)
-            show_view(places.place().view, scene)
+        if moment is not None and not lacking:
+            if places.place().view == "backward":
+                chooser.open_on_mistake(choice, moment)
+            with st.container(key="which_input", horizontal=True, gap="small", width="content",
+                              vertical_alignment="center"):  # fmt: skip
+                chooser.choose_input(choice, moment)
+    chooser.say_chance(choice)
+    if lacking:
+        st.warning(lacking, icon=":material/dataset:")
+    elif moment is None:
+        st.info(
+            "This run has kept no weights yet. They are kept from the first step of its "
+            "training on; wait a moment, or choose another network."
+            if trains(choice)
+            else "This run has kept no weights; choose another network.",
+            icon=":material/hourglass_empty:",
+        )
+    else:
+        show(choice, moment)
     places.show_in_url()
     if interval() != every or trains(choice) != trains(choice_of(choice.key)):
         forget_moments()  # the run may have ended since they were read
         st.rerun()
 
 
+def show(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+    """The view; beside it the input, unless the view shows it itself, and the paper."""
+    from pages.views.inspect import chooser
+    from pages.views.inspect.network import network
+    from pages.views.inspect.views import show_view
+
+    here = places.place()
+    draws = here.source == places.DRAWING
+    with st.container(horizontal=True, gap="small", key="inspect_sides"):
+        if draws or here.view != "network":
+            side = st.container(width=214, key="inspect_side", gap="small")
+        main = st.container(key="inspect_main")
+    if draws:
+        with side:
+            chooser.draw_here()
+    with main:
+        scene = chooser.make_scene(choice, moment)
+    if scene is None:
+        return
+    if here.view == "network":
+        network(scene, main)
+        return
+    with side:
+        chooser.show_input(scene)
+    with main:
+        show_view(here.view, scene)
+
+
 def show_views() -> None:
-    """What can be looked at."""
+    """The views of the network."""
     here = places.place()
 
     def changed(view: str | None) -> None:
@@ -81,12 +118,18 @@ def show_views() -> None:
         label_visibility="collapsed",
         required=True,
         wrap=True,
+        width="content",
     )
 
 
 entry.through_app("inspect")
-st.title("Look inside")
+unseen_title("Look inside")
+style()
 for sentence in places.load():
     st.warning(sentence)
+if st.session_state.get("drawing_image28") is not None:
+    from pages.views.inspect.chooser import note_drawing
+
+    note_drawing()
 every = interval()
 fragment(body, run_every=every)(every)

@@ -11,6 +11,7 @@ from mnist_core.visitors.limits import Refused
 from pages.editors import draft
 from pages.frame import projector
 from pages.session import errors, start_error
+from pages.session.class_note import class_note
 from pages.session.compared_runs import lay_over, lift_off
 from pages.session.data_sets import title_of
 from pages.session.errors import said_later
@@ -125,6 +126,7 @@ def page() -> None:
     blocked = refused or (problems[0].message if problems else None)
     chosen = shown_run(store)
     compose(experiment, problems, shapes, start, blocked, bool(store.active_runs()))
+    class_note(experiment)
     quiet = note(problems, refused)
     if chosen is None:
         newcomers_view()

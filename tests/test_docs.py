@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from mnist_core import PRESETS, Experiment
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.experiment.class_links import GROUPS, HIDE, class_query, parse_hidden
 from mnist_core.visitors.limits import Limits
 from pages.views.learn.contents import CHAPTERS

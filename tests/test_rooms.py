@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import mnist_core
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 
 MODULES = [found.name for found in pkgutil.walk_packages(mnist_core.__path__, prefix="mnist_core.")]
 # What a page's first paint, or an outside tool, imports.

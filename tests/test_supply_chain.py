@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mnist_core.base import packages
-from mnist_core.cli import licences
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
+from tests.support import licences
 
 CONSTRAINTS = REPOSITORY / "constraints.txt"
 FILES = [REPOSITORY / "requirements.txt", REPOSITORY / "requirements-dev.txt", CONSTRAINTS]

@@ -1,4 +1,4 @@
-"""What stands in the way apart from any mistake of the person; each says what and the remedy."""
+"""Errors that are nobody's mistake, each a sentence that says what is wrong and what mends it."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class Unavailable(StoreError):
 
 
 def first_line(error: BaseException, most: int = 300) -> str:
-    """What a library said of its error, in one line of at most so many characters."""
+    """The message of a library's error on one line of at most so many characters."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]

@@ -1,4 +1,4 @@
-"""What a server writes to its log: one line an event, with the run and study that it is about.
+"""The server's log: one line an event, with the run and study that it is about.
 
 `MNIST_LAB_LOG=json` makes each line a JSON object, for programs that gather logs.
 """
@@ -46,7 +46,7 @@ def about(**fields: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the log that tells of trouble; `where` are its fields as text."""
+    """A line of the log that is a warning or an error; `where` are its fields as text."""
 
     when: datetime
     level: str
@@ -74,21 +74,21 @@ def configure(stream: TextIO | None = None) -> None:
 
 
 def form() -> str:
-    """How lines are written, one of `FORMS`."""
+    """The form of the lines, one of `FORMS`."""
     chosen = os.environ.get(SETTING, "").strip().lower()
     return chosen if chosen in FORMS else FORMS[0]
 
 
-def recent_trouble() -> list[Entry]:
+def recent_errors() -> list[Entry]:
     """The newest warnings and errors of this process, newest first."""
-    return list(reversed(_trouble))
+    return list(reversed(_recent_errors))
 
 
-_trouble: deque[Entry] = deque(maxlen=KEPT)
+_recent_errors: deque[Entry] = deque(maxlen=KEPT)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes, and remembers trouble; standard error is whatever it is at the time."""
+    """Writes, and keeps warnings and errors; standard error is whatever it is at the time."""
 
     def __init__(self, stream: TextIO | None) -> None:
         logging.Handler.__init__(self)
@@ -105,7 +105,7 @@ class _Handler(logging.StreamHandler[TextIO]):
             message = _one_line(record.getMessage())
             if record.exc_info and record.exc_info[1] is not None:
                 message += f" ({_one_line(repr(record.exc_info[1]))[:300]})"
-            _trouble.append(Entry(_moment(record), record.levelname.lower(), message, where))
+            _recent_errors.append(Entry(_moment(record), record.levelname.lower(), message, where))
 
 
 class Repeats(logging.Filter):
@@ -122,7 +122,7 @@ class Repeats(logging.Filter):
         self._kinds: dict[tuple[object, ...], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to write the line."""
+        """True when the line is to be written."""
         if record.levelno < logging.WARNING:
             return True
         error = record.exc_info[0] if record.exc_info else None

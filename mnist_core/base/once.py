@@ -1,4 +1,4 @@
-"""What exists once in a server's process: store, engine, study runner, pools of threads.
+"""Objects that exist once in a process: store, engine, study runner, pools of threads.
 
 Not in Streamlit's caches. Those can be cleared, and the engine made anew would start another
 scheduler and another worker beside the first ones.

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-FOLDER = Path(__file__).resolve().parents[2]
+from mnist_core.base.paths import REPOSITORY
+
 # TensorFlow has one package for each kind of computer; any of them will do.
 ALIKE = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
 
 
-def pinned(file: Path = FOLDER / "requirements.txt", everywhere: bool = False) -> list[Requirement]:
-    """What a requirements file asks for on this computer, or on any with `everywhere`."""
+def pinned(
+    file: Path = REPOSITORY / "requirements.txt", everywhere: bool = False
+) -> list[Requirement]:
+    """The requirements of a file that apply to this computer, or with `everywhere` all of them."""
     lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
     found = [Requirement(line) for line in lines if line and not line.startswith("-")]
     return [each for each in found if everywhere or each.marker is None or each.marker.evaluate()]

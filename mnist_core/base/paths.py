@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from contextlib import suppress
 from pathlib import Path
+
+from platformdirs import user_data_path
 
 # The folder that this package lies in, with data/, models/ and app.py.
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -16,13 +17,7 @@ def home() -> Path:
     """`MNIST_LAB_HOME`, else the usual place for a user's data on this system; not created here."""
     if chosen := os.environ.get("MNIST_LAB_HOME"):
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "mnist-lab"
+    return user_data_path("mnist-lab", appauthor=False)
 
 
 def private_folder(folder: Path) -> None:

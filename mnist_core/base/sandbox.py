@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-ROOT = Path(__file__).resolve().parents[2]
+from mnist_core.base.paths import REPOSITORY
+
 REQUEST, ARRAYS, ANSWER, ERRORS = "request.json", "arrays.npz", "answer.json", "errors.txt"
 MAX_ANSWER = 50_000_000
 # How the process says that it was refused memory.
@@ -37,7 +38,7 @@ KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPD
 
 @dataclass(frozen=True)
 class ProcessLimits:
-    """What a sandboxed process may use.
+    """The resources that a sandboxed process may use.
 
     `seconds` are on the wall clock; `cpu_seconds` count all threads together; `memory` is in bytes
     and counts what the process asks for itself, without the libraries that it maps; `file_bytes`
@@ -110,7 +111,7 @@ def call(
     with (folder / ERRORS).open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 (this interpreter, this package's modules)
             [sys.executable, "-m", "mnist_core.base.sandbox", module, str(folder), _packed(limits)],
-            cwd=ROOT,
+            cwd=REPOSITORY,
             env=clean_environment(),
             stdin=subprocess.PIPE,  # closes when this process ends, whichever way
             stdout=subprocess.DEVNULL,
@@ -137,7 +138,7 @@ def call(
 
 
 def clean_environment() -> dict[str, str]:
-    """What a process of ours may know of the app's surroundings."""
+    """The environment variables that a sandboxed process gets."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return kept | {
         "KERAS_BACKEND": "tensorflow",
@@ -169,7 +170,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _failure(code: int, errors: Path, limits: ProcessLimits) -> WorkFailed:
-    """What an exit code means, as a sentence."""
+    """The sentence for an exit code."""
     if code == -getattr(signal, "SIGXCPU", 0):
         return LimitReached(
             f"This took more than {limits.cpu_seconds} seconds of computing and was given up."

@@ -37,7 +37,7 @@ class FileRefused(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a zip file may be: as it is, unpacked, and in the number of its entries."""
+    """Bounds on a zip file: its size, its size when unpacked, the number of its entries."""
 
     file_bytes: int
     unpacked_bytes: int

@@ -20,8 +20,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import IO, Any
 
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.base.sandbox import (
-    ROOT,
     LimitReached,
     ProcessCrashed,
     ProcessLimits,
@@ -140,7 +140,7 @@ class _Process:
         self._idle_seconds = idle_seconds
         self._popen = subprocess.Popen(  # noqa: S603 (this interpreter, this module)
             [sys.executable, "-m", "mnist_core.base.warm_process", prepare],
-            cwd=ROOT,
+            cwd=REPOSITORY,
             env=clean_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

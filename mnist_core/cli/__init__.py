@@ -1,1 +1,1 @@
-"""What the command line offers: doctor, status, licences."""
+"""The commands of the command line: doctor, status."""

@@ -14,17 +14,17 @@ SHORTEST = 16
 
 
 def is_needed() -> bool:
-    """Whether the view asks for a key: on a shared server, and wherever one is set."""
+    """True when the view asks for a key: on a shared server, and wherever one is set."""
     return limits.current().public or bool(_key())
 
 
 def is_set() -> bool:
-    """Whether there is a key that opens the view."""
+    """True when there is a key that opens the view."""
     return len(_key()) >= SHORTEST
 
 
 def admits(given: str) -> bool:
-    """Whether this is the key. Takes as long for every wrong one."""
+    """True when this is the key. Takes as long for every wrong one."""
     return is_set() and hmac.compare_digest(_digest(given), _digest(_key()))
 
 

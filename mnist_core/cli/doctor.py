@@ -31,12 +31,12 @@ LARGEST_SCANNED = 500_000_000
 
 
 class Wrong(Exception):
-    """What a check found; the message says what is wrong and what to do."""
+    """A check that failed; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check says: `text` is a fact when all is well, else the problem and its remedy."""
+    """The result of a check: `text` is a fact when all is well, else the problem and its remedy."""
 
     name: str
     well: bool
@@ -328,7 +328,7 @@ def network() -> str:
 
 @contextlib.contextmanager
 def _worker_check() -> Iterator[Callable[[], str]]:
-    """What checks that something trains; what it needs starts now and ends with the block."""
+    """Start what the check of training needs, give the check, and end it all with the block."""
     if address := os.environ.get("MNIST_LAB_SCHEDULER"):
         yield lambda: scheduler(address)
         return

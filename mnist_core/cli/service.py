@@ -93,7 +93,7 @@ def _labs() -> Iterator[psutil.Process]:
 
 
 def _is_here(process: psutil.Process) -> bool:
-    """Whether it runs in this folder; True, too, for another user's process that does not tell."""
+    """True when it runs in this folder, and for another user's process that does not tell."""
     # By the folder itself: one of the same name in a container is another.
     folder = Path(f"/proc/{process.pid}/cwd")
     try:

@@ -1,4 +1,4 @@
-"""How a server is doing, for whoever runs it: queue, workers, memory, versions, disk, trouble.
+"""The state of a server, for whoever runs it: queue, workers, memory, versions, disk, errors.
 
 Of the runs it tells ids and states, never whose they are or what they are called.
 """
@@ -54,7 +54,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class RecentError:
     """Something that went wrong: a run that failed, or a line of the server's log."""
 
     when: datetime
@@ -63,7 +63,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Status:
-    """How things stand; sizes in bytes, None where this database or machine does not tell.
+    """The state of the server; sizes in bytes, None where this database or machine does not tell.
 
     `visitors` had a page open within `HERE` (a shared server notes them); `sessions` are the
     pages connected to the server that asks.
@@ -82,7 +82,7 @@ class Status:
     disk_size: int
     memory_free: int
     memory_size: int
-    trouble: list[Trouble]
+    errors: list[RecentError]
     warnings: list[str] = field(default_factory=list)
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -109,7 +109,7 @@ def look(store: Store, workers: Sequence[WorkerInfo] = (), sessions: int | None 
         disk_size=disk.total,
         memory_free=memory.available,
         memory_size=memory.total,
-        trouble=_trouble(store),
+        errors=_errors(store),
         warnings=_warnings(),
     )
 
@@ -186,24 +186,24 @@ def _visitors(store: Store) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-def _trouble(store: Store) -> list[Trouble]:
-    """What went wrong last: in the log of this process, and with anybody's runs."""
+def _errors(store: Store) -> list[RecentError]:
+    """The newest errors: in the log of this process, and of anybody's runs."""
     table = schema.runs
     query = sa.select(table.c.id, table.c.ended, table.c.message)
     query = query.where(table.c.status == "failed", table.c.ended.is_not(None))
     with store.transaction() as connection:
         rows = connection.execute(query.order_by(table.c.ended.desc()).limit(MOST_TROUBLE)).all()
-    failed = [Trouble(row.ended, f"run {row.id}: {row.message}") for row in rows]
+    failed = [RecentError(row.ended, f"run {row.id}: {row.message}") for row in rows]
     logged = [
-        Trouble(entry.when, f"{entry.level} {entry.message} {entry.where}".strip())
-        for entry in logs.recent_trouble()
+        RecentError(entry.when, f"{entry.level} {entry.message} {entry.where}".strip())
+        for entry in logs.recent_errors()
     ]
-    newest = sorted([*failed, *logged], key=lambda trouble: trouble.when, reverse=True)
+    newest = sorted([*failed, *logged], key=lambda error: error.when, reverse=True)
     return newest[:MOST_TROUBLE]
 
 
 def _warnings() -> list[str]:
-    """What is wrong with the way this server is set up."""
+    """Sentences about mistakes in the way this server is set up."""
     scheduler = os.environ.get("MNIST_LAB_SCHEDULER")
     warning = certificates.warning_about(scheduler) if scheduler else None
     return [warning] if warning else []
@@ -238,10 +238,10 @@ def sections(status: Status) -> list[Section]:
         Section("Room", _room(status)),
         Section("Versions", list(status.versions.items())),
         Section(
-            "Last trouble",
+            "Last errors",
             [
                 (f"{_span((status.when - each.when).total_seconds())} ago", each.what)
-                for each in status.trouble
+                for each in status.errors
             ],
             "None.",
         ),

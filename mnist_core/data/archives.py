@@ -41,7 +41,7 @@ def entries_of_npz(name: str, data: bytes) -> dict[str, bytes]:
 
 
 def is_npz(data: bytes) -> bool:
-    """Whether a zip file holds arrays of NumPy alone. Raises FileRefused for a damaged one."""
+    """True when a zip file holds arrays of NumPy alone. Raises FileRefused for a damaged one."""
     names = [entry.filename for entry in _listed(data, "This zip file")[1]]
     return bool(names) and all(name.endswith(".npy") and "/" not in name for name in names)
 
@@ -77,7 +77,7 @@ def _is_left_behind(entry: zipfile.ZipInfo) -> bool:
 
 
 def is_note(name: str) -> bool:
-    """Whether a file beside the images only says something about them."""
+    """True when a file beside the images only says something about them."""
     return name.lower().endswith(_NOTES)
 
 

@@ -44,7 +44,7 @@ def arrays_in_npz(name: str, entries: Mapping[str, bytes]) -> Iterator[Part]:
 
 
 def array_part(name: str, source: str, array: Array) -> Part:
-    """What an array of this name holds."""
+    """The part of a data set that an array of this name holds."""
     role = role_of(name, source)
     if kind_of(name, array.ndim) == "labels":
         return Part(role, source, labels=array)
@@ -91,7 +91,7 @@ def idx_part(name: str, data: bytes) -> Part:
 
 
 def unzipped(data: bytes, what: str) -> bytes:
-    """What a gzip file holds, within bounds. Raises FileRefused."""
+    """The content of a gzip file, within bounds. Raises FileRefused."""
     most = min(MAX_BYTES, max(RATIO_FROM, MAX_RATIO * len(data)))
     try:
         stream = zlib.decompressobj(wbits=31)

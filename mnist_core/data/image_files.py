@@ -25,7 +25,7 @@ _PREFIX = re.compile(r"([A-Za-z]+|\d{1,2})[ _-]+.+")
 
 
 def is_image(name: str, data: bytes) -> bool:
-    """Whether a file is an image, by its first bytes or its name."""
+    """True when a file is an image, by its first bytes or its name."""
     starts = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\x00", b"MM\x00*")
     riff = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
     return data.startswith(starts) or riff or name.lower().endswith(SUFFIXES)

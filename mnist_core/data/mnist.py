@@ -57,7 +57,7 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What one run trains on and validates on; same forms as in `Dataset`."""
+    """The images and labels that one run trains and validates on; same forms as in `Dataset`."""
 
     x_train: ByteArray
     y_train: ByteArray

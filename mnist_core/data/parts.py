@@ -26,7 +26,7 @@ CLASS_NAMES = {"class_names", "label_names", "classnames", "names"}
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What one file, or one entry of a file, holds: images [n, …], their labels, or both.
+    """The content of one file, or of one entry of a file: images [n, …], their labels, or both.
 
     `names` are what labels 0, 1, … are called, where a file says it; `said` is what was assumed;
     `turned` says that rows and columns of each image are exchanged.
@@ -48,7 +48,7 @@ def words_of(name: str) -> list[str]:
 
 
 def role_of(*names: str) -> Role:
-    """What images are for, by the first of some names that says it; "all" when none does."""
+    """The purpose of images, by the first of some names that says it; "all" when none does."""
     for name in names:
         words = words_of(name)
         for role, pattern in _ROLES:
@@ -62,7 +62,7 @@ def role_of(*names: str) -> Role:
 
 
 def kind_of(name: str, axes: int) -> Literal["images", "labels"]:
-    """Whether an array holds images or labels, by its name, else by its number of axes."""
+    """The kind of an array, images or labels, by its name, else by its number of axes."""
     words = set(words_of(name))
     joined = "".join(words_of(name))
     if words & _LABELS or re.search(r"label|target", joined) or joined in ("ytrain", "ytest"):

@@ -247,7 +247,7 @@ def _for(role: Role) -> str:
 
 
 def _as_saved_here(parts: Sequence[Part], names: tuple[str, ...] | None) -> bool:
-    """Whether this app has saved the file: then nothing is assumed, and it is the same set."""
+    """True when this app has saved the file: then nothing is assumed, and it is the same set."""
     arrays = [part.images for part in parts if part.images is not None]
     return (
         bool(names)
@@ -417,7 +417,7 @@ def _upright(found: Dataset) -> Dataset:
 
 
 def _title(files: Sequence[tuple[str, bytes]]) -> str:
-    """What a set is called at first: as its file; several files have no common name."""
+    """The first title of a set: its file's name; several files have no common name."""
     if len(files) != 1:
         return "My data"
     stem = files[0][0].replace("\\", "/").rsplit("/", 1)[-1]

@@ -105,7 +105,7 @@ def _side(count: int) -> int:
 
 
 def _unlike_labels(column: Any) -> int:
-    """How unlike labels a column is: they are few, but corners of images hold paper alone."""
+    """A measure of how unlike labels a column is: they are few, but corners are paper alone."""
     values = int(column.nunique())
     return values if values > 1 else MAX_ROWS
 

@@ -27,7 +27,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class _Form:
-    """What is done to each chunk of images, in this order."""
+    """The changes made to each chunk of images, in this order."""
 
     steps: tuple[Callable[[Array], Array], ...]
     said: tuple[str, ...]
@@ -147,7 +147,7 @@ def _colours(count: int, said: tuple[str, ...], arrange: Callable[[Array], Array
 
 
 def _levels(arrays: Sequence[Array]) -> tuple[Callable[[Array], Bytes], str]:
-    """How the values of all arrays together become 0 to 255, and the words for it."""
+    """The mapping of all arrays' values to 0 to 255, and the words for it."""
     if all(array.dtype == np.bool_ for array in arrays):
         return (
             lambda part: part.astype(np.uint8) * np.uint8(255),
@@ -204,7 +204,7 @@ def _whole(array: Array) -> bool:
 
 
 def on_light_paper(images: Bytes) -> bool:
-    """Whether most images have light edges: MNIST's ink is light on black."""
+    """True when most images have light edges: MNIST's ink is light on black."""
     some = images[:: max(1, len(images) // 500)]
     edges = np.concatenate([some[:, 0], some[:, -1], some[:, :, 0], some[:, :, -1]], axis=1)
     return float((np.median(edges, axis=1) > LIGHT_PAPER).mean()) >= MOST
@@ -216,7 +216,7 @@ def turned(images: Bytes) -> Bytes:
 
 
 def lie_turned(images: Bytes, digits: Array, averages: npt.NDArray[np.float32]) -> bool:
-    """Whether digits are read better with rows and columns exchanged.
+    """True when digits are read better with rows and columns exchanged.
 
     `averages` [10, 28, 28] are those of MNIST's digits: the nearest by correlation counts.
     """

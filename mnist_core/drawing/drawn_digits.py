@@ -53,7 +53,7 @@ def find_drawn(
 
 
 def _are_digits(parts: list[FoundDigit]) -> bool:
-    """Whether at least two of the parts, and half of them, look like digits."""
+    """True when at least two of the parts, and half of them, look like digits."""
     if len(parts) < 2:
         return False
     doubts = doubt(np.stack([part.steps.image28 for part in parts]))

@@ -53,7 +53,7 @@ class Flip:
 
 
 def evidence(network: NetworkSpec, weights: Weights, image: FloatArray, digit: int) -> FloatArray:
-    """How much more ink at each pixel would speak for `digit`, float32 [28, 28].
+    """The gain of evidence for `digit` from more ink at each pixel, float32 [28, 28].
 
     The gradient of the logarithm of the digit's odds, averaged over copies of the image
     float32 [28, 28] with a little noise; negative where ink speaks against the digit.
@@ -106,7 +106,7 @@ def smallest_flip(read: Read, image: FloatArray) -> Flip | None:
 
 
 def _changes(image: FloatArray, length: int) -> Iterator[FloatArray]:
-    """What each stroke of this length would add to the image: batches [n, 28, 28]."""
+    """The ink that each stroke of this length would add to the image, in batches [n, 28, 28]."""
     for width, sign in ((PEN, 1), (RUBBER, -1)):
         marks = _marks(length, width)
         room = 1 - image if sign > 0 else image

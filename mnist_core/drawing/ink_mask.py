@@ -126,7 +126,7 @@ def _within_tile(ink: FloatArray) -> FloatArray:
 
 
 def _is_thin(mask: Mask) -> bool:
-    """Whether these are strokes: no more than paper, and nowhere nearly as thick as it is high."""
+    """True for strokes: no more than paper, and nowhere nearly as thick as it is high."""
     if mask.mean() > MOST_INK:
         return False
     depth = float(ndimage.distance_transform_edt(np.pad(mask, 1)).max())
@@ -148,7 +148,7 @@ def ink_contrast(picture: npt.NDArray[np.uint8]) -> FloatArray:
 
 
 def _ink_is_lighter(grey: FloatArray) -> bool:
-    """Whether light marks stand on a dark ground, as on a blackboard.
+    """True when light marks stand on a dark ground, as on a blackboard.
 
     Everywhere the ground fills more than half of the neighbourhood, so that it is the median
     there; a shadow's edge has as much above its median as below.

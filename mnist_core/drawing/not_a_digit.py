@@ -1,4 +1,4 @@
-"""How likely it is that an image holds no digit at all.
+"""The probability that an image holds no digit at all.
 
 A network of digits must answer with a digit, whatever it sees. Beside the one that ships with the
 app lies a second, small one: from what the first has found in an image it tells digits from
@@ -38,7 +38,7 @@ def doubt(images: FloatArray) -> FloatArray:
 
 
 def features_of(model: Any, images: Any) -> Any:
-    """What the default model finds in images [n, 28, 28, 1]: float32 [n, k].
+    """The default model's features of images [n, 28, 28, 1]: float32 [n, k].
 
     The mean of each map of its last convolution over each quarter of the image, each map's
     largest value, and the logits.

@@ -109,7 +109,7 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _bytes_a_pixel(image: Image.Image) -> int:
-    """What decoding has to produce; Pillow keeps 16-bit colours in 8 bits but unpacks all."""
+    """The bytes a pixel while decoding; Pillow keeps 16-bit colours in 8 bits but unpacks all."""
     deep = "16" in image.mode or any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     return len(image.getbands()) * (2 if deep else 1)
 

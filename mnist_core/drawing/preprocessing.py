@@ -61,7 +61,7 @@ class Preprocessing:
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """What each step made of a picture: float32 images in [0, 1], 0 paper and 1 full ink.
+    """The result of each step on a picture: float32 images in [0, 1], 0 paper and 1 full ink.
 
     `ink` [H, W], `cropped`, `thickened` and `scaled` of varying size, `image28` [28, 28].
     `blank` is True when the picture holds no ink; then all images are empty paper.
@@ -116,7 +116,7 @@ def check_picture(image: npt.ArrayLike) -> npt.NDArray[np.uint8]:
 
 
 def extract_ink(image: npt.NDArray[np.uint8]) -> FloatArray:
-    """How much ink each pixel holds, float32 [H, W] in [0, 1]; all 0 for a blank picture.
+    """The ink in each pixel, float32 [H, W] in [0, 1]; all 0 for a blank picture.
 
     Ink is what differs from the paper, in any colour channel, whichever of them is lighter.
     """

@@ -81,7 +81,7 @@ def load_detector() -> keras.Model:
 
 
 def default_model_card(folder: Path | None = None) -> dict[str, Any]:
-    """What is known of the default model.
+    """The facts that are known of the default model.
 
     Keys: `test_accuracy` (share of MNIST's 10,000 test images), `test_errors`, `parameters`,
     `made` (ISO date), `how` (the command), `sha256` and `detector_sha256` (of the files), `data`

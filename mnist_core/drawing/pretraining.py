@@ -1,4 +1,4 @@
-"""How the networks that ship with the app are made: `make model PEN=FILE`.
+"""Training of the networks that ship with the app: `make model PEN=FILE`.
 
 1. `EXPERIMENT` trains on MNIST and on digits as they are written in Europe.
 2. From there, training goes on with digits drawn by a pen: templates of the ways in which people
@@ -154,7 +154,7 @@ def _found(model: keras.Model, images: mnist.ByteArray) -> np.ndarray[Any, Any]:
 
 
 def make_card(model: keras.Model, folder: Path, sources: tuple[str, ...]) -> dict[str, Any]:
-    """What `default_model_card` gives, for the files in `folder`."""
+    """The facts that `default_model_card` gives, for the files in `folder`."""
     data = mnist.load()
     images = mnist.ink(data.x_test)
     parts = [predict(model, images[at : at + 1000]) for at in range(0, len(images), 1000)]

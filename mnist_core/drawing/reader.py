@@ -18,7 +18,7 @@ from mnist_core.drawing.segment import Box
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a network read. `digit` is None for a blank picture; its probabilities are all 0.1.
+    """A network's reading. `digit` is None for a blank picture; its probabilities are all 0.1.
 
     `probabilities` float32 [10]; `image28` float32 [28, 28] in [0, 1], what the network saw;
     `doubt` the probability that it is no digit; `box` its place in the picture, in pixels, and
@@ -61,7 +61,7 @@ def read_drawing(
 
 
 def readings(prepared: Sequence[Steps], model: Any = None) -> list[Reading]:
-    """What a network reads in each of several pictures that went through `prepare`."""
+    """A network's readings of several pictures that went through `prepare`."""
     inked = [steps for steps in prepared if not steps.blank]
     if not inked:
         return [_nothing(steps) for steps in prepared]

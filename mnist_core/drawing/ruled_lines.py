@@ -37,7 +37,7 @@ def _without_level_lines(mask: Mask) -> Mask:
     x = x - mask.shape[1] / 2
 
     def sharpness(angle: float) -> float:
-        """How much of the width the three fullest rows cover once the picture is turned."""
+        """The share of the width that the three fullest rows cover once the picture is turned."""
         rows = np.round(y - np.tan(angle) * x).astype(int)
         rows = rows[(rows >= 0) & (rows < height)]
         counts = np.bincount(rows, minlength=3)
@@ -243,7 +243,7 @@ def _without_path(mask: Mask, path: npt.NDArray[np.intp]) -> Mask:
 
 
 def _within_frame(own: Mask, usual: float) -> Mask:
-    """What is left of a frame or grid once its lines are gone: digits that touch it."""
+    """The rest of a frame or grid once its lines are gone: digits that touch it."""
     height, width = own.shape
     thickest = FRAME_THICKEST * min(height, width)
     level, rows = strip_lines(own, MOST_LINES, thickest)

@@ -70,7 +70,7 @@ def in_order(groups: list[Group]) -> list[Group]:
 
 
 def _marks(mask: Mask) -> list[Group]:
-    """What hangs together, or nearly so: the largest marks."""
+    """The largest connected marks, or those that nearly touch."""
     reach = max(1, round(TORN * stroke_width(mask) / 2))
     near = ndimage.binary_dilation(mask, ALL_AROUND, iterations=reach)
     labels = label_marks(mask, MOST_MARKS, within=near)
@@ -167,7 +167,7 @@ def _across(one: Box, other: Box) -> int:
 
 
 def _belong(small: Box, large: Box, usual: float) -> bool:
-    """Whether two marks are parts of one digit: one over, in or (when it is small) beside it."""
+    """True when two marks are parts of one digit: one over, in or (when it is small) beside it."""
     across = _across(small, large)
     down = min(small.bottom, large.bottom) - max(small.top, large.top)
     if large.height > 2.5 * usual:

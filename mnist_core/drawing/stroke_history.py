@@ -21,7 +21,7 @@ class History:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing has been drawn yet."""
+        """True when nothing has been drawn yet."""
         return not (self.strokes or self.past or self.future)
 
     @staticmethod
@@ -59,5 +59,5 @@ class History:
 
 
 def _begins(strokes: Strokes, other: Strokes, after: int) -> bool:
-    """Whether a drawing holds the strokes of another, of which there are more than `after`."""
+    """True when a drawing holds the strokes of another, of which there are more than `after`."""
     return len(other) > after and strokes[after : len(other)] == other[after:]

@@ -32,7 +32,7 @@ ZOOM = 2
 
 @dataclass(frozen=True)
 class Changes:
-    """How far strokes are changed at random; lengths are shares of the digit's size.
+    """Bounds on random changes of strokes; lengths are shares of the digit's size.
 
     `point`: standard deviation of each point's place, `stroke`: of a whole stroke's; `ends`: by
     how much of its length a stroke ends early or late at most; `bend`: of a smooth warp;
@@ -95,7 +95,7 @@ def _images(
 
 
 def other_images(each: int, seed: int = 0) -> Images:
-    """What is no digit, uint8 [n, 28, 28]: each template of another thing `each` times.
+    """Images of other things than digits, uint8 [n, 28, 28]: each template `each` times.
 
     Half as many again are dots, scribbles, zigzags and polygons, and digits side by side.
     """

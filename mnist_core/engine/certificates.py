@@ -70,7 +70,7 @@ def _in_memory(certificate: str, key: str) -> Security:
 
 
 def of_the_cluster() -> Security:
-    """What `SETTING` names, or what Dask's own configuration says where it is unset.
+    """The certificates that `SETTING` names, or those of Dask's own configuration.
 
     Raises Missing.
     """
@@ -115,7 +115,7 @@ def _folder() -> Path | None:
 
 
 def to_json(security: Security) -> str:
-    """What a worker needs of `of_this_start`, on one line."""
+    """The part of `of_this_start` that a worker needs, on one line."""
     worker = security.get_tls_config_for_role("worker")
     return json.dumps({"certificate": worker["cert"], "key": worker["key"]})
 

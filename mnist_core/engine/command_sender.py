@@ -1,4 +1,4 @@
-"""What goes to workers that train: commands to runs, and the data sets that they ask for."""
+"""Messages to workers that train: commands to runs, and the data sets that they ask for."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CommandSender:
                 log.info("a command was lost: %s", first_line(error), extra={"run": run_id})
 
     def _next(self, address: str, box: _Box) -> tuple[str, dict[str, Any]] | None:
-        """What to deliver next; None when there was nothing for long, and the box is gone."""
+        """The next message to deliver; None when none came for long, and the box is gone."""
         try:
             return box.get(timeout=IDLE_SECONDS)
         except queue.Empty:

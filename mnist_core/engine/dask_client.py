@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class WorkerInfo:
 
 @dataclass(frozen=True)
 class Listener:
-    """What a connection calls, each from a thread of its own and never with its lock held.
+    """The callbacks of a connection, each called from its own thread, never with its lock held.
 
     `message` gets what workers tell, on Dask's event loop: it must return at once. `connected`
     and `failed`, which gets a sentence for people, end an attempt to connect.
@@ -84,7 +84,7 @@ class Connection:
 
     @property
     def scheduler_id(self) -> str | None:
-        """What tells the scheduler that has been reached from all others; None without one."""
+        """The id of the scheduler that has been reached, unlike all others; None without one."""
         return self._scheduler_id if self._client is not None else None
 
     def open(self) -> None:
@@ -214,16 +214,8 @@ class Connection:
             log.warning("the scheduler did not answer", exc_info=True)
             return None
 
-    def submit(
-        self,
-        run_id: str,
-        attempt: str,
-        experiment: str,
-        resume: dict[str, Any] | None,
-        commands: list[dict[str, Any]],
-        number: int,
-    ) -> Any:
-        """Have `worker.train_run` called with these; runs of lower `number` come first.
+    def submit(self, orders: Sequence[worker.Order], number: int) -> Any:
+        """Have a worker train these runs, one after the other; lower `number`s come first.
 
         Returns Dask's future, None without a scheduler.
         """
@@ -231,15 +223,11 @@ class Connection:
         if client is None:
             return None
         return client.submit(
-            worker.train_run,
-            run_id,
-            attempt,
-            experiment,
+            worker.train_runs,
+            list(orders),
             self._topic,
-            resume,
-            commands,
             self._trainer,
-            key=attempt,
+            key=orders[0]["attempt"],
             pure=False,
             # Else Dask orders what it gets within a tenth of a second by its keys.
             priority=-number,
@@ -297,7 +285,7 @@ def workers_of(client: Client) -> list[WorkerInfo]:
 
 
 def kept_messages(client: Client) -> int:
-    """How many past messages of each server the scheduler keeps, as its setting says."""
+    """The number of past messages of each server that the scheduler keeps, by its setting."""
     name = "distributed.admin.low-level-log-length"
     return int(client.run_on_scheduler(dask.config.get, name, 1000))
 

@@ -22,7 +22,7 @@ _NAME = "next_deadline"
 
 
 def is_cancelled(worker: Worker, key: str) -> bool:
-    """Whether the task that this worker runs under `key` is no longer wanted."""
+    """True when the task that this worker runs under `key` is no longer wanted."""
     task = worker.state.tasks.get(key)
     return task is None or task.state == "cancelled"
 

@@ -1,4 +1,4 @@
-"""How a training process gets a data set of one's own: it asks the app for what it lacks.
+"""Transfer of a data set of one's own: a training process asks the app for what it lacks.
 
 A worker may be on another machine, without the app's database. So it tells the engine, through
 the topic of its run, which set it wants; the engine sends it once, and the worker keeps those it

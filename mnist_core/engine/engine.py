@@ -11,13 +11,13 @@ Threads: any thread calls what has no underscore here and in `RunCommands`; besi
 each runs the scheduler, the recorder, the monitor, this server's heartbeat and the upkeep. Dask's
 event loop, and a thread while it connects, call `RunMessages`.
 
-Locks: `TaskTable.lock` guards the table's tasks, their fields and `trouble`. Without it, only the
-thread that ends a run sets a task's `over` and `loss`, the monitor's thread `missed`, `done_at`,
-`silent_for` and `hangs`, Dask's event loop `heard`, the recorder's thread the words of a `trouble`
-that is there. It may be held while the store, the connection or the command sender is called, for
-none of these calls back; it is not held while a worker is waited for, and Dask's event loop never
-takes it. The connection, the command sender and the live frames have locks of their own, which each
-says; these are taken after it, never before.
+Locks: `TaskTable.lock` guards the table's tasks, their fields and `storage_error`. Without it, only
+the thread that ends a run sets a task's `over` and `loss`, the monitor's thread `missed`,
+`done_at`, `silent_for` and `hangs`, Dask's event loop `heard`, the recorder's thread the words of a
+`storage_error` that is there. It may be held while the store, the connection or the command sender
+is called, for none of these calls back; it is not held while a worker is waited for, and Dask's
+event loop never takes it. The connection, the command sender and the live frames have locks of
+their own, which each says; these are taken after it, never before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ import secrets
 import threading
 from typing import Any
 
-from mnist_core.base.paths import REPOSITORY as REPOSITORY
 from mnist_core.engine import remote_commands, worker
 from mnist_core.engine.command_sender import CommandSender
 from mnist_core.engine.dask_client import Connection, Listener
@@ -45,11 +44,15 @@ from mnist_core.engine.server_heartbeat import ServerHeartbeat
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.engine.upkeep import Upkeep
 from mnist_core.experiment.spec import Experiment
+from mnist_core.experiment.training_cost import is_small
 from mnist_core.storage.store import Store
 from mnist_core.training.live_view import View
 from mnist_core.visitors import limits, run_limits, visitors
 
 log = logging.getLogger(__name__)
+
+# Sets of weights that a small run of a study keeps: with more, keeping takes longer than training.
+FEW_SNAPSHOTS = 5
 
 
 class Engine:
@@ -124,7 +127,7 @@ class Engine:
             trial=trial,
             title=title,
         )
-        task = Task(run_id, owner, study=study)
+        task = _task(run_id, experiment, owner, study)
         log.info("the run is queued", extra=self._tasks.about(task))
         self._scheduler.enqueue(task)
         return run_id
@@ -143,7 +146,8 @@ class Engine:
         remote_commands.forget(self.store, run_id)
         self.store.queue_again(run_id, self.id)
         asked_before = max(0, run.epochs - run.experiment.training.epochs)
-        task = Task(run_id, run.owner, resume=True, study=run.study)
+        task = _task(run_id, run.experiment, run.owner, run.study)
+        task.resume = True
         if asked_before + epochs:
             task.commands.append({"epochs": asked_before + epochs})
         self._scheduler.enqueue(task)
@@ -181,25 +185,25 @@ class Engine:
         return task is not None and task.stopping
 
     def loss(self, run_id: str) -> str | None:
-        """How a run has ended, as long as nothing can be stored; None while it goes on."""
+        """The end of a run that cannot be stored just now, as a sentence; None while it goes on."""
         task = self._tasks.get(run_id)
         return task.loss if task is not None and task.over else None
 
     def place(self, run_id: str) -> Place | None:
-        """How many runs are before this one and for how long, None when it does not wait."""
+        """The place in the queue and the expected wait, None when the run does not wait."""
         return self._scheduler.place(run_id)
 
     # This server
 
     @property
     def id(self) -> str:
-        """What the other servers on this database know this one by."""
+        """The id by which other servers on this database know this one."""
         return self._tasks.server
 
     @property
-    def trouble(self) -> str | None:
+    def storage_error(self) -> str | None:
         """Why nothing that training tells can be stored just now; training waits meanwhile."""
-        return self._tasks.trouble
+        return self._tasks.storage_error
 
     @property
     def full(self) -> str | None:
@@ -207,7 +211,7 @@ class Engine:
         return self._upkeep.full
 
     def away(self, owner: str, waited: float | None = None) -> bool:
-        """Whether this visitor of a shared server has had no page open for too long.
+        """True when this visitor of a shared server has had no page open for too long.
 
         `waited`: for what has waited in the queue for so many seconds.
         """
@@ -237,3 +241,11 @@ class Engine:
     def worker_pid(self) -> int | None:
         """The process id of the engine's own worker, if it has one."""
         return self._connection.worker_pid
+
+
+def _task(run_id: str, experiment: Experiment, owner: str, study: str | None) -> Task:
+    """A run that waits; small ones of a study may share what a worker does at once."""
+    task = Task(run_id, owner, study=study, small=study is not None and is_small(experiment))
+    if task.small:
+        task.commands.append({"snapshots": FEW_SNAPSHOTS})
+    return task

@@ -45,7 +45,7 @@ class LiveFrames:
                 seen.frame = {"header": message["header"], "data": message["data"]}
 
     def wanted(self, run_id: str) -> tuple[View, ...]:
-        """What somebody looks at now of a run, those that asked last; the rest is forgotten."""
+        """The views of a run that somebody looks at now, the newest; the rest is forgotten."""
         oldest = time.monotonic() - LOOK_SECONDS
         with self._lock:
             views = self._runs.get(run_id, {})

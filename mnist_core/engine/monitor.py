@@ -16,7 +16,7 @@ from mnist_core.engine.run_task import Task
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.visitors import heartbeat, limits, run_limits
-from mnist_core.visitors.last_seen import Silence
+from mnist_core.visitors.last_seen import LastSeen
 from mnist_core.visitors.visitors import Absences
 
 log = logging.getLogger(__name__)
@@ -56,13 +56,13 @@ class Monitor:
         self._store, self._tasks, self._connection = store, tasks, connection
         self._messages, self._commands = messages, commands
         self._live, self._absences = live, absences
-        self._silence = Silence()
+        self._last_seen = LastSeen()
         self._busy_at = self._worker_at = time.monotonic()
 
     def run(self, closed: threading.Event) -> None:
         """Look until `closed`."""
         looks = (self.watch_scheduler, self.watch_worker, self.renew_worker, self.watch_tasks,
-                 self.watch_silence, self._live.ask_all)  # fmt: skip
+                 self.watch_liveness, self._live.ask_all)  # fmt: skip
         # These ask the database; one that is locked would keep the others waiting.
         asks = {self._commands.take_remote: 0.0, self.sweep: SWEEP_SECONDS,
                 self.watch_limits: LIMITS_SECONDS}  # fmt: skip
@@ -71,7 +71,7 @@ class Monitor:
             now = time.monotonic()
             due = [ask for ask, seconds in asks.items() if now - last[ask] >= seconds]
             last |= dict.fromkeys(due, now)
-            for look in (*looks, *(due if self._tasks.trouble is None else ())):
+            for look in (*looks, *(due if self._tasks.storage_error is None else ())):
                 _look(look)
 
     # The scheduler and the local worker
@@ -138,18 +138,18 @@ class Monitor:
             self._connection.end_worker()
         self._messages.end_lost(task, what)
 
-    def watch_silence(self) -> None:
+    def watch_liveness(self) -> None:
         """Note of which runs nothing is heard, and when they speak again. Raises StoreError."""
         workers = self._connection.workers() or []
-        quiet = {info.address: self._silence.seconds(info.address, info.sign) for info in workers}
+        quiet = {info.address: self._last_seen.seconds(info.address, info.sign) for info in workers}
         # Whichever worker speaks takes up a run that waits.
         shortest = min(quiet.values(), default=0.0)
         for task in self._tasks.unended():
             before = task.silent_for
             task.listen(shortest if task.worker is None else quiet.get(task.worker, 0.0))
-            self._tell_silence(task, before)
+            self._report_hanging(task, before)
 
-    def _tell_silence(self, task: Task, before: float | None) -> None:
+    def _report_hanging(self, task: Task, before: float | None) -> None:
         seconds = task.silent_for
         if seconds is not None and before is None:
             log.warning(
@@ -159,7 +159,7 @@ class Monitor:
             )
         elif seconds is None and before is not None:
             log.info("the run is heard again", extra=self._tasks.about(task))
-        if (seconds, before) != (None, None) and self._tasks.trouble is None:
+        if (seconds, before) != (None, None) and self._tasks.storage_error is None:
             since = datetime.now(UTC) - timedelta(seconds=seconds or 0)
             self._store.note_unheard(task.run_id, None if seconds is None else since)
 

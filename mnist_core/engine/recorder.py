@@ -86,7 +86,7 @@ class Recorder:
                 self._beat()
                 return
             except StoreError as error:
-                self._tasks.trouble = str(error)
+                self._tasks.storage_error = str(error)
 
     def _take(self, message: dict[str, Any]) -> None:
         """Take in a message, unless its run was stopped, lost or handed out again meanwhile."""

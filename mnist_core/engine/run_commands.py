@@ -72,7 +72,7 @@ class RunCommands:
 
     def _deliver(self, task: Task, command: dict[str, Any]) -> None:
         pause = command.get("pause")
-        if self._tasks.trouble and pause is not None:
+        if self._tasks.storage_error and pause is not None:
             task.held = not pause  # it pauses already; this is for when it could go on
         elif task.worker is None:
             task.commands.append(command)
@@ -92,7 +92,7 @@ class RunCommands:
         Pages may ask for a pause or its end meanwhile; that counts once training goes on.
         """
         with self._tasks.lock:
-            before, self._tasks.trouble = self._tasks.trouble, why
+            before, self._tasks.storage_error = self._tasks.storage_error, why
             if before is not None:
                 return
             log.error("training is held: %s", why)
@@ -104,7 +104,7 @@ class RunCommands:
     def release_all(self) -> None:
         """Let all training that is held go on."""
         with self._tasks.lock:
-            self._tasks.trouble = None
+            self._tasks.storage_error = None
             for task in self._tasks.all():
                 if task.worker is not None and task.held:
                     self._sender.post(task.worker, task.run_id, {"pause": False})

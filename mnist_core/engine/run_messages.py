@@ -62,5 +62,5 @@ class RunMessages:
         self._queue.put(None)
 
     def __len__(self) -> int:
-        """How many messages wait to be stored."""
+        """The number of messages that wait to be stored."""
         return self._queue.qsize()

@@ -66,9 +66,9 @@ def due(
 ) -> list[Ticket]:
     """The waiting tickets whose turn it is: as many as there are free `seats`.
 
-    Each ticket with a turn takes a seat until its run ends. `passed_over` are runs that had their
-    chance and whose server did not take it.
+    Each turn that was given takes a seat until its run ends, or the last of those that share it.
+    `passed_over` are runs that had their chance and whose server did not take it.
     """
-    free = seats - sum(ticket.turn is not None for ticket in tickets)
+    free = seats - len({ticket.turn for ticket in tickets if ticket.turn is not None})
     waiting = [t for t in tickets if t.turn is None and t.run not in passed_over]
     return in_turn(waiting, served)[: max(0, free)]

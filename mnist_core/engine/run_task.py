@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from mnist_core.engine import run_silence
+from mnist_core.engine import liveness
 from mnist_core.training.live_view import View
 from mnist_core.visitors.run_limits import Times
 
@@ -32,6 +32,10 @@ class Task:
     `held` says that it pauses because nothing can be stored, `over` that its end is known and only
     remains to be stored, and `loss` how it came. `views` is what its worker knows to be looked at.
 
+    `small` says that it may share a Dask task with others of its study, which one worker trains one
+    after the other; `together` are the runs of such a task that are still wanted, this one among
+    them, empty for a run that has a Dask task to itself.
+
     `heard` is when it last told of steps, None while it has none to tell of; `silent_for` the
     seconds since anything was heard of it, None while all is well; `hangs` that no command would
     reach it.
@@ -43,6 +47,8 @@ class Task:
     owner: str = "local"
     resume: bool = False
     study: str | None = None
+    small: bool = False
+    together: set[str] = field(default_factory=set)
     commands: list[dict[str, Any]] = field(default_factory=list)
     given: list[dict[str, Any]] = field(default_factory=list)
     attempt: str = field(init=False)
@@ -80,6 +86,7 @@ class Task:
     def try_again(self) -> None:
         """Make it wait once more, as another attempt."""
         self.attempt, self.future = self._new_attempt(), None
+        self.together = set()
         self.heard = None
         # Whatever was asked of it has gone with its worker.
         self.commands, self.given = self.given + self.commands, []
@@ -117,7 +124,7 @@ class Task:
         return time.monotonic() - self.done_at > LAST_EVENT_SECONDS
 
     def times(self, absent: float) -> Times:
-        """How long it has trained and paused, when its visitor was last seen so long ago."""
+        """The times that it has trained and paused, its visitor last seen so long ago."""
         now = time.monotonic()
         return Times(
             training=None if self.began is None else now - self.began,
@@ -135,13 +142,21 @@ class Task:
             self.heard = time.monotonic()
 
     def listen(self, process: float) -> None:
-        """Take note of the silence, when its worker's last sign of life was so long ago."""
+        """Note how long ago it was heard of; `process` is the age of its worker's last sign."""
         training = None if self.heard is None else time.monotonic() - self.heard
-        self.silent_for = run_silence.unheard(process, training)
-        self.hangs = run_silence.hangs(process, training)
+        self.silent_for = liveness.unheard(process, training)
+        self.hangs = liveness.hangs(process, training)
+
+    def leave(self) -> None:
+        """It has ended: the Dask task that it shares ends with the last run that is wanted."""
+        if self.run_id in self.together:
+            self.cancel()
 
     def cancel(self) -> None:
-        """Let Dask forget it."""
+        """Let Dask forget it, unless others that share its Dask task are wanted."""
+        self.together.discard(self.run_id)
+        if self.together:
+            return
         with contextlib.suppress(Exception):  # the scheduler may have gone
             if self.future is not None:
                 self.future.cancel()

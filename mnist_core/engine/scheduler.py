@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from mnist_core.engine import queue_position, run_queue, turns
 from mnist_core.engine.dask_client import Connection
+from mnist_core.engine.run_duration import Durations
 from mnist_core.engine.run_messages import RunMessages
 from mnist_core.engine.run_task import Task
 from mnist_core.engine.task_table import TaskTable
+from mnist_core.engine.worker import Order
+from mnist_core.storage import datasets
 from mnist_core.storage.store import Run, Store, StoreError, Unavailable
 from mnist_core.training.events import Resume, pack_arrays
 from mnist_core.visitors import heartbeat, limits
@@ -22,8 +26,11 @@ log = logging.getLogger(__name__)
 TURN_SECONDS = 0.5
 # How long a run's server may take to hand it out when its turn has come.
 PATIENCE_SECONDS = 5.0
-# How long the speeds of recent runs are kept at hand.
-RATES_SECONDS = 10.0
+# Small runs of a study that one worker trains one after the other, as one Dask task: seconds
+# in which nobody else has its turn there.
+MOST_TOGETHER = 8
+# How long it is kept at hand how long recent runs took.
+DURATIONS_SECONDS = 5.0
 
 _NOT_FROM_HERE = (
     "The run cannot go on: no snapshot of it is kept. Its curve is kept; start it again."
@@ -44,7 +51,7 @@ class Scheduler:
         self._last_number = 0
         # Runs of other servers whose turn it is, and since when.
         self._others_due: dict[str, float] = {}
-        self._rates: tuple[float, list[Run]] = (-RATES_SECONDS, [])
+        self._durations: tuple[float, Durations] = (-DURATIONS_SECONDS, Durations())
 
     def run(self, closed: threading.Event) -> None:
         """Hand out runs until `closed`."""
@@ -72,11 +79,14 @@ class Scheduler:
         unended = self._tasks.unended()
         for task in unended:
             if task.due and task.future is None:  # its worker has died, or it could not be read
-                self._submit(task)
+                self._submit([task])
         if any(not task.due for task in unended):
-            self._give_turns()
+            while self._give_turns():  # who shares a turn leaves one to somebody else
+                pass
 
-    def _give_turns(self) -> None:
+    def _give_turns(self) -> bool:
+        """Give a turn to whom it is due; whether several runs share one of them."""
+        shared = False
         tickets = self._tickets(self._tasks.server)
         served = turns.served(self._store, tickets)
         passed_over = self._slow_others(tickets)
@@ -86,12 +96,34 @@ class Scheduler:
             if task is None:
                 others.append(ticket.run)
             elif not task.due and not task.over:
-                turns.give(self._store, ticket)
-                with self._tasks.lock:
-                    task.due, task.number = True, self._next_number()
-                self._submit(task)
+                shared = self._give_turn(ticket, task) or shared
         now = time.monotonic()
         self._others_due = {run: self._others_due.get(run, now) for run in [*others, *passed_over]}
+        return shared
+
+    def _give_turn(self, ticket: run_queue.Ticket, task: Task) -> bool:
+        tasks = [task, *self._companions(task)]
+        turns.give(self._store, ticket, [each.run_id for each in tasks])
+        with self._tasks.lock:
+            for each in tasks:
+                each.due, each.number = True, self._next_number()
+        self._submit(tasks)
+        return len(tasks) > 1
+
+    def _companions(self, task: Task) -> list[Task]:
+        """Others of its study that the same worker trains after it: all are small.
+
+        As many as leave an equal share to each worker.
+        """
+        if not task.small:
+            return []
+        waiting = [
+            each
+            for each in self._tasks.unended()
+            if each.small and each.study == task.study and not each.due and each is not task
+        ]
+        share = -(-(len(waiting) + 1) // self.seats())
+        return waiting[: min(share, MOST_TOGETHER) - 1]
 
     def _next_number(self) -> int:
         """The time, so that Dask serves several servers in turn, too; each number once."""
@@ -104,37 +136,54 @@ class Scheduler:
         late = (run for run, since in self._others_due.items() if now - since > PATIENCE_SECONDS)
         return [run for run in late if run in waiting]
 
-    def _submit(self, task: Task) -> None:
-        """Give a run whose turn it is to Dask; one that cannot be read just now waits."""
+    def _submit(self, tasks: Sequence[Task]) -> None:
+        """Give runs whose turn it is to Dask, as one task; one that cannot be read now waits."""
+        orders = [(task, order) for task in tasks if (order := self._order(task)) is not None]
+        with self._tasks.lock:
+            orders = [
+                (task, {**order, "commands": task.commands})
+                for task, order in orders
+                if self._tasks.get(task.run_id) is task and task.future is None
+            ]
+            if not orders:
+                return
+            future = self._connection.submit([order for _, order in orders], orders[0][0].number)
+            if future is None:
+                return
+            together = {task.run_id for task, _ in orders} if len(orders) > 1 else set()
+            for task, _ in orders:
+                task.future, task.together = future, together
+                task.given, task.commands = task.commands, []
+
+    def _order(self, task: Task) -> Order | None:
+        """The order for a worker to train a run; None for a run that cannot be read."""
         try:
             run = self._store.run(task.run_id)
             if run is None:
-                return
+                return None
             resume = pack(newest_snapshot(self._store, run) if task.resume else None)
         except Unavailable as error:
             log.warning("the run waits: %s", error, extra={"run": task.run_id})
-            return
+            return None
         except StoreError as error:
             self._messages.end_failed(task, str(error))
-            return
-        with self._tasks.lock:
-            if self._tasks.get(task.run_id) is not task or task.future is not None:
-                return
-            experiment = run.experiment.to_json()
-            task.future = self._connection.submit(
-                task.run_id, task.attempt, experiment, resume, task.commands, task.number
-            )
-            if task.future is not None:
-                task.given, task.commands = task.commands, []
+            return None
+        return Order(
+            run_id=task.run_id,
+            attempt=task.attempt,
+            experiment=run.experiment.to_json(),
+            resume=resume,
+            commands=[],
+        )
 
     # The queue
 
     def seats(self) -> int:
-        """How many runs train at once; one while no worker has come yet."""
+        """The number of runs that train at once; one while no worker has come yet."""
         return max(1, sum(info.threads for info in self._connection.workers() or []))
 
     def place(self, run_id: str) -> queue_position.Place | None:
-        """How many runs are before this one and for how long, None when it does not wait."""
+        """The place in the queue and the expected wait, None when the run does not wait."""
         runs = {run.id: run for run in self._store.active_runs()}
         if run_id not in runs:
             return None
@@ -143,18 +192,18 @@ class Scheduler:
         active = [runs[ticket.run] for ticket in queue if ticket.run in runs]
         most = limits.current().minutes
         longest = None if most is None else 60 * most
-        return queue_position.place(run_id, active, self.seats(), self._recent_rates(), longest)
+        return queue_position.place(run_id, active, self.seats(), self._known_durations(), longest)
 
     def _tickets(self, server: str) -> list[run_queue.Ticket]:
         """Of all runs that a server's workers train, or will."""
         return turns.tickets(self._store, heartbeat.sharing_workers(self._store, server))
 
-    def _recent_rates(self) -> list[Run]:
-        read, recent = self._rates
-        if time.monotonic() - read > RATES_SECONDS:
-            recent = self._store.recent_rates()
-            self._rates = time.monotonic(), recent
-        return recent
+    def _known_durations(self) -> Durations:
+        read, known = self._durations
+        if time.monotonic() - read > DURATIONS_SECONDS:
+            known = Durations(self._store.timed_runs(), datasets.training_images(self._store))
+            self._durations = time.monotonic(), known
+        return known
 
 
 def newest_snapshot(store: Store, run: Run) -> Resume | None:
@@ -169,7 +218,7 @@ def newest_snapshot(store: Store, run: Run) -> Resume | None:
 
 
 def pack(point: Resume | None) -> dict[str, Any] | None:
-    """The same as `worker.train_run` takes it."""
+    """The same as a worker's order holds it."""
     if point is None:
         return None
     return {

@@ -10,7 +10,7 @@ from mnist_core.engine.run_task import Task
 class TaskTable:
     """Tasks by the id of their run. What `lock` guards is said in `engine`.
 
-    `trouble` is why nothing that training tells can be stored just now; training waits meanwhile.
+    `storage_error` is why nothing that training tells can be stored just now; training waits.
     `server` is what the other servers on the database know this one by. `turn` is set when a run
     is queued, one is to be handed out, or a worker may be free.
     """
@@ -18,7 +18,7 @@ class TaskTable:
     def __init__(self, server: str) -> None:
         self.server = server
         self.lock = threading.RLock()
-        self.trouble: str | None = None
+        self.storage_error: str | None = None
         self.turn = threading.Event()
         self._tasks: dict[str, Task] = {}
 
@@ -44,6 +44,7 @@ class TaskTable:
     def forget(self, task: Task) -> None:
         """Drop a run that has ended: another one may take its place. With the lock held."""
         del self._tasks[task.run_id]
+        task.leave()
         self.turn.set()
 
     def clear(self) -> None:
@@ -52,5 +53,5 @@ class TaskTable:
             self._tasks.clear()
 
     def about(self, task: Task) -> dict[str, str | None]:
-        """What a log line about this run says besides its words."""
+        """The fields of a log line about this run."""
         return {"run": task.run_id, "server": self.server, "worker": task.worker}

@@ -39,13 +39,17 @@ def served(store: Store, waiting: Sequence[Ticket]) -> dict[str, int]:
         return {row.party: row.turn for row in connection.execute(query)}
 
 
-def give(store: Store, ticket: Ticket) -> None:
-    """Note that it is this run's turn now, and thus its parties'. Raises StoreError."""
+def give(store: Store, ticket: Ticket, runs_together: Collection[str] = ()) -> None:
+    """Note that it is this run's turn now, and thus its parties'. Raises StoreError.
+
+    `runs_together` are others that one worker trains after it, in the same turn.
+    """
     table, runs = schema.turns, schema.runs
     with store.transaction() as connection:
         last = connection.execute(sa.select(sa.func.max(table.c.turn))).scalar() or 0
         turn = last + 1
-        connection.execute(runs.update().where(runs.c.id == ticket.run).values(turn=turn))
+        of_turn = runs.c.id.in_([ticket.run, *runs_together])
+        connection.execute(runs.update().where(of_turn).values(turn=turn))
         for party in ticket.parties:
             _note(connection, party, turn)
         connection.execute(table.delete().where(table.c.turn <= turn - REMEMBERED))

@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import timedelta
 
+from mnist_core.classrooms import classrooms
 from mnist_core.storage.store import Store
 from mnist_core.visitors import address_limits, limits, server_room, visitors
 
@@ -51,6 +52,8 @@ class Upkeep:
         if not bounds.public:
             self.full = None
             return
+        if ended := classrooms.forget_due(self._store):
+            log.info("%s classes whose time is over are forgotten", ended)
         if removed := server_room.make_room(self._store, bounds):
             log.warning("the server is full: %s runs and data sets of absent visitors are removed",
                         removed)  # fmt: skip

@@ -9,6 +9,7 @@ from mnist_core.engine.engine import Engine
 from mnist_core.engine.queue_position import Place
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import datasets
+from mnist_core.storage.corrections import IMAGE_BYTES
 from mnist_core.storage.store import Run
 from mnist_core.training.live_view import View
 from mnist_core.visitors import address_limits, limits, visitors
@@ -43,9 +44,9 @@ class VisitorEngine:
         return self._engine.ready()
 
     @property
-    def trouble(self) -> str | None:
+    def storage_error(self) -> str | None:
         """Why nothing that training tells can be stored just now; training waits meanwhile."""
-        return self._engine.trouble
+        return self._engine.storage_error
 
     # Starting
 
@@ -109,6 +110,11 @@ class VisitorEngine:
         store, bounds = self._engine.store, limits.current()
         return self._no_room(size) or visitors.data_problem(store, self._owner, bounds, size)
 
+    def correction_problem(self) -> str | None:
+        """Why the visitor cannot keep one more correction, or None."""
+        full = self.room(more=0, size=IMAGE_BYTES)
+        return None if full is None else full.message
+
     def _no_room(self, size: int) -> str | None:
         """Why the server, or the visitor's address, keeps nothing more, or None."""
         store, bounds = self._engine.store, limits.current()
@@ -155,7 +161,7 @@ class VisitorEngine:
         return self._engine.watch(run_id, view) if self._own(run_id) is not None else None
 
     def loss(self, run_id: str) -> str | None:
-        """How a run has ended that cannot be stored just now; None while it goes on."""
+        """The end of a run that cannot be stored just now, as a sentence; None while it goes on."""
         return self._engine.loss(run_id)
 
     def place(self, run_id: str) -> Place | None:

@@ -1,6 +1,6 @@
 """The training process's side: runs an experiment, sends its events, takes commands.
 
-Loaded into a Dask worker by `--preload mnist_core.engine.worker`. Only `train_run` does work; it
+Loaded into a Dask worker by `--preload mnist_core.engine.worker`. Only `train_runs` does work; it
 imports TensorFlow, the rest of this module does not.
 """
 
@@ -12,9 +12,9 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypedDict
 
 from distributed import Event as SharedFlag
 from distributed import get_worker
@@ -51,23 +51,41 @@ class TrainedElsewhere(RuntimeError):
     """This attempt was begun before, on a worker that is gone: it must not train twice."""
 
 
-def train_run(
-    run_id: str,
-    attempt: str,
-    experiment_json: str,
-    topic: str,
-    resume: dict[str, Any] | None = None,
-    commands: list[dict[str, Any]] | None = None,
-    trainer: str = TRAIN,
-) -> None:
-    """Train one run and send each event to `topic`. Runs in a worker's thread.
+class Order(TypedDict):
+    """A run that is to be trained.
 
-    `resume` holds what `Resume` does, its weights packed; `commands` were given before the start.
+    `attempt` names this try of it, `experiment` is JSON, `resume` holds what `Resume` does, its
+    weights packed; `commands` were given before the start.
+    """
+
+    run_id: str
+    attempt: str
+    experiment: str
+    resume: dict[str, Any] | None
+    commands: list[dict[str, Any]]
+
+
+def train_runs(orders: Sequence[Order], topic: str, trainer: str = TRAIN) -> None:
+    """Train runs, one after the other, as one Dask task; runs in a worker's thread.
+
     `trainer` names a function with the signature of `mnist_core.training.loop.train`.
     """
+    key = orders[0]["attempt"]
+    try:
+        for number, order in enumerate(orders):
+            if number and is_cancelled(get_worker(), key):
+                return
+            _train_run(order, key, topic, trainer)
+    finally:
+        _release_memory()
+
+
+def _train_run(order: Order, key: str, topic: str, trainer: str) -> None:
+    """Train one run and send each event to `topic`."""
+    run_id, attempt = order["run_id"], order["attempt"]
     _claim(attempt)
     control = _controls[run_id] = Control()
-    for command in commands or []:
+    for command in order["commands"]:
         control.send(**command)
     tell = _teller(run_id, attempt, topic)
     tell({"kind": TAKEN})
@@ -75,15 +93,16 @@ def train_run(
     def send(event: Event) -> None:
         tell(to_message(event))
 
-    over = _stop_when_cancelled(attempt, control)
+    over = _stop_when_cancelled(key, control)
     try:
-        experiment = Experiment.from_json(experiment_json)
+        experiment = Experiment.from_json(order["experiment"])
         with _importing:
             train = _function(trainer)
         dataset = dataset_transfer.dataset_for(experiment, tell, control)
         given = {} if dataset is None else {"dataset": dataset}
         with logs.about(run=run_id):
-            for event in train(experiment, **given, control=control, resume=_resume(resume)):
+            resume = _resume(order["resume"])
+            for event in train(experiment, **given, control=control, resume=resume):
                 send(event)
     except dataset_transfer.NotWanted:
         log.info("the run was stopped before it began", extra={"run": run_id})
@@ -96,7 +115,6 @@ def train_run(
         if _controls.get(run_id) is control:
             del _controls[run_id]
         SharedFlag(attempt).clear()
-        _release_memory()
 
 
 def receive_images(digest: str, content: bytes | str) -> None:
@@ -131,7 +149,7 @@ def _teller(run_id: str, attempt: str, topic: str) -> Callable[[dict[str, Any]],
     return tell
 
 
-def _stop_when_cancelled(attempt: str, control: Control) -> threading.Event:
+def _stop_when_cancelled(key: str, control: Control) -> threading.Event:
     """Dask cannot end a thread: a task that was cancelled, or whose server died, stops itself.
 
     Watches until the returned event is set.
@@ -140,7 +158,7 @@ def _stop_when_cancelled(attempt: str, control: Control) -> threading.Event:
 
     def watch() -> None:
         while not over.wait(WATCH_SECONDS):
-            if is_cancelled(worker, attempt):
+            if is_cancelled(worker, key):
                 control.send(stop=True, pause=False)
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
@@ -167,7 +185,7 @@ def _function(path: str) -> Callable[..., Iterator[Event]]:
 
 
 def _why(error: Exception) -> str:
-    """What ended a run, for the person. TensorFlow, not loaded here, has its own MemoryError."""
+    """The error that ended a run, for the person. TensorFlow, not loaded here, has its own."""
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return (
             "The training process ran out of memory. Its curve is kept; use a smaller batch or a "

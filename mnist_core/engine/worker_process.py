@@ -128,7 +128,7 @@ class LocalWorker:
         return process
 
     def _environment(self) -> dict[str, str]:
-        """What it needs to compute; passwords, keys and other settings of the server stay here."""
+        """The variables that computing needs; passwords, keys and other settings stay here."""
         kept = {
             name: value
             for name, value in os.environ.items()

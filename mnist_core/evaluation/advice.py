@@ -1,4 +1,4 @@
-"""What a run's curves say: when training goes wrong, the change that mends it; how to read them."""
+"""Advice from a run's curves: the change that mends a training gone wrong; how to read them."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def smoothing_floor(smoothing: float, classes: int) -> float:
 
 
 def _if_valid(change: Callable[[], Experiment]) -> Experiment | None:
-    """What the change comes to; None where it goes beyond what an experiment may be."""
+    """The changed experiment; None where the change goes beyond what an experiment may be."""
     try:
         return change()
     except ExperimentError:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 
-from mnist_core.experiment.layers import TITLES, LayerSpec
+from mnist_core.experiment.layers import LayerSpec
 from mnist_core.experiment.presets import PRESETS
-from mnist_core.experiment.spec import MNIST, Experiment
+from mnist_core.experiment.spec import MNIST, Experiment, NetworkSpec
 from mnist_core.storage.store import Run
 
 # How a table names a setting; the others are named by their field.
@@ -50,12 +51,19 @@ def _values(experiment: Experiment) -> Mapping[str, object]:
 
 def layer_words(layer: LayerSpec) -> str:
     """A layer in a few words, its defaults left out: "convolution · filters 32 · stride 2"."""
-    parts = [TITLES[layer.kind]]
+    parts = [layer.title]
     for name, field in type(layer).model_fields.items():
         value = getattr(layer, name)
         if name != "kind" and value != field.default:
             parts.append(f"{name.replace('_', ' ')} {_words(value)}")
     return " · ".join(parts)
+
+
+def layers_in_short(network: NetworkSpec) -> str:
+    """The hidden layers in a line: "conv 32 · pool 2×2 · dense 64 ×6"; flatten is left out."""
+    words = [layer.short() for layer in network.layers if layer.kind != "flatten"]
+    runs = [(word, len(list(same))) for word, same in groupby(words)]
+    return " · ".join(word if count == 1 else f"{word} ×{count}" for word, count in runs) or "none"
 
 
 def differing(experiments: Sequence[Experiment]) -> list[str]:
@@ -92,7 +100,7 @@ def told_by_preset(experiment: Experiment) -> str | None:
 
 
 def _changes(preset: Experiment, experiment: Experiment) -> list[str]:
-    """What is other, each in words; both have the same kinds of layers."""
+    """The differences, each in words; both have the same kinds of layers."""
     changes = []
     pairs = zip(preset.network.layers, experiment.network.layers, strict=True)
     for number, (old, new) in enumerate(pairs, 1):

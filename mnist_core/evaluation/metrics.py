@@ -1,4 +1,4 @@
-"""How well a network reads the test images, and what it gets wrong.
+"""Metrics on the test images: accuracy, confusion, calibration, mistakes.
 
 Everything is counted from `probabilities`, float [n, k], one row an image and not a number
 where a network has diverged, and `labels`, integers [n] in 0..k − 1; k classes are ten digits
@@ -80,7 +80,7 @@ def accuracy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
 
 def confusion(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Integers:
-    """How many images of each digit (row) were read as each digit (column), [k, k]."""
+    """The number of images of each digit (row) that were read as each digit (column), [k, k]."""
     read, _ = read_digits(probabilities)
     truth, classes = _labels(labels, probabilities), np.shape(probabilities)[1]
     counts = np.bincount(truth * classes + read, minlength=classes**2)
@@ -122,7 +122,7 @@ def mistakes(probabilities: npt.ArrayLike, labels: npt.ArrayLike, count: int) ->
 
 
 def calibration(probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 10) -> Calibration:
-    """How often the network is right when it is this sure.
+    """The accuracy of the predictions in each bin of confidence.
 
     The bins and the expected calibration error are those of Guo, Pleiss, Sun and Weinberger,
     “On Calibration of Modern Neural Networks” (2017).

@@ -1,6 +1,6 @@
-"""How a network's reading stands up to disturbed images, and to images changed against it.
+"""Robustness of a network: accuracy on perturbed images, and on adversarial ones.
 
-A disturbance takes images float32 [n, 28, 28] in [0, 1] and a strength, and gives the same form;
+A perturbation takes images float32 [n, 28, 28] in [0, 1] and a strength, and gives the same form;
 what it brings in from outside the image is empty paper. `predict` is any function from such
 images to probabilities [n, 10].
 """
@@ -113,8 +113,8 @@ def _read_at(images: FloatArray, y: npt.NDArray[Any], x: npt.NDArray[Any]) -> Fl
 
 
 @dataclass(frozen=True)
-class Disturbance:
-    """What can be done to images, and how it is named; `axis` says what its strengths measure.
+class Perturbation:
+    """A perturbation of images and its name; `axis` says what its strengths measure.
 
     Strengths go from `low` to `high`; `steps` are those of a curve; 0 changes nothing.
     """
@@ -137,35 +137,35 @@ def _steps(low: float, high: float, count: int) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in np.linspace(low, high, count))
 
 
-DISTURBANCES: dict[str, Disturbance] = {
-    "rotate": Disturbance(
+PERTURBATIONS: dict[str, Perturbation] = {
+    "rotate": Perturbation(
         "Rotation", "°", "degrees anticlockwise", -90.0, 90.0, _steps(-90, 90, 19), rotate
     ),
-    "shift_right": Disturbance(
+    "shift_right": Perturbation(
         "Shift across", "px", "pixels to the right", -8.0, 8.0, _steps(-8, 8, 17), shift
     ),
-    "shift_down": Disturbance(
+    "shift_down": Perturbation(
         "Shift down", "px", "pixels downwards", -8.0, 8.0, _steps(-8, 8, 17),
         lambda images, pixels: shift(images, down=pixels),
     ),
-    "resize": Disturbance(
+    "resize": Perturbation(
         "Size", "%", "percent larger", -60.0, 60.0, _steps(-60, 60, 13), resize
     ),
-    "noise": Disturbance(
+    "noise": Perturbation(
         "Noise", "", "standard deviation (ink is 1)", 0.0, 0.6, _steps(0, 0.6, 13), noise
     ),
-    "blur": Disturbance(
+    "blur": Perturbation(
         "Blur", "px", "standard deviation in pixels", 0.0, 3.0, _steps(0, 3, 7), blur
     ),
-    "thickness": Disturbance(
+    "thickness": Perturbation(
         "Thickness", "px", "pixels wider on each side", -2.0, 3.0, _steps(-2, 3, 11), thickness
     ),
 }  # fmt: skip
 
 
-def disturb(images: FloatArray, name: str, strength: float) -> FloatArray:
-    """Images changed by the disturbance of this name; ValueError for a strength out of range."""
-    kind = DISTURBANCES[name]
+def perturb(images: FloatArray, name: str, strength: float) -> FloatArray:
+    """Images changed by the perturbation of this name; ValueError for a strength out of range."""
+    kind = PERTURBATIONS[name]
     if not kind.low <= strength <= kind.high:  # not a number is out of range too
         raise ValueError(
             f"{kind.title} goes from {kind.low:g} to {kind.high:g}; {strength:g} is not."
@@ -180,12 +180,12 @@ def accuracy_curve(
     name: str,
     strengths: Sequence[float] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """The accuracy at each strength (by default the disturbance's steps).
+    """The accuracy at each strength (by default the perturbation's steps).
 
     Raises ValueError for a network that has diverged, as `mnist_core.evaluation.metrics` does.
     """
-    chosen = DISTURBANCES[name].steps if strengths is None else strengths
-    found = [accuracy(predict(disturb(images, name, value)), labels) for value in chosen]
+    chosen = PERTURBATIONS[name].steps if strengths is None else strengths
+    found = [accuracy(predict(perturb(images, name, value)), labels) for value in chosen]
     return np.array(found, np.float64)
 
 
@@ -217,7 +217,7 @@ class Fooling:
 def fgsm_probabilities(
     predict: Predict, image: FloatArray, gradient: FloatArray, epsilons: npt.ArrayLike
 ) -> FloatArray:
-    """What the network answers at each epsilon, float32 [k, 10].
+    """The network's probabilities at each epsilon, float32 [k, 10].
 
     Raises ValueError for a network that has diverged.
     """

@@ -1,1 +1,1 @@
-"""What a learner chooses: networks, training settings, studies."""
+"""The choices of a learner: networks, training settings, studies."""

@@ -1,4 +1,4 @@
-"""How sentences and figures call what a network tells apart: ten digits, or classes with names."""
+"""Names of a network's classes in sentences and figures: ten digits, or names of one's own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def every(name: str) -> str:
 
 
 def noun(names: Sequence[str]) -> str:
-    """What one of them is called: "digit" or "class"."""
+    """The noun for one of them: "digit" or "class"."""
     return "digit" if tuple(names) == DIGITS else "class"
 
 

@@ -11,7 +11,7 @@ OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What an optimiser is called here and in Keras.
+    """An optimiser: its title here, its class and arguments in Keras.
 
     `usual_rate` is a learning rate that most networks bear; `weight_decay` says whether it takes
     that argument.

@@ -10,7 +10,7 @@ from mnist_core.experiment.spec import Experiment
 
 @dataclass(frozen=True)
 class PresetNote:
-    """What a menu shows of a preset: its title, and one sentence on what to look for."""
+    """A preset in a menu: its title, and one sentence on what to look for."""
 
     title: str
     look_for: str

@@ -1,7 +1,13 @@
-"""Learning-rate schedules: the factor on the base learning rate at each step."""
+"""Learning-rate schedules: a record each. To add one, add its name and its record.
+
+A schedule is a factor on the base learning rate that changes over the run. The Keras script holds
+the source of its function, which therefore stands alone and needs NumPy (`np`) only.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,40 +15,61 @@ import numpy.typing as npt
 
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
 
-# One-cycle: the share of the steps spent rising, and the factors at both ends.
-WARM_UP = 0.3
-START = 0.04
-END = 0.0
-# Step: multiply by this at each third of the training.
-STEP_FACTOR = 0.3
+
+@dataclass(frozen=True)
+class Schedule:
+    """A factor by the share of the run that is over, from 0 to below 1.
+
+    `factor` is a function with a `def`, number by number; `about` is a line for the menu.
+    """
+
+    title: str
+    factor: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+    about: str
+
+
+def constant(progress: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The same learning rate all along."""
+    return np.ones_like(progress)
+
+
+def step(progress: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Multiply by 0.3 at each third of the training."""
+    return 0.3 ** np.floor(progress * 3)
+
+
+def cosine(progress: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Fall from 1 to 0 along half a cosine: Loshchilov and Hutter (2016), arXiv:1608.03983."""
+    return 0.5 * (1 + np.cos(np.pi * progress))
+
+
+def one_cycle(progress: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rise from 0.04 to 1 in 30 % of the training, then fall to 0; both flanks half a cosine.
+
+    Smith (2018), arXiv:1803.09820.
+    """
+    rising = progress < 0.3
+    away = np.where(rising, (0.3 - progress) / 0.3, (progress - 0.3) / 0.7)
+    lowest = np.where(rising, 0.04, 0.0)
+    return lowest + (1 - lowest) * 0.5 * (1 + np.cos(np.pi * away))
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": Schedule("constant", constant, "one learning rate all along"),
+    "step": Schedule("step", step, "× 0.3 at each third of the training"),
+    "cosine": Schedule("cosine", cosine, "falls to 0 along half a cosine"),
+    "one_cycle": Schedule("one cycle", one_cycle, "rises for 30 % of the training, then falls"),
+}
+"""Each schedule by its name; `ScheduleName` has the same names."""
 
 
 def factors(schedule: str, first: int, count: int, total: int) -> npt.NDArray[np.float32]:
     """Factors for steps `first` .. `first + count - 1` (from 0) of `total`: float32 [count].
 
     Steps past `total` (epochs asked for later) keep the last step's factor, at least 0.01, so
-    that a schedule that ends at zero still learns. "one_cycle" follows Smith (2018),
-    arXiv:1803.09820, with cosine flanks; "cosine" Loshchilov and Hutter (2016), arXiv:1608.03983.
+    that a schedule that ends at zero still learns.
     """
     steps = np.arange(first, first + count, dtype=np.float64)
-    late = steps >= total
     progress = np.minimum(steps, total - 1) / max(1, total)
-    if schedule == "constant":
-        result = np.ones_like(progress)
-    elif schedule == "step":
-        result = STEP_FACTOR ** np.floor(progress * 3)
-    elif schedule == "cosine":
-        result = _cosine(1.0, 0.0, progress)
-    elif schedule == "one_cycle":
-        rising = _cosine(START, 1.0, progress / WARM_UP)
-        falling = _cosine(1.0, END, (progress - WARM_UP) / (1 - WARM_UP))
-        result = np.where(progress < WARM_UP, rising, falling)
-    else:
-        raise ValueError(f"There is no schedule “{schedule}”.")
-    result = np.where(late, np.maximum(result, 0.01), result)
-    return result.astype(np.float32)
-
-
-def _cosine(start: float, end: float, share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """From `start` to `end` along half a cosine as `share` goes from 0 to 1."""
-    return end + (start - end) * 0.5 * (1 + np.cos(np.pi * np.clip(share, 0, 1)))
+    result = SCHEDULES[schedule].factor(progress)
+    return np.where(steps >= total, np.maximum(result, 0.01), result).astype(np.float32)

@@ -1,17 +1,16 @@
-"""What can vary in an experiment, and an experiment with some of it varied."""
+"""The settings that can vary in an experiment, and an experiment with some of them varied."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
-from annotated_types import Ge, Le
 from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
 
-from mnist_core.experiment.layers import TITLES, Value
+from mnist_core.experiment.fields import Value, field_form
 from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.shapes import MAX_LAYERS
 from mnist_core.experiment.spec import Augmentation, Experiment, TrainingSpec
@@ -22,7 +21,8 @@ Setting = str | int | float
 COPIES = "copies"
 MAX_COPIES = 10
 BATCH_SIZES = (16, 32, 64, 128, 256, 512)
-# Ranges to begin with; the limits themselves come from the experiment's own fields.
+# Ranges to begin with; the limits themselves come from the experiment's own fields, all that
+# concerns a layer from its type.
 _FIRST_RANGE: dict[str, tuple[float, float]] = {
     "learning_rate": (1e-4, 1e-1),
     "epochs": (1, 10),
@@ -30,20 +30,12 @@ _FIRST_RANGE: dict[str, tuple[float, float]] = {
     "label_smoothing": (0.0, 0.2),
     "training_images": (1_000, 20_000),
     "seed": (0, 9),
-    "units": (8, 256),
-    "filters": (4, 64),
-    "kernel_size": (2, 7),
-    "pool_size": (2, 3),
-    "stride": (1, 2),
-    "rate": (0.0, 0.6),
-    "l1": (1e-6, 1e-2),
-    "l2": (1e-6, 1e-2),
     COPIES: (1, 4),
 }
-_LOGARITHMIC = ("learning_rate", "weight_decay", "training_images", "units", "filters", "l1", "l2")
+_LOGARITHMIC = ("learning_rate", "weight_decay", "training_images")
 _LEFT_OUT = (
     *("augmentation", "validation_share", "max_minutes", "target_accuracy", "patience"),
-    *("precision", "kind", "padding", "negative_slope", "scale", "offset"),
+    *("precision", "kind"),
 )
 
 
@@ -71,8 +63,8 @@ class Knob:
 class Vary(Value):
     """One setting and the values it may take: from `low` to `high`, or one of `options`.
 
-    `log` draws as many values from 0.001 to 0.01 as from 0.01 to 0.1. `points` is how many
-    values a grid takes from the range.
+    `log` draws as many values from 0.001 to 0.01 as from 0.01 to 0.1. A grid takes `values` from
+    the range, or when there are none so many `points` in equal steps.
     """
 
     path: str
@@ -81,6 +73,7 @@ class Vary(Value):
     high: float = 0.0
     log: bool = False
     points: int = Field(default=4, ge=2, le=50)
+    values: tuple[float, ...] = Field(default=(), max_length=50)
     options: tuple[Setting, ...] = ()
 
     @property
@@ -92,6 +85,8 @@ class Vary(Value):
         """The values of a grid, smallest first; each once."""
         if self.kind == "choice":
             return list(self.options)
+        if self.values:
+            return sorted({int(value) if self.kind == "int" else value for value in self.values})
         if self.log:
             low, high = math.log(self.low), math.log(self.high)
             values = [math.exp(low + (high - low) * share) for share in self._shares()]
@@ -124,6 +119,11 @@ class Vary(Value):
                 f"{_capital(self.title)}: a logarithmic range cannot start at {self.low:g}; "
                 "start above 0, or vary it evenly."
             )
+        elif strange := [each for each in self.values if not self.low <= each <= self.high]:
+            raise _problem(
+                f"{_capital(self.title)}: {strange[0]:g} lies outside of the range from "
+                f"{self.low:g} to {self.high:g}."
+            )
 
 
 def knobs(experiment: Experiment) -> list[Knob]:
@@ -136,12 +136,12 @@ def knobs(experiment: Experiment) -> list[Knob]:
     ]
     for index, layer in enumerate(experiment.network.layers):
         at = f"network.layers.{index}"
-        if layer.kind not in ("flatten", "global_average_pool"):
+        if layer.repeatable:
             found.append(_copies(at))
         found += [
             _knob(f"{at}.{name}", info, getattr(layer, name))
             for name, info in type(layer).model_fields.items()
-            if name not in _LEFT_OUT
+            if name not in _LEFT_OUT and field_form(info).editing.varied
         ]
     found += [
         _knob(f"training.augmentation.{name}", info, getattr(training.augmentation, name))
@@ -159,6 +159,32 @@ def vary(knob: Knob) -> Vary:
         high=knob.first_high,
         log=knob.log,
         options=knob.options,
+    )
+
+
+def vary_over(knob: Knob, values: Sequence[Setting]) -> Vary:
+    """The knob over these values alone. Raises ExperimentError for wrong or too few ones."""
+    name, distinct = _capital(knob.title), list(dict.fromkeys(values))
+    if len(distinct) < 2:
+        raise _problem(f"{name}: choose at least two different values.")
+    if knob.kind == "choice":
+        return Vary(path=knob.path, kind="choice", options=tuple(distinct))
+    numbers = [float(value) for value in distinct]
+    for number in numbers:
+        if not knob.low <= number <= knob.high:
+            raise _problem(
+                f"{name} is {number:g}; choose values from {knob.low:g} to {knob.high:g}."
+            )
+        if knob.kind == "int" and not number.is_integer():
+            raise _problem(f"{name} is {number:g}; choose whole numbers.")
+    low, high = min(numbers), max(numbers)
+    return Vary(
+        path=knob.path,
+        kind=knob.kind,
+        low=low,
+        high=high,
+        log=knob.log and low > 0,
+        values=tuple(sorted(numbers)),
     )
 
 
@@ -192,6 +218,8 @@ def check(base: Experiment, varied: Sequence[Vary]) -> None:
             raise _problem(f"{name}: choose a range within {knob.low:g} to {knob.high:g}.")
         elif item.kind == "int" and not (item.low.is_integer() and item.high.is_integer()):
             raise _problem(f"{name}: a range of whole numbers has whole ends.")
+        elif item.kind == "int" and not all(value.is_integer() for value in item.values):
+            raise _problem(f"{name}: give it whole numbers only.")
 
 
 def apply(base: Experiment, values: Mapping[str, Setting]) -> Experiment:
@@ -223,23 +251,21 @@ def _knob(path: str, info: FieldInfo, value: Setting | None) -> Knob:
     if name == "batch_size":
         sizes = tuple(sorted({*BATCH_SIZES, int(value or 0)} - {0}))
         return Knob(path, title_of(path), "choice", value, options=sizes)
-    kinds = get_args(info.annotation) or (info.annotation,)
-    names = tuple(kind for kind in kinds if isinstance(kind, str))
-    if names:
-        return Knob(path, title_of(path), "choice", value, options=names)
-    low, high = _limits(info)
-    first_low, first_high = _FIRST_RANGE.get(name, (low, high))
-    whole = any(int in (kind, *get_args(kind)) for kind in kinds)
+    form = field_form(info)
+    if form.choices:
+        return Knob(path, title_of(path), "choice", value, options=form.choices)
+    assert form.low is not None and form.high is not None
+    first_low, first_high = form.editing.study or _FIRST_RANGE.get(name, (form.low, form.high))
     return Knob(
         path,
         title_of(path),
-        "int" if whole else "float",
+        "int" if form.number is int else "float",
         value,
-        low,
-        high,
-        max(low, first_low),
-        min(high, first_high),
-        name in _LOGARITHMIC,
+        float(form.low),
+        float(form.high),
+        max(form.low, first_low),
+        min(form.high, first_high),
+        form.editing.log or name in _LOGARITHMIC,
     )
 
 
@@ -247,16 +273,6 @@ def _copies(at: str) -> Knob:
     path = f"{at}.{COPIES}"
     low, high = _FIRST_RANGE[COPIES]
     return Knob(path, title_of(path), "int", 1, 1, min(MAX_COPIES, MAX_LAYERS), low, high)
-
-
-def _limits(info: FieldInfo) -> tuple[float, float]:
-    metadata = list(info.metadata)
-    for kind in get_args(info.annotation):
-        for item in getattr(kind, "__metadata__", ()):
-            metadata += item.metadata if isinstance(item, FieldInfo) else [item]
-    low = next(item.ge for item in metadata if isinstance(item, Ge))
-    high = next(item.le for item in metadata if isinstance(item, Le))
-    return float(low), float(high)  # type: ignore[arg-type]
 
 
 def _expected(knob: Knob) -> str:
@@ -278,4 +294,4 @@ def layer_note(base: Experiment, path: str) -> str:
     parts = path.split(".")
     if parts[:2] != ["network", "layers"]:
         return ""
-    return TITLES[base.network.layers[int(parts[2])].kind]
+    return base.network.layers[int(parts[2])].title

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from mnist_core.experiment.layers import AveragePool, Conv, Dense, MaxPool, layer_title
+from mnist_core.experiment.layer import Layer, Shape, ShapeMismatch, describe_shape
+from mnist_core.experiment.layers import layer_title
 from mnist_core.experiment.validation import ExperimentError, Problem
 
 INPUT_SHAPE = (28, 28, 1)
@@ -21,8 +21,6 @@ MAX_PARAMETERS = 5_000_000
 MAX_MULTIPLICATIONS = 100_000_000
 # Values of all layers' outputs for one image; what a batch needs in memory grows with it.
 MAX_ACTIVATIONS = 2_000_000
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class LayerShape:
     activation: str | None = None
 
 
-def layer_shapes(layers: Sequence[Any], classes: int = CLASSES) -> tuple[LayerShape, ...]:
+def layer_shapes(layers: Sequence[Layer], classes: int = CLASSES) -> tuple[LayerShape, ...]:
     """Rows for the input, each hidden layer and the output layer of `classes` units.
 
     Raises ExperimentError when the layers cannot be stacked, with the first such mistake;
@@ -70,87 +68,31 @@ def total_parameters(rows: Sequence[LayerShape]) -> int:
     return sum(row.parameters for row in rows)
 
 
-def describe_shape(shape: Shape) -> str:
-    """(28, 28, 1) → "28×28×1"."""
-    return "×".join(str(size) for size in shape)
-
-
 def layer_name(index: int, kind: str) -> str:
     """The Keras name of the hidden layer at `index` (from 0): "conv_1"."""
     return f"{kind}_{index + 1}"
 
 
-def _row(index: int, layer: Any, before: Shape) -> LayerShape:
+def _row(index: int, layer: Layer, before: Shape) -> LayerShape:
     title = layer_title(index, layer.kind)
-    shape, parameters, multiplications = before, 0, 0
-    if layer.kind == "unit_norm" and index:
+    if layer.first_only and index:
         raise _error(
             f"{title} prepares images, so that it can only be the first layer. Move it to the top, "
             "or remove it.",
             index,
         )
-    if layer.kind in ("conv", "max_pool", "average_pool", "global_average_pool"):
-        _need_image(title, before, index)
-    if isinstance(layer, Dense):
-        _need_row(title, before, index)
-        shape, multiplications = (layer.units,), before[0] * layer.units
-        parameters = multiplications + layer.units
-    elif isinstance(layer, Conv):
-        sizes = _slide(index, title, before, layer.kernel_size, layer.stride, layer.padding)
-        shape = (*sizes, layer.filters)
-        kernel = layer.kernel_size**2 * before[2] * layer.filters
-        parameters, multiplications = kernel + layer.filters, kernel * math.prod(sizes)
-    elif isinstance(layer, MaxPool | AveragePool):
-        stride = layer.stride or layer.pool_size
-        sizes = _slide(index, title, before, layer.pool_size, stride, layer.padding)
-        shape = (*sizes, before[2])
-    elif layer.kind == "flatten":
-        shape = (math.prod(before),)
-    elif layer.kind == "global_average_pool":
-        shape = (before[2],)
-    elif layer.kind == "batch_norm":
-        parameters = 4 * before[-1]
-    activation = getattr(layer, "activation", None)
-    name = layer_name(index, layer.kind)
-    return LayerShape(name, layer.kind, shape, parameters, multiplications, activation)
-
-
-def _slide(
-    index: int, title: str, before: Shape, window: int, stride: int, padding: str
-) -> tuple[int, int]:
-    """Output height and width of a window that slides over an image (Keras's rule)."""
-    height, width, _ = before
-    if padding == "same":
-        return math.ceil(height / stride), math.ceil(width / stride)
-    if window > min(height, width):
-        what = "kernel" if "convolution" in title else "window"
-        raise _error(
-            f"{title}: a {window}×{window} {what} does not fit its {height}×{width} input. "
-            f"Use a {what} of at most {min(height, width)}, padding “same”, "
-            "or less pooling before it.",
-            index,
-            "kernel_size" if what == "kernel" else "pool_size",
-        )
-    return (height - window) // stride + 1, (width - window) // stride + 1
-
-
-def _need_image(title: str, before: Shape, index: int) -> None:
-    if len(before) != 3:
-        raise _error(
-            f"{title} needs an image, but an earlier layer has already turned the image into "
-            f"a row of {before[0]:,} numbers. Move it before that layer or remove it.",
-            index,
-        )
-
-
-def _need_row(title: str, before: Shape, index: int) -> None:
-    if len(before) != 1:
-        raise _error(
-            f"{title} needs a row of numbers, but receives a {describe_shape(before)} image. "
-            "Put a flatten or global average pooling layer before it.",
-            index,
-            missing_layer="flatten",
-        )
+    try:
+        shape = layer.output_shape(before)
+    except ShapeMismatch as error:
+        raise _error(f"{title}{error}", index, error.field, error.missing_layer) from None
+    return LayerShape(
+        layer_name(index, layer.kind),
+        layer.kind,
+        shape,
+        sum(map(math.prod, layer.weight_shapes(before).values())),
+        layer.multiplications(before),
+        getattr(layer, "activation", None),
+    )
 
 
 def _check_size(rows: Sequence[LayerShape]) -> None:

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from mnist_core.experiment import url
+from mnist_core.experiment.fields import Value
 from mnist_core.experiment.initializers import InitializerName
-from mnist_core.experiment.layers import LayerSpec, Value
+from mnist_core.experiment.layers import LayerSpec
 from mnist_core.experiment.optimizers import OPTIMIZERS, OptimizerName
 from mnist_core.experiment.preset_values import PRESET_VALUES
 from mnist_core.experiment.schedules import ScheduleName
@@ -71,7 +72,7 @@ class NetworkSpec(Value):
 
     @property
     def convolutional(self) -> bool:
-        """Whether it has a convolution."""
+        """True when it has a convolution."""
         return any(layer.kind == "conv" for layer in self.layers)
 
     @model_validator(mode="after")
@@ -81,7 +82,7 @@ class NetworkSpec(Value):
 
 
 class Augmentation(Value):
-    """How far each training image is changed at random, each time it is met; 0 means not.
+    """Bounds on the random changes of a training image each time it is met; 0 means none.
 
     `shift` is in pixels, `rotate` and `shear` in degrees, `scale` a share (0.1: from 0.9 to
     1.1 times), `elastic` the standard deviation of the displacement in pixels, `thickness` a
@@ -102,7 +103,7 @@ class Augmentation(Value):
 
 
 class TrainingSpec(Value):
-    """How the network is trained.
+    """The settings of training.
 
     `validation_share` of the training images is set aside and never trained on;
     `training_images` then limits how many are used (None: all of them). `max_minutes`,
@@ -151,7 +152,7 @@ class TrainingSpec(Value):
 
     @property
     def validation_images(self) -> int:
-        """How many of the 60,000 training images are set aside for validation."""
+        """The number of the 60,000 training images that are set aside for validation."""
         return round(TRAIN_IMAGES * self.validation_share)
 
 

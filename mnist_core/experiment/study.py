@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from mnist_core.experiment import search_space
-from mnist_core.experiment.layers import Value
+from mnist_core.experiment.fields import Value
 from mnist_core.experiment.presets import PRESETS
 from mnist_core.experiment.search_space import Vary
 from mnist_core.experiment.spec import MAX_NAME_LENGTH, Experiment
@@ -31,7 +31,7 @@ MAX_GRID = 10_000
 
 @dataclass(frozen=True)
 class Objective:
-    """What a trial is judged by. `format` is Plotly's (d3's) for its values, `words` Python's.
+    """The measure that judges trials. `format` is Plotly's (d3's) for its values, `words` Python's.
 
     `at_epochs` says that each epoch's end gives a value to compare unfinished trials by.
     """
@@ -133,22 +133,22 @@ class StudySpec(Value):
 
     @property
     def grid_size(self) -> int:
-        """How many combinations a grid over what varies has."""
+        """The number of combinations of a grid over what varies."""
         return math.prod(len(item.grid()) for item in self.vary)
 
     @property
     def most_trials(self) -> int:
-        """How many trials there will be at most: a grid ends with its last combination."""
+        """The number of trials at most: a grid ends with its last combination."""
         return min(self.trials, self.grid_size) if self.sampler == "grid" else self.trials
 
     @property
     def kinds(self) -> list[Objective]:
-        """What its objectives are."""
+        """Its objectives."""
         return [OBJECTIVES[name] for name in self.objectives]
 
     @property
     def titles(self) -> list[str]:
-        """What the objectives are called."""
+        """The titles of its objectives."""
         return [_title(name, self.target) for name in self.objectives]
 
     @classmethod

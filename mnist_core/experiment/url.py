@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic import BaseModel
 
-from mnist_core.experiment.layers import LAYER_CLASSES
+from mnist_core.experiment.layers import LAYERS
 from mnist_core.experiment.validation import ExperimentError, Problem
 
 MAX_QUERY_LENGTH = 8_000
@@ -112,7 +112,7 @@ def _layer(index: int, text: str) -> dict[str, Any]:
         )
     kind, inner = match.groups()
     layer: dict[str, Any] = {"kind": kind}
-    known = LAYER_CLASSES.get(kind)
+    known = LAYERS.get(kind)
     for pair in (inner or "").split(","):
         if not pair:
             continue

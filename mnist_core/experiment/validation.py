@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
-from annotated_types import Ge, Le
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from mnist_core.experiment.layers import LAYER_CLASSES, TITLES, layer_title
+from mnist_core.experiment.fields import field_form
+from mnist_core.experiment.layers import LAYERS, layer_title
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ def inside_pydantic(check: Callable[[], object]) -> None:
 
 
 def _problem(error: ErrorDetails, model: type[BaseModel], data: Any) -> Problem:
-    location = [part for part in error["loc"] if part not in LAYER_CLASSES]
+    location = [part for part in error["loc"] if part not in LAYERS]
     layer = _layer_index(location)
     owner: type[BaseModel] | None = model
     prefix = ""
     if layer is not None:
         kind = _layer_kind(data, layer)
         prefix = f"{layer_title(layer, kind)}: " if kind else f"Layer {layer + 1}: "
-        owner = LAYER_CLASSES.get(kind)
+        owner = LAYERS.get(kind)
         if error["type"].startswith("union_tag"):
-            known = ", ".join(LAYER_CLASSES)
+            known = ", ".join(LAYERS)
             return Problem(f"{prefix}there is no such kind of layer; use one of {known}.", layer)
     else:
         for part in location[:-1]:
@@ -102,7 +102,7 @@ def _layer_kind(data: Any, index: int) -> str:
         kind = layer["kind"] if isinstance(layer, Mapping) else layer.kind
     except (KeyError, IndexError, TypeError, AttributeError):
         return ""
-    return kind if isinstance(kind, str) and kind in TITLES else ""
+    return kind if isinstance(kind, str) and kind in LAYERS else ""
 
 
 def _submodel(owner: type[BaseModel] | None, field: str) -> type[BaseModel] | None:
@@ -117,27 +117,16 @@ def _expected(owner: type[BaseModel] | None, field: str | None) -> str:
 
 
 def describe_field(info: FieldInfo) -> str:
-    """What a field accepts, in words: "a whole number from 1 to 28"."""
-    kinds = list(get_args(info.annotation) or (info.annotation,))
-    optional = type(None) in kinds
-    literals = [kind for kind in kinds if isinstance(kind, str)]
-    if literals:
-        return "one of " + ", ".join(literals)
-    metadata = list(info.metadata)
-    for kind in kinds:
-        metadata += [item for item in getattr(kind, "__metadata__", ()) for item in _flat(item)]
-        kinds = kinds + [arg for arg in get_args(kind) if isinstance(arg, type)]
-    low = next((item.ge for item in metadata if isinstance(item, Ge)), None)
-    high = next((item.le for item in metadata if isinstance(item, Le)), None)
-    if int in kinds or float in kinds:
-        noun = "a whole number" if int in kinds else "a number"
-        span = f" from {low:,} to {high:,}" if low is not None and high is not None else ""
-        return f"{noun}{span}" + (", or leave it empty" if optional else "")
-    return "a short text" if str in kinds else "a value of the right form"
-
-
-def _flat(item: Any) -> list[Any]:
-    return list(item.metadata) if isinstance(item, FieldInfo) else [item]
+    """The values that a field accepts, in words: "a whole number from 1 to 28"."""
+    form = field_form(info)
+    if form.choices:
+        return "one of " + ", ".join(form.choices)
+    if form.number:
+        noun = "a whole number" if form.number is int else "a number"
+        limited = form.low is not None and form.high is not None
+        span = f" from {form.low:,} to {form.high:,}" if limited else ""
+        return f"{noun}{span}" + (", or leave it empty" if form.optional else "")
+    return "a short text" if info.annotation is str else "a value of the right form"
 
 
 def _show(value: Any) -> str:

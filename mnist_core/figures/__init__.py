@@ -1,1 +1,1 @@
-"""What is shown, as pure functions of arrays: Plotly figures, and SVG for the network's picture."""
+"""Figures as pure functions of arrays: Plotly figures, and SVG for the network's picture."""

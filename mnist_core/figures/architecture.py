@@ -17,7 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.experiment.shapes import LayerShape, describe_shape, total_parameters
+from mnist_core.experiment.layer import describe_shape
+from mnist_core.experiment.layers import LAYERS
+from mnist_core.experiment.shapes import LayerShape, total_parameters
 
 # At least 3:1 against a white and a near-black page: the picture cannot know which it stands on.
 BLUE, ORANGE, GREEN, GREY = "#2c79d7", "#dd7411", "#0fa67c", "#7f8894"
@@ -40,35 +42,15 @@ ROW_HEIGHT = UNIT_STEP * 9 + 2 * RADIUS
 CAPTION_WIDTH = 58
 
 COLOURS = {
-    "input": GREY,
-    "conv": BLUE,
-    "max_pool": GREEN,
-    "average_pool": GREEN,
-    "global_average_pool": GREEN,
-    "flatten": GREY,
-    "dense": ORANGE,
-    "batch_norm": OLIVE,
-    "activation": ORCHID,
-    "dropout": BERRY,
-    "rescale": OLIVE,
-    "unit_norm": OLIVE,
-    "output": ORANGE,
+    "grey": GREY,
+    "blue": BLUE,
+    "green": GREEN,
+    "orange": ORANGE,
+    "olive": OLIVE,
+    "orchid": ORCHID,
+    "berry": BERRY,
 }
-WORDS = {
-    "input": "input image",
-    "conv": "convolution",
-    "max_pool": "max pooling",
-    "average_pool": "average pooling",
-    "global_average_pool": "global average",
-    "flatten": "flatten",
-    "dense": "dense",
-    "batch_norm": "batch norm",
-    "activation": "activation",
-    "dropout": "dropout",
-    "rescale": "rescaling",
-    "unit_norm": "unit norm",
-    "output": "output",
-}
+"""The colours that a layer type can have, by name."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +68,9 @@ class _Box:
 
     @property
     def colour(self) -> str:
-        return COLOURS.get(self.row.kind, GREY)
+        if self.row.kind == "output":
+            return ORANGE
+        return COLOURS[LAYERS[self.row.kind].colour] if self.row.kind in LAYERS else GREY
 
 
 def architecture(shapes: Sequence[LayerShape]) -> str:
@@ -172,7 +156,7 @@ def _size(row: LayerShape, before: _Box | None) -> tuple[str, float, float]:
     """A layer's form, the width of its drawing and half of its height."""
     if row.kind in ("dense", "output"):
         return "units", 2 * RADIUS, ((_visible(row.output_shape[0]) - 1) * UNIT_STEP) / 2 + RADIUS
-    if len(row.output_shape) == 3 and row.kind in ("input", "conv", "max_pool", "average_pool"):
+    if len(row.output_shape) == 3 and _has_maps(row.kind):
         height, width, channels = row.output_shape
         depth = STACK_STEP * (_planes(channels) - 1)
         return "planes", _side(width) + depth, (_side(height) + depth) / 2
@@ -186,7 +170,7 @@ def _side(pixels: int) -> float:
 
 
 def _planes(channels: int) -> int:
-    """How many planes stand for `channels`: 1 to 3 as they are, then one more a doubling."""
+    """The number of planes for `channels`: 1 to 3 as they are, then one more a doubling."""
     return channels if channels <= 3 else min(9, 1 + round(math.log2(channels)))
 
 
@@ -375,9 +359,9 @@ def _window_size(before: LayerShape, after: LayerShape) -> int:
 
 
 def _words(box: _Box, width: float) -> str:
-    """What stands in the drawing: a slab's word, the number of channels, the ten digits."""
+    """The text in the drawing: a slab's word, the number of channels, the ten digits."""
     if box.form == "slab":
-        word = WORDS.get(box.row.kind, box.row.kind)
+        word = _word(box.row.kind)
         return _span((box.left + box.right) / 2, MIDDLE, width, word, ' class="net-slab"')
     if box.row.kind == "output":
         x = box.right + 12
@@ -386,6 +370,16 @@ def _words(box: _Box, width: float) -> str:
         maps = f"{box.row.output_shape[2]} maps"
         return _span((box.left + box.right) / 2, MIDDLE - box.half - 9, width, maps)
     return ""
+
+
+def _word(kind: str) -> str:
+    if kind == "input":
+        return "input image"
+    return LAYERS[kind].short_title if kind in LAYERS else kind
+
+
+def _has_maps(kind: str) -> bool:
+    return kind == "input" or (kind in LAYERS and LAYERS[kind].own_units)
 
 
 def _span(x: float, y: float, width: float, text: str, attribute: str = "") -> str:
@@ -411,7 +405,7 @@ def _tip(box: _Box) -> str:
 
 
 def _sentence(row: LayerShape) -> str:
-    parts = [f"{row.name}: {WORDS.get(row.kind, row.kind)}"]
+    parts = [f"{row.name}: {_word(row.kind)}"]
     if row.activation:
         parts.append(f"activation {row.activation}")
     parts.append(f"output {describe_shape(row.output_shape)}")

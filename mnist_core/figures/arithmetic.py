@@ -12,30 +12,32 @@ from mnist_core.inspection.arithmetic import Arithmetic, softmax
 Array = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
-# Channels, or inputs of a dense neuron, that are written out; the others are summed up.
-CHANNELS, INPUTS = 3, 8
-# Patches larger than this are shown as numbers no more, only summed up.
-LARGEST_PATCH = 7
+# Channels that are written out by the width of their patches up to which they are, and inputs of a
+# dense neuron; the others are summed up. The sum is to stand on the screen of its pixel.
+CHANNELS, INPUTS = {3: 2, 7: 1}, 8
+# From this width on a patch is written with smaller numbers of two decimals.
+WIDE = 4
 # e^z is written out for logits up to here.
 LARGEST_EXPONENT = 100
 
 STYLE = """
 <style>
-.sum { display: flex; flex-wrap: wrap; gap: 0.4rem 0.6rem; align-items: center;
-  font-variant-numeric: tabular-nums; margin-bottom: 0.75rem; }
+.sum { display: flex; flex-wrap: wrap; gap: 0.3rem 0.4rem; align-items: center;
+  font-variant-numeric: tabular-nums; margin-bottom: 0.4rem; line-height: 1.25; }
 .sum table { border-collapse: separate; border-spacing: 2px; width: auto; }
-.sum td, .sum th { border: none; padding: 0.2rem 0.25rem; text-align: right; min-width: 2.9rem;
-  border-radius: 0.2rem; font-size: 0.95rem; font-weight: 400; }
-.sum .end { padding: 0.35rem 0.7rem; border: 1px solid rgba(128,140,155,0.55);
+.sum td, .sum th { border: none; padding: 0.1rem 0.15rem; text-align: right; min-width: 2.35rem;
+  border-radius: 0.2rem; font-size: 0.8rem; font-weight: 400; }
+.sum .wide td { font-size: 0.68rem; min-width: 1.6rem; padding: 0.1rem 0; }
+.sum .end { padding: 0.2rem 0.5rem; border: 1px solid rgba(128,140,155,0.55);
   border-radius: 0.4rem; white-space: nowrap; }
-.sum .end small { display: block; font-size: 0.85rem; opacity: 0.8; }
+.sum .end small { display: block; font-size: 0.8rem; opacity: 0.8; }
 .sum .end.last { border-width: 2px; font-weight: 700; }
 .sum td.padding { opacity: 0.55; font-style: italic; }
 .sum td.chosen { outline: 2px solid currentColor; }
-.sum .sign { font-size: 1.5rem; }
-.sum .next { display: inline-flex; gap: 0.6rem; align-items: center; }
+.sum .sign { font-size: 1.2rem; }
+.sum .next { display: inline-flex; gap: 0.4rem; align-items: center; }
 .sum .name { text-align: left; opacity: 0.8; }
-.sum figure { margin: 0; } .sum figcaption { font-size: 0.875rem; opacity: 0.8; }
+.sum figure { margin: 0; } .sum figcaption { font-size: 0.8rem; opacity: 0.8; }
 </style>
 """
 
@@ -66,8 +68,13 @@ def arithmetic_html(found: Arithmetic, after: Arithmetic | None = None) -> str:
 def all_written(shape: tuple[int, ...]) -> bool:
     """True when the tables write out every product of an array of this shape."""
     if len(shape) == 3:
-        return max(shape[:2]) <= LARGEST_PATCH and shape[2] <= CHANNELS
+        return shape[2] <= _channels_written(max(shape[:2]))
     return math.prod(shape) <= INPUTS
+
+
+def _channels_written(side: int) -> int:
+    """How many channels of patches this wide are written out."""
+    return next((count for widest, count in CHANNELS.items() if side <= widest), 0)
 
 
 def _masked(values: Array, inside: Flags) -> Array:
@@ -79,7 +86,7 @@ def _patches(found: Arithmetic) -> str:
     assert found.products is not None and found.weights is not None
     totals = found.products.sum((0, 1))
     order = np.argsort(-np.abs(totals), kind="stable")
-    written = order[:CHANNELS] if max(found.products.shape[:2]) <= LARGEST_PATCH else order[:0]
+    written = order[: _channels_written(max(found.products.shape[:2]))]
     rows = []
     for channel in written:
         name = f"channel {channel}" if len(totals) > 1 else "patch"
@@ -174,7 +181,7 @@ def _patch(
     inside: Flags | None = None,
     chosen: int | None = None,
 ) -> str:
-    scale = float(np.abs(values).max()) or 1.0
+    scale, wide = float(np.abs(values).max()) or 1.0, values.shape[1] >= WIDE
     rows = []
     for row in range(values.shape[0]):
         cells = []
@@ -186,9 +193,10 @@ def _patch(
                 kinds.append("chosen")
             value = values[row, column]
             cells.append(f'<td class="{" ".join(kinds)}" style="{_shade(value / scale)}">'
-                         f"{_number(value)}</td>")  # fmt: skip
+                         f"{_number(value, 2 if wide else 3)}</td>")  # fmt: skip
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<figure><figcaption>{name}</figcaption><table>{''.join(rows)}</table></figure>"
+    table = f"<table class={'wide' if wide else 'usual'}>{''.join(rows)}</table>"
+    return f"<figure><figcaption>{name}</figcaption>{table}</figure>"
 
 
 def _shade(share: float) -> str:

@@ -41,7 +41,7 @@ SYMBOLS = ("circle", "diamond", "square", "triangle-up", "pentagon", "star", "he
 
 @dataclass(frozen=True)
 class RunCurves:
-    """What one run has recorded.
+    """The recorded metrics of one run.
 
     `step`, `loss` and `accuracy` are rows of equal length, one entry a training step and
     accuracy in [0, 1]. `epoch_steps` are the steps at which epochs ended, `val_loss` and
@@ -138,7 +138,7 @@ def _chart(
 
 
 def _leap_words(lines: Sequence[_Line], metric: Metric, log_y: bool) -> list[dict[str, Any]]:
-    """How far a leap goes that the axis of the loss leaves out."""
+    """The height of a leap that the axis of the loss leaves out, in words."""
     if log_y or metric != "loss" or not _loss_ceiling(lines):
         return []
     highest = float(f"{max(line.highest for line in lines):.2g}")
@@ -200,7 +200,7 @@ class _Line:
 
     @cached_property
     def usual(self) -> float:
-        """What nearly all finite values of the training stay below, 0 when there are few."""
+        """The value that nearly all finite values of training stay below, 0 when there are few."""
         values = self.told[np.isfinite(self.told)]
         return float(np.quantile(values, 0.9)) if len(values) >= 20 else 0.0
 
@@ -306,7 +306,7 @@ class _Line:
         }
 
     def divergence_words(self) -> dict[str, Any]:
-        """What that line means, on its emptier side."""
+        """The words for that line, on its emptier side."""
         right = (self.broken or 0) < 0.5 * int(self.step[-1])
         name = "" if self.index == 0 else f"{self.name} "
         return {
@@ -346,7 +346,7 @@ def _least_loss_line(runs: Sequence[RunCurves], metric: Metric) -> list[dict[str
 def _least_loss_words(
     runs: Sequence[RunCurves], metric: Metric, log_y: bool
 ) -> list[dict[str, Any]]:
-    """What that line means, right under it."""
+    """The words for that line, right under it."""
     least = runs[0].least_loss if runs and metric == "loss" else None
     if least is None:
         return []
@@ -485,7 +485,7 @@ def _loss_ceiling(lines: Sequence[_Line]) -> float | None:
 
 
 def _decades(lines: Sequence[_Line]) -> float:
-    """How many powers of ten the values on a logarithmic axis span."""
+    """The number of powers of ten that the values on a logarithmic axis span."""
     drawn = np.concatenate(
         [line.drawn(np.concatenate([line.told, line.val_told])) for line in lines]
     )

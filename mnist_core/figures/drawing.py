@@ -102,7 +102,7 @@ def _label_heights(last: npt.NDArray[np.float32], digits: Sequence[int]) -> list
 def forgetting_chart(
     steps: Sequence[int], test_shares: Sequence[float], corrections_shares: Sequence[float]
 ) -> go.Figure:
-    """What is read right while a network is taught corrections: these, and the test images."""
+    """The share read right while a network is taught corrections: of these, and of test images."""
     figure = go.Figure()
     lines = (
         ("the first test images", test_shares, LIGHT[0]),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from mnist_core.evaluation.metrics import Calibration, Scores
-from mnist_core.evaluation.robustness import Disturbance, Fooling
+from mnist_core.evaluation.robustness import Fooling, Perturbation
 from mnist_core.experiment.class_names import DIGITS, every, marks, noun, one
 from mnist_core.experiment.shapes import MAX_CLASSES
 from mnist_core.figures.template import GROUND, QUIET, TEXT_SIZE, WARNING, colour, lay_out, title
@@ -56,7 +56,7 @@ def confusion_heatmap(
     selected: tuple[int, int] | None = None,
     names: Sequence[str] = DIGITS,
 ) -> go.Figure:
-    """How often each digit was read as each, from counts [k, k] (row true, column read).
+    """A heat map of how often each digit was read as each, from counts [k, k] (row true).
 
     Mistakes have a colour of their own, deeper by the square root of their number: beside the
     hundreds on the diagonal they would all be pale. `selected` is (true, read), framed; `names`
@@ -137,7 +137,7 @@ def _class_axis(names: Sequence[str], most: int = MAX_CLASSES) -> dict[str, Any]
 
 
 def _name_width(names: Sequence[str]) -> float:
-    """How many pixels the longest name takes beyond a digit."""
+    """The pixels that the longest name takes beyond a digit."""
     return 7.5 * (max(map(len, names)) - 1)
 
 
@@ -169,7 +169,7 @@ def _frame(true: int, read: int) -> dict[str, Any]:
 
 
 def calibration_chart(found: Calibration) -> go.Figure:
-    """How often the network is right (bars) when it is so sure (dashes); below, how many images.
+    """Accuracy (bars) by confidence (dashes); below, the number of images.
 
     The heading tells the expected calibration error. Bars of fewer than FEW images are pale.
     """
@@ -372,7 +372,7 @@ def _add_digits(
 
 
 def robustness_curve(
-    disturbance: Disturbance,
+    perturbation: Perturbation,
     strengths: Sequence[float],
     accuracies: npt.ArrayLike,
     current: tuple[float, float] | None = None,
@@ -383,7 +383,7 @@ def robustness_curve(
     `chance` is the accuracy of guessing.
     """
     values = np.asarray(accuracies, np.float64)
-    told = [disturbance.told(strength) for strength in strengths]
+    told = [perturbation.told(strength) for strength in strengths]
     figure = go.Figure(
         go.Scatter(
             uid="accuracy", x=np.asarray(strengths), y=values, mode="lines+markers",
@@ -397,27 +397,27 @@ def robustness_curve(
     lines = [_line(y=chance, tone=QUIET)]
     if current:
         strength, accuracy = current
-        right = strength > (disturbance.low + disturbance.high) / 2
+        right = strength > (perturbation.low + perturbation.high) / 2
         figure.add_scatter(
             uid="current", x=[strength], y=[accuracy], mode="markers", hovertext=[
-                f"now: {disturbance.told(strength)}<br><b>{accuracy:.1%}</b> read rightly"
+                f"now: {perturbation.told(strength)}<br><b>{accuracy:.1%}</b> read rightly"
             ], hovertemplate="%{hovertext}<extra></extra>",
             marker={"size": 17, "color": colour(1), "line": {"color": GROUND, "width": 2}},
         )  # fmt: skip
-        words = f"<b>{disturbance.told(strength)}: {accuracy:.1%}</b>"
+        words = f"<b>{perturbation.told(strength)}: {accuracy:.1%}</b>"
         side = "right" if right else "left"
         notes.append(_note(strength, max(accuracy, 0.2), words, xanchor=side))
         lines.append(_line(x=strength, tone=colour(1)))
     lay_out(
         figure,
         height=CURVE_HEIGHT,
-        title=title(f"Accuracy · {disturbance.title.lower()}"),
+        title=title(f"Accuracy · {perturbation.title.lower()}"),
         showlegend=False,
         dragmode=False,
         shapes=lines,
         annotations=notes,
-        xaxis={"title": {"text": disturbance.axis}, "fixedrange": True,
-               "range": _padded(disturbance.low, disturbance.high)},
+        xaxis={"title": {"text": perturbation.axis}, "fixedrange": True,
+               "range": _padded(perturbation.low, perturbation.high)},
         yaxis={"range": [0, 1.04], "tickformat": ".0%", "dtick": 0.25, "fixedrange": True},
     )  # fmt: skip
     return figure

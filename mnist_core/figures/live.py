@@ -1,4 +1,4 @@
-"""What the page's in-place chart needs: its JavaScript and its Plotly configuration."""
+"""The JavaScript and Plotly configuration of charts that are updated in place."""
 
 from __future__ import annotations
 

@@ -1,12 +1,14 @@
 // Draws groups of small images, each group on one canvas with crisp pixels, tells the value under
 // the mouse and reports the pixel that was pressed (or chosen with the arrow keys and Enter).
+// connections.js, which follows it, shows where a value comes from.
 
 const GAP = 4; // between two images, in screen pixels
 const LEAST_SIDE = 22; // of an image on screen
 const CAPTION = 18; // height of the text under an image
 const SHRINK = [1, 0.85, 0.7, 0.55, 0.4]; // how much smaller a strip's images may get to fit
-const TOO_LONG = 0.7; // how much smaller they are where one row is too short all the same
-const NARROW = 600; // a page narrower than this scrolls such a strip, a wider one wraps it
+const TOO_LONG = 0.7; // how much smaller they are where the strip has to be scrolled all the same
+const NARROW = 600; // on a page narrower than this nothing stands beside a scrolled strip
+const SHARED_GAP = 40; // between groups that share the width, for the lines between them
 const PAGE_TYPE = 17; // pixels: the page's type; a projector's is at least LARGE_TYPE
 const LARGE_TYPE = 21;
 const views = new WeakMap();
@@ -33,6 +35,8 @@ function readColour(colour) {
   paint.fillRect(0, 0, 1, 1);
   return Array.from(paint.getImageData(0, 0, 1, 1).data.slice(0, 3));
 }
+
+const rgbOf = (numbers) => `rgb(${numbers.join(", ")})`;
 
 function make(tag, className, parent) {
   const element = document.createElement(tag);
@@ -196,6 +200,7 @@ const short = (value) =>
 function words(group, { image, row, column, value }) {
   const name = group.names[image] ?? `${group.noun} ${image}`;
   if (group.noun === "tile") return `${name} ${row * group.width + column}: ${short(value)}`;
+  if (group.width * group.height === 1) return `${name}: ${short(value)}`;
   return `${name}\nrow ${row}, column ${column}: ${short(value)}`;
 }
 
@@ -206,14 +211,17 @@ function connect(view, part) {
   const tip = view.tip;
   canvas.onpointermove = (event) => {
     const pixel = pixelAt(part, event);
-    tip.hidden = !pixel;
+    pointAt(view, pixel && { part, pixel });
     if (!pixel) return;
     tip.textContent = words(part.group, pixel);
+    const more = reasons(view, part, pixel);
+    if (more) tip.append(more);
     const left = Math.min(event.clientX + 14, window.innerWidth - tip.offsetWidth - 8);
-    tip.style.left = `${left}px`;
-    tip.style.top = `${event.clientY + 16}px`;
+    const below = event.clientY + 16 + tip.offsetHeight < window.innerHeight;
+    tip.style.left = `${Math.max(left, 4)}px`;
+    tip.style.top = `${below ? event.clientY + 16 : event.clientY - 12 - tip.offsetHeight}px`;
   };
-  canvas.onpointerleave = () => { tip.hidden = true; };
+  canvas.onpointerleave = () => pointAt(view, null);
   canvas.onclick = (event) => {
     const pixel = pixelAt(part, event);
     if (pixel) choose(view, part, pixel);
@@ -229,7 +237,15 @@ function connect(view, part) {
     event.preventDefault();
     part.cursor = moved(part, cursor, ...moves[event.key]);
     drawGroup(part, view.theme);
+    linkUp(view);
   };
+}
+
+// What the mouse is over, or null.
+function pointAt(view, over) {
+  view.tip.hidden = !over;
+  view.over = over;
+  linkUp(view);
 }
 
 // One pixel on; over an image's edge, into the image that lies there, if there is one.
@@ -250,6 +266,7 @@ function choose(view, part, { image, row, column }) {
   if (!part.group.still) {
     part.cursor = { image, row, column }; // at once; the server's answer follows
     drawGroup(part, view.theme);
+    linkUp(view);
   }
   view.send({ group: part.group.key, image, row, column });
 }
@@ -283,7 +300,8 @@ function show(view) {
   if (!root.clientWidth) return; // in a hidden tab; the observer calls again when it is shown
   // Images of the same sizes on a page as wide fit as they did before.
   const sizes = data.groups.map((group) => [group.kind, group.count, group.height, group.width]);
-  const form = JSON.stringify([root.clientWidth, enlargement(), data.strip, data.height, sizes]);
+  const { strip, height, shares } = data;
+  const form = JSON.stringify([root.clientWidth, enlargement(), strip, height, shares, sizes]);
   if (view.form === form) return showAll(view, view.shrink);
   view.shrink = fitting(view);
   view.form = form;
@@ -292,23 +310,31 @@ function show(view) {
 // Show all groups, in a strip as large as one row has room for; returns how much smaller that is.
 function fitting(view) {
   const { data, root } = view;
-  root.classList.remove("wrapped");
+  root.classList.remove("long");
   for (const shrink of data.strip ? SHRINK : [1]) {
     showAll(view, shrink);
     if (!data.strip || root.scrollWidth <= root.clientWidth) return shrink;
   }
   showAll(view, TOO_LONG);
-  root.classList.toggle("wrapped", root.clientWidth > NARROW);
+  root.classList.toggle("long", root.clientWidth > NARROW);
+  root.querySelector(".opened")?.scrollIntoView({ block: "nearest", inline: "center" });
+  sayMore(view);
   return TOO_LONG;
 }
 
 function showAll(view, shrink) {
   const { data, root } = view;
   view.width = root.clientWidth;
-  const room = view.width / enlargement();
   view.theme = themeOf(data, root);
-  root.style.setProperty("--accent", view.theme.accent);
+  view.parts = {};
+  view.over = null;
+  const { accent, mark, halo } = view.theme;
+  const ends = { plus: rgbOf(view.theme.positive), minus: rgbOf(view.theme.negative) };
+  for (const [name, colour] of Object.entries({ accent, mark, halo, ...ends })) {
+    for (const element of [root, view.tip]) element.style.setProperty(`--${name}`, colour);
+  }
   root.classList.toggle("strip", data.strip);
+  root.classList.toggle("pair", data.shares.length > 0);
   root.setAttribute("aria-label", data.alt);
   const figures = root.querySelectorAll("figure");
   figures.forEach((figure, index) => index >= data.groups.length && figure.remove());
@@ -325,14 +351,31 @@ function showAll(view, shrink) {
     figure.classList.toggle("opened", group.opened);
     if (!figure.querySelector("figcaption")) make("figcaption", "", figure);
     fillCaption(view, figure, group);
+    if (group.kind === "label") return;
     if (group.kind === "bars") return showBars(figure, group);
     const canvas = figure.querySelector("canvas") ?? make("canvas", "", figure);
+    const room = roomFor(view, index);
     const part = { group, canvas, cursor: group.selected, layout: arrange(group, room, data, shrink) };
     canvas.classList.toggle("opens", group.opens);
     canvas.setAttribute("aria-label", [group.title, group.note].filter(Boolean).join(", "));
+    view.parts[group.key] = part;
     connect(view, part);
     drawGroup(part, view.theme);
   });
+  linkUp(view);
+  sayMore(view);
+}
+
+// How wide a group's images may be: with shares they stand side by side where the page is wide.
+function roomFor({ width, data }, index) {
+  const share = data.shares.length && width > NARROW
+    ? data.shares[index] / data.shares.reduce((sum, one) => sum + one, 0) : 1;
+  return (width * share - (share < 1 ? SHARED_GAP : 0)) / enlargement();
+}
+
+// Below a strip that goes on to the right: that it does.
+function sayMore({ root, more }) {
+  more.hidden = root.scrollWidth - root.clientWidth - root.scrollLeft < 8;
 }
 
 // Streamlit calls this for new data and for a change of theme.
@@ -340,8 +383,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".view");
   let view = views.get(root);
   if (!view) {
-    view = { root, tip: make("div", "tip", parentElement) };
-    view.tip.hidden = true;
+    view = { root, tip: make("div", "tip", parentElement), more: make("p", "more", parentElement) };
+    view.tip.hidden = view.more.hidden = true;
+    view.more.textContent = "More layers to the right →";
+    root.onscroll = () => sayMore(view);
     view.sizes = new ResizeObserver(() => root.clientWidth !== view.width && show(view));
     view.sizes.observe(root);
     views.set(root, view);
@@ -352,6 +397,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     group.behind = group.backdrop && numbers(group.backdrop);
     group.tile = group.noun === "tile";
   }
+  const link = data.connection;
+  if (link) link.numbers = link.weights && halves(link.weights);
   view.data = data;
   view.send = (click) => setTriggerValue("clicked", click);
   view.tip.hidden = true;

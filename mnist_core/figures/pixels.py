@@ -1,13 +1,15 @@
 """Many small images as one figure: kernels, feature maps, digits, gradients.
 
 The page's pixel view (pixels.js) draws them with crisp pixels, tells the value under the mouse
-and reports which pixel was pressed.
+and reports which pixel was pressed. With a `Connection` (connections.js) it also shows, without
+asking the server, which values of one group a value of another is computed from.
 """
 
 from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +19,11 @@ import numpy.typing as npt
 
 from mnist_core.figures.template import DARK, LIGHT
 
-PIXELS_JS: str = Path(__file__).with_name("pixels.js").read_text(encoding="utf-8")
-PIXELS_CSS: str = Path(__file__).with_name("pixels.css").read_text(encoding="utf-8")
+_HERE = Path(__file__).parent
+PIXELS_JS: str = "\n".join(
+    (_HERE / name).read_text(encoding="utf-8") for name in ("pixels.js", "connections.js")
+)
+PIXELS_CSS: str = (_HERE / "pixels.css").read_text(encoding="utf-8")
 
 FloatArray = npt.NDArray[np.float32]
 Palette = Literal["diverging", "ink"]
@@ -87,19 +92,69 @@ class Bars:
     opened: bool = False
 
 
+@dataclass(frozen=True)
+class Label:
+    """A group without images: what changes no value, such as flatten."""
+
+    key: str
+    title: str
+    note: str = ""
+    opens: bool = False
+    opened: bool = False
+
+
+Group = Images | Bars | Label
+
+
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """How the values of the group `target` come from those of the group `source`.
+
+    A "window" of `size` pixels slides by `stride`, beginning `top` rows and `left` columns before
+    the image; with `each_map` over the map of the same number alone. A "dense" unit sees all
+    values; a "pixel" comes from the one at the same place.
+
+    `weights` float32 [size, size, maps, units] or [inputs, units]; None where the kind has none or
+    they are too many to send. `units` is the unit that each image of the target shows; () where
+    the target is a tile, whose units follow one another. `maps` says that a dense layer's inputs
+    are flattened maps [height, width, maps], not a row of numbers.
+    """
+
+    source: str
+    target: str
+    kind: Literal["window", "dense", "pixel"]
+    size: int = 1
+    stride: int = 1
+    top: int = 0
+    left: int = 0
+    each_map: bool = False
+    weights: FloatArray | None = None
+    units: tuple[int, ...] = ()
+    maps: bool = False
+
+
 def pixels_data(
-    groups: list[Images | Bars], alt: str, *, strip: bool = False, height: int = 560
+    groups: Sequence[Group],
+    alt: str,
+    *,
+    strip: bool = False,
+    height: int = 560,
+    shares: tuple[int, ...] = (),
+    connection: Connection | None = None,
 ) -> dict[str, Any]:
     """The data that PIXELS_JS takes.
 
     With `strip` the groups stand in one row, as layers do: smaller where they would not fit;
-    where even that is too wide it goes on in the next row, and on a phone it scrolls sideways.
+    where even that is too wide it scrolls sideways, and its last group stays in sight.
     `height` is what one group's images should not exceed on screen, in pixels, where they can.
+    With `shares`, one a group, they stand side by side and divide the width so.
     """
     return {
-        "groups": [_bars(group) if isinstance(group, Bars) else _images(group) for group in groups],
+        "groups": [_group(group) for group in groups],
         "strip": strip,
         "height": height,
+        "shares": list(shares),
+        "connection": None if connection is None else _connection(connection),
         "alt": alt,
         "light": {"positive": LIGHT[0], "negative": LIGHT[1]},
         "dark": {"positive": DARK[0], "negative": DARK[1]},
@@ -119,8 +174,24 @@ def as_tile(values: npt.ArrayLike) -> FloatArray:
 
 
 def tile_width(count: int) -> int:
-    """How many of `count` numbers stand in one row of their tile: a power of two, up to 64."""
+    """The number of `count` values in one row of their tile: a power of two, up to 64."""
     return int(min(64, 2 ** round(math.log2(max(count, 1)) / 2)))
+
+
+def _group(group: Group) -> dict[str, Any]:
+    if isinstance(group, Label):
+        return {"kind": "label", **vars(group)}
+    return _bars(group) if isinstance(group, Bars) else _images(group)
+
+
+def _connection(connection: Connection) -> dict[str, Any]:
+    """Weights travel as float16: the products that are written out have three digits."""
+    weights = connection.weights
+    return vars(connection) | {
+        "weights": None if weights is None else _base64(weights, "<f2"),
+        "outputs": 0 if weights is None else weights.shape[-1],
+        "units": list(connection.units),
+    }
 
 
 def _images(group: Images) -> dict[str, Any]:
@@ -171,6 +242,8 @@ def shown(value: float) -> str:
     return f"{value + 0.0:.3g}".replace("-", "−")  # + 0.0: no "−0"
 
 
-def _base64(values: npt.ArrayLike) -> str:
-    """float32, little endian."""
-    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
+def _base64(values: npt.ArrayLike, dtype: str = "<f4") -> str:
+    """As bytes, little endian; what is too large for the dtype is its largest number."""
+    limits = np.finfo(dtype)
+    fitting = np.clip(values, limits.min, limits.max) if dtype == "<f2" else values
+    return base64.b64encode(np.ascontiguousarray(fitting, dtype).tobytes()).decode()

@@ -67,7 +67,7 @@ def history(study: Any, objective: int, name: str, number_format: str) -> go.Fig
 
 
 def epoch_curves(curves: Sequence[TrialCurve], name: str, number_format: str) -> go.Figure:
-    """How each trial did at the end of each epoch; pruned ones end in a cross."""
+    """Each trial's value at the end of each epoch; pruned ones end in a cross."""
     drawn = [curve for curve in curves if curve.epochs]
     if not drawn:
         raise TooFewTrials("The curves appear when the first trial has ended an epoch.")
@@ -163,7 +163,7 @@ def _name_values(
 def contour(
     study: Any, objective: int, name: str, number_format: str, settings: Sequence[str]
 ) -> go.Figure:
-    """How the objective depends on two settings together: the darker, the better."""
+    """The objective over two settings together: the darker, the better."""
     optuna = _optuna(study, 3)
     figure = optuna.plot_contour(
         study, params=list(settings), target_name=name, **_target(study, objective)
@@ -205,7 +205,7 @@ def slices(study: Any, objective: int, name: str, number_format: str) -> go.Figu
 
 
 def importance(study: Any, objective: int, name: str) -> go.Figure:
-    """How much of the differences between trials each setting explains."""
+    """The share of the differences between trials that each setting explains."""
     optuna = _optuna(study, 8)  # of fewer it claims what chance made
     figure = optuna.plot_param_importances(study, target_name=name, **_target(study, objective))
     figure.update_traces(

@@ -40,7 +40,7 @@ from mnist_core.base.untrusted import (
     readable,
 )
 from mnist_core.data.custom import MAX_IMAGES
-from mnist_core.experiment.layers import Value
+from mnist_core.experiment.fields import Value
 from mnist_core.experiment.spec import Experiment, NetworkSpec
 from mnist_core.experiment.validation import ExperimentError
 from mnist_core.inspection.weights import layer_weights
@@ -110,7 +110,7 @@ class MomentFacts(Value):
 
 
 class RunFacts(Value):
-    """What `run.json` says. `segments` are (first step, how many) of the step values in order."""
+    """The content of `run.json`. `segments` are (first step, count) of the step values in order."""
 
     name: Annotated[Text, Field(max_length=MAX_NAME)]
     author: Annotated[Text, Field(max_length=MAX_AUTHOR)] = ""
@@ -190,7 +190,7 @@ class RunFile:
 
     @property
     def bytes(self) -> int:
-        """How much memory its arrays take, and roughly what keeping them takes."""
+        """The memory that its arrays take, and roughly what keeping them takes."""
         arrays = [self.loss, self.accuracy, *self.state]
         arrays += [array for moment in self.weights for array in moment]
         return sum(array.nbytes for array in arrays)

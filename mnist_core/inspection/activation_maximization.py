@@ -1,4 +1,4 @@
-"""What excites a feature map or a neuron: test images, an image made for it, or nothing at all."""
+"""Activation maximization: test images, or an image made, that excite a unit most."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.base.tensorflow_compat import set_aside
+from mnist_core.experiment.layer import Shape
 from mnist_core.experiment.layers import Activation
-from mnist_core.experiment.shapes import INPUT_SHAPE, Shape, layer_name
+from mnist_core.experiment.shapes import INPUT_SHAPE, layer_name
 from mnist_core.experiment.spec import NetworkSpec
 
 FloatArray = npt.NDArray[np.float32]
@@ -125,7 +126,7 @@ class Probe:
         return list(outputs)
 
     def outputs(self, weights: Weights, images: FloatArray) -> list[FloatArray]:
-        """What every layer makes of some images, one array [n, *layer.shape] per layer.
+        """The outputs of every layer for some images, one array [n, *layer.shape] per layer.
 
         `images` is float32 [n, 28, 28] or [n, 28, 28, 1] in [0, 1], a few of them: all layers'
         outputs are held at once. Raises WeightsError.
@@ -135,7 +136,7 @@ class Probe:
         return [np.asarray(value) for value in values]
 
     def output(self, weights: Weights, images: FloatArray, name: str) -> FloatArray:
-        """What the layer `name` makes of any number of images, [n, *layer.shape].
+        """The output of the layer `name` for any number of images, [n, *layer.shape].
 
         Raises WeightsError, and KeyError when there is no such layer.
         """

@@ -1,4 +1,4 @@
-"""How one value of a layer is computed, by hand: what it looks at, the products, the result.
+"""The arithmetic of one value of a layer by hand: its inputs, the products, the result.
 
 Everything is NumPy on one image's outputs; Keras is not asked. Numbers of one value agree with
 what Keras computes up to the rounding of float32.
@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.experiment.activations import ACTIVATIONS, LEAK, leaky_relu
-from mnist_core.experiment.shapes import INPUT_SHAPE, Shape, describe_shape
+from mnist_core.experiment.layer import Shape, describe_shape
+from mnist_core.experiment.layers import LAYERS
+from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex
 from mnist_core.inspection.activations import FloatArray, ProbeLayer, Weights, probe
@@ -43,7 +45,7 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Arithmetic:
-    """How the value at `unit` of `layer` comes about.
+    """The arithmetic of the value at `unit` of `layer`.
 
     `unit` is (row, column, channel), or (index,) in a row of numbers. `inputs` is what the value
     is computed from: a patch [height, width, channels] with zeros for padding, or a row [n].
@@ -94,7 +96,9 @@ def explain(
     layer = layers[index]
     unit = _checked(layer, unit)
     received = outputs[index - 1] if index else np.asarray(image, np.float32).reshape(INPUT_SHAPE)
-    return _RULES[layer.kind](layer, unit, received, [weights[place] for place in layer.weights])
+    unchanged = layer.kind in LAYERS and LAYERS[layer.kind].passes_through
+    rule = _unchanged if unchanged else _RULES[layer.kind]
+    return rule(layer, unit, received, [weights[place] for place in layer.weights])
 
 
 def sources(arithmetic: Arithmetic) -> list[Source]:
@@ -123,7 +127,7 @@ def sources(arithmetic: Arithmetic) -> list[Source]:
 
 
 def window(layer: ProbeLayer, input_shape: Shape) -> Window | None:
-    """How a convolution or pooling layer slides over its input; None for other layers."""
+    """The window of a convolution or pooling layer over its input; None for other layers."""
     if layer.kind == "conv":
         size, stride = layer.spec.kernel_size, layer.spec.stride
     elif layer.kind in ("max_pool", "average_pool"):
@@ -209,7 +213,7 @@ def _checked(layer: ProbeLayer, unit: Unit) -> Unit:
     return tuple(int(at) for at in unit)
 
 
-# --- One rule a kind of layer: (layer, unit, all its inputs, its weights) → Arithmetic -----------
+# --- One rule a kind of layer that computes: (layer, unit, all inputs, its weights) → Arithmetic --
 
 _Rule = Callable[[ProbeLayer, Unit, FloatArray, list[FloatArray]], Arithmetic]
 
@@ -360,8 +364,6 @@ _RULES: dict[str, _Rule] = {
     "global_average_pool": _pool,
     "batch_norm": _batch_norm,
     "activation": _activation,
-    "dropout": _unchanged,
-    "flatten": _unchanged,
     "softmax": _softmax,
     "rescale": _rescale,
     "unit_norm": _unit_norm,

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.experiment.shapes import INPUT_SHAPE, Shape
+from mnist_core.experiment.layer import Shape
+from mnist_core.experiment.layers import LAYERS
+from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex as formulas
 from mnist_core.inspection.activations import (
@@ -71,7 +73,7 @@ def backward(network: NetworkSpec, weights: Weights, image: FloatArray, label: i
 
     Raises WeightsError, and ValueError for a label that is no digit.
     """
-    found = _backward(network, weights, image[None], np.array([_checked_digit(label, network)]))
+    found = _backward(network, weights, image[None], np.array([checked_digit(label, network)]))
     outputs, pixels, gradients, of_weights = found
     outputs = [np.asarray(output)[0] for output in outputs]
     per_layer = [np.asarray(gradient)[0] for gradient in gradients]
@@ -100,7 +102,7 @@ def gradient_norms_at_start(
     list has an entry for each layer of `probe(network)`. Raises ValueError.
     """
     other = with_activation(network, activation, initializer)
-    digits = np.array([_checked_digit(label, network) for label in np.asarray(labels)])
+    digits = np.array([checked_digit(label, network) for label in np.asarray(labels)])
     *_, gradients, _ = _backward(other, initial_weights(other, seed), images, digits)
     norms = {
         layer.name.partition(":")[0] + layer.kind: float(np.mean([_norm(one) for one in values]))
@@ -143,7 +145,7 @@ def integrated_gradients(
     steps: int = 64,
     baseline: FloatArray | None = None,
 ) -> tuple[FloatArray, float]:
-    """How much of a digit's logit each pixel accounts for, float32 [28, 28], and what is amiss.
+    """Each pixel's share of a digit's logit, float32 [28, 28], and what their sum lacks of it.
 
     Gradients are gathered at `steps` + 1 images between the baseline (by default black) and the
     image, times the way gone. Their sum should be the difference of the two logits; the second
@@ -181,7 +183,7 @@ def grad_cam(
         network, ("cam", index), partial(_make_cam, index), _IMAGES, _DIGIT
     )
     values, slopes = function(
-        found.checked(weights), as_batch(image[None]), np.int32(_checked_digit(digit, network))
+        found.checked(weights), as_batch(image[None]), np.int32(checked_digit(digit, network))
     )
     maps, counts = np.asarray(values)[0], np.asarray(slopes)[0].mean((0, 1))
     cam = np.maximum(maps @ counts, 0)
@@ -231,7 +233,7 @@ def largest_path(
     `explain`. Raises ValueError for a label that is no digit.
     """
     layers = probe(network).layers
-    unit: Unit = (_checked_digit(label, network),)
+    unit: Unit = (checked_digit(label, network),)
     others = np.delete(softmax(outputs[-2]), label).sum()
     here, product = _variable("logits", unit), -float(others)
     meaning = rf"p_{{{label}}} - y_{{{label}}} = {formulas.number(1 + product)} - 1"
@@ -249,7 +251,9 @@ def largest_path(
         before = layers[index - 1].name if index else "input"
         there, factor = _variable(before, best.unit), best.local_derivative
         product *= factor
-        latex = formulas.derivative(here, there, _MEANINGS[layers[index].kind], factor, product)
+        # By its kind: an activation that belongs to a dense layer is a step of its own here.
+        meaning = LAYERS[layers[index].kind].derivative
+        latex = formulas.derivative(here, there, meaning, factor, product)
         steps.append(PathStep(before, best.unit, factor, product, latex))
         here, unit = there, best.unit
     return tuple(steps)
@@ -279,24 +283,8 @@ def path_product(network: NetworkSpec, steps: Sequence[PathStep]) -> str:
     return r" \cdot ".join(parts) + f" = {formulas.number(steps[-1].product)}"
 
 
-# What the derivative of a layer's output by one of its inputs is.
-_MEANINGS = {
-    "dense": "w",
-    "conv": "w",
-    "activation": r"\varphi'(z)",
-    "batch_norm": r"\frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}",
-    "average_pool": r"\frac{1}{n}",
-    "global_average_pool": r"\frac{1}{n}",
-    "max_pool": "",
-    "flatten": "",
-    "dropout": "",
-    "rescale": "s",
-    "unit_norm": r"\frac{\partial}{\partial x}\,\frac{x}{\lVert x \rVert}",
-}
-
-
 def _variable(layer: str, unit: Unit) -> str:
-    """How a formula names a value: "x_{3,4}" for a pixel, "z_{7}" for a logit."""
+    """The name of a value in a formula: "x_{3,4}" for a pixel, "z_{7}" for a logit."""
     places = ",".join(str(at) for at in (unit[:2] if layer == "input" else unit))
     symbol = {"input": "x", "logits": "z"}.get(layer) or formulas.name(layer)
     return f"{symbol}_{{{places}}}"
@@ -352,7 +340,7 @@ def _logit(
     """A digit's logit for each image, [n], and its slopes by their pixels, [n, 28, 28]."""
     function = gradient_function(network, "logit", _make_logit, _IMAGES, _DIGIT)
     slopes, logits = function(
-        probe(network).checked(weights), as_batch(images), np.int32(_checked_digit(digit, network))
+        probe(network).checked(weights), as_batch(images), np.int32(checked_digit(digit, network))
     )
     return np.asarray(slopes)[..., 0], np.asarray(logits)
 
@@ -392,7 +380,8 @@ def _norm(gradient: FloatArray) -> float:
     return float(np.linalg.norm(gradient.astype(np.float64)))
 
 
-def _checked_digit(digit: int, network: NetworkSpec) -> int:
+def checked_digit(digit: int, network: NetworkSpec) -> int:
+    """The digit itself, where the network has such a class; else raises ValueError."""
     if not 0 <= digit < network.classes:
         raise ValueError(f"{digit} is no digit from 0 to {network.classes - 1}.")
     return int(digit)

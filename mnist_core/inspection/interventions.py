@@ -15,19 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.experiment.shapes import describe_shape
+from mnist_core.experiment.layer import describe_shape
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection.weights import LayerWeights, layer_weights
 
 Weights = list[npt.NDArray[np.float32]]
-
-# What the arrays of a layer are called, in Keras's order.
-_PARTS = {
-    "dense": ("weight", "bias"),
-    "conv": ("weight", "bias"),
-    "output": ("weight", "bias"),
-    "batch_norm": ("gamma", "beta", "moving mean", "moving variance"),
-}
 
 
 class EditError(ValueError):
@@ -115,7 +107,7 @@ def describe(edit: Edit, network: NetworkSpec) -> str:
         part = row.indices.index(edit.weight)
         place = _place(row.kind, part, edit.index)
         value = f"{edit.value:.4g}".replace("-", "−")
-        return f"{row.name}: the {_PARTS[row.kind][part]} of {place} is {value}."
+        return f"{row.name}: the {row.parts[part]} of {place} is {value}."
     if isinstance(edit, SwitchOff):
         what = "feature map" if _row(network, edit.layer).kind == "conv" else "neuron"
         return f"{edit.layer}: {what} {edit.unit} is switched off."
@@ -127,7 +119,7 @@ def describe(edit: Edit, network: NetworkSpec) -> str:
 
 
 def _kernels(network: NetworkSpec, weights: Weights) -> Weights:
-    return [weights[row.indices[0]] for row in layer_weights(network) if row.kind != "batch_norm"]
+    return [weights[row.indices[0]] for row in layer_weights(network) if row.has_kernel]
 
 
 def _prune(kernels: Weights, share: float) -> None:
@@ -142,7 +134,7 @@ def _prune(kernels: Weights, share: float) -> None:
 
 
 def _switch_off(network: NetworkSpec, edit: SwitchOff, weights: Weights) -> None:
-    rows = [row for row in layer_weights(network) if row.kind != "batch_norm"]
+    rows = [row for row in layer_weights(network) if row.has_kernel]
     place = next(at for at, row in enumerate(rows) if row.name == edit.layer)
     taker = weights[rows[place + 1].indices[0]]
     if taker.ndim == 4:
@@ -197,7 +189,7 @@ def _owner(network: NetworkSpec, weight: int) -> LayerWeights:
 
 
 def _row(network: NetworkSpec, name: str) -> LayerWeights:
-    rows = [row for row in layer_weights(network) if row.kind in ("conv", "dense")]
+    rows = [row for row in layer_weights(network) if row.has_kernel and row.kind != "output"]
     for row in rows:
         if row.name == name:
             return row

@@ -98,7 +98,7 @@ def normalised(
 
 
 def activation(kind: str, z: float, value: float, leak: float = LEAK) -> str:
-    r"""What an activation makes of its sum: "\max(0,\ z) = \max(0,\ -0.2) = 0"."""
+    r"""The value of an activation in LaTeX: "\max(0,\ z) = \max(0,\ -0.2) = 0"."""
     known = leaky_relu(leak) if kind == "leaky_relu" else ACTIVATIONS[kind]
     if known.worked is None or (known.identity_above and z > 0):
         return f"z = {number(value)}"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.experiment.layers import Conv
-from mnist_core.experiment.shapes import Shape
+from mnist_core.experiment.layer import Layer, Shape
+from mnist_core.experiment.layers import Dense
 from mnist_core.experiment.spec import NetworkSpec
 
 Floats = npt.NDArray[np.float32]
@@ -33,7 +33,7 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """How many weights lie in each bin, `now` and `then`, int64 [bins]; `edges` [bins + 1]."""
+    """The number of weights in each bin, `now` and `then`, int64 [bins]; `edges` [bins + 1]."""
 
     edges: npt.NDArray[np.float64]
     now: npt.NDArray[np.int64]
@@ -42,7 +42,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """Which of the network's weights are a layer's: `indices` into Keras's list, and `shapes`.
+    """Which of the network's weights are a layer's: `indices` into Keras's list, names, shapes.
 
     `name` is the layer's in a probe ("logits" for the output), `kind` as in its specification
     and "output"; `position` is its index among the layers, one past the last for the output.
@@ -52,33 +52,33 @@ class LayerWeights:
     kind: str
     position: int
     indices: tuple[int, ...]
+    parts: tuple[str, ...]
     shapes: tuple[Shape, ...]
+    has_kernel: bool
 
     @property
     def units(self) -> int:
-        """How many neurons, filters or normalised channels the layer has."""
+        """The number of neurons, filters or normalised channels of the layer."""
         return self.shapes[-1][0]
 
 
 def layer_weights(network: NetworkSpec) -> tuple[LayerWeights, ...]:
     """The layers that have weights, from input to output."""
     found, count = [], 0
-    specs = (*network.layers, None)
-    for position, (before, row) in enumerate(pairwise(network.shapes())):
-        spec = specs[position]
-        inputs, units = before.output_shape[-1], row.output_shape[-1]
-        shapes: tuple[Shape, ...]
-        if isinstance(spec, Conv):
-            shapes = ((spec.kernel_size, spec.kernel_size, inputs, units), (units,))
-        elif row.kind in ("dense", "output"):
-            shapes = ((inputs, units), (units,))
-        elif row.kind == "batch_norm":  # gamma, beta, moving mean, moving variance
-            shapes = ((units,),) * 4
-        else:
+    layers: tuple[Layer, ...] = (*network.layers, Dense(units=network.classes))
+    for position, (layer, (before, row)) in enumerate(
+        zip(layers, pairwise(network.shapes()), strict=True)
+    ):
+        shapes = layer.weight_shapes(before.output_shape)
+        if not shapes:
             continue
         name = "logits" if row.kind == "output" else row.name
         indices = tuple(range(count, count + len(shapes)))
-        found.append(LayerWeights(name, row.kind, position, indices, shapes))
+        found.append(
+            LayerWeights(
+                name, row.kind, position, indices, (*shapes,), (*shapes.values(),), layer.has_kernel
+            )
+        )
         count += len(shapes)
     return tuple(found)
 
@@ -88,7 +88,7 @@ def kernels(network: NetworkSpec, weights: Sequence[npt.NDArray[Any]]) -> tuple[
     return tuple(
         Kernel(row.name, weights[kernel], weights[bias], kernel, bias)
         for row in layer_weights(network)
-        if row.kind != "batch_norm"
+        if row.has_kernel
         for kernel, bias in [row.indices]
     )
 

@@ -57,13 +57,13 @@ class Layer:
 
     @property
     def parameters(self) -> int:
-        """How many numbers training may change."""
+        """The number of trainable parameters."""
         return self.weights.size + self.bias.size
 
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """What a forward pass computed: `sums[i]` and `outputs[i + 1]` belong to layer i.
+    """The results of a forward pass: `sums[i]` and `outputs[i + 1]` belong to layer i.
 
     `outputs[0]` is the input; each is [n, units].
     """
@@ -263,7 +263,7 @@ Padding = Literal["valid", "same"]
 
 
 def padding_sizes(size: int, window: int, stride: int, padding: Padding) -> tuple[int, int]:
-    """How many zeros go before and after a side of `size` (Keras's rule)."""
+    """The number of zeros before and after a side of `size` (Keras's rule)."""
     if padding == "valid":
         return 0, 0
     missing = max((math.ceil(size / stride) - 1) * stride + window - size, 0)

@@ -82,7 +82,7 @@ class DenseNet:
 
 @dataclass(frozen=True, eq=False)
 class Neurons:
-    """What the hidden neurons of `net` respond to.
+    """The inputs to which the hidden neurons of `net` respond.
 
     `means` [units, 10]: a neuron's mean output for each digit over the test images.
     `favourites` uint8 [units, FAVOURITES, 28, 28]: the images that excite it most.

@@ -13,7 +13,7 @@ from mnist_core.model.augment import augment
 def augmented_copies(
     image: npt.NDArray[np.uint8], augmentation: Augmentation, seed: int, count: int
 ) -> npt.NDArray[np.uint8]:
-    """What training with this seed may make of `image`, uint8 [28, 28]: uint8 [count, 28, 28]."""
+    """Augmented copies of `image`, uint8 [28, 28], as training with this seed may make them."""
     images = np.repeat(image[None, :, :, None], count, axis=0).astype(np.float32) / np.float32(255)
     limits = augmentation.model_dump()
     changed = np.asarray(augment(images, tf.constant([seed, 1], tf.int32), **limits))[..., 0]

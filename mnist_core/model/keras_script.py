@@ -11,9 +11,10 @@ from typing import Any
 
 from mnist_core.data.mnist import SPLIT_SEED
 from mnist_core.experiment.initializers import INITIALIZERS
+from mnist_core.experiment.schedules import SCHEDULES
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import MNIST, Experiment
-from mnist_core.model.build import keras_layers, keras_optimizer, layer_seed
+from mnist_core.model.build import keras_optimizer, layer_seed
 
 
 def keras_script(experiment: Experiment) -> str:
@@ -25,7 +26,7 @@ def keras_script(experiment: Experiment) -> str:
         _header(experiment, augmented),
         _data(experiment),
         _model(experiment),
-        _schedule_source() if scheduled else "",
+        _schedule_source(training.schedule) if scheduled else "",
         _augment_source() if augmented else "",
         _compile(experiment),
         _batches(experiment) if augmented else "",
@@ -127,7 +128,7 @@ def _model(experiment: Experiment) -> str:
     network, seed = experiment.network, experiment.training.seed
     lines = ["model = keras.Sequential(", "    [", f"        keras.Input({INPUT_SHAPE}),"]
     for index, layer in enumerate(network.layers):
-        *before, (class_name, settings) = keras_layers(layer, layer_seed(seed, index))
+        *before, (class_name, settings) = layer.keras_layers(layer_seed(seed, index))
         for first_name, first in before:
             lines.append("        # The pixels that the stride meets: it may crash at kernel 1.")
             lines.append(f"        keras.layers.{first_name}({_arguments(first)}),")
@@ -158,10 +159,8 @@ def _arguments(settings: dict[str, Any]) -> str:
     return ", ".join(texts)
 
 
-def _schedule_source() -> str:
-    from mnist_core.experiment import schedules
-
-    return _body(inspect.getsource(schedules), "# One-cycle")
+def _schedule_source(schedule: str) -> str:
+    return _unannotated(inspect.getsource(SCHEDULES[schedule].factor))
 
 
 def _augment_source() -> str:
@@ -172,7 +171,10 @@ def _augment_source() -> str:
 
 def _body(source: str, first_line: str) -> str:
     """A module's source from `first_line` on, without annotations that need an import."""
-    body = source[source.index("\n" + first_line) + 1 :]
+    return _unannotated(source[source.index("\n" + first_line) + 1 :])
+
+
+def _unannotated(body: str) -> str:
     for annotation in ("npt.NDArray[np.float32]", "npt.NDArray[np.float64]"):
         body = body.replace(annotation, "np.ndarray")
     return body.replace(": list[Any]", "").replace("list[Any]", "list")
@@ -232,6 +234,7 @@ def _fit(experiment: Experiment, scheduled: bool, augmented: bool) -> str:
     lines = [f"steps_per_epoch = -(-len(x_train) // {training.batch_size})"]
     callbacks = ""
     if scheduled:
+        function = SCHEDULES[training.schedule].factor.__name__
         lines += [
             f"total_steps = steps_per_epoch * {training.epochs}",
             "",
@@ -241,7 +244,7 @@ def _fit(experiment: Experiment, scheduled: bool, augmented: bool) -> str:
             "",
             "    def on_train_batch_begin(self, batch, logs=None):",
             "        step = int(self.model.optimizer.iterations)",
-            f'        factor = factors("{training.schedule}", step, 1, total_steps)[0]',
+            f"        factor = np.float32({function}(step / total_steps))",
             f"        self.model.optimizer.learning_rate = {training.learning_rate} * factor",
             "",
             "",

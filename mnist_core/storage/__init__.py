@@ -1,1 +1,1 @@
-"""What is kept: runs, curves, weights, data sets, corrections."""
+"""Storage of runs, curves, weights, data sets and corrections."""

@@ -1,39 +1,35 @@
-"""A person's corrections: drawings that were misread, with the digit they were meant to be.
+"""Corrections: drawings that were misread, each with the digit that it was meant to be.
 
-One small file for each owner, `corrections/OWNER.npz` under the app's home, written as a whole
-or not at all. The same form as a data set: uint8 images, uint8 labels.
+In the database beside the runs, each for its owner, so that several app servers share them and a
+visitor's quota counts them. `store` is any view of it; `owner` says whose are meant.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import os
-import tempfile
-import threading
-import zipfile
-import zlib
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import sqlalchemy as sa
 
 from mnist_core.base.paths import home as default_home
-from mnist_core.base.paths import private_folder
 from mnist_core.data import mnist
+from mnist_core.storage import schema
+from mnist_core.storage.store import Store
+
+log = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float32]
 
-MOST = 2000
-_WRITING = threading.Lock()
-
-
-class CorrectionsError(RuntimeError):
-    """The corrections cannot be kept or read; the message says why and what to do."""
+MOST = 2000  # of an owner
+IMAGE_BYTES = 28 * 28
+_TABLE = schema.corrections
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +48,7 @@ class Corrections:
         return mnist.ink(self.images)
 
     def as_npz(self) -> bytes:
-        """The file that is kept and exported: arrays `images` and `labels`."""
+        """The file for export: arrays `images` and `labels`, in the form of a data set."""
         data = io.BytesIO()
         np.savez_compressed(data, images=self.images, labels=self.labels)
         return data.getvalue()
@@ -61,94 +57,107 @@ class Corrections:
 NONE = Corrections(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8))
 
 
-def load(owner: str = "local", home: Path | None = None) -> Corrections:
-    """The owner's corrections, none at first. Raises CorrectionsError."""
-    path = _path(owner, home)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, labels = archive["images"], archive["labels"]
-        with contextlib.suppress(OSError):
-            os.utime(path)  # so that its age tells when it was last used
-    except FileNotFoundError:
-        return NONE
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CorrectionsError(
-            f"The file with your corrections cannot be read ({type(error).__name__}). Delete "
-            f"{path.name} in the folder {path.parent.name} of the app’s home to begin afresh."
-        ) from None
-    wrong = images.dtype != np.uint8 or images.shape[1:] != (28, 28) or labels.dtype != np.uint8
-    if wrong or labels.shape != images.shape[:1] or (labels > 9).any():
-        raise CorrectionsError(f"The file {path.name} holds no corrections; delete it.")
-    return Corrections(images, labels)
+def load(store: Store, owner: str) -> Corrections:
+    """The owner's corrections, none at first. Raises StoreError."""
+    query = sa.select(_TABLE.c.image, _TABLE.c.label).where(_TABLE.c.owner == owner)
+    with store.transaction() as connection:
+        rows = connection.execute(query.order_by(_TABLE.c.number)).all()
+    images = np.frombuffer(b"".join(row.image for row in rows), np.uint8)
+    return Corrections(images.reshape(-1, 28, 28), np.array([row.label for row in rows], np.uint8))
 
 
-def are_kept(owner: str, home: Path | None = None) -> bool:
-    """Whether there is a file of this owner's corrections."""
-    return _path(owner, home).exists()
+def add(store: Store, owner: str, image28: FloatArray, label: int) -> Corrections:
+    """Keep one more; the oldest goes when there are more than `MOST`.
 
+    The same drawing corrected again takes its new label.
 
-def add(
-    image28: FloatArray, label: int, owner: str = "local", home: Path | None = None
-) -> Corrections:
-    """Keep one more, float32 [28, 28] in [0, 1]; the oldest goes when there are more than MOST.
+    Args:
+        store: Any view of the database.
+        owner: Whose correction it is.
+        image28: float32 [28, 28] in [0, 1].
+        label: The digit that was meant.
 
-    The same drawing corrected again takes its new label. Raises CorrectionsError, and ValueError
-    for what is no digit.
+    Returns:
+        All corrections of the owner.
+
+    Raises:
+        ValueError: It is no image of a digit.
+        StoreError: The database did not take it.
     """
     if not 0 <= label <= 9 or image28.shape != (28, 28):
         raise ValueError(f"Expected an image [28, 28] and a digit, not {image28.shape}, {label}.")
     image = np.round(np.clip(image28, 0, 1) * 255).astype(np.uint8)
-    with _WRITING:
-        kept = load(owner, home)
-        other = (kept.images != image).any((1, 2))
-        images = np.concatenate([kept.images[other], image[None]])[-MOST:]
-        labels = np.append(kept.labels[other], np.uint8(label))[-MOST:]
-        return _write(Corrections(images, labels), owner, home)
+    _insert(store, owner, [(image.tobytes(), label)])
+    return load(store, owner)
 
 
-def remove(index: int, owner: str = "local", home: Path | None = None) -> Corrections:
-    """Forget the correction at this place. Raises CorrectionsError and IndexError."""
-    with _WRITING:
-        kept = load(owner, home)
-        if not 0 <= index < len(kept):
-            raise IndexError(f"There is no correction {index}; there are {len(kept)}.")
-        rest = np.arange(len(kept)) != index
-        return _write(Corrections(kept.images[rest], kept.labels[rest]), owner, home)
+def remove(store: Store, owner: str, index: int) -> None:
+    """Forget the correction at this place. Raises StoreError, and IndexError without one."""
+    mine = sa.select(_TABLE.c.number).where(_TABLE.c.owner == owner).order_by(_TABLE.c.number)
+    with store.transaction() as connection:
+        number = connection.execute(mine.offset(index).limit(1)).scalar() if index >= 0 else None
+        if number is None:
+            raise IndexError(f"There is no correction {index}.")
+        connection.execute(_TABLE.delete().where(_TABLE.c.number == number))
 
 
-def forget_others(owners: Iterable[str], older_than: datetime, home: Path | None = None) -> None:
-    """Remove what belongs to none of `owners` and was last read or written before `older_than`."""
-    theirs = {_path(owner, home) for owner in ("local", *owners)}
-    folder = _path("local", home).parent
-    with _WRITING:
-        for path in folder.glob("*.npz"):
-            with contextlib.suppress(OSError):  # another server's hand, or no right to it
-                if path not in theirs and path.stat().st_mtime < older_than.timestamp():
-                    path.unlink()
+def _insert(store: Store, owner: str, rows: Iterable[tuple[bytes, int]]) -> None:
+    theirs = _TABLE.c.owner == owner
+    newest = sa.select(_TABLE.c.number).where(theirs).order_by(_TABLE.c.number.desc()).limit(MOST)
+    with store.transaction() as connection:
+        for image, label in rows:
+            connection.execute(_TABLE.delete().where(theirs, _TABLE.c.image == image))
+            connection.execute(
+                _TABLE.insert().values(
+                    owner=owner, image=image, label=label, created=datetime.now(UTC)
+                )
+            )
+        connection.execute(_TABLE.delete().where(theirs, _TABLE.c.number.not_in(newest)))
 
 
-def _write(corrections: Corrections, owner: str, home: Path | None) -> Corrections:
-    path = _path(owner, home)
+def take_over_files(store: Store, home: Path | None = None) -> int:
+    """Move the corrections of earlier versions into the database; how many it was.
+
+    They lay in one `.npz` an owner under the app's home, named by the owner's digest. A file that
+    cannot be read, or that belongs to nobody in this database, stays where it is. Raises
+    StoreError.
+    """
+    folder = (home or default_home()) / "corrections"
+    files = {path.stem: path for path in folder.glob("*.npz")}
+    if not files:
+        return 0
+    count = 0
+    for owner in _owners(store):
+        name = owner if owner == "local" else hashlib.sha256(owner.encode()).hexdigest()[:32]
+        found = _read(files[name]) if name in files else None
+        if found is not None:
+            images = (image.tobytes() for image in found.images)
+            _insert(store, owner, zip(images, found.labels.tolist(), strict=True))
+            files[name].unlink(missing_ok=True)
+            count += len(found)
+    return count
+
+
+def _owners(store: Store) -> set[str]:
+    kept = (schema.visitors, schema.runs, schema.datasets, schema.sweeps)
+    with store.transaction() as connection:
+        found = {
+            owner
+            for table in kept
+            for owner in connection.execute(sa.select(table.c.owner).distinct()).scalars()
+        }
+    return {"local", *found}
+
+
+def _read(path: Path) -> Corrections | None:
     try:
-        for folder in (path.parent.parent, path.parent):
-            private_folder(folder)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(corrections.as_npz())
-            Path(name).replace(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise CorrectionsError(
-            f"Your correction cannot be kept ({error.strerror}). Make the folder {path.parent} "
-            "writable, or set MNIST_LAB_HOME to one that is."
-        ) from None
-    return corrections
-
-
-def _path(owner: str, home: Path | None) -> Path:
-    """An owner's name may hold anything: only its digest becomes part of a file's name."""
-    name = owner if owner == "local" else hashlib.sha256(owner.encode()).hexdigest()[:32]
-    return (home or default_home()) / "corrections" / f"{name}.npz"
+        with np.load(path, allow_pickle=False) as archive:
+            images, labels = archive["images"], archive["labels"]
+    except Exception:  # NumPy, zipfile and zlib each raise their own for a damaged file
+        log.warning("the corrections in %s cannot be read; they stay there", path)
+        return None
+    right = images.dtype == np.uint8 and images.shape[1:] == (28, 28) and labels.dtype == np.uint8
+    if not right or labels.shape != images.shape[:1] or (labels > 9).any():
+        log.warning("%s holds no corrections; it stays there", path)
+        return None
+    return Corrections(images[-MOST:], labels[-MOST:])

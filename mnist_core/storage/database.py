@@ -102,7 +102,7 @@ def _make_private(path: Path) -> None:
 
 
 def explain(error: SQLAlchemyError, engine: sa.Engine) -> StoreError:
-    """What the database refused, as a sentence."""
+    """The database's refusal as an error with a sentence."""
     cause = getattr(error, "orig", None)
     code = getattr(cause, "sqlite_errorcode", None)
     path = _file(engine.url)
@@ -148,7 +148,7 @@ def database_file(engine: sa.Engine) -> DatabaseFile | None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from any other; None when it is not there."""
+    """The identity of a file, unlike any other's; None when it is not there."""
     try:
         found = path.stat()
     except OSError:

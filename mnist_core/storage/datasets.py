@@ -82,6 +82,13 @@ def find(store: Store, owner: str, digest: str) -> SetInfo | None:
     return None if row is None else _info(row)
 
 
+def training_images(store: Store) -> dict[str, int]:
+    """The number of training images of each kept set, everyone's, by its digest."""
+    with store.transaction() as connection:
+        rows = connection.execute(sa.select(_TABLE.c.digest, _TABLE.c.train)).all()
+    return {str(row.digest): int(row.train) for row in rows}
+
+
 def content(store: Store, owner: str, digest: str) -> bytes | None:
     """A set's images and labels, packed; None when it is not here."""
     query = sa.select(_TABLE.c.content).where(_is(owner, digest), _TABLE.c.deleted.is_(None))
@@ -135,7 +142,7 @@ def rename(store: Store, owner: str, digest: str, title: str, names: list[str]) 
 
 
 def users(store: Store, owner: str, digest: str, active: bool = False) -> int:
-    """How many of the owner's runs name the set; with `active` those that wait or train."""
+    """The number of the owner's runs that name the set; with `active` those that wait or train."""
     runs = schema.runs
     query = sa.select(sa.func.count()).where(
         runs.c.owner == owner, runs.c.deleted.is_(None), runs.c.experiment.contains(digest)

@@ -1,4 +1,4 @@
-"""How an event of a training changes the database: the run's row, and what is kept beside it."""
+"""Changes of the database by an event of training: the run's row, and what is kept beside it."""
 
 from __future__ import annotations
 
@@ -168,6 +168,9 @@ def _record_end(connection: sa.Connection, this: _Condition, event: Finished | F
             "test_loss": event.test_loss,
             "test_accuracy": event.test_accuracy,
             "seconds": event.seconds,
+            "step_seconds": event.step_seconds,
+            "other_seconds": event.other_seconds,
+            "misread": event.misread,
             **_NOT_INTERRUPTED,
         }
         # Whoever stopped it may have said why beforehand.

@@ -26,7 +26,7 @@ _HEADER = b"SQLite format 3\x00"
 
 
 def is_damaged(error: BaseException | None) -> bool:
-    """Whether SQLite says with `error` that the file is damaged."""
+    """True when SQLite says with `error` that the file is damaged."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in DAMAGED
 
@@ -38,7 +38,7 @@ def note_damage(path: Path) -> None:
 
 
 def looks_damaged(path: Path) -> bool:
-    """Whether the file is there and SQLite cannot read all of it."""
+    """True when the file is there and SQLite cannot read all of it."""
     if not path.is_file() or path.stat().st_size == 0:
         return False
     whole = path.stat().st_size <= SMALL_BYTES or _mark(path).exists()
@@ -56,7 +56,7 @@ def looks_damaged(path: Path) -> bool:
 
 
 def is_sqlite(path: Path) -> bool:
-    """Whether the file begins as an SQLite database does."""
+    """True when the file begins as an SQLite database does."""
     with path.open("rb") as file:
         return file.read(len(_HEADER)) == _HEADER
 

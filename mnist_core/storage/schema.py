@@ -1,4 +1,4 @@
-"""The database's tables: runs, curves, weights, studies, data sets, servers and visitors."""
+"""The tables: runs, curves, weights, studies, data sets, corrections, visitors, classes."""
 
 from __future__ import annotations
 
@@ -111,6 +111,9 @@ runs = Table(
     Column("images_per_second", Float),
     Column("seconds", Float, nullable=False, default=0.0),
     Column("seconds_left", Float),
+    # Of a run without interruption: a step's mean time, and all that it took besides its steps.
+    Column("step_seconds", Float),
+    Column("other_seconds", Float),
     Column("dead_units", Float),
     Column("test_loss", Float),
     Column("test_accuracy", Float),
@@ -128,6 +131,8 @@ runs = Table(
     Column("trial", Integer),
     # Since when the server that trains it has heard nothing of its training.
     Column("unheard", Moment),
+    # The test images that it reads wrongly (`training.misread`).
+    Column("misread", LargeBinary),
 )
 
 
@@ -192,6 +197,17 @@ datasets = Table(
     UniqueConstraint("owner", "digest"),
 )
 
+# Drawings that were misread; `image` is uint8 [28, 28], `label` the digit that was meant.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("owner", Words(80), nullable=False, index=True),
+    Column("image", LargeBinary, nullable=False),
+    Column("label", Integer, nullable=False),
+    Column("created", Moment, nullable=False),
+)
+
 servers = Table(
     "servers",
     metadata,
@@ -231,6 +247,46 @@ visitors = Table(
     Column("seen", Moment, nullable=False),
     Column("came", Moment),
     Column("address", Words(64), index=True),
+)
+
+# Classes that a teacher has opened on a shared server. `until` is when everything in one is
+# forgotten, `ended` when its teacher ended it; the rules of its challenge are None without any.
+classrooms = Table(
+    "classrooms",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", Words(24), unique=True, nullable=False),
+    Column("code", Words(12), unique=True, nullable=False),
+    Column("owner", Words(80), nullable=False, index=True),
+    Column("title", Words(80), nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("ended", Moment),
+    Column("shared", Boolean, nullable=False),
+    Column("most_parameters", Integer),
+    Column("most_seconds", Float),
+    # What the teacher drew last, uint8 [28, 28], for everyone's network to read.
+    Column("drawing", LargeBinary),
+)
+
+# A visitor is in one class at a time; their runs since `joined` are in it.
+pupils = Table(
+    "pupils",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "classroom",
+        Words(24),
+        ForeignKey("classrooms.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("owner", Words(80), nullable=False, unique=True),
+    Column("nickname", Words(24), nullable=False),
+    # The nickname without regard to case: no two in a class are alike.
+    Column("known_as", Words(80), nullable=False),
+    Column("joined", Moment, nullable=False),
+    UniqueConstraint("classroom", "known_as"),
 )
 
 # When an address, a visitor or a study was last served in the queue, as the number of a turn.

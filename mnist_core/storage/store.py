@@ -93,6 +93,8 @@ class Run:
     images_per_second: float | None
     seconds: float
     seconds_left: float | None
+    step_seconds: float | None
+    other_seconds: float | None
     dead_units: float | None
     test_loss: float | None
     test_accuracy: float | None
@@ -111,7 +113,7 @@ class Run:
 
     @property
     def epochs(self) -> int:
-        """How many epochs the run is to take, those asked for later included."""
+        """The number of epochs that the run is to take, those asked for later included."""
         planned = self.experiment.training.epochs
         if not self.step or not self.steps_per_epoch:
             return planned
@@ -129,7 +131,7 @@ class SnapshotInfo:
 
 
 def _run_columns() -> list[sa.ColumnElement[Any]]:
-    """What makes a `Run`. A snapshot that is gone, whoever removed it, is not offered."""
+    """The columns of a `Run`. A snapshot that is gone, whoever removed it, is not offered."""
     runs, snapshots = schema.runs, schema.snapshots
     there = sa.exists().where(
         snapshots.c.run == runs.c.id, snapshots.c.step == runs.c.checkpoint_step
@@ -236,25 +238,36 @@ class Store:
             row = connection.execute(query).one_or_none()
         return next(iter(_runs([row])), None) if row is not None else None
 
-    def runs(self, owner: str | None = "local", limit: int | None = None) -> list[Run]:
-        """The owner's runs (everyone's with None), newest first, without those put aside."""
-        query = sa.select(*_RUN_COLUMNS).order_by(schema.runs.c.number.desc()).limit(limit)
+    def runs(
+        self, owner: str | None = "local", limit: int | None = None, trials_last: bool = False
+    ) -> list[Run]:
+        """The owner's runs (everyone's with None), newest first, without those put aside.
+
+        `trials_last`: those of studies come after all others, so that a menu of the first `limit`
+        is not full of them.
+        """
+        order = [schema.runs.c.study.is_not(None)] if trials_last else []
+        query = sa.select(*_RUN_COLUMNS).order_by(*order, schema.runs.c.number.desc()).limit(limit)
         query = query.where(schema.runs.c.deleted.is_(None))
         if (owner := self.owner or owner) is not None:
             query = query.where(schema.runs.c.owner == owner)
         with self.transaction() as connection:
             return _runs(connection.execute(query))
 
-    def best_accuracies(self, owner: str | None = "local") -> dict[str, float]:
-        """The best validation accuracy of each of the owner's runs that has one, by run id."""
-        best = sa.func.max(schema.epochs.c.val_accuracy)
-        query = sa.select(schema.epochs.c.run, best).group_by(schema.epochs.c.run)
+    def validation_curves(self, owner: str | None = "local") -> dict[str, list[float]]:
+        """The validation accuracies of the owner's runs after each epoch, by run id."""
+        epochs = schema.epochs.c
+        query = sa.select(epochs.run, epochs.val_accuracy).order_by(epochs.run, epochs.epoch)
+        query = query.where(epochs.val_accuracy.is_not(None))
         if (owner := self.owner or owner) is not None:
             mine = sa.select(schema.runs.c.id).where(schema.runs.c.owner == owner)
-            query = query.where(schema.epochs.c.run.in_(mine))
+            query = query.where(epochs.run.in_(mine))
         with self.transaction() as connection:
             rows = connection.execute(query).all()
-        return {run: float(value) for run, value in rows if value is not None}
+        found: dict[str, list[float]] = {}
+        for run, value in rows:
+            found.setdefault(run, []).append(float(value))
+        return found
 
     def active_runs(self) -> list[Run]:
         """All runs that wait, train or pause, in the order in which they were queued."""
@@ -265,13 +278,13 @@ class Store:
         with self.transaction() as connection:
             return _runs(connection.execute(query.order_by(since, schema.runs.c.number)))
 
-    def recent_rates(self, limit: int = 30) -> list[Run]:
-        """The newest ended runs, everyone's, of which it is known how fast they trained here.
+    def timed_runs(self, limit: int = 60) -> list[Run]:
+        """The newest ended runs, everyone's, of which it is known how long they took here.
 
         Those without a server came from a file, which may say anything.
         """
         query = sa.select(*_RUN_COLUMNS).where(
-            schema.runs.c.images_per_second.is_not(None),
+            schema.runs.c.step_seconds.is_not(None),
             schema.runs.c.status.not_in(ACTIVE),
             schema.runs.c.server != "",
         )
@@ -480,7 +493,7 @@ class Store:
 
 
 def is_passing(error: BaseException | None, store: Store) -> bool:
-    """Whether the database was unavailable, whoever met it: an error that has that for its cause.
+    """True when the database was unavailable, whoever met it: an error that has that for its cause.
 
     Optuna wraps what SQLAlchemy raises.
     """

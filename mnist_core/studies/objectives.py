@@ -1,4 +1,4 @@
-"""What a run was worth to its study, and which trials are the best."""
+"""The value of a run to its study, and the best trials."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def results(spec: StudySpec, run: Run, epochs: Sequence[Epoch]) -> list[float]:
 
 
 def at_epoch(spec: StudySpec, run: Run, epoch: Epoch) -> float | None:
-    """What pruning compares: the objective's value, or for the time the error, at an epoch's end.
+    """The value that pruning compares at an epoch's end: the objective's, or for times the error.
 
     None for an objective that has no such value, and for several objectives.
     """

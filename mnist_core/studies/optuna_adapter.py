@@ -23,7 +23,8 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from mnist_core.experiment.search_space import Setting, Vary
+from mnist_core.experiment.grid_order import combinations
+from mnist_core.experiment.search_space import Setting, Vary, title_of
 from mnist_core.experiment.study import StudySpec
 from mnist_core.storage.store import BUSY_SECONDS, Store, StoreError, Unavailable, is_passing
 
@@ -60,7 +61,7 @@ class Trial:
 
 
 def study_name(study_id: str) -> str:
-    """What Optuna calls the study."""
+    """The study's name in Optuna."""
     return f"mnist-lab-{study_id}"
 
 
@@ -114,27 +115,49 @@ class Search:
             pruner=_pruner(spec),
             load_if_exists=True,
         )
+        self._grid: list[dict[str, Setting]] | None = None
         self._distributions = {item.title: _distribution(item) for item in spec.vary}
         self._paths = {item.title: item.path for item in spec.vary}
 
     def count(self) -> int:
-        """How many trials have been asked for."""
-        return len(self.study.get_trials(deepcopy=False))
+        """The number of trials that have been asked for."""
+        return len(self._asked())
 
     def trials(self) -> list[Trial]:
         """All trials so far, in their order."""
-        return [_trial(frozen) for frozen in self.study.get_trials(deepcopy=False)]
+        return [_trial(frozen) for frozen in self._asked()]
+
+    def _asked(self) -> list[FrozenTrial]:
+        """All but one that waits: it has been chosen from the grid and not been asked for yet."""
+        every = self.study.get_trials(deepcopy=False)
+        return [trial for trial in every if trial.state != TrialState.WAITING]
 
     def ask(self, number: int) -> tuple[int, dict[str, Setting]]:
         """The next trial's number, and its settings by path; `number` trials there are so far."""
         # A sampler of its own for each trial: what it draws depends on the seed and what is
         # known by then, not on how often the server was started again meanwhile.
-        self.study.sampler = _sampler(self.spec, number)
+        if self.spec.sampler == "grid":
+            self._choose_from_grid()
+        else:
+            self.study.sampler = _sampler(self.spec, number)
         trial = self.study.ask(self._distributions)
-        # A grid's sampler would stop the study when the last trial is told, which is an error
-        # in Optuna outside its own loop; the others do nothing then.
-        self.study.sampler = optuna.samplers.RandomSampler()
         return trial.number, {self._paths[name]: value for name, value in trial.params.items()}
+
+    def _choose_from_grid(self) -> None:
+        """Let Optuna's next trial be the first combination that has not been tried yet.
+
+        Its own grid sampler knows no order: it draws each combination by chance.
+        """
+        every = self.study.get_trials(deepcopy=False)
+        if any(trial.state == TrialState.WAITING for trial in every):
+            return  # chosen before the server went down
+        if self._grid is None or len(self._grid) <= len(every):
+            self._grid = combinations(self.spec)
+        tried = {tuple(trial.params.get(name) for name in self._distributions) for trial in every}
+        for values in self._grid:
+            if tuple(values.values()) not in tried:
+                self.study.enqueue_trial({title_of(path): value for path, value in values.items()})
+                return
 
     def note(self, number: int, name: str, value: Setting) -> None:
         """Remember something about a trial."""
@@ -204,8 +227,6 @@ def _sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
         # Some trials by chance first, else it would settle on where the first one happened to be.
         first = min(10, max(4, spec.trials // 4))
         return samplers.TPESampler(n_startup_trials=first, seed=seed)
-    if spec.sampler == "grid":
-        return samplers.GridSampler({v.title: v.grid() for v in spec.vary}, seed=spec.seed)
     if spec.sampler == "nsga2":
         return samplers.NSGAIISampler(population_size=min(50, max(4, spec.trials // 4)), seed=seed)
     return samplers.RandomSampler(seed=seed)

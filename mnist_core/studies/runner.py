@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from mnist_core.base import logs
 from mnist_core.base.errors import first_line
 from mnist_core.engine.engine import Engine
+from mnist_core.engine.scheduler import MOST_TOGETHER
 from mnist_core.experiment import search_space
 from mnist_core.experiment.search_space import Setting
 from mnist_core.experiment.spec import Experiment
 from mnist_core.experiment.study import OBJECTIVES, StudySpec
+from mnist_core.experiment.training_cost import is_small
 from mnist_core.experiment.validation import ExperimentError
 from mnist_core.storage.store import Run, StoreError, Unavailable, is_passing
 from mnist_core.studies import objectives, records
@@ -30,6 +32,10 @@ AGAIN_SECONDS = 2.0
 TRIES = 5
 # So many trials in a row that fail before their first step: the cause is not the trials.
 MAX_FALSE_STARTS = 3
+# Small trials under way for each that trains: what a worker takes at once, and as many that wait.
+SMALL_AHEAD = 2 * MOST_TOGETHER
+# So many begin before it is looked again how those under way are doing.
+MOST_BEGUN = 8
 AWAY = "It was stopped because you had no page open for a while. Resume it to go on."
 
 
@@ -201,7 +207,7 @@ class _Driver(threading.Thread):
         return minutes is not None and time.monotonic() - self._began > 60 * minutes
 
     def _is_abandoned(self, study: Study) -> bool:
-        """Whether the visitor is away and nothing trains: others are not to wait for its trials."""
+        """True when the visitor is away and nothing trains: others do not wait for its trials."""
         if not self._flights:
             return self._engine.away(study.owner)
         since = [flight.waits_since for flight in self._flights.values()]
@@ -229,11 +235,13 @@ class _Driver(threading.Thread):
         self._search = search
 
     def _fill(self, study: Study, search: Search) -> None:
-        """As many trials as there are workers; one while none is there yet."""
+        """As many trials as there are workers, more where they are small; one without a worker."""
         seats = max(1, sum(info.threads for info in self._engine.workers()))
-        seats = min(seats, limits.current().trials_at_once or seats)
-        while len(self._flights) < seats and not self._closed.is_set():
-            if self._asked >= study.spec.most_trials and self._next is None:
+        most = limits.current().trials_at_once
+        seats = min(seats, most) if most else seats * _ahead(study.spec)
+        for _ in range(min(MOST_BEGUN, seats - len(self._flights))):
+            over = self._asked >= study.spec.most_trials and self._next is None
+            if over or self._closed.is_set():
                 return
             self._start_trial(study, search)
 
@@ -371,13 +379,22 @@ class _Driver(threading.Thread):
 
 
 def trial_experiment(spec: StudySpec, values: Mapping[str, Setting]) -> Experiment:
-    """What a trial trains. Raises ExperimentError when the settings do not fit together."""
+    """The experiment of a trial. Raises ExperimentError when the settings do not fit together."""
     experiment = search_space.apply(spec.base, values)
     if spec.objectives != ("time",):
         return experiment
     # Nothing after the target counts.
     training = experiment.training.model_copy(update={"target_accuracy": spec.target})
     return experiment.model_copy(update={"training": training})
+
+
+def _ahead(spec: StudySpec) -> int:
+    """The number of trials that may be under way for each that trains.
+
+    Only where no trial depends on how those before it went.
+    """
+    alone = spec.sampler in ("grid", "random") and spec.pruner == "none"
+    return SMALL_AHEAD if alone and is_small(spec.base) else 1
 
 
 def _can_go_on(run: Run) -> bool:

@@ -1,4 +1,4 @@
-"""The mailbox through which a person steers a training loop while it runs."""
+"""The controls by which a person steers a training loop while it runs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from mnist_core.training.live_view import View
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the person wants at this moment.
+class ControlState:
+    """The settings that a person can change while a run trains.
 
     `steps_allowed` counts the single steps still to be taken while paused, `extra_epochs` the
     epochs asked for beyond the experiment's own, `delay` the seconds to wait after each step
     (slow motion), `learning_rate` replaces the schedule's base rate when not None. `views` is what
-    somebody looks at just now, empty when nobody does.
+    somebody looks at just now, empty when nobody does. `snapshots`, read at the start, is how many
+    sets of weights are to be kept at most, None for the usual number.
     """
 
     stop: bool = False
@@ -27,14 +28,15 @@ class Wishes:
     learning_rate: float | None = None
     delay: float = 0.0
     views: tuple[View, ...] = ()
+    snapshots: int | None = None
 
 
 class Control:
-    """Wishes that one thread sends and a training loop reads. Safe between threads."""
+    """Controls that one thread sets and a training loop reads. Safe between threads."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._wishes = Wishes()
+        self._state = ControlState()
 
     def send(
         self,
@@ -46,15 +48,16 @@ class Control:
         learning_rate: float | None = None,
         delay: float | None = None,
         views: Sequence[dict[str, Any]] | None = None,
+        snapshots: int | None = None,
     ) -> None:
-        """Change what is wished; what is not named stays as it was.
+        """Change some controls; those not named stay as they were.
 
         `step` and `epochs` add to what was asked before. Asking for single steps pauses. `views`
         are messages of `View`.
         """
         with self._changed:
-            now = self._wishes
-            self._wishes = replace(
+            now = self._state
+            self._state = replace(
                 now,
                 stop=now.stop if stop is None else stop,
                 pause=step > 0 or (now.pause if pause is None else pause),
@@ -63,20 +66,19 @@ class Control:
                 learning_rate=now.learning_rate if learning_rate is None else learning_rate,
                 delay=now.delay if delay is None else max(0.0, delay),
                 views=now.views if views is None else tuple(map(View.from_message, views)),
+                snapshots=now.snapshots if snapshots is None else snapshots,
             )
             self._changed.notify_all()
 
-    def read(self) -> Wishes:
-        """The present wishes."""
+    def read(self) -> ControlState:
+        """The present controls."""
         with self._changed:
-            return self._wishes
+            return self._state
 
     def take_step(self) -> None:
         """Note that one of the single steps asked for has been taken."""
         with self._changed:
-            self._wishes = replace(
-                self._wishes, steps_allowed=max(0, self._wishes.steps_allowed - 1)
-            )
+            self._state = replace(self._state, steps_allowed=max(0, self._state.steps_allowed - 1))
 
     def wait(self, seconds: float) -> None:
         """Sleep for `seconds`, or until the next message."""

@@ -1,4 +1,4 @@
-"""What happens during a training run, as values.
+"""Events of a training run, as values.
 
 `mnist_core.training.loop.train` yields these events, the worker sends them to the app as plain
 messages, the store keeps each one as it arrives, and the pages only ever read the store.
@@ -101,7 +101,10 @@ class Finished:
     """Training has ended by itself or was stopped; `model` stays in the process that trained it.
 
     `reason` is one of "epochs", "stopped", "minutes", "target" and "no improvement". The test
-    figures are None when a stop left no time to take them.
+    figures are None when a stop left no time to take them. `step_seconds` is the mean time of a
+    step, that of the first left out, `other_seconds` what the run took besides its steps: to build
+    and compile the network, to validate, to keep weights. None after an interruption. `misread`
+    says which test images are read wrongly, as what (`training.misread`).
     """
 
     kind: ClassVar[str] = "finished"
@@ -111,6 +114,9 @@ class Finished:
     test_accuracy: float | None
     reason: str
     seconds: float
+    step_seconds: float | None = None
+    other_seconds: float | None = None
+    misread: bytes | None = None
     model: Any = field(default=None, repr=False)
 
 

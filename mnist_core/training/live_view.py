@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.experiment.layer import Shape
 from mnist_core.experiment.layers import Conv
-from mnist_core.experiment.shapes import INPUT_SHAPE, LayerShape, Shape
+from mnist_core.experiment.shapes import INPUT_SHAPE, LayerShape
 from mnist_core.experiment.spec import NetworkSpec
 
 if TYPE_CHECKING:
@@ -42,12 +43,11 @@ LEVELS = 127  # an int8's largest value: each array is scaled to it
 # Different views of one run that are served at a time; each costs a forward pass a frame.
 MOST_VIEWS = 4
 # Layers that only pass on or reshape what the one before computed belong to its block.
-_OWN_BLOCK = ("conv", "dense", "max_pool", "average_pool", "global_average_pool")
 
 
 @dataclass(frozen=True)
 class View:
-    """What somebody looks at: an image, uint8 [28, 28] as bytes, and whether with gradients.
+    """A view that somebody looks at: an image, uint8 [28, 28] as bytes, with or without gradients.
 
     `label` is the image's class for the gradients' loss; None takes the class that is read.
     """
@@ -95,14 +95,14 @@ class Block:
 
     @property
     def bytes(self) -> int:
-        """What its arrays take in a message, connections aside."""
+        """The bytes that its arrays take in a message, connections aside."""
         kernel = 0 if self.kernel_size is None else math.prod(self.kernel_size)
         return len(self.shown) * (math.prod(self.map_size) + kernel)
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """What a frame shows of a block, float32.
+    """A frame's values of a block, float32.
 
     `maps` is [n, *map_size], `kernels` [n, *kernel_size] or None, `edges` [units shown of the
     block before, n] or None. In a view of gradients each is the loss's gradient by these.
@@ -116,7 +116,7 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What a network makes of a view's image after `step` steps; `probabilities` is [classes]."""
+    """A network's outputs for a view's image after `step` steps; `probabilities` is [classes]."""
 
     step: int
     probabilities: Floats
@@ -129,7 +129,7 @@ def blocks(network: NetworkSpec) -> tuple[Block, ...]:
     # The images whose pixels a dense layer's inputs are, while they are.
     image: Shape | None = INPUT_SHAPE
     for layer, row in zip((*network.layers, None), network.shapes()[1:], strict=True):
-        if row.kind in _OWN_BLOCK or row.kind == "output":
+        if layer is None or layer.own_units:
             size = (layer.kernel_size,) * 2 if isinstance(layer, Conv) else image and image[:2]
             found.append(_block(row, size))
         elif found and row.output_shape == (*found[-1].map_size, found[-1].units):
@@ -208,7 +208,7 @@ class LiveView:
         self._gradients = tf.function(self._show_gradients, input_signature=[image, label])
 
     def frame(self, view: View, step: int) -> Frame:
-        """What the model makes of the view's image now, after `step` steps of training."""
+        """The model's outputs for the view's image now, after `step` steps of training."""
         image = np.frombuffer(view.image, np.uint8).reshape(28, 28)
         if view.gradients:
             label = -1 if view.label is None else view.label

@@ -1,6 +1,6 @@
 """The training loop: an experiment in, events out.
 
-Read `train` first. Each turn of its loop looks at what the person wishes, takes some steps of
+Read `train` first. Each turn of its loop reads the controls, takes some steps of
 gradient descent (`TrainingProgram.run`), tells what happened, and at the end of each epoch
 validates. How many steps a turn takes is chosen so that a turn lasts about a tenth of a second.
 """
@@ -19,7 +19,8 @@ import numpy.typing as npt
 from mnist_core.data import mnist
 from mnist_core.experiment.schedules import factors
 from mnist_core.experiment.spec import Experiment, TrainingSpec
-from mnist_core.training.control import Control, Wishes
+from mnist_core.training import misread
+from mnist_core.training.control import Control, ControlState
 from mnist_core.training.events import (
     Epoch,
     Event,
@@ -51,6 +52,8 @@ MAX_UNPLANNED = 10
 QUICK_IMAGES = 500
 # A stopped run gets its test accuracy if that takes no longer than this.
 STOP_TEST_SECONDS = 0.5
+# How much of a run is to be seen, compiling left out, before it is said how long the rest takes.
+PACE_SECONDS, PACE_SHARE = 1.5, 0.1
 # Time between two frames of the live view: so many times as long as a frame takes to make, within
 # bounds. A turn's length comes on top.
 LIVE_PAUSES, LIVE_SECONDS, MOST_LIVE_SECONDS = 100, 0.25, 0.35
@@ -73,7 +76,9 @@ def train(
     """
     from mnist_core.training.train_step import return_program
 
+    began = time.perf_counter()
     run = _prepare(experiment, mnist.fitting(experiment, dataset), control or Control(), resume)
+    run.pace.began = began
     try:
         yield from _events(run, resume)
     finally:
@@ -99,7 +104,7 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
                 if run.step not in run.snapshots_taken:
                     yield _snapshot(run)
             yield from _live(run)
-            run.control.wait(0.5)
+            _wait(run, 0.5)
             continue
         event = _turn(run)
         yield event
@@ -127,8 +132,49 @@ class _Shown:
 
 
 @dataclass(eq=False)
+class _Pace:
+    """The speed of a run, its first turn left out: that one compiles.
+
+    `began` is when its network was built, `waited` how long it has held still since, on the clock
+    `time.perf_counter`. `first_steps` steps had been taken after the first turn, which ended after
+    `first_busy` seconds in which the run was busy; the turns since then took `seconds`.
+    """
+
+    began: float = 0.0
+    waited: float = 0.0
+    first_steps: int = 0
+    first_busy: float | None = None
+    seconds: float = 0.0
+
+    def busy(self) -> float:
+        """Seconds since the beginning in which the run did not hold still."""
+        return time.perf_counter() - self.began - self.waited
+
+    def note(self, steps: int, seconds: float) -> None:
+        """A turn of `seconds` has ended, with `steps` taken by now."""
+        if self.first_busy is None:
+            self.first_steps, self.first_busy = steps, self.busy()
+        else:
+            self.seconds += seconds
+
+    def step_seconds(self, steps: int) -> float | None:
+        """The mean time of a step, None before there are two turns."""
+        count = steps - self.first_steps
+        return self.seconds / count if self.first_busy is not None and count > 0 else None
+
+    def left(self, steps: int, total: int) -> float | None:
+        """Seconds that the rest takes; None until enough was seen of how it goes."""
+        if self.first_busy is None or steps <= self.first_steps:
+            return None
+        seen, count = self.busy() - self.first_busy, steps - self.first_steps
+        if seen < PACE_SECONDS and count < PACE_SHARE * total:
+            return None
+        return (total - steps) * seen / count
+
+
+@dataclass(eq=False)
 class _Run:
-    """What the loop knows while it goes on. `step` counts the steps taken so far."""
+    """The state of the loop while it goes on. `step` counts the steps taken so far."""
 
     model: keras.Model
     program: TrainingProgram
@@ -142,6 +188,7 @@ class _Run:
     planned_steps: int
     snapshot_steps: frozenset[int]
     extra_epochs: int = 0
+    resumed: bool = False
     paused_told: bool = False
     seconds: float = 0.0
     most_seconds: float = math.inf
@@ -151,6 +198,7 @@ class _Run:
     snapshots_taken: set[int] = field(default_factory=set)
     most_unplanned: int = 1
     unplanned: list[int] = field(default_factory=list)
+    pace: _Pace = field(default_factory=_Pace)
     loss_sum: float = 0.0
     hits_sum: float = 0.0
     images_met: int = 0
@@ -192,7 +240,7 @@ def _prepare(
     planned = steps_per_epoch * training.epochs
     size = sum(weight.nbytes for weight in model.get_weights())
     step = resume.step if resume else 0
-    moments = snapshot_steps(planned, size)
+    moments = snapshot_steps(planned, size, control.read().snapshots)
     kept = resume.kept if resume else ()
     run = _Run(
         model=model,
@@ -210,6 +258,7 @@ def _prepare(
         most_unplanned=most_unplanned(len(moments), size),
         unplanned=sorted(set(kept).difference(moments)),
         extra_epochs=control.read().extra_epochs,
+        resumed=resume is not None,
         seconds=resume.seconds if resume else 0.0,
     )
     if training.max_minutes is not None:
@@ -238,14 +287,14 @@ def _remember(run: _Run, val_losses: Sequence[float]) -> None:
         run.epochs_without_gain = 0
 
 
-def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
+def snapshot_steps(total: int, weight_bytes: int, most: int | None = None) -> list[int]:
     """After which of `total` steps to keep the weights: dense early on, then evenly thinner.
 
-    At most `MAX_SNAPSHOTS`; fewer in a short run, for which keeping them would take longer than
-    learning, and for large networks: `MAX_SNAPSHOT_BYTES` bounds a run's sum as far as four
-    snapshots allow.
+    At most `MAX_SNAPSHOTS`, or `most`; fewer in a short run, for which keeping them would take
+    longer than learning, and for large networks: `MAX_SNAPSHOT_BYTES` bounds a run's sum as far
+    as four snapshots allow.
     """
-    most = min(MAX_SNAPSHOTS, max(MIN_SNAPSHOTS, total // STEPS_A_SNAPSHOT))
+    most = most or min(MAX_SNAPSHOTS, max(MIN_SNAPSHOTS, total // STEPS_A_SNAPSHOT))
     count = max(4, min(most, MAX_SNAPSHOT_BYTES // max(1, weight_bytes)))
     early = count // 2
     steps = {0, total}
@@ -255,7 +304,7 @@ def snapshot_steps(total: int, weight_bytes: int) -> list[int]:
 
 
 def most_unplanned(planned: int, weight_bytes: int) -> int:
-    """How many snapshots may be kept beside the `planned` ones, the oldest making way for more.
+    """The number of snapshots kept beside the `planned` ones, the oldest making way for more.
 
     At most `MAX_UNPLANNED`, within `MAX_SNAPSHOT_BYTES`; one always, to look at and go on from.
     """
@@ -264,9 +313,9 @@ def most_unplanned(planned: int, weight_bytes: int) -> int:
 
 
 def _reason_to_end(run: _Run) -> str | None:
-    wishes = run.control.read()
-    run.extra_epochs = wishes.extra_epochs
-    if wishes.stop:
+    controls = run.control.read()
+    run.extra_epochs = controls.extra_epochs
+    if controls.stop:
         return "stopped"
     if run.seconds >= run.most_seconds:
         return "minutes"
@@ -277,8 +326,8 @@ def _reason_to_end(run: _Run) -> str | None:
 
 def _held(run: _Run) -> bool:
     """True while the person wants no step taken now."""
-    wishes = run.control.read()
-    held = wishes.pause and wishes.steps_allowed == 0
+    controls = run.control.read()
+    held = controls.pause and controls.steps_allowed == 0
     if not held:
         run.paused_told = False
     return held
@@ -286,8 +335,8 @@ def _held(run: _Run) -> bool:
 
 def _turn(run: _Run) -> Steps:
     """Take the steps of one turn and say how they went."""
-    wishes = run.control.read()
-    count = _steps_in_turn(run, wishes)
+    controls = run.control.read()
+    count = _steps_in_turn(run, controls)
     order = _order(run)
     within = run.step % run.steps_per_epoch
     batch_size = run.training.batch_size
@@ -295,22 +344,22 @@ def _turn(run: _Run) -> Steps:
     images = order[first : first + count * batch_size]
     batches = images.reshape(count, -1)
     total = run.planned_steps
-    base = wishes.learning_rate or run.training.learning_rate
+    base = controls.learning_rate or run.training.learning_rate
     rates = base * factors(run.training.schedule, run.step, count, total)
     started = time.perf_counter()
     loss, accuracy = run.program.run(batches, rates.astype(np.float32), run.step)
     seconds = time.perf_counter() - started
     _note(run, loss, accuracy, images.size, seconds, count)
-    if wishes.steps_allowed:
+    if controls.steps_allowed:
         run.control.take_step()
-    if wishes.delay:
-        run.control.wait(wishes.delay)
+    if controls.delay:
+        _wait(run, controls.delay)
     return _steps(run, loss, accuracy, float(rates[-1]), images.size / max(seconds, 1e-9))
 
 
-def _steps_in_turn(run: _Run, wishes: Wishes) -> int:
-    """How many steps to take before looking up again."""
-    if wishes.delay or wishes.steps_allowed or run.step_seconds is None:
+def _steps_in_turn(run: _Run, controls: ControlState) -> int:
+    """The number of steps to take before looking up again."""
+    if controls.delay or controls.steps_allowed or run.step_seconds is None:
         return 1
     count = int(np.clip(TURN_SECONDS / max(run.step_seconds, 1e-6), 1, MAX_STEPS_A_TURN))
     within = run.step % run.steps_per_epoch
@@ -342,6 +391,7 @@ def _note(
 ) -> None:
     run.step += count
     run.seconds += seconds
+    run.pace.note(run.step, seconds)
     run.epoch_seconds += seconds
     share = images / count
     run.loss_sum += float(loss.sum()) * share
@@ -360,9 +410,9 @@ def _steps(
     learning_rate: float,
     images_per_second: float = 0.0,
 ) -> Steps:
-    left = None
-    if run.step_seconds is not None:
-        left = (run.total_steps - run.step) * (run.step_seconds + run.control.read().delay)
+    left = run.pace.left(run.step, run.total_steps)
+    if left is not None:
+        left += (run.total_steps - run.step) * run.control.read().delay
     return Steps(
         first_step=run.step - len(loss) + 1,
         loss=loss,
@@ -463,7 +513,7 @@ def _live(run: _Run) -> Iterator[Live]:
 
 
 def _hidden_state(program: TrainingProgram) -> list[Any]:
-    """What decides the next step besides the weights: the optimiser's and dropout's state."""
+    """The state besides the weights that decides the next step: the optimiser's and dropout's."""
     weights = {id(weight) for weight in program.model.weights}
     rest = [variable for variable in program.model.variables if id(variable) not in weights]
     return [*program.optimizer.variables, *rest]
@@ -484,11 +534,13 @@ def _restore(program: TrainingProgram, checkpoint: bytes | None) -> None:
 def _finish(run: _Run, reason: str) -> Finished:
     """The test images are looked at once, at the very end."""
     x_test, y_test = run.dataset.x_test, run.dataset.y_test
-    test_loss = test_accuracy = None
+    test_loss = test_accuracy = wrong = None
     if reason != "stopped" or _test_seconds(run) < STOP_TEST_SECONDS:
-        test_loss, test_accuracy = run.program.evaluate(x_test, y_test)
+        test_loss, read = run.program.test(x_test, y_test)
+        test_accuracy, wrong = float(np.mean(read == y_test)), misread.pack(y_test, read)
     # The caller's own: the program's model serves the next run.
     run.model.set_weights(run.program.model.get_weights())
+    a_step = None if run.resumed else run.pace.step_seconds(run.step)
     return Finished(
         step=run.step,
         epoch=run.epoch,
@@ -496,8 +548,18 @@ def _finish(run: _Run, reason: str) -> Finished:
         test_accuracy=test_accuracy,
         reason=reason,
         seconds=run.seconds,
+        step_seconds=a_step,
+        other_seconds=None if a_step is None else max(0.0, run.pace.busy() - a_step * run.step),
+        misread=wrong,
         model=run.model,
     )
+
+
+def _wait(run: _Run, seconds: float) -> None:
+    """Hold still for so long at most, or until a control changes."""
+    before = time.perf_counter()
+    run.control.wait(seconds)
+    run.pace.waited += time.perf_counter() - before
 
 
 def _test_seconds(run: _Run) -> float:

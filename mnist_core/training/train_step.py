@@ -19,6 +19,7 @@ import tensorflow as tf
 from mnist_core.base.tensorflow_compat import forget_gradients
 from mnist_core.data.mnist import ByteArray
 from mnist_core.experiment.spec import Experiment
+from mnist_core.experiment.training_cost import compiled_settings
 from mnist_core.model.build import build_model, build_optimizer
 from mnist_core.training.live_view import LiveView
 
@@ -38,7 +39,7 @@ class TrainingProgram:
     def __init__(self, experiment: Experiment, precision: str) -> None:
         """Set up the functions; they compile when first called. `begin` starts a run."""
         training = experiment.training
-        self.compiled_for = _compiled_for(experiment, precision)
+        self.compiled_for = (*compiled_settings(experiment), precision)
         self._network = experiment.network
         self.model = model = build_model(experiment.network, training.seed, precision)
         self.optimizer = build_optimizer(training)
@@ -109,12 +110,18 @@ class TrainingProgram:
 
     def evaluate(self, images: ByteArray, labels: ByteArray) -> tuple[float, float]:
         """Mean loss and accuracy over `images` uint8 [n, 28, 28], dropout and the like off."""
-        losses, hits = 0.0, 0
+        loss, read = self.test(images, labels)
+        return loss, float(np.mean(read == labels))
+
+    def test(self, images: ByteArray, labels: ByteArray) -> tuple[float, ByteArray]:
+        """As `evaluate`: the mean loss, and what each image is read as, uint8 [n]."""
+        losses, read = 0.0, []
         for start in range(0, len(images), EVALUATION_BATCH):
             part = slice(start, start + EVALUATION_BATCH)
-            loss, correct = self._evaluate(images[part], labels[part].astype(np.int32))
-            losses, hits = losses + float(loss), hits + int(correct)
-        return losses / len(images), hits / len(images)
+            loss, found = self._evaluate(images[part], labels[part].astype(np.int32))
+            losses += float(loss)
+            read.append(found.numpy())
+        return losses / len(images), np.concatenate(read)
 
     def quick_look(self, images: ByteArray, labels: ByteArray) -> tuple[float, float | None]:
         """Accuracy on `images` uint8 [n, 28, 28], and the share of ReLU units 0 for all of them.
@@ -174,7 +181,7 @@ class TrainingProgram:
     def _evaluate_batch(self, images: Any, labels: Any) -> Any:
         logits = self._logits(_as_input(images), training=False)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(_hits(labels, logits), tf.int32))
+        return tf.reduce_sum(losses), tf.cast(tf.argmax(logits, axis=-1), tf.uint8)
 
     def _cross_entropy(self, labels: Any, logits: Any) -> Any:
         if not self._smoothing:
@@ -195,7 +202,7 @@ def borrow_program(experiment: Experiment, precision: str) -> TrainingProgram:
     Compiling takes seconds, so that those used last are kept. Give it back with
     `return_program`; nobody else has it meanwhile.
     """
-    wanted = _compiled_for(experiment, precision)
+    wanted = (*compiled_settings(experiment), precision)
     with _LOCK:
         for program in _IDLE:
             if program.compiled_for == wanted:
@@ -217,20 +224,6 @@ _IDLE: list[TrainingProgram] = []
 _LOCK = threading.Lock()
 
 
-def _compiled_for(experiment: Experiment, precision: str) -> tuple[Any, ...]:
-    """Everything that is built into the compiled functions; all else comes with `begin`."""
-    training = experiment.training
-    return (
-        experiment.network,
-        precision,
-        training.optimizer,
-        training.weight_decay,
-        training.batch_size,
-        training.label_smoothing,
-        training.augmentation,
-    )
-
-
 _TRAIN_SIGNATURE = [
     tf.TensorSpec([None, 28, 28], tf.uint8),
     tf.TensorSpec([None], tf.int32),
@@ -247,7 +240,7 @@ _EVALUATE_SIGNATURE = [
 
 
 def xla_pays(experiment: Experiment) -> bool:
-    """Whether XLA trains this experiment faster than TensorFlow's own kernels do, on CPU."""
+    """True when XLA trains this experiment faster than TensorFlow's own kernels do, on CPU."""
     kinds = [layer.kind for layer in experiment.network.layers]
     return (
         set(kinds) <= {"flatten", "dense", "activation"}

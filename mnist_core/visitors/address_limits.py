@@ -1,4 +1,4 @@
-"""What all visitors from one network address may ask for together.
+"""Limits on what all visitors from one network address may ask for together.
 
 Whoever drops their cookie is a new visitor, and has a new visitor's share: these limits hold for
 all of an address, and are wide enough for a school behind one.
@@ -11,7 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mnist_core.storage import corrections, schema
+from mnist_core.storage import schema
+from mnist_core.storage.corrections import IMAGE_BYTES
 from mnist_core.storage.store import ACTIVE, Store
 from mnist_core.visitors.limits import Limits
 
@@ -23,7 +24,7 @@ MOST_IDLE = 5_000
 
 
 def is_full(connection: sa.Connection, address: str | None, limits: Limits) -> bool:
-    """Whether so many new visitors have come from the address that no more are taken in."""
+    """True when so many new visitors have come from the address that no more are taken in."""
     if address is None or limits.address_visitors is None:
         return False
     table = schema.visitors.c
@@ -83,6 +84,7 @@ def kept_problem(store: Store, address: str | None, limits: Limits, size: int) -
     parts = (
         sa.select(sa.func.sum(snapshots.bytes)).where(snapshots.run.in_(runs)),
         sa.select(sa.func.sum(data.bytes)).where(data.owner.in_(owners)),
+        sa.select(IMAGE_BYTES * sa.func.count()).where(schema.corrections.c.owner.in_(owners)),
     )
     with store.transaction() as connection:
         kept = sum(int(connection.execute(part).scalar() or 0) for part in parts)
@@ -99,13 +101,19 @@ def forget_idle(store: Store) -> int:
     table = schema.visitors
     keeps = [
         sa.exists().where(kept.c.owner == table.c.owner)
-        for kept in (schema.runs, schema.sweeps, schema.datasets)
+        for kept in (
+            schema.runs,
+            schema.sweeps,
+            schema.datasets,
+            schema.corrections,
+            schema.classrooms,
+            schema.pupils,
+        )
     ]
     last = datetime.now(UTC) - IDLE
     idle = sa.select(table.c.owner).where(table.c.seen < last, *(~kept for kept in keeps))
     with store.transaction() as connection:
-        found = connection.execute(idle.limit(MOST_IDLE)).scalars().all()
-        gone = [owner for owner in found if not corrections.are_kept(owner)]
+        gone = connection.execute(idle.limit(MOST_IDLE)).scalars().all()
         if gone:
             still = table.c.owner.in_(gone) & (table.c.seen < last)
             connection.execute(table.delete().where(still))

@@ -28,7 +28,7 @@ def trusted_proxies() -> tuple[Network, ...]:
 
 
 def setting_problems() -> list[str]:
-    """What is wrong with the setting, as sentences."""
+    """Sentences about mistakes in the setting."""
     return _setting()[1]
 
 
@@ -65,7 +65,7 @@ def visitor_address(peer: str | None, forwarded: str, trusted: tuple[Network, ..
 
 
 def digest(address: Address) -> str:
-    """What the database knows an address by: not the address itself; an IPv6 network's is one."""
+    """The digest by which the database knows an address; an IPv6 network's is one."""
     whole = f"{address}/{IPV6_PREFIX}" if address.version == 6 else str(address)
     network = ipaddress.ip_network(whole, strict=False)
     return "address-" + hashlib.sha256(str(network).encode()).hexdigest()[:32]

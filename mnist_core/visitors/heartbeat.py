@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from mnist_core.storage import event_writer
 from mnist_core.storage.schema import runs, servers
 from mnist_core.storage.store import ACTIVE, Run, Store
-from mnist_core.visitors.last_seen import Silence
+from mnist_core.visitors.last_seen import LastSeen
 
 # A server that can only be judged by its heartbeat is gone after so many seconds without one.
-SILENCE_SECONDS = 7.0
+HEARTBEAT_TIMEOUT_SECONDS = 7.0
 
-_silence = Silence()
+_last_seen = LastSeen()
 # Asked for once: what a process is told of its own start changes when the clock is set.
 _STARTED = psutil.Process().create_time()
 
@@ -93,7 +93,7 @@ def _mark(store: Store, run: Run) -> None:
 
 
 def what_is_left(run: Run) -> str:
-    """What a run that ended in mid-training still has: sentences for its message."""
+    """Sentences about what a run that ended in mid-training still has, for its message."""
     kept = "The curve up to there is kept."
     if run.checkpoint_step is None:
         return f"{kept} Start it again."
@@ -101,7 +101,7 @@ def what_is_left(run: Run) -> str:
 
 
 def message_now(run: Run) -> str:
-    """What is said of how a run ended, without the snapshot that has gone since."""
+    """The message of a run's end, without the snapshot that has gone since."""
     if run.checkpoint_step is not None:
         return run.message
     return re.sub(re.escape(_CAN_GO_ON).replace(r"\{\}", "[0-9,]+"), "", run.message).strip()
@@ -116,7 +116,7 @@ def _rows(store: Store) -> list[Any]:
 
 
 def _is_alive(row: Any) -> bool:
-    heard = _silence.seconds(row.id, row.heartbeat) < SILENCE_SECONDS
+    heard = _last_seen.seconds(row.id, row.heartbeat) < HEARTBEAT_TIMEOUT_SECONDS
     if row.host != socket.gethostname():
         return heard
     if row.pid == os.getpid():

@@ -19,7 +19,7 @@ def new_token() -> str:
 
 
 def is_token(text: object) -> bool:
-    """Whether this may be a token of `new_token`."""
+    """True when this may be a token of `new_token`."""
     return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
 
 

@@ -1,6 +1,6 @@
-"""For how long nothing has been heard of somebody, by this process's own steady clock.
+"""Time since the last sign of life, by this process's own steady clock.
 
-The wall clock is set back and forth, and differs between machines: it cannot tell who is silent.
+The wall clock is set back and forth, and differs between machines: it cannot tell who has gone.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 LONGEST_GAP = 5.0
 
 
-class Silence:
-    """Remembers of each key the last sign of life and when it was new. Safe between threads."""
+class LastSeen:
+    """The last sign of life of each key, and when it was new. Safe between threads."""
 
     def __init__(self, longest_gap: float = LONGEST_GAP) -> None:
         self._longest_gap = longest_gap

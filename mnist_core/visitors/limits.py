@@ -1,4 +1,4 @@
-"""What one visitor may ask of this server: every limit in one place, and the sentence for each.
+"""Limits on what one visitor may ask of this server, and the sentence for each.
 
 A single-user lab (`LOCAL`) has none. With `MNIST_LAB_PUBLIC=1` those of `PUBLIC` hold; the
 setting `MNIST_LAB_MAX_EPOCHS=20` changes the limit `epochs`, and so on for each field of
@@ -25,7 +25,7 @@ PREFIX = "MNIST_LAB_MAX_"
 
 
 class Refused(RuntimeError):
-    """What was asked for goes beyond a limit; the message says which, and what to do."""
+    """A request beyond a limit; the message says which, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _fields() -> dict[str, Field[Any]]:
 
 
 def setting_problems() -> list[str]:
-    """What is wrong with the settings that change limits."""
+    """Sentences about mistakes in the settings that change limits."""
     return _settings()[1]
 
 
@@ -218,7 +218,7 @@ def upload_problem(sizes: Sequence[int], limits: Limits) -> str | None:
 
 
 def rules(limits: Limits) -> str:
-    """What holds for a run here, as a sentence for those who start one; empty without limits."""
+    """The limits of a run here, as a sentence for those who start one; empty without limits."""
     parts = [
         limits.runs_at_once and f"{_counted(limits.runs_at_once, 'training')} at a time",
         limits.epochs and f"at most {_counted(limits.epochs, 'epoch')}",

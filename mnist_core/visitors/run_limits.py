@@ -46,12 +46,12 @@ def reason_to_end(times: Times, limits: Limits) -> str | None:
 
 
 def is_away(seconds: float, limits: Limits) -> bool:
-    """Whether a visitor not seen for so long counts as gone."""
+    """True when a visitor not seen for so long counts as gone."""
     return _over(seconds, limits.away_minutes)
 
 
 def leaves_queue(seconds: float, limits: Limits) -> bool:
-    """Whether what waits for a visitor not seen for so long gives its place to others."""
+    """True when what waits for a visitor not seen for so long gives its place to others."""
     return limits.away_queued_seconds is not None and seconds > limits.away_queued_seconds
 
 

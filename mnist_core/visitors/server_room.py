@@ -29,14 +29,14 @@ class Kept:
     bytes: int
 
     def over(self, limits: Limits) -> bool:
-        """Whether it is more than the server may keep."""
+        """True when it is more than the server may keep."""
         most_runs, most = limits.server_runs, limits.server_megabytes
         too_many = most_runs is not None and self.runs > most_runs
         return too_many or (most is not None and self.bytes > 1_000_000 * most)
 
 
 def kept(store: Store) -> Kept:
-    """What this server keeps now. Raises StoreError."""
+    """The runs and bytes that this server keeps now. Raises StoreError."""
     runs, snapshots, data = schema.runs.c, schema.snapshots.c, schema.datasets.c
     parts = (
         sa.select(sa.func.sum(snapshots.bytes)),
@@ -77,7 +77,7 @@ def make_room(store: Store, limits: Limits) -> int:
 
 
 def _removable(store: Store) -> Iterator[tuple[str, str, int]]:
-    """What absent visitors keep, in the order in which it goes: kind, name and bytes of each."""
+    """The things that absent visitors keep, in the order in which they go: kind, name and bytes."""
     visitors = schema.visitors.c
     absent = sa.select(visitors.owner).where(visitors.seen < datetime.now(UTC) - ABSENT)
     with store.transaction() as connection:

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from mnist_core.storage import corrections, datasets, schema
+from mnist_core.storage import datasets, schema
+from mnist_core.storage.corrections import IMAGE_BYTES
 from mnist_core.storage.store import ACTIVE, Run, Store
 from mnist_core.visitors import address_limits
-from mnist_core.visitors.last_seen import Silence
+from mnist_core.visitors.last_seen import LastSeen
 from mnist_core.visitors.limits import Limits, current
 
 # How often a visitor's presence is written down.
@@ -74,7 +75,7 @@ class Absences:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._silence = Silence(FORGOTTEN_SECONDS)
+        self._last_seen = LastSeen(FORGOTTEN_SECONDS)
 
     def seconds(self, owners: Iterable[str]) -> dict[str, float]:
         """Since these visitors were last noticed, 0 when first asked; others are left out.
@@ -82,7 +83,7 @@ class Absences:
         To be asked at least every `FORGOTTEN_SECONDS`, else it begins anew. Raises StoreError.
         """
         seen = last_seen(self._store, owners)
-        return {owner: self._silence.seconds(owner, moment) for owner, moment in seen.items()}
+        return {owner: self._last_seen.seconds(owner, moment) for owner, moment in seen.items()}
 
 
 class Forgetting:
@@ -95,7 +96,7 @@ class Forgetting:
     def __init__(self, store: Store, grace_seconds: float | None = None) -> None:
         self._store = store
         self._grace = GRACE_SECONDS if grace_seconds is None else grace_seconds
-        self._silence = Silence(longest_gap=GRACE_SECONDS)
+        self._last_seen = LastSeen(longest_gap=GRACE_SECONDS)
 
     def forget(self, older_than: timedelta) -> int:
         """Remove what may go; of how many visitors it was. Raises StoreError.
@@ -107,11 +108,9 @@ class Forgetting:
         due = [
             owner
             for owner, seen in absent.items()
-            if self._silence.seconds(owner, seen) >= self._grace
+            if self._last_seen.seconds(owner, seen) >= self._grace
         ]
-        gone = sum(_forget(self._store, owner, last) for owner in due)
-        corrections.forget_others(self._seen(), last)
-        return gone
+        return sum(_forget(self._store, owner, last) for owner in due)
 
     def _seen(self) -> dict[str, datetime]:
         with self._store.transaction() as connection:
@@ -133,14 +132,15 @@ def _forget(store: Store, owner: str, last: datetime) -> bool:
     for run in found:
         store.delete(run.id)
     with store.transaction() as connection:
-        for kept in (schema.sweeps, schema.datasets, visitor):
+        for kept in (schema.sweeps, schema.datasets, schema.corrections, schema.pupils,
+                     schema.classrooms, visitor):  # fmt: skip
             connection.execute(kept.delete().where(kept.c.owner == owner))
     return True
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a visitor keeps: how many runs and data sets, and the bytes of all.
+    """The number of runs and data sets that a visitor keeps, and the bytes of all.
 
     The bytes of those put aside are included.
     """
@@ -151,15 +151,17 @@ class Usage:
 
 
 def usage(store: Store, owner: str) -> Usage:
-    """What the visitor keeps on this server."""
+    """The visitor's usage of this server's storage."""
     runs, snapshots, steps = schema.runs, schema.snapshots, schema.steps
     theirs = runs.c.owner == owner
     ids = sa.select(runs.c.id).where(theirs)
     count = sa.select(sa.func.count()).where(theirs, runs.c.deleted.is_(None))
     data = schema.datasets
     sets = sa.select(sa.func.count()).where(data.c.owner == owner, data.c.deleted.is_(None))
+    corrected = sa.func.count(schema.corrections.c.number)
     parts = (
         sa.select(sa.func.sum(data.c.bytes)).where(data.c.owner == owner),
+        sa.select(IMAGE_BYTES * corrected).where(schema.corrections.c.owner == owner),
         sa.select(sa.func.sum(snapshots.c.bytes)).where(snapshots.c.run.in_(ids)),
         sa.select(sa.func.sum(8 * steps.c.count)).where(steps.c.run.in_(ids)),
         sa.select(sa.func.sum(sa.func.octet_length(runs.c.checkpoint))).where(theirs)
@@ -187,19 +189,14 @@ def room(store: Store, owner: str, limits: Limits, more: int = 1, size: int = 0)
     """
     if limits.kept_runs is None and limits.kept_megabytes is None:
         return None
-    used = usage(store, owner)
-    most_bytes = None if limits.kept_megabytes is None else 1_000_000 * limits.kept_megabytes
     # Of a run that is to be trained the size is not known: it may begin below the limit.
-    size = max(size, 1)
-    if most_bytes is not None and used.bytes + size > most_bytes:
-        _purge(store, owner)
-        used = usage(store, owner)
+    used, full = _used(store, owner, limits, max(size, 1))
     if limits.kept_runs is not None and used.runs + more > limits.kept_runs:
         kept = f"{used.runs} runs, and this server keeps {limits.kept_runs} for each visitor"
-    elif most_bytes is not None and used.bytes + size > most_bytes:
-        most = f"{limits.kept_megabytes} MB for each visitor"
+    elif full:
         kept = (
-            f"{used.bytes / 1_000_000:,.0f} MB of runs and data sets, and this server keeps {most}"
+            f"{used.bytes / 1_000_000:,.0f} MB of runs, data sets and corrections, and this server "
+            f"keeps {limits.kept_megabytes} MB for each visitor"
         )
         if size > 1:
             kept += f"; these are {size / 1_000_000:,.0f} MB more"
@@ -212,14 +209,10 @@ def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | N
     """Why the visitor cannot keep one more data set of `size` bytes, or None."""
     if limits.kept_data is None and limits.kept_megabytes is None:
         return None
-    most_bytes = None if limits.kept_megabytes is None else 1_000_000 * limits.kept_megabytes
-    used = usage(store, owner)
-    if most_bytes is not None and used.bytes + size > most_bytes:
-        _purge(store, owner)
-        used = usage(store, owner)
+    used, full = _used(store, owner, limits, size)
     if limits.kept_data is not None and used.data >= limits.kept_data:
         return f"You keep {used.data} data sets, as many as this server keeps. Delete one first."
-    if most_bytes is not None and used.bytes + size > most_bytes:
+    if full:
         return (
             f"This data set takes {size / 1_000_000:,.0f} MB beside the "
             f"{used.bytes / 1_000_000:,.0f} MB that you keep; this server keeps "
@@ -228,9 +221,18 @@ def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | N
     return None
 
 
-def _purge(store: Store, owner: str) -> None:
+def _used(store: Store, owner: str, limits: Limits, size: int) -> tuple[Usage, bool]:
+    """The visitor's usage, and True when `size` bytes more are beyond what they may keep.
+
+    What they have put aside goes for good when it has to make room.
+    """
+    used = usage(store, owner)
+    if limits.kept_megabytes is None or used.bytes + size <= 1_000_000 * limits.kept_megabytes:
+        return used, False
     datasets.purge(store, owner, timedelta(0))
     store.seen_by(owner).purge(timedelta(0))
+    used = usage(store, owner)
+    return used, used.bytes + size > 1_000_000 * limits.kept_megabytes
 
 
 def oldest_run(store: Store, owner: str) -> Run | None:

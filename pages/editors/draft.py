@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl
 import streamlit as st
 
 from mnist_core import PRESETS, Experiment, ExperimentError, Problem
+from mnist_core.experiment import layers as layer_types
 from mnist_core.experiment.class_links import HIDE, draw_seed, parse_hidden, write_hidden
-from mnist_core.experiment.layers import LAYER_CLASSES
 from mnist_core.experiment.shapes import CLASSES, LayerShape
 from mnist_core.experiment.spec import MNIST, parse_network
 from pages.session import start_error
@@ -57,7 +57,7 @@ def hidden_controls() -> frozenset[str]:
 
 
 def shown(group: str) -> bool:
-    """Whether a group of controls is shown in this session."""
+    """True when a group of controls is shown in this session."""
     return group not in hidden_controls()
 
 
@@ -82,7 +82,7 @@ def choose_preset(name: str) -> None:
 
 
 def data_set() -> tuple[str, int]:
-    """What the draft calls its data set, and how many classes it has."""
+    """The draft's data set and its number of classes."""
     current = st.session_state.draft
     return current.get("data", MNIST), current["network"].get("classes", CLASSES)
 
@@ -171,7 +171,7 @@ def edit_layers(change: Callable[[list[Draft]], None]) -> None:
 
 
 def can_undo() -> bool:
-    """Whether there is a change of the layers, or of the whole draft, to take back."""
+    """True when there is a change of the layers, or of the whole draft, to take back."""
     return bool(st.session_state.get("draft_before"))
 
 
@@ -192,5 +192,4 @@ def _note_for_undo() -> None:
 
 def new_layer(kind: str) -> Draft:
     """A layer of `kind` with sensible first values."""
-    required = {"dense": {"units": 64}, "conv": {"filters": 16}}
-    return LAYER_CLASSES[kind](**required.get(kind, {})).model_dump(mode="json")
+    return layer_types.new_layer(kind).model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""How the network is trained: optimiser, batches, data, augmentation, stop conditions."""
+"""Widgets for training: optimiser, batches, data, augmentation, stop conditions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 from mnist_core import Problem
 from mnist_core.data.mnist import DatasetError
 from mnist_core.experiment.optimizers import OPTIMIZERS
-from mnist_core.experiment.schedules import ScheduleName
+from mnist_core.experiment.schedules import SCHEDULES
 from mnist_core.experiment.shapes import CLASSES
 from mnist_core.experiment.spec import (
     MNIST,
@@ -70,7 +70,7 @@ def training_editor(problems: Sequence[Problem], digit: Callable[[], Image]) -> 
 
 
 def _dataset() -> None:
-    """What to train on, once there is a choice."""
+    """Choose what to train on, once there is a choice."""
     known, (data, classes) = own_sets(), draft.data_set()
     if not known and data == MNIST:
         return
@@ -116,8 +116,10 @@ def _schedule() -> None:
     fields.choose(
         "Learning-rate schedule",
         ("training", "schedule"),
-        get_args(ScheduleName),
-        tip="How the learning rate changes over the run.",
+        list(SCHEDULES),
+        tip="How the learning rate changes over the run:\n\n"
+        + "\n".join(f"- {item.title}: {item.about}" for item in SCHEDULES.values()),
+        show=lambda name: SCHEDULES[name].title,
     )
 
 
@@ -193,7 +195,7 @@ def _augmentation() -> None:
 
 
 def _preview(digit: Callable[[], Image]) -> None:
-    """What the draft's augmentation makes of a digit."""
+    """Show a digit as the draft's augmentation changes it."""
     try:
         training = draft.value(("training",))
         augmentation = Augmentation.model_validate(training["augmentation"])

@@ -1,1 +1,1 @@
-"""What surrounds every page: top bar, tour, help, projector."""
+"""The frame of every page: top bar, tour, help, projector."""

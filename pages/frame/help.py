@@ -44,17 +44,18 @@ ANSWERS: dict[str, tuple[tuple[str, str], ...]] = {
     "inspect": (
         (
             "What do the colours mean?",
-            "Blue is above zero, orange below, and the stronger the colour the further. Point at a "
-            "pixel to read its value; press it to see how it was computed.",
+            "Blue is above zero, orange below; the stronger the colour, the larger the value. "
+            "Point at a pixel to see its value and where it comes from; click it to see its "
+            "arithmetic.",
         ),
         (
-            "What is a moment?",
-            "While it trains a network’s weights are kept from time to time. Move the slider, or "
-            "press *Play*, to see them change.",
+            "What is a checkpoint?",
+            "A copy of the weights, kept from time to time during training. Move the slider, or "
+            "click *Play*, to see them change.",
         ),
         (
             "Can I look at my own digit?",
-            "Yes: draw it on the page *Draw*, then choose *My drawing* here.",
+            "Yes: choose *My drawing* and draw it. A drawing made on *Draw* is there.",
         ),
     ),
     "draw": (
@@ -82,7 +83,8 @@ ANSWERS: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         (
             "What is a study?",
-            "The computer tries many settings for you and shows which of them matter.",
+            "One setting or two changed on purpose, each value trained with several seeds, and a "
+            "sentence that says whether it mattered. Or a search over many settings.",
         ),
         (
             "How do I keep a run?",

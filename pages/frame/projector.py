@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.session.browser_storage import recall, remember
+from pages.session import browser_storage
 from pages.streamlit_compat.selectors import with_selectors
 from pages.widgets import layout
 
@@ -40,22 +40,24 @@ html { --diagram-width: 100%; --diagram-height: 50vh; --paper-width: 100%; }
 
 
 def is_on() -> bool:
-    """Whether this visitor's pages are made for a projector."""
-    return recall(PARAMETER) == _ON
+    """True when this visitor's pages are made for a projector."""
+    return browser_storage.read(PARAMETER) == _ON
 
 
 def load() -> None:
     """Take over what a link says; then the address is as without it, so that the button counts."""
     wanted = st.query_params.get(PARAMETER)
     if wanted is not None:
-        remember(PARAMETER, _OFF if wanted.strip().lower() in ("0", "off", "false") else _ON)
+        browser_storage.write(
+            PARAMETER, _OFF if wanted.strip().lower() in ("0", "off", "false") else _ON
+        )
         del st.query_params[PARAMETER]
     layout.for_projector(is_on())
 
 
 def toggle() -> None:
     """Callback: on or off."""
-    remember(PARAMETER, _OFF if is_on() else _ON)
+    browser_storage.write(PARAMETER, _OFF if is_on() else _ON)
 
 
 def button() -> None:

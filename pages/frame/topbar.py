@@ -1,4 +1,4 @@
-"""What stands beside the navigation on every page: the tour, help, and projector mode."""
+"""The bar beside the navigation on every page: the tour, help, and projector mode."""
 
 from __future__ import annotations
 

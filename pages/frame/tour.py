@@ -16,8 +16,7 @@ from mnist_core.storage.store import Run, StoreError
 from mnist_core.visitors.limits import Refused
 from pages.editors import draft
 from pages.frame import projector
-from pages.session import start_error
-from pages.session.browser_storage import hand_over, recall, remember
+from pages.session import browser_storage, start_error
 from pages.session.open_elsewhere import has_weights, let_it_read, look_inside, prepare_reading
 from pages.session.services import get_engine, get_store, owner
 
@@ -30,17 +29,17 @@ LOOK_AGAIN_SECONDS = 1.0
 
 
 def stage() -> str:
-    """How far the visitor is."""
-    kept = recall(NAME)
+    """The step of the tour that the visitor has reached."""
+    kept = browser_storage.read(NAME)
     if kept not in STAGES:
         kept = CLOSED if get_store().runs(owner(), limit=1) else TRAIN
-        remember(NAME, kept)
+        browser_storage.write(NAME, kept)
     return kept
 
 
 def begin() -> None:
     """Callback: show the tour (again), from its first step."""
-    remember(NAME, TRAIN)
+    browser_storage.write(NAME, TRAIN)
     st.session_state.tour_from = _newest_id()
 
 
@@ -49,8 +48,8 @@ def has_read() -> None:
 
     Not by running the page again: that would swallow a press on the navigation just then.
     """
-    if recall(NAME) == READ:
-        remember(NAME, INSIDE)
+    if browser_storage.read(NAME) == READ:
+        browser_storage.write(NAME, INSIDE)
 
 
 def strip(page: str) -> None:
@@ -63,10 +62,10 @@ def _on(page: str) -> None:
     now = stage()
     if now == INSIDE and page == "inspect":
         now = DONE
-        remember(NAME, DONE)
+        browser_storage.write(NAME, DONE)
     elif now == DONE and page != "inspect":
         now = CLOSED
-        remember(NAME, CLOSED)
+        browser_storage.write(NAME, CLOSED)
     if now != CLOSED and page != "status" and not projector.is_on():
         trains = now == TRAIN and (run := _run()) is not None and run.active
         changes = trains or (now == READ and page == "draw")
@@ -76,7 +75,7 @@ def _on(page: str) -> None:
 def _strip(page: str, trained: bool) -> None:
     with suppress(StoreError):
         _steps(page, trained)
-    hand_over("tour")  # a drawing is read without a run of the whole page
+    browser_storage.flush("tour")  # a drawing is read without a run of the whole page
 
 
 def _steps(page: str, trained: bool) -> None:
@@ -85,7 +84,7 @@ def _steps(page: str, trained: bool) -> None:
         st.rerun()  # it has been skipped
     if now == TRAIN and run is not None and _can_read(run):
         now = READ
-        remember(NAME, READ)
+        browser_storage.write(NAME, READ)
         prepare_reading(run.id)
     trains = now == TRAIN and run is not None and run.active
     if trains != trained:
@@ -95,7 +94,7 @@ def _steps(page: str, trained: bool) -> None:
             _step(number, name, now, page, run)
         if now == DONE:
             if st.button("Go on with the lesson", key="tour_lesson", type="primary"):
-                remember(NAME, CLOSED)
+                browser_storage.write(NAME, CLOSED)
                 st.switch_page("pages/learn.py", query_params={"chapter": "1"})
         else:
             st.button(
@@ -103,7 +102,7 @@ def _steps(page: str, trained: bool) -> None:
                 key="tour_skip",
                 type="tertiary",
                 help="Do not show these steps again",
-                on_click=remember,
+                on_click=browser_storage.write,
                 args=(NAME, CLOSED),
             )
 
@@ -132,7 +131,7 @@ def _now(words: str) -> None:
 
 
 def _can_read(run: Run) -> bool:
-    """Whether the run is worth a try: it has been through an epoch, or has ended."""
+    """True when the run is worth a try: it has been through an epoch, or has ended."""
     return has_weights(run) and (run.val_accuracy is not None or not run.active)
 
 

@@ -1,1 +1,1 @@
-"""What belongs to the server's life and to one visitor's session."""
+"""The server's start and end, and the parts of one visitor's session."""

@@ -31,20 +31,20 @@ def cookie_path() -> str:
     return "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
 
 
-def recall(name: str) -> str:
-    """What is remembered under this name, "" for nothing; a person may have written anything."""
+def read(name: str) -> str:
+    """The word kept under this name, "" for none; a person may have written anything."""
     said: dict[str, str] = st.session_state.get(_SESSION, {})
     return said.get(name) or str(st.context.cookies.get(_PREFIX + name) or "")[:40]
 
 
-def remember(name: str, word: str) -> None:
-    """Keep a word of letters under this name; `hand_over` takes it to the browser."""
+def write(name: str, word: str) -> None:
+    """Keep a word of letters under this name; `flush` takes it to the browser."""
     said: dict[str, str] = st.session_state.setdefault(_SESSION, {})
     said[name] = word
 
 
-def hand_over(key: str) -> None:
-    """Let the browser keep what this session remembers by now; takes no room on the page.
+def flush(key: str) -> None:
+    """Let the browser keep what was written in this session; takes no room on the page.
 
     Called before a page, which may take its time, and once more after it, each with its `key`.
     """

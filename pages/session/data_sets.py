@@ -30,7 +30,7 @@ def _own_sets(owner: str) -> dict[str, SetInfo]:
 
 
 def title_of(data: str) -> str:
-    """What people call the data set that experiments call `data`."""
+    """The title of the data set that experiments call `data`."""
     if data == MNIST:
         return "MNIST"
     info = own_sets().get(data)
@@ -38,7 +38,7 @@ def title_of(data: str) -> str:
 
 
 def class_names(experiment: Experiment) -> tuple[str, ...]:
-    """What the classes are called that the network tells apart; numbers when nobody knows."""
+    """The names of the network's classes; numbers when nobody knows."""
     count = experiment.network.classes
     info = own_sets().get(experiment.data)
     if experiment.data == MNIST or info is None or len(info.classes) != count:

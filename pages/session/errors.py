@@ -86,7 +86,7 @@ _NOTICE = {"text": ""}
 
 
 def set_notice(text: str) -> None:
-    """What every page says until the server ends; "" for nothing."""
+    """Set what every page says until the server ends; "" for nothing."""
     _NOTICE["text"] = text
 
 

@@ -13,6 +13,10 @@ RUNS = ":material/table_rows: Runs"
 STUDIES = ":material/science: Studies"
 FILES = ":material/folder_open: Files"
 DATA = ":material/dataset: Data"
+CLASS = ":material/groups: Class"
+
+# What a new study may be.
+ONE_SETTING, TWO_SETTINGS, SEARCH = "One setting", "Two settings", "Search"
 
 SAVE = ":material/download: Save a run"
 OPEN = ":material/upload: Open files"
@@ -31,8 +35,14 @@ def own_data() -> None:
     choose_view(EXPLORE_VIEW, DATA)
 
 
-def study_of(run_id: str) -> None:
-    """Callback: open Studies with a new study of this run's experiment."""
+def class_board() -> None:
+    """Callback: open Class."""
+    choose_view(EXPLORE_VIEW, CLASS)
+
+
+def what_if(run_id: str) -> None:
+    """Callback: open Studies with a new comparison that starts from this run's experiment."""
     choose_view(EXPLORE_VIEW, STUDIES)
+    st.session_state.study_kind = ONE_SETTING
     st.session_state.study_base = f"run {run_id}"
     st.session_state.new_study = True

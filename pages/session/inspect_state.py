@@ -32,6 +32,7 @@ TEST, DRAWING = "Test image", "My drawing"
 class Place:
     """Network, moment (`step` None is the newest), input, view and opened layer.
 
+    `is_given` says that the input is not the first one by default: chosen, or named by a link.
     `missing`: the address named a run that is not there; said until another network is chosen.
     `played_at` is when play last went on, on the clock `time.monotonic`.
     """
@@ -43,9 +44,14 @@ class Place:
     view: str = "network"
     layer: str | None = None
     unit: tuple[int, ...] | None = None
+    is_given: bool = False
     playing: bool = False
     missing: bool = False
     played_at: float = 0.0
+
+    def look_at(self, index: int) -> None:
+        """Make a test image the input."""
+        self.source, self.index, self.is_given = TEST, index, True
 
 
 def place() -> Place:
@@ -101,6 +107,7 @@ def load() -> list[str]:
             continue
         if query[name].isdecimal() and len(query[name]) < 12 and low <= int(query[name]) <= high:
             setattr(here, {"image": "index"}.get(name, name), int(query[name]))
+            here.is_given = here.is_given or name == "image"
         else:
             wrong.append(f"“{name}” in the address is a whole number from {low} to {high:,}.")
     return wrong
@@ -121,7 +128,7 @@ def show_in_url() -> None:
     here = place()
     query: dict[str, Any] = {"run": here.run, "view": here.view, "layer": here.layer}
     query["step"] = None if here.step is None else str(here.step)
-    query["image"] = str(here.index) if here.source == TEST else None
+    query["image"] = str(here.index) if here.source == TEST and here.is_given else None
     query = {name: value for name, value in query.items() if value is not None}
     st.session_state.inspect_query = query
     if st.query_params.to_dict() != query:

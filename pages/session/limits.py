@@ -1,4 +1,4 @@
-"""What a shared server asks of its visitors, said before anything starts."""
+"""Notes on a shared server's limits, shown before anything starts."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def _remove(run_id: str) -> None:
 
 
 def upload_megabytes(most: int) -> int:
-    """How large an uploaded file may be, of `most` megabytes that its kind may have."""
+    """The largest size of an uploaded file, of `most` megabytes that its kind may have."""
     allowed = current().upload_megabytes or most
     return min(most, allowed, int(st.get_option("server.maxUploadSize")))
 
 
 def open_files_note() -> None:
-    """What becomes of a file beyond the budget, which Streamlit tells by a number alone."""
+    """Say what becomes of a file beyond the budget, which Streamlit tells by a number alone."""
     if most := current().session_upload_megabytes:
         st.caption(
             f"Open files may take {most} MB together. One that goes beyond it is refused with "

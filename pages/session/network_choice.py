@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from pages.session.services import get_store, owner
 
 DEFAULT_MODEL = "default"
 RECENT_RUNS = 200
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 Weights = tuple[npt.NDArray[np.float32], ...]
 
@@ -37,7 +39,7 @@ class NetworkChoice:
 
     @property
     def experiment(self) -> Experiment:
-        """How it was trained, and on what."""
+        """The experiment by which it was trained."""
         return self.run.experiment if self.run else EXPERIMENT
 
     @property
@@ -47,7 +49,7 @@ class NetworkChoice:
 
     @property
     def accuracy(self) -> float | None:
-        """How well it does: on test images, else on validation images, else on its last batch.
+        """Its accuracy on test images, else on validation images, else on its last batch.
 
         None for the default model, and for a run that has not begun.
         """
@@ -59,7 +61,7 @@ class NetworkChoice:
 
     @property
     def guesses(self) -> bool:
-        """Whether it is a run at chance, or one whose weights are no longer numbers."""
+        """True when it is a run at chance, or one whose weights are no longer numbers."""
         if self.run is None:
             return False
         if self.run.loss is not None and not math.isfinite(self.run.loss):
@@ -67,18 +69,18 @@ class NetworkChoice:
         return self.accuracy is not None and self.is_chance(self.accuracy)
 
     def is_chance(self, accuracy: float) -> bool:
-        """Whether it would be about as often right by guessing."""
+        """True when it would be about as often right by guessing."""
         chance = 1 / self.network.classes
         return accuracy < chance + min(chance, (1 - chance) / 5)
 
     @property
     def trains(self) -> bool:
-        """Whether it is a run that goes on."""
+        """True when it is a run that goes on."""
         return self.run is not None and self.run.active
 
 
 def network_choices() -> dict[str, NetworkChoice]:
-    """The visitor's runs, newest first, then the default model, by key.
+    """The visitor's runs, newest first, then trials of studies, then the default model, by key.
 
     Runs that have kept no weights yet are among them. Kept for two seconds, so that strokes and
     clicks in quick succession do not ask the store again.
@@ -93,7 +95,11 @@ def first_choice() -> NetworkChoice:
     that waits, or that went wrong, hides no good one.
     """
     choices = network_choices()
-    newest = next(choice for choice in choices.values() if _has_learned(choice))
+    by_age = sorted(
+        choices.values(), key=lambda choice: choice.run.created if choice.run else EARLIEST,
+        reverse=True,
+    )  # fmt: skip
+    newest = next(choice for choice in by_age if _has_learned(choice))
     study = newest.run.study if newest.run is not None else None
     if study is None:
         return newest
@@ -127,7 +133,7 @@ def forget_choices() -> None:
 
 @st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
 def _network_choices(owner: str) -> dict[str, NetworkChoice]:
-    runs = get_store().runs(owner, limit=RECENT_RUNS)
+    runs = get_store().runs(owner, limit=RECENT_RUNS, trials_last=True)
     choices = [NetworkChoice(run.id, run_label(run), run) for run in runs]
     choices.append(NetworkChoice(DEFAULT_MODEL, _default_label()))
     return {choice.key: choice for choice in choices}
@@ -176,7 +182,7 @@ def _holder(key: str) -> str:
 
 
 def moment_label(key: str, moment: SnapshotInfo) -> str:
-    """How a slider names a moment: "epoch 2 · step 640 · 96.80%".
+    """A snapshot's name on a slider: "epoch 2 · step 640 · 96.80%".
 
     Within an epoch the accuracy is an estimate from a few images: "epoch 1.5 · step 480 · ≈ 96.1%".
     """
@@ -213,7 +219,7 @@ def _weights_at(key: str, step: int, holder: str) -> Weights | None:
 
 
 def run_label(run: Run) -> str:
-    """How menus name a run: "cnn, epochs 3 · run 4 · running · 98.10% on validation images"."""
+    """A run's name in menus: "cnn, epochs 3 · run 4 · running · 98.10% on validation images"."""
     parts = [run.name] if run.status == "finished" else [run.name, run.status]
     if run.test_accuracy is not None:
         return " · ".join([*parts, f"{run.test_accuracy:.2%} on test images"])
@@ -223,7 +229,7 @@ def run_label(run: Run) -> str:
 
 
 def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
-    """What a menu calls each of these runs, no two alike: a browser sends back the words."""
+    """The names of these runs in a menu, no two alike: a browser sends back the words."""
     labels: dict[str, str] = {}
     seen: Counter[str] = Counter()
     for run_id, run in runs.items():

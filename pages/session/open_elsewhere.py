@@ -12,7 +12,7 @@ from pages.session.network_choice import forget_choices, forget_moments
 
 
 def has_weights(run: Run) -> bool:
-    """Whether the run has kept weights that training has changed."""
+    """True when the run has kept weights that training has changed."""
     return bool(run.checkpoint_step)
 
 
@@ -37,12 +37,12 @@ def look_inside(run_id: str, step: int | None = None, image: int | None = None) 
 
     With test image `image`, else with the visitor's drawing where there is one.
     """
-    from pages.session.inspect_state import DRAWING, TEST, place
+    from pages.session.inspect_state import DRAWING, place
 
     here = place()
     here.run, here.step, here.missing, here.layer, here.unit = run_id, step, False, None, None
     if image is not None:
-        here.source, here.index = TEST, image
+        here.look_at(image)
     elif st.session_state.get("drawing_image28") is not None:
         here.source = DRAWING
     _renew()

@@ -50,7 +50,7 @@ STYLE = with_selectors(f"""
 
 @dataclass(frozen=True)
 class Sheet:
-    """What the canvas was last told to show. Strokes that it reports come on top of that."""
+    """The drawing that the canvas was last told to show; strokes that it reports come on top."""
 
     number: int = 0
     strokes: Strokes = ()

@@ -49,12 +49,12 @@ class Reader:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the classes are called that it tells apart."""
+        """The names of its classes."""
         return class_names(self.choice.experiment)
 
     @property
     def reads_digits(self) -> bool:
-        """Whether it was trained on MNIST; else on a data set of the visitor's own."""
+        """True when it was trained on MNIST; else it was on a data set of the visitor's own."""
         return self.choice.experiment.data == MNIST
 
     @property
@@ -65,7 +65,7 @@ class Reader:
 
     @property
     def guesses(self) -> bool:
-        """Whether it is at chance at this moment: before its training, or when that went wrong."""
+        """True when it is at chance now: before its training, or when that went wrong."""
         if self.choice.run is None:
             return False
         known = self.accuracy

@@ -1,4 +1,4 @@
-"""What the server does when it starts and when it ends, whether or not anybody opens a page."""
+"""The server's start and end, with or without anybody who opens a page."""
 
 from __future__ import annotations
 

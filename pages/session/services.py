@@ -1,4 +1,4 @@
-"""What a page works on: the runs and the engine, as this visitor may see them."""
+"""The store and the engine of a page, as this visitor may see them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 from mnist_core.base.once import once
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
+from mnist_core.storage.corrections import take_over_files
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.visitors.limits import current
 from pages.session import errors
@@ -78,6 +79,7 @@ def take_up() -> None:
 @once
 def _store() -> Store:
     store = Store()
+    take_over_files(store)
     errors.set_notice(store.notice)
     return store
 

@@ -15,7 +15,7 @@ FAILED = "sign_in_failed"
 
 
 def is_configured() -> bool:
-    """Whether this server knows people by an account."""
+    """True when this server knows people by an account."""
     return "is_logged_in" in st.user
 
 

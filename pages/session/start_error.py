@@ -1,4 +1,4 @@
-"""What Train could not do, said at its head.
+"""Errors of Train's actions, shown at its head.
 
 The page runs again by itself, when its address changes for example. What was wrong with a link is
 said until the person does something else; a start that failed is told once, for by the next run of

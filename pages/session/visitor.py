@@ -21,15 +21,13 @@ from mnist_core.visitors.limits import current
 from pages.session import sign_in
 from pages.session.browser_storage import KEPT_DAYS, cookie_path
 from pages.streamlit_compat import connections
-from pages.streamlit_compat.cookies import COOKIE_JS
+from pages.streamlit_compat.cookies import mount_hidden
 
 COOKIE = "mnist_lab_visitor"
 KEY = "visitor_cookie"
 IN_SESSION = "visitor_token"
 
-_JS = (
-    COOKIE_JS
-    + """
+_JS = """
 export default function ({ data, setStateValue }) {
   const { name, token, path, days } = data;
   const there = read(name);
@@ -42,7 +40,6 @@ export default function ({ data, setStateValue }) {
   setStateValue("forgets", read(name) !== token);
 }
 """
-)
 
 
 def owner() -> str:
@@ -97,15 +94,13 @@ def _token() -> str:
 
 def _hand_over(token: str) -> None:
     """Let the browser keep the token; takes no room on the page."""
-    mount = st.components.v2.component("mnist_lab.visitor", js=_JS)
-    st.html(f"<style>:has(> .st-key-{KEY}_place) {{ display: none; }}</style>")
-    with st.container(key=f"{KEY}_place"):
-        mount(
-            key=KEY,
-            data={"name": COOKIE, "token": token, "path": cookie_path(), "days": KEPT_DAYS},
-            on_token_change=_take_over,
-            on_forgets_change=lambda: None,
-        )
+    mount_hidden(
+        KEY,
+        _JS,
+        {"name": COOKIE, "token": token, "path": cookie_path(), "days": KEPT_DAYS},
+        on_token_change=_take_over,
+        on_forgets_change=lambda: None,
+    )
     said = st.session_state.get(KEY)
     if said and said.get("forgets"):
         st.warning(

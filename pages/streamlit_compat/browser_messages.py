@@ -1,4 +1,4 @@
-"""What a browser may ask of Streamlit: a filter in front of its websocket.
+"""A filter of browsers' messages in front of Streamlit's websocket.
 
 Written for Streamlit 1.67. It takes ten kinds of messages from whoever connects
 (`streamlit/proto/BackMsg.proto`); four of them are the pages' own, the others serve whoever
@@ -94,7 +94,7 @@ UNREADABLE = "it cannot be read"
 
 
 def why_refused(data: bytes | None) -> str | None:
-    """What speaks against a message, in words for the log; None for one that pages need."""
+    """The reason against a message, in words for the log; None for one that pages need."""
     if data is None:  # text, where Streamlit speaks in bytes
         return UNREADABLE
     try:

@@ -38,7 +38,7 @@ def call_once() -> None:
 
 
 def without_presses(refresh: ClientState) -> ClientState:
-    """What a browser has sent, with no press of a button in it."""
+    """A browser's message with no press of a button in it."""
     kept = ClientState()
     kept.CopyFrom(refresh)
     states = [s for s in refresh.widget_states.widgets if s.WhichOneof("value") not in TRIGGERS]

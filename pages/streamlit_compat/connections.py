@@ -21,7 +21,7 @@ def session_id() -> str | None:
 
 
 def is_connected(session: str) -> bool:
-    """Whether a browser is connected to this session."""
+    """True when a browser is connected to this session."""
     return runtime.exists() and runtime.get_instance().is_active_session(session)
 
 

@@ -13,7 +13,7 @@ KEPT_SECONDS = 60.0
 
 
 class KeptMetadata(MediaFileMetadata):
-    """What Streamlit notes of a file; it goes at the earliest `KEPT_SECONDS` after it was made."""
+    """Streamlit's note of a file; it goes at the earliest `KEPT_SECONDS` after it was made."""
 
     def __init__(self, kind: MediaFileKind = MediaFileKind.MEDIA) -> None:
         super().__init__(kind)
@@ -21,7 +21,7 @@ class KeptMetadata(MediaFileMetadata):
 
     @property
     def is_marked_for_delete(self) -> bool:
-        """Whether the next tidying may delete it."""
+        """True when the next tidying may delete it."""
         return super().is_marked_for_delete and time.monotonic() - self._made > KEPT_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""What streamlit-drawable-canvas 0.13 leaves out, added from outside.
+"""Additions to streamlit-drawable-canvas 0.13 from outside.
 
 Its component lives in the page, in an open shadow root. Of its insides these names are used: the
 label of its button *Update the app with this drawing* and the classes `upper-canvas`, `dc-canvas`

@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.streamlit_compat.cookies import COOKIE_JS
+from pages.streamlit_compat.cookies import mount_hidden
 
 _COOKIE = "_streamlit_xsrf"
 _KEY = "framed_uploads"
 
-_JS = (
-    COOKIE_JS
-    + """
+_JS = """
 export default function ({ data, setStateValue }) {
   if (!read(data.cookie)) {
     const random = crypto.getRandomValues(new Uint8Array(16));
@@ -31,17 +29,13 @@ export default function ({ data, setStateValue }) {
   setStateValue("refused", !read(data.cookie));
 }
 """
-)
 
 
 def allow() -> None:
     """Let files be uploaded in a frame where the browser allows it, else say what to do."""
     if not st.get_option("server.enableXsrfProtection"):
         return
-    mount = st.components.v2.component("mnist_lab.framed_uploads", js=_JS)
-    st.html(f"<style>:has(> .st-key-{_KEY}_place) {{ display: none; }}</style>")
-    with st.container(key=f"{_KEY}_place"):
-        mount(key=_KEY, data={"cookie": _COOKIE}, on_refused_change=lambda: None)
+    mount_hidden(_KEY, _JS, {"cookie": _COOKIE}, on_refused_change=lambda: None)
     said = st.session_state.get(_KEY)
     if said and said.get("refused"):
         with st.container(horizontal=True, vertical_alignment="center", key="frame_refused"):

@@ -1,4 +1,4 @@
-"""What Streamlit holds of uploaded files, by session.
+"""Sizes of the uploaded files that Streamlit holds, by session.
 
 Written for Streamlit 1.67, which keeps every file in memory until its session ends, and tells
 only the total of a whole server (`get_stats`). Without this there is no budget for a session.
@@ -31,5 +31,5 @@ def held_bytes() -> Mapping[str, int]:
 
 
 def _size(file: UploadedFileRec) -> int:
-    """What a file takes; whoever uploads chooses its id, name and type freely, too."""
+    """The bytes that a file takes; whoever uploads chooses its id, name and type freely, too."""
     return len(file.data) + len(file.file_id) + len(file.name) + len(file.type) + OVERHEAD

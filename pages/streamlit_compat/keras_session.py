@@ -1,4 +1,4 @@
-"""What has been compiled for one visitor stays for all, however often pages run."""
+"""Keras's session, which is not to be cleared after a run of a page."""
 
 from __future__ import annotations
 

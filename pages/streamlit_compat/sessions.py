@@ -1,4 +1,4 @@
-"""How many browsers are connected to this server.
+"""The number of browsers that are connected to this server.
 
 Streamlit 1.67 counts them, and tells only whoever asks its HTTP address for metrics. Without this
 the status page does not say how many there are.

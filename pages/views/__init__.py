@@ -1,1 +1,1 @@
-"""What each page shows; a folder of one page imports no other page's."""
+"""The parts of each page; a folder of one page imports no other page's."""

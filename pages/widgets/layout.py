@@ -48,7 +48,7 @@ def for_projector(on: bool) -> None:
 
 
 def on_projector() -> bool:
-    """Whether figures grow with the page's type, for a whole class to see."""
+    """True when figures grow with the page's type, for a whole class to see."""
     return bool(st.session_state.get(_PROJECTOR))
 
 

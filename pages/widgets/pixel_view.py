@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from mnist_core.figures.pixels import PIXELS_CSS, PIXELS_JS, Bars, Images, pixels_data
+from mnist_core.figures.pixels import PIXELS_CSS, PIXELS_JS, Connection, Group, pixels_data
 
 
 @dataclass(frozen=True)
 class Click:
-    """What was pressed: a pixel, or a group's title (`image` is -1 then)."""
+    """A press on a pixel, or on a group's title (`image` is -1 then)."""
 
     group: str
     image: int
@@ -21,15 +21,19 @@ class Click:
 
 
 def pixel_view(
-    groups: list[Images | Bars],
+    groups: Sequence[Group],
     key: str,
     alt: str,
     on_click: Callable[[Click], None] | None = None,
     *,
     strip: bool = False,
     height: int = 560,
+    shares: tuple[int, ...] = (),
+    connection: Connection | None = None,
 ) -> None:
     """Show the groups, or update what `key` already shows; `alt` says what they show.
+
+    The other arguments are those of `pixels_data`.
 
     `on_click` is called before the next run of the page (or the fragment) that holds the view.
     """
@@ -47,6 +51,8 @@ def pixel_view(
 
     mount(
         key=key,
-        data=pixels_data(groups, alt, strip=strip, height=height),
+        data=pixels_data(
+            groups, alt, strip=strip, height=height, shares=shares, connection=connection
+        ),
         on_clicked_change=clicked,
     )

@@ -1,4 +1,4 @@
-"""How long a wait takes: measured each time here, and said the next time."""
+"""Expected times of waits: measured each time here, and said the next time."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def time_left(name: str, work: Future[Any], queue: JobQueue | None = None) -> st
 
 
 def _progress(work: Future[Any], queue: JobQueue | None) -> tuple[int, float]:
-    """How many jobs end before `work` begins, and since when it has been under way."""
+    """The number of jobs that end before `work` begins, and since when it has been under way."""
     found = queue.progress(work) if queue is not None else None
     if found is not None:
         return found.ahead, found.seconds or 0.0

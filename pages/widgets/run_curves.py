@@ -8,7 +8,7 @@ from mnist_core.storage.store import Run, Store
 
 
 def run_curves(store: Store, run: Run) -> RunCurves:
-    """What the run has recorded, as the charts take it."""
+    """The run's recorded metrics, as the charts take them."""
     steps, epochs = store.steps(run.id), store.epochs(run.id)
     smoothing = run.experiment.training.label_smoothing
     classes = run.experiment.network.classes

@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from mnist_core.base import logs
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.base.paths import REPOSITORY
+from mnist_core.engine.engine import Engine
 from mnist_core.storage.store import Store
 from tests.support.runs import FAKE, SHORT, is_status, reach
 
@@ -62,7 +63,7 @@ def test_json_keeps_a_traceback_on_its_line(written):
         log.exception("it failed", extra={"run": "r1"})
     (line,) = lines(written)
     assert "ValueError: two\nlines" in line["traceback"] and line["run"] == "r1"
-    newest = logs.recent_trouble()[0]
+    newest = logs.recent_errors()[0]
     assert (newest.level, newest.where) == ("error", "run r1") and "it failed" in newest.message
 
 

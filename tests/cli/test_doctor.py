@@ -18,10 +18,10 @@ import pytest
 
 from mnist_core import __main__ as command
 from mnist_core.base import packages
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.cli import doctor
 from mnist_core.data import mnist
 from mnist_core.drawing import pretrained
-from mnist_core.engine.engine import REPOSITORY
 from mnist_core.storage.store import Store
 from mnist_core.visitors import heartbeat
 from tests.support.postgres import postgres

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from mnist_core import __main__ as command
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.cli import service
-from mnist_core.engine.engine import REPOSITORY
 from mnist_core.storage.store import Store
 from tests.support.ports import free_port
 

@@ -13,8 +13,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import __main__ as command
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.cli import admin_key, status
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.engine import Engine
 from mnist_core.storage.store import Store
 from mnist_core.visitors import heartbeat
 from mnist_core.visitors.visitors import Presence
@@ -71,7 +72,7 @@ def test_use_room_versions_and_trouble(store):
     assert (
         found.versions["streamlit"] == st.__version__ and "missing" not in found.versions.values()
     )
-    assert [t.what for t in found.trouble if failed in t.what] == [
+    assert [t.what for t in found.errors if failed in t.what] == [
         f"run {failed}: It ran out of memory."
     ]
     shown = status.text(found)

@@ -47,6 +47,34 @@ def wait_until(what: Callable[[], Any], timeout: float, sentence: str) -> Any:
     raise AssertionError(f"{sentence} (waited {timeout:g} s; last seen: {seen!r})")
 
 
+def wait_until_still(what: Callable[[], Any], timeout: float, sentence: str, looks: int = 6) -> Any:
+    """Wait until `what` gives the same, and not None, in so many looks one after the other."""
+    seen: list[Any] = []
+
+    def same() -> bool:
+        seen.append(what())
+        return len(seen) >= looks and seen[-1] is not None and seen[-looks:] == looks * seen[-1:]
+
+    wait_until(same, timeout, sentence)
+    return seen[-1]
+
+
+# Null while the script runs, or what fades or slides still does so.
+_DRAWN = """
+() => {
+  const running = document.querySelector(".stApp").dataset.testScriptState !== "notRunning";
+  const moving = document.getAnimations().some((one) =>
+    one.playState === "running" && one.effect.getComputedTiming().endTime < Infinity);
+  return running || moving ? null : document.querySelector(".stApp").innerHTML;
+}
+"""
+
+
+def settle(page: Any) -> None:
+    """Wait until the page is drawn: its script has ended and nothing changes any more."""
+    wait_until_still(lambda: page.evaluate(_DRAWN), 60, "The page never stood still")
+
+
 def open_page(page: Any, url: str, key: str | None = None) -> None:
     """Open a page and wait until Streamlit has drawn it (and the part `key`, when given)."""
     page.goto(url, wait_until="domcontentloaded")
@@ -113,7 +141,8 @@ def choose_preset(page: Any, name: str) -> None:
     )
     if menu.is_visible():
         menu.scroll_into_view_if_needed()
-        page.wait_for_timeout(100)  # a menu closes when the page scrolls
+        # A menu closes when the page scrolls.
+        wait_until_still(menu.bounding_box, 10, "The page goes on scrolling", looks=3)
         menu.click()
         page.get_by_role("option", name=label).first.click(timeout=10_000)
     else:
@@ -138,7 +167,7 @@ def draw(page: Any, *strokes: list[tuple[float, float]]) -> None:
         for x, y in points[1:]:
             page.mouse.move(x, y, steps=8)
         page.mouse.up()
-        page.wait_for_timeout(150)
+        page.wait_for_timeout(150)  # no wait for the page: so long a hand takes to the next stroke
 
 
 def digit_read(page: Any) -> int | None:

@@ -16,12 +16,13 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from benchmarks._digits import DIGITS
+from mnist_core.base.paths import REPOSITORY
 from tests.e2e.browser import find_browser
 from tests.e2e.conftest import ARGUMENTS
 from tests.e2e.helpers import draw, open_page, part, press, wait_for_digit, wait_for_status
-from tests.e2e.server import ROOT, Server
+from tests.e2e.server import Server
 
-FOLDER = ROOT / "docs" / "pictures"
+FOLDER = REPOSITORY / "docs" / "pictures"
 WINDOW = {"width": 1280, "height": 860}
 # Drawn at twice the size, kept at this width: letters stay readable in README's narrow columns.
 SCALE, WIDTH, QUALITY = 2, 1600, 82
@@ -44,7 +45,7 @@ def train(page: Any, url: str) -> None:
 
 def inspect(page: Any, url: str) -> None:
     open_page(page, f"{url}/inspect", "moment")
-    part(page, "inspect_input").get_by_text("read as").first.wait_for(timeout=60_000)
+    part(page, "feature_maps").locator("canvas").nth(1).wait_for(timeout=60_000)
 
 
 def draw_digit(page: Any, url: str) -> None:

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from mnist_core.base.paths import REPOSITORY
 from tests.support.ports import free_port
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Server:
@@ -50,7 +49,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", "app.py", *arguments],
-                cwd=ROOT,
+                cwd=REPOSITORY,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mnist_core.storage.store import Store
-from tests.e2e.helpers import open_page, part
+from tests.e2e.helpers import (
+    open_page,
+    part,
+    settle,
+)
 from tests.e2e.server import running
 from tests.support.runs_in_store import ended_run
 
@@ -14,7 +18,7 @@ PAGES = {
     "/": "card_9",
     "/?chapter=1": "question_1",
     "/train": "accuracy_chart",
-    "/inspect": "inspect_input",
+    "/inspect": "feature_maps",
     "/draw": "network_menu",
     "/explore": "runs_table",
 }
@@ -51,11 +55,10 @@ def faults(page) -> list[str]:
     ]
 
 
-def settle(page, address: str, key: str) -> None:
+def drawn(page, address: str, key: str) -> None:
     open_page(page, address, key)
     part(page, "tools").wait_for(timeout=20_000)
-    page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=60_000)
-    page.wait_for_timeout(500)  # what fades in is not pale for long
+    settle(page)
 
 
 def faults_in_both_themes(page) -> list[str]:
@@ -63,7 +66,7 @@ def faults_in_both_themes(page) -> list[str]:
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         page.locator(".stApp").evaluate(SWITCHED, theme)
-        page.wait_for_timeout(500)
+        settle(page)
         found += [f"{theme}: {fault}" for fault in faults(page)]
     return found
 
@@ -71,7 +74,7 @@ def faults_in_both_themes(page) -> list[str]:
 def too_wide_for_a_phone(page) -> list[str]:
     size = page.viewport_size
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_timeout(500)
+    settle(page)
     beyond = page.locator('[data-testid="stMain"]').evaluate("(e) => e.scrollWidth - e.clientWidth")
     page.set_viewport_size(size)
     return [f"is {beyond} pixels too wide for a phone"] if beyond > 0 else []
@@ -81,7 +84,7 @@ def test_names_contrast_and_width(server, page):
     """One server and one visit a page for all of it."""
     wrong = []
     for path, key in PAGES.items():
-        settle(page, server.url + path, key)
+        drawn(page, server.url + path, key)
         wrong += [f"{path} in {fault}" for fault in faults_in_both_themes(page)]
         wrong += [f"{path} {fault}" for fault in too_wide_for_a_phone(page)]
     part(page, "help").locator("button").first.click()

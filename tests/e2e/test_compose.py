@@ -21,7 +21,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from benchmarks._digits import DIGITS
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.storage.store import Store
 from tests.e2e.helpers import draw, open_page, press, wait_for_digit, wait_for_status, wait_until
 from tests.support.ports import free_port

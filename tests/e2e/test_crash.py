@@ -10,6 +10,7 @@ from tests.e2e.helpers import (
     last_step,
     message,
     open_page,
+    part,
     press,
     wait_for_status,
     wait_until,
@@ -18,11 +19,18 @@ from tests.e2e.helpers import (
 ENOUGH = 20
 
 
+def _shown_run(page) -> str:
+    """What the menu of runs shows, "" before the first."""
+    menu = part(page, "run_picker").locator("input")
+    return str(menu.first.input_value()) if menu.count() else ""
+
+
 def _watch(page) -> float:
     """The run that was just started, until its curve has grown; the last step seen."""
+    before = _shown_run(page)
     press(page, "start_training")
+    wait_until(lambda: _shown_run(page) != before, 90, "The run of before is still shown")
     wait_for_status(page, "running", timeout=90)
-    page.wait_for_timeout(1000)  # the curve of the run before makes way
     return float(
         wait_until(lambda: (s := last_step(page)) >= ENOUGH and s, 90, "The curve did not grow")
     )

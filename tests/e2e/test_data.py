@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import expect
+
 from mnist_core.storage.store import Store
 from tests.e2e.helpers import (
     choose_preset,
@@ -47,8 +49,8 @@ def test_a_set_of_ones_own_takes_the_place_of_mnist_on_all_pages(server, page, h
     assert run.experiment.network.classes == 3 and run.test_accuracy == 1.0
 
     open_page(page, f"{server.url}/inspect?run={run.id}&image=2", "run_picker")
-    part(page, "inspect_input").get_by_text("Test image 2: “right bar”").wait_for(timeout=60_000)
-    part(page, "inspect_input").get_by_text("read as right bar").wait_for(timeout=20_000)
+    part(page, "network_strip").get_by_text("Test image 2: “right bar”").wait_for(timeout=60_000)
+    expect(part(page, "network_strip").locator(".best").first).to_have_text("right bar")
 
     open_page(page, f"{server.url}/draw", "canvas")
     draw(page, [(0.5, 0.2), (0.5, 0.8)])

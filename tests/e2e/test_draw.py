@@ -20,8 +20,10 @@ from tests.e2e.helpers import (
     open_page,
     part,
     press,
+    settle,
     wait_for_digit,
     wait_until,
+    wait_until_still,
 )
 from tests.support.photos import as_file, photo
 
@@ -172,13 +174,13 @@ def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(boar
     nothing_read(board)
     board.reload()
     surface(board).wait_for(timeout=30_000)
-    board.wait_for_timeout(1000)
+    settle(board)
     assert inked(board) == 0 and digit_read(board) is None
     draw(board, *DIGITS[1])
     wait_for_digit(board, 1, 20)
     board.goto(board.url)
     surface(board).wait_for(timeout=30_000)
-    board.wait_for_timeout(1000)
+    settle(board)
     assert inked(board) == 0 and digit_read(board) is None
 
 
@@ -210,7 +212,7 @@ def test_what_was_cleared_comes_back_only_when_asked_for(board):
     wait_for_digit(board, 7, 20)
     press(board, "clear_canvas")
     nothing_read(board)
-    board.wait_for_timeout(500)
+    settle(board)
     assert inked(board) == 0 and digit_read(board) is None
     board.keyboard.press("Control+z")
     wait_for_digit(board, 7, 20)
@@ -249,7 +251,7 @@ def test_a_finger_draws_at_phone_width(server, browser):
         page = phone.new_page()
         open_page(page, f"{server.url}/draw", "canvas")
         surface(page).wait_for(timeout=30_000)
-        page.wait_for_timeout(1000)  # what stands above it has come by then
+        settle(page)
         box = surface(page).bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
         touch = phone.new_cdp_session(page)
@@ -271,7 +273,7 @@ def test_a_finger_draws_at_phone_width(server, browser):
         page.get_by_test_id("stExpandSidebarButton").tap()
         link = page.get_by_test_id("stSidebarNavLink").filter(has_text="Explore")
         wait_until(lambda: link.bounding_box()["x"] >= 0, 20, "The menu does not slide in")
-        page.wait_for_timeout(500)
+        wait_until_still(link.bounding_box, 10, "The menu goes on sliding")
         link.tap()
         part(page, "explore_views").wait_for(timeout=30_000)
         page.get_by_test_id("stExpandSidebarButton").wait_for(timeout=20_000)

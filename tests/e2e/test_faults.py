@@ -146,7 +146,7 @@ def test_a_browser_that_leaves_in_the_middle_of_an_upload_changes_nothing(
     network.send("Network.emulateNetworkConditions", slow)
     with leaving.expect_request(lambda request: "upload_file" in request.url, timeout=30_000):
         chooser.set_input_files([large])
-    leaving.wait_for_timeout(1000)
+    part(leaving, "open_files").get_by_text("large.mnistlab").wait_for(timeout=20_000)
     leaving.close()
 
     open_page(page, f"{server.url}/explore", "explore_views")

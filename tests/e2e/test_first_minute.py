@@ -16,6 +16,7 @@ from tests.e2e.helpers import (
     open_page,
     part,
     press,
+    settle,
     wait_for_digit,
     wait_for_status,
     wait_until,
@@ -49,7 +50,7 @@ def test_the_tour_can_be_skipped_and_asked_for_again(server, page):
     part(page, "tour").wait_for(state="detached", timeout=20_000)
     wait_until(lambda: cookies(page).get("mnist_lab_tour") == "closed", 20, "It was not kept")
     open_page(page, f"{server.url}/train", "start_training")
-    page.wait_for_timeout(1500)
+    settle(page)
     assert not part(page, "tour").count()
     press(page, "help")
     press(page, "tour_again")
@@ -86,12 +87,12 @@ def test_the_tour_leads_to_a_digit_that_the_new_network_reads(server, page):
 
     step(page, "inside").click()
     page.get_by_role("heading", name="Look inside").wait_for(timeout=30_000)
-    part(page, "inspect_input").get_by_text("My drawing").wait_for(timeout=60_000)
+    part(page, "network_strip").get_by_text("My drawing").wait_for(timeout=60_000)
     assert "cnn · run 1" in chosen(page, "run_picker")
     # Been through once, it is not offered again.
     press(page, "tour_lesson")
     page.get_by_role("heading", name="A neuron").wait_for(timeout=30_000)
     wait_until(lambda: cookies(page).get("mnist_lab_tour") == "closed", 20, "It was not kept")
     open_page(page, server.url, "card_9")
-    page.wait_for_timeout(1500)
+    settle(page)
     assert not part(page, "tour").count()

@@ -1,16 +1,23 @@
-"""Look inside in the browser: moment slider, a value’s arithmetic, saliency, confusion cell."""
+"""Look inside in the browser: checkpoints, a value unfolded in place, saliency, confusion cell."""
 
 from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
+from playwright.sync_api import expect
 
+from benchmarks._digits import DIGITS
+from mnist_core import load_default_model
+from mnist_core.data import mnist
 from tests.e2e.helpers import (
     choose_preset,
+    draw,
     open_page,
     part,
     press,
+    settle,
     wait_for_status,
     wait_until,
 )
@@ -62,7 +69,7 @@ def test_a_learner_looks_inside_the_network_just_trained(server, page):
     wait_until(lambda: canvas(page, "feature_maps").count(), 60, "No layer was opened")
     wait_until(lambda: heading(page), 20, "No arithmetic was shown")
     wait_until(lambda: "epoch 5 " in moment(page), 90, "The moment did not follow")
-    page.wait_for_timeout(1000)
+    settle(page)
 
     # The moment: back to before the training, the pictures change and come back.
     trained = pixels(page, "feature_maps")
@@ -82,16 +89,16 @@ def test_a_learner_looks_inside_the_network_just_trained(server, page):
     slider.focus()
     page.keyboard.press("Home")
     wait_until(lambda: "before" in moment(page), 20, "The slider did not go to its start")
-    page.wait_for_timeout(500)
+    settle(page)
     slider.focus()
     page.keyboard.press("End")
     wait_until(lambda: pixels(page, "feature_maps") == trained, 20, "The slider did not go back")
 
     # One value's arithmetic: press another, the sum is that one's.
     before = heading(page)
-    box = canvas(page, "feature_maps").bounding_box()
+    box = canvas(page, "feature_maps", 1).bounding_box()
     spot = {"x": box["width"] * 0.95, "y": box["height"] * 0.95}
-    canvas(page, "feature_maps").click(position=spot)
+    canvas(page, "feature_maps", 1).click(position=spot)
     wait_until(lambda: heading(page) not in ("", before), 20, "A press explained nothing")
 
     # Backward: saliency over the digit, another for another digit.
@@ -115,6 +122,60 @@ def test_a_learner_looks_inside_the_network_just_trained(server, page):
         "The cell's images did not appear",
     )
     assert "/inspect?" in page.evaluate("location.href")
+
+
+@pytest.mark.timeout(120)
+def test_a_value_unfolds_on_the_screen_of_its_pixel(server, page):
+    page.set_viewport_size({"width": 1366, "height": 768})
+    open_page(page, f"{server.url}/inspect?run=default&image=18", "feature_maps")
+    maps = canvas(page, "feature_maps", 1)
+    expect(maps).to_be_visible(timeout=60_000)
+    # Pointing at a pixel shows where it comes from, before anything is clicked.
+    box = maps.bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    tip = part(page, "feature_maps").locator(".tip")
+    expect(tip).to_contain_text("products, input × weight")
+    expect(part(page, "feature_maps").locator("svg.links line")).to_have_count(2)
+
+    # A click unfolds its sum on the same screen, and the sum is the network's own.
+    page.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    pointed = re.search(r"map (\d+)\s+row (\d+), column (\d+)", tip.inner_text())
+    channel, row, column = (int(number) for number in pointed.groups())
+    told = page.get_by_text(re.compile(rf"map {channel}, row {row}, column {column} = "))
+    expect(told).to_be_visible()
+    assert 0 < told.bounding_box()["y"] < 768 and box["y"] < 768
+    ends = part(page, "value").locator(".end.last")
+    assert ends.bounding_box()["y"] + ends.bounding_box()["height"] <= 768
+    layer, value = re.match(r"(\w+).* = (\S+)", told.inner_text()).groups()
+    assert float(value.replace("−", "-")) == pytest.approx(
+        _by_keras(layer, row, column, channel), abs=1e-5
+    )
+
+
+def _by_keras(layer: str, row: int, column: int, channel: int) -> float:
+    """The value before the activation of the default model for test image 18."""
+    import keras
+
+    model = load_default_model()
+    found = model.get_layer(layer)
+    image = mnist.ink(mnist.load().x_test[18:19])[..., None]
+    received = keras.Model(model.inputs, found.input)(image)
+    sums = keras.ops.conv(received, found.kernel, found.strides, found.padding) + (
+        0 if found.bias is None else found.bias
+    )
+    return float(np.asarray(sums)[0, row, column, channel])
+
+
+@pytest.mark.timeout(120)
+def test_a_drawing_is_made_and_read_in_the_page(server, page):
+    open_page(page, f"{server.url}/inspect?run=default", "feature_maps")
+    page.get_by_text("My drawing", exact=True).click()
+    expect(page.get_by_text("Draw a digit on the paper")).to_be_visible(timeout=20_000)
+    draw(page, *DIGITS[3])
+    best = part(page, "network_strip").locator(".best").first
+    expect(best).to_have_text("3", timeout=60_000)
+    press(page, "clear_canvas")
+    expect(page.get_by_text("Draw a digit on the paper")).to_be_visible(timeout=20_000)
 
 
 @pytest.mark.timeout(120)

@@ -9,7 +9,13 @@ import pytest
 
 from mnist_core import Experiment
 from pages.views.learn.contents import CHAPTERS
-from tests.e2e.helpers import open_page, part, wait_until
+from tests.e2e.helpers import (
+    open_page,
+    part,
+    settle,
+    wait_until,
+    wait_until_still,
+)
 
 # What stands for a figure's content: curves, drawings, tables and formulas, and pixels.
 _PICTURE = """
@@ -38,14 +44,13 @@ def picture(page, number: int) -> str:
 
 def steady(page, number: int) -> str:
     """The figure once it is complete and stands still."""
-    page.locator('[data-testid="stStatusWidget"]').wait_for(state="detached", timeout=30_000)
+    settle(page)
 
-    def still():
-        before = picture(page, number)
-        page.wait_for_timeout(700)
-        return before == picture(page, number) and len(before) > 200 and before
+    def complete() -> str | None:
+        found = picture(page, number)
+        return found if len(found) > 200 else None
 
-    return str(wait_until(still, 40, f"The figure of chapter {number} never stood still"))
+    return str(wait_until_still(complete, 40, f"The figure of chapter {number} never stood still"))
 
 
 def slide(page, key: str, steps: int = 3) -> None:

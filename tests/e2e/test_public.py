@@ -71,7 +71,7 @@ def test_two_visitors_see_only_their_own_and_take_turns(server, page, stranger):
     link = wait_for_link(page)
     assert mine not in link
     open_page(stranger, link, "run_picker")
-    stranger.get_by_text("That run is not here any more").wait_for(timeout=30_000)
+    stranger.get_by_text("That run is no longer here").wait_for(timeout=30_000)
     assert "hers" not in stranger.locator("body").inner_text()
     assert "hers" in chosen_run(page)
 

@@ -1,12 +1,8 @@
-"""A study in the browser: compose a tiny one, watch it end, look at its charts, open a trial."""
+"""Studies in the browser: ask a run what if, watch the comparison, open a trial; a small search."""
 
 from __future__ import annotations
 
-from tests.e2e.helpers import curves, open_page, part, press, wait_until
-
-
-def address(page) -> str:
-    return str(page.evaluate("location.href"))
+from tests.e2e.helpers import address, curves, open_page, part, press, wait_until
 
 
 def open_tab(page) -> None:
@@ -19,31 +15,32 @@ def fill(page, key: str, value: str) -> None:
     field.press("Enter")
 
 
-def test_a_tiny_study_ends_and_a_trial_opens_in_look_inside(server, page):
+def ends(page, trials: int) -> None:
+    status = part(page, "study_status")
+    wait_until(
+        lambda: f"finished {trials} of {trials}" in status.inner_text(), 120, "It does not end"
+    )
+
+
+def test_a_setting_is_compared_over_seeds_and_a_dot_opens_its_run(server, page):
+    page.set_viewport_size({"width": 1366, "height": 768})
     open_page(page, f"{server.url}/explore")
     open_tab(page)
     part(page, "start_study").wait_for(timeout=60_000)
     fill(page, "study_images", "1000")
     fill(page, "study_epochs", "2")
-    fill(page, "study_trials", "3")
-    page.get_by_text("3 trials of at most 2 epochs each.").wait_for(timeout=20_000)
+    page.get_by_text("5 values × 3 seeds: 15 trainings").wait_for(timeout=20_000)
     press(page, "start_study")
 
-    status = part(page, "study_status")
-    wait_until(lambda: "running" in status.inner_text(), 30, "The study does not run")
-    wait_until(lambda: "finished 3 of 3" in status.inner_text(), 90, "The study does not end")
-    said = part(page, "best_trial").inner_text(timeout=10_000)
-    assert "Best so far: validation accuracy" in said
-
-    chart = "study_chart_area"
-    values = wait_until(
-        lambda: [y for c in curves(page, chart) for y in c["y"]], 20, "No history appeared"
-    )
-    assert len(values) >= 3 and all(0 <= value <= 1 for value in values)
-    part(page, "study_chart").get_by_role("radio", name="Curves").click()
-    wait_until(
-        lambda: sum(len(c["x"]) == 2 for c in curves(page, chart)) == 3, 20, "No curves appeared"
-    )
+    ends(page, 15)
+    said = part(page, "study_verdict").inner_text(timeout=10_000)
+    assert "Learning rate:" in said and "more than chance" in said
+    assert "validation accuracy" in part(page, "best_trial").inner_text()
+    by_name = {curve["name"]: curve for curve in curves(page, "compare_results")}
+    assert len(by_name["one seed"]["x"]) == 15
+    assert len(by_name["mean ± standard deviation"]["x"]) == 5
+    box = part(page, "compare_results").bounding_box()
+    assert box["y"] + box["height"] <= 768, "The figure is not on the first screen"
 
     page.reload()
     open_tab(page)
@@ -52,3 +49,31 @@ def test_a_tiny_study_ends_and_a_trial_opens_in_look_inside(server, page):
     chosen = part(page, "run_picker").locator("input").first
     wait_until(lambda: "trial" in chosen.input_value(), 20, "Look inside shows another run")
     assert "/inspect" in address(page)
+
+
+def test_a_cell_of_the_heat_map_opens_its_run_and_a_search_shows_its_figures(server, page):
+    open_page(page, f"{server.url}/explore")
+    open_tab(page)
+    part(page, "start_study").wait_for(timeout=60_000)
+    page.get_by_role("radio", name="Two settings").click()
+    fill(page, "study_images", "500")
+    fill(page, "study_epochs", "1")
+    fill(page, "study_seeds", "1")
+    page.get_by_text("5 × 5 values × 1 seed: 25 trainings").wait_for(timeout=20_000)
+    press(page, "start_study")
+    ends(page, 25)
+    plot = part(page, "compare_heat").locator(".nsewdrag").first.bounding_box()
+    page.mouse.click(plot["x"] + 0.1 * plot["width"], plot["y"] + 0.9 * plot["height"])
+    opened = part(page, "open_trial")
+    wait_until(lambda: "Trial 0 " in opened.inner_text(), 20, "The cell opened no trial")
+    assert opened.get_by_role("button", name="Draw").count() == 1
+
+    press(page, "open_new_study")
+    page.get_by_role("radio", name="Search").click()
+    fill(page, "study_trials", "3")
+    page.get_by_text("3 trials of at most 1 epoch each.").wait_for(timeout=20_000)
+    press(page, "start_study")
+    ends(page, 3)
+    part(page, "study_chart").get_by_role("radio", name="Curves").click()
+    found = wait_until(lambda: curves(page, "study_chart_area"), 20, "No curves appeared")
+    assert sum(len(curve["x"]) == 1 for curve in found) >= 3

@@ -12,8 +12,10 @@ from tests.e2e.helpers import (
     open_page,
     part,
     press,
+    settle,
     wait_for_status,
     wait_until,
+    wait_until_still,
 )
 
 # The heights at which the start button stands from now on, looked at in each frame.
@@ -38,7 +40,7 @@ def test_a_newcomer_trains_a_cnn(server, page):
     # A server's very first visitor may come by a link to a page: the app must be whole for them.
     assert page.get_by_role("link", name="Draw", exact=True).count(), "The navigation is missing"
     choose_preset(page, "cnn")
-    page.wait_for_timeout(1000)
+    settle(page)
     press(page, "start_training")
     wait_for_status(page, "running")
 
@@ -80,10 +82,10 @@ def test_a_link_holds_the_experiment_and_a_run_can_pause(server, page):
 
     press(page, "pause_training")
     wait_for_status(page, "paused", timeout=20)
-    page.wait_for_timeout(1500)
-    held = last_step(page)
-    page.wait_for_timeout(1500)
-    assert last_step(page) == held, "A paused run goes on"
+    held = wait_until_still(lambda: last_step(page), 20, "A paused run goes on")
+    page.reload()
+    wait_for_status(page, "paused", timeout=30)
+    wait_until(lambda: last_step(page) == held, 20, "A paused run goes on")
 
     press(page, "pause_training")
     wait_for_status(page, "running", "finished", timeout=20)
@@ -96,11 +98,11 @@ def test_a_link_holds_the_experiment_and_a_run_can_pause(server, page):
 def test_the_address_alone_gives_another_browser_the_same_network(server, page, browser):
     open_page(page, f"{server.url}/train", "preset")
     part(page, "start_training").locator("button").wait_for(timeout=20_000)
-    page.wait_for_timeout(1000)
+    settle(page)
     page.evaluate(FOLLOW_START)
     choose_preset(page, "two-layer")
     wait_until(lambda: "units" in address(page), 20, "The address does not hold the network")
-    page.wait_for_timeout(500)
+    settle(page)
     # A button that moves between press and release is not pressed.
     assert len(heights := page.evaluate("[...heights]")) == 1, f"The button moved: {heights}"
     elsewhere = browser.new_context()

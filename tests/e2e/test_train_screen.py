@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from mnist_core.storage.store import Store
-from tests.e2e.helpers import last_step, open_page, part, press, wait_for_status, wait_until
+from tests.e2e.helpers import (
+    last_step,
+    open_page,
+    part,
+    press,
+    settle,
+    wait_for_status,
+    wait_until,
+    wait_until_still,
+)
 
 LONG = "preset=cnn&epochs=200"
 LAPTOP = {"width": 1366, "height": 768}
@@ -109,7 +118,7 @@ def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
 
     press(page, "pause_training")
     wait_for_status(page, "paused", timeout=20)
-    held = wait_until(lambda: _held(page), 20, "A paused network goes on changing")
+    held = wait_until_still(lambda: live_step(page), 20, "A paused network goes on changing")
     network.get_by_role("button", name="Next image").click()
     about = network.locator(".about")
     wait_until(lambda: "image 1," in about.inner_text(), 20, "The next image did not come")
@@ -118,14 +127,7 @@ def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
     wait_for_status(page, "stopped", timeout=20)
     network.get_by_role("button", name="Look inside").click()
     page.get_by_role("heading", name="Look inside").wait_for(timeout=30_000)
-    part(page, "inspect_input").get_by_text("Test image 1").wait_for(timeout=60_000)
-
-
-def _held(page) -> int | None:
-    """The step that the live view shows, once two looks in a row show the same."""
-    before = live_step(page)
-    page.wait_for_timeout(800)
-    return before if live_step(page) == before else None
+    part(page, "network_strip").get_by_text("Test image 1").wait_for(timeout=60_000)
 
 
 def test_one_press_is_one_run_while_another_trains_and_one_is_paused(server, page):
@@ -139,7 +141,7 @@ def test_one_press_is_one_run_while_another_trains_and_one_is_paused(server, pag
         for count in range(1, 16):
             button.click()
             wait_until(lambda n=count: len(store.runs(limit=1000)) >= before + n, 20, "No run")
-        page.wait_for_timeout(1000)  # a second run of the last press would come by now
+        settle(page)  # a second run of the last press would have come by then
         assert len(store.runs(limit=1000)) == before + 15
     finally:
         store.close()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 
 import dask
 import pytest
 from distributed import Client, LocalCluster, Scheduler, Worker, get_worker
+from distributed.batched import BatchedSend
 
 from mnist_core.engine import dask_client, dask_compat
 from tests.support.runs import wait
@@ -44,6 +47,45 @@ def test_a_task_learns_that_it_was_cancelled(client):
     assert began.wait(30)
     future.cancel()
     assert wanted.wait(30)
+
+
+class Comm:
+    """The other side of a sender: what it was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+
+    async def write(self, messages: list[object], **_options: object) -> int:
+        self.sent.extend(messages)
+        return 1
+
+    def closed(self) -> bool:
+        return False
+
+
+async def sent_with_a_deadline(seconds: float) -> list[object]:
+    """What a sender that is woken has sent, its next deadline so many seconds ahead."""
+    sender = BatchedSend(interval="2ms")
+    sender.comm = comm = Comm()
+    sender.next_deadline = time.time() + seconds
+    sender.send({"op": "hello"})
+    sending = asyncio.ensure_future(sender._background_send())
+    for _ in range(10):  # turns of the loop, each of them a chance to send
+        sender.waker.set()
+        await asyncio.sleep(0.001)
+    sender.please_stop = True
+    sender.waker.set()
+    await asyncio.wait([sending], timeout=1)
+    return comm.sent
+
+
+def test_dask_still_holds_messages_back_when_the_clock_was_set_back(monkeypatch):
+    """Where it no longer does, `bear_clock_changes` can go."""
+    monkeypatch.delattr(BatchedSend, "next_deadline", raising=False)
+    assert asyncio.run(sent_with_a_deadline(3600)) == []
+    dask_compat.bear_clock_changes()
+    for seconds in (3600, 0.001):
+        assert asyncio.run(sent_with_a_deadline(seconds)) == [{"op": "hello"}]
 
 
 def test_the_scheduler_says_how_much_it_keeps(client):

@@ -13,9 +13,10 @@ import psutil
 import pytest
 
 from mnist_core import PRESETS
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine import worker
 from mnist_core.engine.dask_client import Connection
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.engine import Engine
 from mnist_core.engine.scheduler import newest_snapshot, pack
 from mnist_core.engine.worker_process import LocalWorker
 from mnist_core.storage.store import Store, StoreError
@@ -102,8 +103,8 @@ def test_commands_before_the_start_outlive_the_worker_that_had_them(
 ) -> None:
     handed: list[Handed] = []
 
-    def submit(_self, _run, _attempt, _experiment, _resume, commands, _number) -> Handed:
-        handed.append(Handed(commands))
+    def submit(_self, orders, _number) -> Handed:
+        handed.append(Handed(orders[0]["commands"]))
         return handed[-1]
 
     monkeypatch.setattr(Connection, "there", True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sqlite3
@@ -10,27 +9,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
 
 import psutil
 import pytest
 import sqlalchemy as sa
-from distributed.batched import BatchedSend
 
 import mnist_core.storage.database
-from mnist_core.engine.dask_compat import bear_clock_changes
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.engine import Engine
 from mnist_core.engine.run_task import Task
 from mnist_core.storage.schema import snapshots
 from mnist_core.storage.store import Store, StoreError, Unavailable
 from mnist_core.studies import optuna_adapter, runner
 from mnist_core.visitors import heartbeat
+from tests.support.fake_clock_server import fake_clock_server
 from tests.support.processes import start as start_process
-from tests.support.runs import FAKE, LONG, SHORT, SOON, is_status, reach, recorded, wait, whole
+from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, recorded, wait, whole
 from tests.support.studies import SLOW, TRIALS, ended, study, trials
 from tests.support.train_page import ENGINES, errors, open_page, press
 from tests.support.train_page import fake_training as fake_training
@@ -101,7 +98,7 @@ def test_while_nothing_can_be_stored_training_waits_and_the_page_says_so(
     run_id = store.runs()[0].id
     reach(store, run_id, lambda run: run.step > 5)
     with make(store):
-        wait(lambda: engine.trouble, "the engine's word that nothing can be stored")
+        wait(lambda: engine.storage_error, "the engine's word that nothing can be stored")
         reached = store.run(run_id).step
         app.run()
         assert sentence in errors(app) and "Training waits" in errors(app)
@@ -111,12 +108,12 @@ def test_while_nothing_can_be_stored_training_waits_and_the_page_says_so(
         wait(lambda: holds_still(engine), "a pause")
         if fault != "read-only":  # and worse comes to worst
             os.kill(engine.worker_pid(), signal.SIGKILL)
-            wait(lambda: engine._tasks.get(run_id).over, "the engine has noticed", SOON)
+            wait(lambda: engine._tasks.get(run_id).over, "the engine has noticed")
             app.session_state["shown_run"] = run_id  # not one that was queued just now
             app.run()
             assert any("**failed**" in item.value for item in app.markdown)
             assert "was killed" in errors(app) and "goes on by itself" not in errors(app)
-    wait(lambda: engine.trouble is None, "the end of the trouble", SOON)
+    wait(lambda: engine.storage_error is None, "the end of the trouble")
     if fault != "read-only":
         run = reach(store, run_id, is_status("failed"))
         assert "killed or ran out of memory" in run.message
@@ -135,7 +132,7 @@ def test_a_pause_of_the_person_outlasts_the_trouble(home: Path) -> None:
         run_id = engine.start(LONG)
         reach(store, run_id, lambda run: run.step > 5)
         with full_disk(store):
-            wait(lambda: engine.trouble, "trouble")
+            wait(lambda: engine.storage_error, "trouble")
             engine.pause(run_id)
         reached = reach(store, run_id, is_status("paused")).step
         engine.send(run_id, step=1)
@@ -187,7 +184,7 @@ def test_a_study_outlasts_a_time_without_the_database(home: Path, monkeypatch) -
         # One that tells something, so that there is something to store.
         wait(lambda: any(run.step for run in store.active_runs()), "a trial that trains")
         with locked_by_another(store):
-            wait(lambda: engine.trouble, "trouble")
+            wait(lambda: engine.storage_error, "trouble")
             time.sleep(2)  # many more tries than a study has for other errors
         assert ended(store, study_id).status == "finished"
         states = [trial.state for trial in trials(store, study_id)]
@@ -379,7 +376,7 @@ def test_the_death_of_the_scheduler_is_told_and_the_queue_survives_it(lab: Lab) 
     reached = store.run(first).step
     lab.scheduler.kill()
     lab.start_cluster()
-    wait(lambda: not store.run(first).active, "the truth about the run", SOON)
+    wait(lambda: not store.run(first).active, "the truth about the run")
     run = store.run(first)
     assert run.status == "failed" and "connection to the scheduler was lost" in run.message
     assert run.step >= reached and whole(store, first)
@@ -413,7 +410,6 @@ def test_a_worker_that_was_killed_is_told_from_a_scheduler_that_has_gone(
 
 
 OTHER_SERVER = """
-import tests.support.fake_clock
 import sys, time
 from mnist_core import Experiment
 from mnist_core.engine.engine import Engine
@@ -432,26 +428,18 @@ def test_two_servers_share_a_file_though_one_has_its_clock_set_back(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other one calls itself another machine's, so that only its heartbeat speaks for it."""
-    monkeypatch.setattr(heartbeat, "SILENCE_SECONDS", 4.0)
-    clock = tmp_path / "clock"
-    clock.write_text("0")
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_TIMEOUT_SECONDS", 4.0)
     store = Store()
-    other = subprocess.Popen(
-        [sys.executable, "-c", OTHER_SERVER],
-        cwd=REPOSITORY,
-        env=os.environ | {"FAKE_CLOCK": str(clock), "FAKE_HOST": "elsewhere"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
     engine = Engine(store, trainer=FAKE)
-    try:
-        first, second = (other.stdout.readline().strip() for _ in range(2))
+    with (
+        closing(engine),
+        fake_clock_server(OTHER_SERVER, tmp_path, FAKE_HOST="elsewhere") as other,
+    ):
+        first, second = other.hear(), other.hear()
         reach(store, first, lambda run: run.step > 5)
-        clock.write_text("-3600")
-        other.stdin.write("\n")
-        other.stdin.flush()
-        third = other.stdout.readline().strip()
+        other.set_clock(-3600)
+        other.tell()
+        third = other.hear()
         assert [run.id for run in store.active_runs()] == [first, second, third]
 
         own = engine.start(SHORT)
@@ -462,54 +450,16 @@ def test_two_servers_share_a_file_though_one_has_its_clock_set_back(
         assert not reach(store, first, is_status("stopped")).interrupted
         reach(store, second, lambda run: run.step > 5)
 
-        other.kill()
+        other.process.kill()
         lost = reach(store, second, is_status("stopped"))
         assert lost.interrupted and "server went down" in lost.message
         assert whole(store, first) and whole(store, second) and reached > 100
-    finally:
-        engine.close()
-        other.kill()
-        other.wait()
-        other.stdin.close()
-        other.stdout.close()
-
-
-def test_messages_flow_on_when_the_clock_was_set_back_between_two_of_them() -> None:
-    class Comm:
-        sent: ClassVar[list[object]] = []
-
-        async def write(self, messages, **_options):
-            self.sent.extend(messages)
-            return 1
-
-        def closed(self):
-            return False
-
-    async def one_more(ahead: float) -> list[object]:
-        Comm.sent.clear()
-        sender = BatchedSend(interval="2ms")
-        sender.comm = Comm()
-        sender.next_deadline = time.time() + ahead
-        sender.send({"op": "hello"})
-        sending = asyncio.ensure_future(sender._background_send())
-        for _ in range(200):
-            await asyncio.sleep(0.01)
-            if Comm.sent:
-                break
-        sender.please_stop = True
-        sender.waker.set()
-        await asyncio.wait([sending], timeout=1)
-        return list(Comm.sent)
-
-    bear_clock_changes()
-    assert asyncio.run(one_more(3600)) == [{"op": "hello"}]
-    assert asyncio.run(one_more(0.001)) == [{"op": "hello"}]
 
 
 def test_a_process_whose_start_seems_to_have_moved_lives_while_its_heart_beats(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heartbeat, "SILENCE_SECONDS", 0.4)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_TIMEOUT_SECONDS", 0.4)
     store = Store()
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from mnist_core.engine import liveness
 from mnist_core.engine import monitor as module
-from mnist_core.engine import run_silence
 from mnist_core.engine.dask_client import WorkerInfo
 from mnist_core.engine.monitor import Monitor
 from mnist_core.engine.run_messages import LOST
@@ -122,14 +122,14 @@ def test_silence_is_noted_and_taken_back(
     monitor: Monitor, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = parts.training()
-    monitor.watch_silence()
+    monitor.watch_liveness()
     assert parts.store.run(task.run_id).unheard is None
-    monkeypatch.setattr(run_silence, "PROCESS_SECONDS", -1.0)
-    monitor.watch_silence()
+    monkeypatch.setattr(liveness, "PROCESS_SECONDS", -1.0)
+    monitor.watch_liveness()
     assert parts.store.run(task.run_id).unheard is not None
     monkeypatch.undo()
     parts.connection.known = [WorkerInfo(WORKER, 1, 0, sign=1.0)]
-    monitor.watch_silence()
+    monitor.watch_liveness()
     assert parts.store.run(task.run_id).unheard is None
 
 
@@ -178,10 +178,10 @@ def test_while_the_database_takes_nothing_the_monitor_asks_it_nothing(
     monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
     monkeypatch.setattr(parts.connection, "renew_worker", closed.set)
     monkeypatch.setattr(parts.commands, "take_remote", lambda: asked.append("commands"))
-    parts.tasks.trouble = "the disk is full"
+    parts.tasks.storage_error = "the disk is full"
     monitor.run(closed)
     assert asked == []
-    parts.tasks.trouble = None
+    parts.tasks.storage_error = None
     closed.clear()
     monitor.run(closed)
     assert asked == ["commands"]

@@ -103,16 +103,19 @@ def test_training_is_held_while_the_database_takes_nothing(
     trains, paused, waits = parts.training(), parts.training(), parts.queued()
     paused.paused = 1.0
     unavailable(1, monkeypatch)
-    troubles = []
+    errors_seen = []
 
     def still_away() -> None:
-        troubles.append(parts.tasks.trouble)
+        errors_seen.append(parts.tasks.storage_error)
         assert parts.sender.sent == [(trains.run_id, {"pause": True})]
         raise StoreError("it is still away")
 
-    beat.extend([still_away, lambda: troubles.append(parts.tasks.trouble)])
+    beat.extend([still_away, lambda: errors_seen.append(parts.tasks.storage_error)])
     recorder.record(message(trains, steps(1)), OPEN)
-    assert troubles == ["the disk is full", "it is still away"] and parts.tasks.trouble is None
+    assert (
+        errors_seen == ["the disk is full", "it is still away"]
+        and parts.tasks.storage_error is None
+    )
     assert parts.sender.sent[1:] == [(trains.run_id, {"pause": False})]
     assert parts.store.run(trains.run_id).step == 1 and not waits.commands
 

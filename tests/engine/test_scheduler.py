@@ -107,3 +107,65 @@ def test_a_server_that_does_not_take_its_turn_is_passed_over(
     monkeypatch.setattr(module, "PATIENCE_SECONDS", -1.0)
     scheduler.hand_out()
     assert ours.due
+
+
+def small(parts: Parts, study: str = "sweep"):
+    return parts.queued(study=study, small=True)
+
+
+def test_small_runs_of_a_study_share_a_task_and_one_turn(
+    scheduler: Scheduler, parts: Parts
+) -> None:
+    tasks, other, alone = [small(parts) for _ in range(3)], small(parts, "other"), parts.queued()
+    scheduler.hand_out()
+    assert list(parts.connection.handed) == [task.run_id for task in tasks]
+    assert len(set(parts.connection.handed.values())) == 1
+    assert not other.due and not alone.due, "the worker has one seat"
+    for task in tasks:  # one after the other
+        scheduler.hand_out()
+        assert not other.due and not alone.due
+        parts.store.set_status(task.run_id, "finished")
+        parts.tasks.forget(task)
+    assert tasks[0].future.status == "cancelled", "nothing of it is wanted any more"
+    scheduler.hand_out()
+    assert alone.due != other.due
+
+
+def test_each_worker_gets_its_share_of_small_runs(
+    scheduler: Scheduler, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_TOGETHER", 3)
+    parts.connection.known = [WorkerInfo("a", 1, 0), WorkerInfo("b", 1, 0)]
+    tasks = [small(parts) for _ in range(4)]
+    scheduler.hand_out()
+    shared, same, other, later = [task.future for task in tasks]
+    assert shared is same and other not in (None, shared)
+    assert later is None, "so that whoever is done first takes it"
+    many = [small(parts, "long") for _ in range(20)]
+    for task in tasks:
+        parts.store.set_status(task.run_id, "finished")
+        parts.tasks.forget(task)
+    scheduler.hand_out()
+    assert sum(task.due for task in many) == 6
+
+
+def test_a_stopped_run_leaves_the_others_of_its_task(scheduler: Scheduler, parts: Parts) -> None:
+    first, second = small(parts), small(parts)
+    scheduler.hand_out()
+    parts.commands.stop(second.run_id)
+    assert first.future.status == "pending" and parts.store.run(second.run_id).status == "stopped"
+    parts.commands.stop(first.run_id)
+    assert first.future.status == "cancelled"
+
+
+def test_runs_of_a_lost_task_that_had_not_begun_are_handed_out_again(
+    scheduler: Scheduler, parts: Parts
+) -> None:
+    first, second = small(parts), small(parts)
+    scheduler.hand_out()
+    lost = second.future
+    second.try_again()
+    scheduler.hand_out()
+    assert second.future not in (None, lost) and first.future is lost
+    second.cancel()
+    assert second.future.status == "cancelled" and lost.status == "pending"

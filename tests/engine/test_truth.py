@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.base import logs
-from mnist_core.engine import run_silence
+from mnist_core.engine import liveness
 from mnist_core.engine.engine import Engine
 from mnist_core.storage import database
 from mnist_core.storage.schema import runs, snapshots, steps
 from mnist_core.storage.store import Store, StoreError, Unavailable
 from tests.support.postgres import postgres_server
-from tests.support.runs import FAKE, LONG, SOON, is_status, reach, recorded, wait, whole
+from tests.support.runs import FAKE, LONG, is_status, reach, recorded, wait, whole
 from tests.support.train_page import ENGINES, button, errors, open_page, press
 from tests.support.train_page import fake_training as fake_training
 
@@ -57,11 +57,11 @@ def halted(pid: int) -> Iterator[None]:
 
 
 def test_a_worker_that_falls_silent_is_told_and_speaks_again(monkeypatch) -> None:
-    monkeypatch.setattr(run_silence, "PROCESS_SECONDS", 1.0)
+    monkeypatch.setattr(liveness, "PROCESS_SECONDS", 1.0)
     app, engine, run_id = trained_page()
     store = engine.store
     with halted(engine.worker_pid()):
-        wait(lambda: store.run(run_id).unheard, "a word about the silence", SOON)
+        wait(lambda: store.run(run_id).unheard, "a word about the silence")
         app.run()
         assert "nothing heard for" in status(app) and "images/s" not in status(app)
         assert any("press **Stop**" in item.value for item in app.warning)
@@ -73,7 +73,7 @@ def test_a_worker_that_falls_silent_is_told_and_speaks_again(monkeypatch) -> Non
 
 
 def test_stop_ends_a_run_whose_worker_hangs_and_the_next_one_trains(store, monkeypatch) -> None:
-    monkeypatch.setattr(run_silence, "PROCESS_HANGS_SECONDS", 1.0)
+    monkeypatch.setattr(liveness, "PROCESS_HANGS_SECONDS", 1.0)
     engine = Engine(store, trainer=FAKE)
     try:
         run_id, waiting = engine.start(LONG), engine.start(LONG)
@@ -107,8 +107,8 @@ def test_stop_ends_a_run_whose_worker_hangs_and_the_next_one_trains(store, monke
     ],
 )
 def test_when_silence_is_worth_a_word(process, training, seconds, hangs) -> None:
-    assert run_silence.unheard(process, training) == seconds
-    assert run_silence.hangs(process, training) is hangs
+    assert liveness.unheard(process, training) == seconds
+    assert liveness.hangs(process, training) is hangs
 
 
 # The database's file
@@ -120,7 +120,7 @@ def test_a_home_that_is_moved_away_holds_training_until_it_is_back(home: Path) -
     elsewhere = home.with_name("elsewhere")
     app.run()
     home.rename(elsewhere)
-    wait(lambda: engine.trouble, "word that the file is gone", SOON)
+    wait(lambda: engine.storage_error, "word that the file is gone")
     app.run()
     assert "not in its place any more" in errors(app) and "Training waits" in errors(app)
     assert "**paused**" in status(app)
@@ -214,7 +214,7 @@ def test_a_database_that_is_away_is_a_sentence_and_the_status_stays(monkeypatch,
         app.run()
         server.stop()
         caplog.clear()
-        wait(lambda: engine.trouble, "word that the database is away", SOON)
+        wait(lambda: engine.storage_error, "word that the database is away")
         for _ in range(3):
             app.run()
             assert "**paused**" in status(app)
@@ -227,7 +227,7 @@ def test_a_database_that_is_away_is_a_sentence_and_the_status_stays(monkeypatch,
         lines = [record for record in caplog.records if repeats.filter(record)]
         assert sum(len(line.getMessage()) for line in lines) < 4000, lines
         server.start()
-        wait(lambda: engine.trouble is None, "the end of the trouble", SOON)
+        wait(lambda: engine.storage_error is None, "the end of the trouble")
         reach(engine.store, run_id, lambda run: run.step > reached + 5)
         app.run()
         assert not errors(app) and whole(engine.store, run_id)

@@ -1,4 +1,4 @@
-"""Disturbances against SciPy and loops, and the smallest change that fools a network."""
+"""Perturbations against SciPy and loops, and the smallest change that fools a network."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from scipy import ndimage
 
 from mnist_core.data import mnist
 from mnist_core.evaluation.robustness import (
-    DISTURBANCES,
     FINEST,
+    PERTURBATIONS,
     accuracy_curve,
     blur,
-    disturb,
     fgsm,
     fgsm_probabilities,
     noise,
+    perturb,
     resize,
     rotate,
     shift,
@@ -37,7 +37,7 @@ def grains():
     return np.random.default_rng(0).random((4, 28, 28), np.float32)
 
 
-# --- disturbances --------------------------------------------------------------------------
+# --- perturbations --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("degrees", [-90, -37.5, -5, 0, 0.3, 45, 90, 180])
@@ -127,15 +127,15 @@ def test_thickness_is_told_in_pixels_on_each_side():
         assert thickness(bar, amount)[0, 14].sum() == pytest.approx(width)
 
 
-@pytest.mark.parametrize("name", DISTURBANCES)
-def test_every_disturbance(digits, name):
-    kind = DISTURBANCES[name]
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_every_perturbation(digits, name):
+    kind = PERTURBATIONS[name]
     given = digits.copy()
     given.flags.writeable = False  # a write to the images would raise
     assert kind.steps[0] == kind.low and kind.steps[-1] == kind.high and 0 in kind.steps
     assert list(kind.steps) == sorted(set(kind.steps))
     for strength in kind.steps:
-        result = disturb(given, name, strength)
+        result = perturb(given, name, strength)
         assert result.shape == digits.shape and result.dtype == np.float32
         assert result.min() >= 0 and result.max() <= 1
         assert not np.shares_memory(result, given)
@@ -145,19 +145,19 @@ def test_every_disturbance(digits, name):
             assert np.abs(result - given).mean() > 0.001
 
 
-@pytest.mark.parametrize("name", DISTURBANCES)
+@pytest.mark.parametrize("name", PERTURBATIONS)
 def test_a_strength_out_of_range_is_told(digits, name):
-    kind = DISTURBANCES[name]
+    kind = PERTURBATIONS[name]
     for strength in (kind.low - 0.1, kind.high + 0.1, math.nan, math.inf):
         with pytest.raises(ValueError, match=f"{kind.title} goes from"):
-            disturb(digits, name, strength)
+            perturb(digits, name, strength)
 
 
 def test_strengths_in_words():
-    assert DISTURBANCES["rotate"].told(-15.0) == "−15°"
-    assert DISTURBANCES["shift_right"].told(2.5) == "2.5 px"
-    assert DISTURBANCES["noise"].told(0.3) == "0.3"
-    assert DISTURBANCES["resize"].told(-20.0) == "−20%"
+    assert PERTURBATIONS["rotate"].told(-15.0) == "−15°"
+    assert PERTURBATIONS["shift_right"].told(2.5) == "2.5 px"
+    assert PERTURBATIONS["noise"].told(0.3) == "0.3"
+    assert PERTURBATIONS["resize"].told(-20.0) == "−20%"
 
 
 # --- accuracy ------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_the_curve_is_the_accuracy_at_each_strength():
     # A bar that crosses the middle is misread; one that leaves the image counts as 0.
     assert curve.tolist() == [0.5, 0.75, 1.0, 0.75, 0.25]
     standard = accuracy_curve(left_or_right, images, labels, "shift_right")
-    assert len(standard) == len(DISTURBANCES["shift_right"].steps)
+    assert len(standard) == len(PERTURBATIONS["shift_right"].steps)
 
 
 def test_a_diverged_network_has_no_curve(digits):
@@ -312,7 +312,7 @@ def test_a_diverged_network_is_told():
 
 
 @pytest.mark.slow
-def test_the_shipped_network_is_fooled_and_keeps_its_accuracy_without_disturbance():
+def test_the_shipped_network_is_fooled_and_keeps_its_accuracy_without_perturbation():
     import tensorflow as tf
 
     from mnist_core import load_default_model

@@ -104,5 +104,6 @@ def test_zero_has_no_sign() -> None:
 
 
 def test_what_the_tables_leave_out_is_known() -> None:
-    assert all_written((3, 3, 3)) and not all_written((3, 3, 4)) and not all_written((9, 9, 1))
+    assert all_written((3, 3, 2)) and not all_written((3, 3, 3)) and not all_written((9, 9, 1))
+    assert all_written((5, 5, 1)) and not all_written((5, 5, 2))
     assert all_written((8,)) and not all_written((9,))

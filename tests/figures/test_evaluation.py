@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_core.evaluation import metrics
-from mnist_core.evaluation.robustness import DISTURBANCES, Fooling
+from mnist_core.evaluation.robustness import PERTURBATIONS, Fooling
 from mnist_core.figures import evaluation
 from mnist_core.figures.drawing import learning_chart
 from mnist_core.figures.evaluation import (
@@ -41,7 +41,7 @@ def all_figures():
     probabilities, labels = answers()
     counts = metrics.confusion(probabilities, labels)
     points = np.random.default_rng(0).normal(size=(len(labels), 2))
-    noise = DISTURBANCES["noise"]
+    noise = PERTURBATIONS["noise"]
     path = np.linspace(1, 0, 50)[:, None] * np.eye(10)[3] + 0.1
     return {
         "confusion": confusion_heatmap(counts, (4, 9)),
@@ -248,7 +248,7 @@ def test_digit_colours_stand_out_from_both_pages_and_from_one_another():
 
 
 def test_the_curve_and_where_one_is_on_it():
-    kind = DISTURBANCES["rotate"]
+    kind = PERTURBATIONS["rotate"]
     values = np.linspace(0.2, 0.9, len(kind.steps))
     figure = robustness_curve(kind, kind.steps, values, (-30.0, 0.55))
     line, current = trace(figure, "accuracy"), trace(figure, "current")
@@ -284,7 +284,7 @@ def test_words_stay_within_the_plot():
     for epsilon, side in ((0.05, "left"), (0.45, "right")):
         figure = fgsm_chart([0, 0.25, 0.5], answers, 1, None, epsilon)
         assert figure.layout.annotations[0].xanchor == side
-    kind = DISTURBANCES["noise"]
+    kind = PERTURBATIONS["noise"]
     for strength, side in ((0.1, "left"), (0.5, "right")):
         figure = robustness_curve(kind, [0, 1], [1, 0], (strength, 0.5))
         assert figure.layout.annotations[1].xanchor == side

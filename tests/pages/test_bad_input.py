@@ -19,6 +19,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment, ExperimentError
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.base.untrusted import FileRefused
 from mnist_core.data import mnist
 from mnist_core.data.mnist import DatasetError
@@ -26,7 +27,6 @@ from mnist_core.drawing.photo import find_in_picture
 from mnist_core.drawing.picture_decoder import Refused, decode
 from mnist_core.drawing.preprocessing import prepare
 from mnist_core.drawing.strokes import Stroke, picture, read_strokes
-from mnist_core.engine.engine import REPOSITORY
 from mnist_core.files.runfile import from_store, keep, pack, read
 from mnist_core.storage.store import Store
 from tests.support.runs_in_store import ended_run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import wait
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data.custom import from_arrays
 from mnist_core.drawing.stroke_history import History
@@ -24,7 +24,7 @@ from pages.session import services
 from tests.support.data_sets import NAMES, bars, idx_files, npz, parts
 from tests.support.runs_in_store import ended_run, some_weights
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+APP = REPOSITORY / "app.py"
 DATA = bars()
 SET = from_arrays(DATA)
 EXPERIMENT = Experiment.from_query("layers=flatten;dense(units:8)&epochs=1").on(SET.digest, 3)

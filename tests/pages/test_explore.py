@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.paths import REPOSITORY
+from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Epoch, Started, Steps
 from pages.session import services
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+APP = REPOSITORY / "app.py"
 
 
 @pytest.fixture
@@ -58,9 +58,14 @@ def test_the_table_shows_results_and_only_what_differs(store) -> None:
     trained(store, "cnn", "<b>conv</b>", 0.95)
     shown = table(explore())
     assert list(shown["Name"]) == ["<b>conv</b>", "plain"]
-    assert list(shown["Best validation"]) == [0.95, 0.9]
+    assert list(shown["Validation"]) == [0.95, 0.9]
+    assert [len(curve) for curve in shown["Curve"]] == [2, 2]
     assert list(shown["Parameters"]) == [1234, 1234]
-    assert "Layer 2" in shown and "Optimiser" not in shown and "Note" not in shown
+    assert list(shown["Layers"]) == [
+        "conv 32 · pool 2×2 · conv 64 · pool 2×2 · dropout 50%",
+        "dense 128",
+    ]
+    assert "Optimiser" not in shown and "Note" not in shown
 
 
 def test_columns_hold_what_was_reached_and_numbers_that_sort(store) -> None:
@@ -71,7 +76,36 @@ def test_columns_hold_what_was_reached_and_numbers_that_sort(store) -> None:
     assert list(shown["Epochs"]) == [0, 2] and list(shown["Epochs planned"]) == [30, 5]
     assert list(shown["Learning rate"]) == [0.00001, 0.001]
     assert shown["Learning rate"].dtype == shown["Epochs planned"].dtype == float
-    assert list(shown["Layer 2"]) == ["dense · units 9", "dense · units 128"]
+    assert list(shown["Layers"]) == ["dense 9", "dense 128"]
+    assert list(shown)[:4] == ["Name", "Status", "Learning rate", "Validation"]
+
+
+def test_the_order_of_rows_is_chosen_and_survives_another_page(store) -> None:
+    trained(store, "two-layer", "middling", 0.9)
+    trained(store, "cnn", "best", 0.95)
+    store.rename(store.create_run(PRESETS["deep"]), "not begun")
+    app = explore()
+    assert list(table(app)["Name"]) == ["not begun", "best", "middling"]
+    app.selectbox(key="runs_order").set_value("Validation").run()
+    assert list(table(app)["Name"]) == ["best", "middling", "not begun"]
+    app.text_input(key="runs_search").set_value("m").run()
+    app.switch_page("pages/learn.py").run()
+    app.switch_page("pages/explore.py").run()
+    assert not app.exception and app.selectbox(key="runs_order").value == "Validation"
+    assert app.text_input(key="runs_search").value == "m"
+
+
+def test_several_chosen_runs_are_stopped_at_once(store, monkeypatch) -> None:
+    stopped: list[str] = []
+    monkeypatch.setattr(VisitorEngine, "stop", lambda _self, run_id: stopped.append(run_id))
+    ended = trained(store, "two-layer", "ended")
+    active = [store.create_run(PRESETS["cnn"]) for _ in range(2)]
+    app = explore()
+    app.session_state["runs_chosen"] = [ended, *active]
+    app.run()
+    assert app.button(key="stop_runs").label == "Stop 2 runs"
+    app.button(key="stop_runs").click().run()
+    assert not app.exception and sorted(stopped) == sorted(active)
 
 
 def test_trials_of_studies_can_be_left_out(store) -> None:
@@ -80,7 +114,7 @@ def test_trials_of_studies_can_be_left_out(store) -> None:
     store.rename(store.create_run(PRESETS["cnn"], study="s", trial=0), "a trial")
     app = explore()
     (kind,) = [item for item in app.button_group if item.key == "runs_kind"]
-    kind.set_value("By hand").run()
+    kind.set_value("Single runs").run()
     assert list(table(app)["Name"]) == ["mine"]
     app.button_group(key="runs_kind").set_value("Study trials").run()
     assert list(table(app)["Name"]) == ["a trial"] and not app.exception
@@ -104,7 +138,7 @@ def test_search_and_choice_survive_each_other(store) -> None:
     app = explore()
     app.session_state["runs_chosen"] = [first, second]
     app.run()
-    assert any("sets them apart" in text.value for text in app.markdown)
+    assert any("Differences" in text.value for text in app.markdown)
     assert list(app.dataframe[1].value.columns) == ["Setting", "conv", "plain"] or set(
         app.dataframe[1].value.columns
     ) == {"Setting", "conv", "plain"}

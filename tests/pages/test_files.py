@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, wait
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -12,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.experiment.class_links import GROUPS
 from mnist_core.files import runfile
 from mnist_core.files.export.models import ModelFile
@@ -26,7 +26,7 @@ from tests.support.model_files import h5, pair, small_h5
 from tests.support.runs_in_store import SMALL, ended_run
 from tests.support.sandbox import zipped
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+APP = REPOSITORY / "app.py"
 SAVE, OPEN, LINK = "Save a run", "Open files", "Link for a class"
 
 
@@ -95,7 +95,7 @@ def test_an_ended_run_can_be_saved_and_a_running_one_is_not_offered(store) -> No
     store.create_run(PRESETS["cnn"])
     app = files()
     assert app.selectbox(key="file_run").options == [store.run(run).name]
-    moments = next(item for item in app.select_slider if item.label == "Moment of training")
+    moments = next(item for item in app.select_slider if item.label == "Checkpoint")
     # As on the other pages: at the end of an epoch all validation images count.
     assert moments.options[1:] == [
         "epoch 1 · step 10 · 80.00%", "epoch 2 · step 20 · 85.00%"

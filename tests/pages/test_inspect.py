@@ -11,7 +11,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
+from mnist_core.data import mnist
 from mnist_core.inspection.activations import probe
 from mnist_core.model.build import build_model
 from mnist_core.storage.store import SnapshotInfo, Store
@@ -79,8 +80,6 @@ def test_the_arithmetic_is_the_networks_own() -> None:
     run = make_run(SMALL, seeds=(4,))
     app = open_page(run=run, view="arithmetic", layer="logits", image="3")
     assert not app.exception, app.exception
-    from mnist_core.data import mnist
-
     model = build_model(SMALL.network, 4)
     image = mnist.load().x_test[3][None, ..., None] / np.float32(255)
     probabilities = np.asarray(model(image), np.float64)[0]
@@ -134,7 +133,7 @@ def test_a_misread_image_of_a_run_deleted_meanwhile() -> None:
     st.cache_resource.clear()
     app.button(key="next_mistake").click().run()
     assert not app.exception, app.exception
-    assert "not here any more" in said(app)
+    assert "no longer here" in said(app)
 
 
 def test_a_link_opens_a_run_that_is_not_among_the_newest(monkeypatch) -> None:
@@ -210,10 +209,25 @@ def test_choosing_a_digit_shows_one() -> None:
 
 
 def test_without_a_drawing_the_page_says_how_to_make_one() -> None:
-    app = open_page(run=make_run(SMALL))
+    app = open_page(run=make_run(SMALL), image="3")
     app.segmented_control(key="inspect-source").set_value("My drawing").run()
     assert not app.exception, app.exception
-    assert "There is no drawing yet" in said(app) and "image" in app.query_params
+    assert "Draw a digit on the paper" in said(app) and "image" not in app.query_params
+    app.segmented_control(key="inspect-source").set_value("Test image").run()
+    assert app.query_params["image"] == "3" and "Draw a digit" not in said(app)
+
+
+def test_backward_opens_on_an_image_that_is_misread() -> None:
+    run = make_run(SMALL, seeds=(0,))
+    app = open_page(run=run, view="backward")
+    assert not app.exception, app.exception
+    images = mnist.ink(mnist.load().x_test[:400])
+    read = build_model(SMALL.network, 0)(images[..., None]).numpy().argmax(1)
+    wrong = np.flatnonzero(read != mnist.load().y_test[:400])
+    assert app.query_params["image"] == str(wrong[0])
+    # What somebody has chosen stays.
+    right = int(np.flatnonzero(read == mnist.load().y_test[:400])[0])
+    assert open_page(run=run, view="backward", image=str(right)).query_params["image"] == str(right)
 
 
 def test_a_run_without_weights_is_a_sentence() -> None:
@@ -230,7 +244,7 @@ def test_a_deleted_run_is_a_sentence_and_the_page_goes_on() -> None:
     st.cache_resource.clear()
     app.run()
     assert not app.exception, app.exception
-    assert "not here any more" in said(app)
+    assert "no longer here" in said(app)
     assert app.query_params["run"] == "default"
 
 
@@ -333,7 +347,7 @@ def test_a_moment_says_when_its_accuracy_is_an_estimate(step, epoch, accuracy, l
 
 def test_the_end_of_an_epoch_shows_the_accuracy_that_train_shows(home) -> None:
     app = open_page(run=ended_run(Store()))
-    slider = next(item for item in app.select_slider if item.label == "Moment of training")
+    slider = next(item for item in app.select_slider if item.label == "Checkpoint")
     assert slider.options == [
         "before training", "epoch 1 · step 10 · 80.00%", "epoch 2 · step 20 · 85.00%"
     ]  # fmt: skip

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.lesson import recordings
 from mnist_core.lesson.numpy_net import Layer
 from pages.views.learn import chain, convolution, fitting, layers, neuron, words

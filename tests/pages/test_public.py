@@ -8,7 +8,7 @@ from streamlit.proto.Navigation_pb2 import Navigation
 from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.experiment import search_space
 from mnist_core.experiment.spec import Experiment
 from mnist_core.experiment.study import StudySpec

@@ -17,6 +17,7 @@ from mnist_core.studies import records
 from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.records import Study
 from mnist_core.studies.runner import StudyRunner
+from pages.session.explore_tabs import ONE_SETTING, SEARCH, TWO_SETTINGS
 from pages.views.explore.studies_live import seconds_left
 from tests.support.runs import wait
 from tests.support.studies import SLOW, TRIALS, study
@@ -52,8 +53,10 @@ def fake_training(home, monkeypatch) -> Iterator[None]:
     st.cache_resource.clear()
 
 
-def open_tab() -> AppTest:
-    app = AppTest.from_function(tab, default_timeout=60).run()
+def open_tab(kind: str = SEARCH) -> AppTest:
+    app = AppTest.from_function(tab, default_timeout=60)
+    app.session_state["study_kind"] = kind
+    app.run()
     assert not app.exception, app.exception
     return app
 
@@ -95,7 +98,7 @@ def test_the_first_study_needs_one_press_and_shows_every_figure() -> None:
     press(app, "start_study")
     finish(app)
     assert "**finished**" in said(app) and "8 of 8 trials" in said(app)
-    assert "Best so far: validation accuracy" in said(app)
+    assert "Best: validation accuracy" in said(app)
     table = app.dataframe[0].value
     assert list(table["Trial"]) == [7, 6, 5, 4, 3, 2, 1, 0]
     assert {"learning rate", "layer 2 units", "validation accuracy"} <= set(table)
@@ -132,7 +135,7 @@ def test_a_deleted_study_comes_back_with_its_trials() -> None:
     before, status = newest(), said(app)
     press(app, "delete_study")
     assert records.studies(store(), None) == [] and len(store().runs()) == 3
-    assert app.info and any(item.key == "start_study" for item in app.button), "No first screen"
+    assert any(item.key == "start_study" for item in app.button), "No first screen"
     press(app, "bring_study_back")
     assert newest() == before and said(app) == status
     assert not any(item.key == "bring_study_back" for item in app.button)
@@ -193,7 +196,7 @@ def test_a_grid_of_choices_can_be_composed() -> None:
     app.run()
     of(app.multiselect, "study_options-training.optimizer").set_value(["adam", "sgd"])
     of(app.number_input, "study_points-training.learning_rate").set_value(3).run()
-    assert any("The grid has 6 combinations; all" in item.value for item in app.caption)
+    assert any("2 × 3 values × 1 seed: 6 trainings" in item.value for item in app.caption)
     press(app, "start_study")
     finish(app)
     tried = app.dataframe[0].value
@@ -255,3 +258,86 @@ def test_names_are_only_text() -> None:
     press(app, "start_study")
     finish(app)
     assert "<b>" not in said(app) and r"\<b\>\*mine\*" in said(app)
+
+
+def settle(app: AppTest) -> None:
+    """What clicking a dot or a cell leads to, once the study has ended."""
+    finish(app)
+    assert not app.error, errors(app)
+
+
+def test_one_setting_is_compared_over_seeds_and_the_sentence_says_what_the_spread_allows() -> None:
+    app = open_tab(ONE_SETTING)
+    assert any("5 values × 3 seeds: 15 trainings" in item.value for item in app.caption)
+    press(app, "start_study")
+    settle(app)
+    # The stand-in's results follow from the learning rate alone: nothing scatters.
+    assert "0.01 against 0.001 is 10 points, but all seeds gave the same" in plain_again(said(app))
+    captions = [plain_again(item.value) for item in app.caption]
+    assert any("Welch’s t-test with Holm’s correction" in each for each in captions)
+    found = newest()
+    assert found.spec.sampler == "grid" and found.spec.most_trials == 15
+    assert {run.experiment.training.seed for run in store().runs()} == {0, 1, 2}
+    of(app.button_group, "study_compare_chart").set_value("Curves").run()
+    assert not app.exception and not app.error
+    assert [item.label for item in app.button if item.key == "trial_inside"] == ["Look inside"]
+
+
+def test_two_settings_make_a_heat_map() -> None:
+    app = open_tab(TWO_SETTINGS)
+    of(app.multiselect, "study_values-training.learning_rate-0.001").set_value(["0.01", "0.001"])
+    of(app.multiselect, "study_values-network.layers.1.units-128").set_value(["8", "16"])
+    of(app.number_input, "study_seeds").set_value(1).run()
+    assert any("2 × 2 values × 1 seed: 4 trainings" in item.value for item in app.caption)
+    press(app, "start_study")
+    settle(app)
+    for name in ("Heat map", "Curves of all pairs"):
+        of(app.button_group, "study_pair_chart").set_value(name).run()
+        assert not app.exception and not app.error, name
+
+
+def test_a_value_or_setting_that_cannot_be_compared_is_a_sentence() -> None:
+    app = open_tab(ONE_SETTING)
+    rates = "study_values-training.learning_rate-0.001"
+    for values, sentence in (
+        (["0.001"], "Learning rate: choose at least two different values."),
+        (["0.001", "5000"], "Learning rate is 5000; choose values from 1e-06 to 1000."),
+        (["0.001", "much"], "Learning rate: “much” is not a number; write it like 0.003."),
+    ):
+        app.session_state[rates] = values
+        app.run()
+        assert sentence in errors(app) and of(app.button, "start_study").disabled
+    app.session_state[rates] = ["0.001", "0,01"]
+    app.run()
+    assert not errors(app) and not of(app.button, "start_study").disabled
+    of(app.number_input, "study_seeds").set_value(0).run()
+    assert "Seeds is 0; choose a whole number from 1 to 20." in errors(app)
+    of(app.number_input, "study_seeds").set_value(3).run()
+    of(app.selectbox, "study_setting_0").set_value("training.weight_decay").run()
+    assert "does not fit this experiment. Weight decay works with" in errors(app)
+
+
+def test_one_seed_tells_nothing_and_the_page_says_so() -> None:
+    app = open_tab(ONE_SETTING)
+    of(app.number_input, "study_seeds").set_value(1).run()
+    press(app, "start_study")
+    settle(app)
+    assert "One seed shows no spread" in said(app)
+
+
+def test_a_study_that_is_deleted_elsewhere_is_a_sentence() -> None:
+    app = open_tab(ONE_SETTING)
+    of(app.number_input, "study_seeds").set_value(1).run()
+    press(app, "start_study")
+    settle(app)
+    app.session_state["shown_study"] = newest().id
+    gone = newest()
+
+    def read(store, study_id):
+        records.delete(store, study_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "get", read)
+        app.run()
+    assert not app.exception and "has been deleted" in errors(app)
+    assert len(store().runs()) == gone.spec.most_trials, "the runs are kept"

@@ -7,7 +7,7 @@ import copy
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.storage.store import Store
 from pages.frame.help import ANSWERS
 from tests.support.runs_in_store import ended_run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,73 +13,96 @@ from mnist_core.data import mnist
 from mnist_core.drawing.finetune import fine_tune, keep_as_run
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import corrections
-from mnist_core.storage.corrections import CorrectionsError
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Finished, Snapshot
 from mnist_core.training.loop import train
+from mnist_core.visitors.visitors import Presence
 
 
 def image(seed=0):
     return np.random.default_rng(seed).random((28, 28)).astype(np.float32)
 
 
-def test_corrections_are_kept_in_order_and_for_each_owner(home):
-    assert len(corrections.load()) == 0
+@pytest.fixture
+def store(home) -> Store:
+    return Store()
+
+
+def labels(store: Store, owner: str = "local") -> list[int]:
+    return corrections.load(store, owner).labels.tolist()
+
+
+def test_corrections_are_kept_in_order_and_for_each_owner(store):
+    assert labels(store) == []
     for seed, label in enumerate((7, 0, 9)):
-        corrections.add(image(seed), label)
-    corrections.add(image(5), 3, owner="../some one else")
-    kept = corrections.load()
-    assert kept.labels.tolist() == [7, 0, 9]
-    assert np.abs(kept.ink[1] - image(1)).max() < 1 / 255
-    assert corrections.load("../some one else").labels.tolist() == [3]
-    assert corrections.load("nobody").labels.tolist() == []
-    files = list((home / "corrections").iterdir())
-    assert len(files) == 2 and all(file.suffix == ".npz" for file in files)
+        corrections.add(store, "local", image(seed), label)
+    corrections.add(store, "../some one else", image(5), 3)
+    assert labels(store) == [7, 0, 9]
+    assert np.abs(corrections.load(store, "local").ink[1] - image(1)).max() < 1 / 255
+    assert labels(store, "../some one else") == [3] and labels(store, "nobody") == []
 
 
-def test_the_last_word_on_a_drawing_counts_and_one_can_be_removed():
-    corrections.add(image(0), 4)
-    corrections.add(image(1), 5)
-    corrections.add(image(0), 9)
-    assert corrections.load().labels.tolist() == [5, 9]
-    assert corrections.remove(0).labels.tolist() == [9]
+def test_the_last_word_on_a_drawing_counts_and_one_can_be_removed(store):
+    for seed, label in ((0, 4), (1, 5), (0, 9)):
+        kept = corrections.add(store, "local", image(seed), label)
+    assert kept.labels.tolist() == labels(store) == [5, 9]
     with pytest.raises(IndexError):
-        corrections.remove(1)
+        corrections.remove(store, "nobody", 0)
+    corrections.remove(store, "local", 0)
+    assert labels(store) == [9]
+    for index in (1, -1):
+        with pytest.raises(IndexError):
+            corrections.remove(store, "local", index)
 
 
-def test_the_export_is_a_plain_npz_file():
-    corrections.add(image(), 8)
-    with np.load(io.BytesIO(corrections.load().as_npz()), allow_pickle=False) as archive:
+def test_the_export_is_a_plain_npz_file(store):
+    kept = corrections.add(store, "local", image(), 8)
+    with np.load(io.BytesIO(kept.as_npz()), allow_pickle=False) as archive:
         assert archive["images"].shape == (1, 28, 28) and archive["images"].dtype == np.uint8
         assert archive["labels"].tolist() == [8]
 
 
-def test_what_is_no_digit_and_files_that_are_none_are_refused(home):
+def test_what_is_no_digit_is_refused(store):
     for label in (-1, 10):
         with pytest.raises(ValueError, match="Expected an image"):
-            corrections.add(image(), label)
-    folder = home / "corrections"
-    folder.mkdir()
-    for content in (b"", b"PK\x03\x04 not really", b"x" * 100):
-        (folder / "local.npz").write_bytes(content)
-        with pytest.raises(CorrectionsError, match="cannot be read"):
-            corrections.load()
-    np.savez(folder / "local.npz", images=np.zeros((2, 3)), labels=np.zeros(2))
-    with pytest.raises(CorrectionsError, match="holds no corrections"):
-        corrections.load()
+            corrections.add(store, "local", image(), label)
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence(home):
-    (home / "corrections").write_text("a file where the folder should be")
-    with pytest.raises(CorrectionsError, match=r"cannot be (kept|read)"):
-        corrections.add(image(), 1)
-
-
-def test_there_is_a_most(monkeypatch):
+def test_there_is_a_most(store, monkeypatch):
     monkeypatch.setattr(corrections, "MOST", 3)
     for seed in range(5):
-        corrections.add(image(seed), seed)
-    assert corrections.load().labels.tolist() == [2, 3, 4]
+        corrections.add(store, "local", image(seed), seed)
+    assert labels(store) == [2, 3, 4]
+
+
+def as_file(folder: Path, name: str, *kept: int) -> Path:
+    """A file of corrections as earlier versions kept it."""
+    folder.mkdir(exist_ok=True)
+    images = [np.round(image(label) * 255).astype(np.uint8) for label in kept]
+    np.savez_compressed(folder / name, images=images, labels=np.array(kept, np.uint8))
+    return folder / name
+
+
+def test_files_of_earlier_versions_move_into_the_database(store, home):
+    folder, owner = home / "corrections", "a visitor"
+    Presence(store).notice(owner)
+    mine = as_file(folder, "local.npz", 4, 2)
+    theirs = as_file(folder, f"{hashlib.sha256(owner.encode()).hexdigest()[:32]}.npz", 7)
+    nobodys = as_file(folder, f"{32 * 'a'}.npz", 1)
+    corrections.add(store, "local", image(6), 6)
+    assert corrections.take_over_files(store) == 3
+    assert labels(store) == [6, 4, 2] and labels(store, owner) == [7]
+    assert not mine.exists() and not theirs.exists() and nobodys.exists()
+    assert corrections.take_over_files(store) == 0
+
+
+def test_a_file_that_cannot_be_read_stays(store, home):
+    file = as_file(home / "corrections", "local.npz", 1)
+    for content in (b"", b"PK\x03\x04 not really", b"x" * 100):
+        file.write_bytes(content)
+        assert corrections.take_over_files(store) == 0 and file.exists()
+    np.savez(file, images=np.zeros((2, 3)), labels=np.zeros(2))
+    assert corrections.take_over_files(store) == 0 and file.exists() and labels(store) == []
 
 
 @pytest.fixture(scope="module")

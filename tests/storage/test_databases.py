@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from mnist_core.files import runfile
-from mnist_core.storage import schema
+from mnist_core.storage import corrections
 from mnist_core.storage.store import MOST_STEPS, Store
-from tests.support.postgres import postgres
 from tests.support.runs_in_store import SMALL, ended_run
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
-def database(request: pytest.FixtureRequest, home) -> Iterator[Store]:
-    """A store on each of the two; that on PostgreSQL is emptied after each test."""
-    url = request.getfixturevalue("server") if request.param == "PostgreSQL" else None
-    opened = Store(url)
-    yield opened
-    schema.metadata.drop_all(opened.engine)
-    opened.close()
 
 
 def opened_from_file(store: Store, **facts: object) -> str:
@@ -125,11 +108,22 @@ def test_extreme_facts_of_a_file_are_kept(database: Store, facts: dict[str, obje
 def test_a_file_says_nothing_about_how_fast_this_server_is(database: Store) -> None:
     run = opened_from_file(database, images_per_second=1e12)
     assert database.run(run).images_per_second == 1e12
-    assert database.recent_rates() == []
+    assert database.timed_runs() == []
     # Nor when somebody lets it go on and stops it before it has trained here.
     database.queue_again(run, "a server")
     database.set_status(run, "stopped")
-    assert database.recent_rates() == []
+    assert database.timed_runs() == []
     own = ended_run(database)
-    database.set_status(own, "finished", server="a server")
-    assert [found.id for found in database.recent_rates()] == [own]
+    timed = {"step_seconds": 0.01, "other_seconds": 2.0}
+    database.set_status(own, "finished", server="a server", **timed)
+    assert [found.id for found in database.timed_runs()] == [own]
+
+
+def test_corrections_are_kept_and_the_last_word_counts(database: Store) -> None:
+    drawings = np.eye(28, dtype=np.float32), np.zeros((28, 28), np.float32)
+    for drawing, label in ((drawings[0], 4), (drawings[1], 5), (drawings[0], 9)):
+        corrections.add(database, "someone", drawing, label)
+    kept = corrections.load(database, "someone")
+    assert kept.labels.tolist() == [5, 9] and (kept.ink[1] == drawings[0]).all()
+    corrections.remove(database, "someone", 0)
+    assert corrections.load(database, "someone").labels.tolist() == [9]

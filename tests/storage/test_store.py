@@ -14,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 
 from mnist_core import PRESETS
-from mnist_core.storage import corrections
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Epoch, Failed, Finished, Snapshot, Started, Steps
 from mnist_core.visitors import heartbeat
@@ -324,9 +323,8 @@ def test_nobody_else_can_read_what_is_kept(home: Path, umask: int) -> None:
     try:
         opened = Store()
         ended_run(opened)
-        corrections.add(np.eye(28, dtype=np.float32), 1)
         names = {path.name for path in home.iterdir()}
-        assert {"lab.db", "lab.db-wal", "lab.db-shm", "corrections"} <= names
+        assert {"lab.db", "lab.db-wal", "lab.db-shm"} <= names
         for path in (home, *home.rglob("*")):
             mode = stat.S_IMODE(path.stat().st_mode)
             assert mode == (0o700 if path.is_dir() else 0o600), path
@@ -345,3 +343,12 @@ def test_what_was_open_to_others_is_closed_and_what_is_everybodys_stays(home: Pa
     home.chmod(0o1777)
     Store().close()
     assert stat.S_IMODE(home.stat().st_mode) == 0o1777
+
+
+def test_trials_of_studies_come_last_where_a_menu_asks_for_that(store: Store) -> None:
+    by_hand = store.create_run(PRESETS["two-layer"])
+    trials = [
+        store.create_run(PRESETS["two-layer"], study="s", trial=number) for number in range(3)
+    ]
+    assert [run.id for run in store.runs()] == [*reversed(trials), by_hand]
+    assert [run.id for run in store.runs(limit=2, trials_last=True)] == [by_hand, trials[-1]]

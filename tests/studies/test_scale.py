@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from mnist_core import PRESETS
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.data.custom import from_arrays
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.engine import Engine
 from mnist_core.storage import datasets
 from mnist_core.storage.store import Run, Store
 from mnist_core.studies import records

@@ -43,9 +43,10 @@ class FakeConnection:
     def workers(self) -> list[WorkerInfo] | None:
         return self.known
 
-    def submit(self, run_id, _attempt, _experiment, _resume, commands, _number) -> Future:
-        self.handed[run_id] = Future(commands)
-        return self.handed[run_id]
+    def submit(self, orders, _number) -> Future:
+        future = Future(orders[0]["commands"])
+        self.handed |= {order["run_id"]: future for order in orders}
+        return future
 
     def revive_worker(self) -> int | None:
         return self.exit_code

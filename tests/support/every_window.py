@@ -21,8 +21,7 @@ def work(folder: Path) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from mnist_core.experiment.layers import LAYER_CLASSES
-    from mnist_core.model.build import keras_layers
+    from mnist_core.experiment.layers import LAYERS
 
     kind = request["kind"]
     name = "kernel_size" if kind == "conv" else "pool_size"
@@ -35,7 +34,7 @@ def work(folder: Path) -> None:
                 if kind == "conv":
                     settings["filters"] = 8
                 (folder / "last").write_text(f"{kind} {settings}")
-                made = keras_layers(LAYER_CLASSES[kind](**settings), seed=0)
+                made = LAYERS[kind](**settings).keras_layers(seed=0)
                 kernel = tf.Variable(tf.fill([window, window, 1, 8], 0.1))
                 with tf.GradientTape() as tape:
                     tape.watch(pixels)

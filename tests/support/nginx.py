@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 from tests.support.ports import free_port
 
 SITE = REPOSITORY / "deploy" / "nginx.conf"

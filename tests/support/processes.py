@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine.dask_client import KEPT_MESSAGES_SETTING
-from mnist_core.engine.engine import REPOSITORY
 from mnist_core.engine.worker import WARM
 
 

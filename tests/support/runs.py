@@ -15,8 +15,6 @@ from mnist_core.training.events import Finished, Snapshot, Started, Steps
 FAKE = "tests.support.fake_training:train"
 LONG = Experiment.from_query("preset=two-layer&epochs=200")
 SHORT = Experiment.from_query("preset=two-layer&epochs=1")
-# Within so many seconds a status must be true again; the machine of the tests may be busy.
-SOON = 10
 
 
 def wait(condition: Callable[[], object], what: str = "", seconds: float = 60) -> None:

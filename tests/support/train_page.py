@@ -8,7 +8,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.base.paths import REPOSITORY
+from mnist_core.engine.engine import Engine
 from mnist_core.storage.store import Store
 from tests.support.runs import FAKE
 

@@ -345,3 +345,11 @@ def test_a_compiled_network_can_be_let_go():
     del own
     gc.collect()
     assert graph() is None
+
+
+def test_a_run_keeps_as_few_snapshots_as_is_wished() -> None:
+    assert snapshot_steps(400, 1000, most=5) == [0, 1, 100, 250, 400]
+    control = Control()
+    control.send(snapshots=5)
+    events = list(train(experiment(), control=control))
+    assert sum(event.kind == "snapshot" for event in events) == 5

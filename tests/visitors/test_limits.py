@@ -1,4 +1,4 @@
-"""What a shared server allows: the sentences before a start, the queue's wait, reasons to end."""
+"""What a shared server allows: the sentences before a start, reasons to end."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mnist_core import PRESETS, Experiment
-from mnist_core.engine.queue_position import Place, expected_seconds, place
 from mnist_core.experiment import search_space
 from mnist_core.experiment.study import StudySpec
-from mnist_core.storage.store import Run, Store
 from mnist_core.visitors.limits import (
     LOCAL,
     PUBLIC,
@@ -102,60 +100,6 @@ def test_the_rules_are_said_where_there_are_any():
     assert rules(replace(LOCAL, public=True, kept_days=1)).endswith(
         "one day after your last visit."
     )
-
-
-def waiting(store: Store, *states: str) -> list[Run]:
-    """Runs in these states, in this order."""
-    for state in states:
-        run = store.create_run(SMALL)
-        store.set_status(run, state, images_per_second=1000.0)
-    return store.active_runs()
-
-
-def test_the_place_in_the_queue_and_the_wait(store: Store):
-    runs = waiting(store, "running", "queued", "queued", "queued")
-    seconds = expected_seconds(SMALL, runs)
-    images = 2 * (60000 - SMALL.training.validation_images)
-    assert seconds == images / 1000
-    for ahead, run in enumerate(runs[1:], start=1):
-        assert place(run.id, runs, 1, runs) == Place(ahead, ahead * seconds)
-    assert place(runs[0].id, runs, 1, runs) is None, "It trains already"
-    assert place("nobody", runs, 1, runs) is None
-
-
-def test_several_seats_shorten_the_wait(store: Store):
-    runs = waiting(store, "running", "running", "queued", "queued")
-    seconds = expected_seconds(SMALL, runs)
-    assert place(runs[2].id, runs, 2, runs) == Place(1, seconds)
-    assert place(runs[3].id, runs, 2, runs) == Place(2, seconds)
-    assert place(runs[3].id, runs, 4, runs) == Place(0, 0.0)
-
-
-def test_a_pause_that_keeps_the_only_worker_makes_the_wait_unknown(store: Store):
-    runs = waiting(store, "paused", "queued", "queued")
-    assert place(runs[2].id, runs, 1, runs) == Place(2, None, paused=1)
-    # Beside it another worker trains: the pause counts in no estimate.
-    assert place(runs[1].id, runs, 2, runs) == Place(0, 0.0, paused=1)
-    seconds = expected_seconds(SMALL, runs)
-    assert place(runs[2].id, runs, 2, runs) == Place(1, seconds, paused=1)
-
-
-def test_no_run_waits_longer_than_runs_may_take(store: Store):
-    runs = waiting(store, "running", "queued", "queued")
-    assert place(runs[2].id, runs, 1, runs, longest=10.0) == Place(2, 20.0)
-
-
-def test_the_wait_is_unknown_before_anything_has_trained(store: Store):
-    runs = [store.run(store.create_run(SMALL)) for _ in range(2)]
-    assert place(runs[1].id, runs, 1) == Place(1, None)
-    assert expected_seconds(SMALL, []) is None
-
-
-def test_other_networks_tell_by_their_multiplications(store: Store):
-    runs = waiting(store, "running")
-    twice = Experiment.from_query("layers=flatten;dense(units:8)&epochs=2")
-    ratio = expected_seconds(twice, runs) / expected_seconds(SMALL, runs)
-    assert ratio == pytest.approx((784 * 8 + 80) / (784 * 4 + 40))
 
 
 @pytest.mark.parametrize(

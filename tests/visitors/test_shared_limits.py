@@ -148,7 +148,7 @@ def test_a_visitor_who_keeps_nothing_is_forgotten_after_a_day(store: Store):
         Presence(store).notice(owner, HERE)
         seen(store, owner, timedelta(days=2))
     ended_run(store, owner=keeps_run)
-    corrections.add(np.eye(28, dtype=np.float32), 1, keeps_correction)
+    corrections.add(store, keeps_correction, np.eye(28, dtype=np.float32), 1)
     Presence(store).notice(here, HERE)
     assert address_limits.forget_idle(store) == 1
     assert visitors.last_seen(store, map(visitor, range(4))).keys() == {

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -12,10 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist_core.base.paths import home as home_folder
 from mnist_core.data.custom import from_arrays
 from mnist_core.engine import remote_commands
-from mnist_core.engine.engine import REPOSITORY, Engine
+from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.experiment.study import default_study
 from mnist_core.storage import corrections, datasets, schema
@@ -25,6 +21,7 @@ from mnist_core.visitors import last_seen, visitors
 from mnist_core.visitors.identity import is_token, new_token, owner_of, owner_of_account
 from mnist_core.visitors.limits import PUBLIC, Refused
 from tests.support.data_sets import bars
+from tests.support.fake_clock_server import fake_clock_server
 from tests.support.fake_training import STEP_SECONDS
 from tests.support.rows import everything
 from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait
@@ -77,7 +74,7 @@ def test_another_visitors_run_does_not_exist(store: Store):
     assert his.run(run) is None
     for found in (his.runs(), his.runs(HERS), his.runs(None), his.active_runs()):
         assert found == []
-    assert his.best_accuracies(HERS) == his.best_accuracies(None) == {}
+    assert his.validation_curves(HERS) == his.validation_curves(None) == {}
     assert list(his.steps(run).step) == [] and len(hers.steps(run).step) == 20
     assert his.epochs(run) == [] and his.snapshots(run) == []
     assert his.weights(run) is None and his.weights(run, 20) is None
@@ -198,7 +195,6 @@ def test_an_abandoned_run_stops_and_keeps_its_curve(store: Store, tight, monkeyp
 
 
 SERVER = """
-import tests.support.fake_clock
 import os, sys
 from mnist_core import Experiment
 from mnist_core.engine import engine, monitor
@@ -215,28 +211,16 @@ sys.stdin.read()
 
 
 def test_absence_is_measured_though_the_clock_is_set(store: Store, public, tmp_path):
-    clock = tmp_path / "clock"
-    clock.write_text("0")
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER],
-        cwd=REPOSITORY,
-        env=os.environ | {"FAKE_CLOCK": str(clock), "MNIST_LAB_MAX_AWAY_MINUTES": "10"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        run = server.stdout.readline().strip()
+    settings = {"MNIST_LAB_MAX_AWAY_MINUTES": "10"}
+    with fake_clock_server(SERVER, tmp_path, **settings) as server:
+        run = server.hear()
         reached = reach(store, run, lambda run: run.step > 2).step
-        clock.write_text("3600")  # she is here all the same
+        server.set_clock(3600)  # she is here all the same
         reach(store, run, lambda run: run.step > reached + 60)
         assert store.run(run).status == "running"
-        clock.write_text("-3600")
-        print("0.02", file=server.stdin, flush=True)
+        server.set_clock(-3600)
+        server.tell("0.02")
         assert "you had no page open" in reach(store, run, is_status("stopped")).message
-    finally:
-        server.kill()
-        server.communicate()
 
 
 @pytest.mark.parametrize(
@@ -275,7 +259,7 @@ def keep_all_kinds(store: Store, owner: str) -> None:
     ended_run(store, owner=owner)
     records.create(store, default_study(), owner)
     datasets.keep(store, owner, from_arrays(bars()))
-    corrections.add(np.eye(28, dtype=np.float32), 1, owner)
+    corrections.add(store, owner, np.eye(28, dtype=np.float32), 1)
     visitors.Presence(store).notice(owner)
 
 
@@ -288,25 +272,24 @@ def was_last_here(store: Store, owner: str, days: float) -> None:
     then, table = datetime.now(UTC) - timedelta(days=days), schema.visitors
     with store.transaction() as connection:
         connection.execute(table.update().where(table.c.owner == owner).values(seen=then))
-    for path in (home_folder() / "corrections").glob("*.npz"):
-        os.utime(path, (then.timestamp(),) * 2)
 
 
 def test_what_a_visitor_keeps_goes_when_they_have_been_away_for_long(
     store: Store, no_grace, engine
 ):
     keep_all_kinds(store, HERS)
-    corrections.add(np.eye(28, dtype=np.float32), 1)
+    corrections.add(store, "local", np.eye(28, dtype=np.float32), 1)
     hers = everything(store)
     keep_all_kinds(store, HIS)
     was_last_here(store, HIS, PUBLIC.kept_days - 1)
     engine._upkeep.forget_absent()
-    assert len(everything(store)) == 2 * len(hers) and len(corrections.load(HIS)) == 1
+    # One row is a correction of mine.
+    assert len(everything(store)) == 2 * len(hers) - 1 and len(corrections.load(store, HIS)) == 1
     was_last_here(store, HIS, PUBLIC.kept_days + 1)
     engine._upkeep.forget_absent()
     assert everything(store) == hers and visitors.usage(store, HIS) == visitors.Usage(0, 0)
-    assert not records.studies(store, HIS) and not len(corrections.load(HIS))
-    assert len(corrections.load(HERS)) == len(corrections.load()) == 1
+    assert not records.studies(store, HIS) and not len(corrections.load(store, HIS))
+    assert len(corrections.load(store, HERS)) == len(corrections.load(store, "local")) == 1
     assert visitors.last_seen(store, [HERS, HIS]).keys() == {HERS}
 
 
@@ -349,7 +332,7 @@ def test_who_comes_back_just_before_their_turn_keeps_everything(
     monkeypatch.setattr(Store, "delete", as_the_other_returns)
     assert visitors.Forgetting(store).forget(timedelta(days=90)) == 1
     (left,) = {run.owner for run in store.runs(None)}
-    assert visitors.usage(store, left).data == 1 and len(corrections.load(left)) == 1
+    assert visitors.usage(store, left).data == 1 and len(corrections.load(store, left)) == 1
 
 
 def test_a_run_that_goes_on_keeps_what_its_visitor_has(store: Store, no_grace, public):
@@ -373,7 +356,7 @@ def test_nothing_goes_where_that_limit_is_lifted_or_the_lab_is_one_persons(
     monkeypatch.delenv("MNIST_LAB_MAX_KEPT_DAYS")
     monkeypatch.delenv("MNIST_LAB_PUBLIC")
     engine._upkeep.forget_absent()
-    assert everything(store) == before and len(corrections.load(HIS)) == 1
+    assert everything(store) == before and len(corrections.load(store, HIS)) == 1
 
 
 def test_the_engine_looks_for_absent_visitors_by_itself(
@@ -418,6 +401,15 @@ def test_what_comes_counts_before_it_is_kept(store: Store):
     assert visitors.room(store, HERS, limits, more=2, size=10_000_000) is None
     full = visitors.room(store, HERS, limits, more=2, size=10_000_001)
     assert "keeps 10 MB for each visitor; these are 10 MB more" in full.message
+
+
+def test_corrections_count(store: Store):
+    corrections.add(store, HERS, np.eye(28, dtype=np.float32), 1)
+    assert visitors.usage(store, HERS) == visitors.Usage(0, corrections.IMAGE_BYTES)
+    limits, rest = PUBLIC.__class__(kept_megabytes=1), 1_000_000 - corrections.IMAGE_BYTES
+    assert visitors.room(store, HERS, limits, more=0, size=rest) is None
+    full = visitors.room(store, HERS, limits, more=0, size=rest + 1)
+    assert "MB of runs, data sets and corrections" in full.message
 
 
 def test_deleted_runs_make_room_first(store: Store):

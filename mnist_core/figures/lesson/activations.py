@@ -52,7 +52,7 @@ def activation_curves(
 
 
 def stack_curve(x: Floats, stack: Floats, one: Floats | None, heading: str) -> go.Figure:
-    """What a stack of layers makes of x; `one` is the single layer that does the same, if any."""
+    """The output of a stack of layers for x; `one` is the single layer that does the same."""
     figure = go.Figure()
     figure.add_scatter(
         x=x, y=stack, name="the stack", mode="lines",

@@ -61,7 +61,7 @@ def share_bars(shares: Floats, label: int) -> go.Figure:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the drawing of the small network shows.
+    """The values that the drawing of the small network shows.
 
     `values` by node; `weights` by edge; `gradients` by node or edge, as far as they are known;
     `focus` is the node or edge in question, `onward` the parts its gradient comes from.

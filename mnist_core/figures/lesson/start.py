@@ -22,7 +22,7 @@ OVERLAP = 1.6  # how many rows a full ridge is high
 def signal_ridges(
     outputs: Sequence[Floats], limits: tuple[float, float], heading: str
 ) -> go.Figure:
-    """How the outputs [n, units] of each layer are spread, the first layer at the top.
+    """The distributions of the outputs [n, units] of each layer, the first layer at the top.
 
     What lies beyond `limits` is counted at the edge. At the right stands each layer's standard
     deviation.

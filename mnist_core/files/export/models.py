@@ -51,7 +51,7 @@ class ModelFile:
 
     @property
     def offered(self) -> bool:
-        """Whether the reloaded file computes what the app computes."""
+        """True when the reloaded file computes what the app computes."""
         return not self.problem
 
 

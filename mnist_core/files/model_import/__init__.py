@@ -65,12 +65,12 @@ class ImportedModel:
 
     @property
     def poor(self) -> bool:
-        """Whether even the best preparation gives so little that something must be wrong."""
+        """True when even the best preparation gives so little that something must be wrong."""
         return self.test_accuracy < POOR
 
     @property
     def note(self) -> str:
-        """What was found and measured, in sentences."""
+        """The findings and measurements, in sentences."""
         said = (
             f"Imported from a file; how it was trained is not known. It reads images with "
             f"{self.preparation} best of the {_COUNTS.get(len(PREPARATIONS), len(PREPARATIONS))} "
@@ -169,7 +169,7 @@ def _prepared(found: dict[str, Any], weights: tuple[npt.NDArray[np.float32], ...
 
 
 def fits(network: NetworkSpec, shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Whether weights of these shapes may be those of a network."""
+    """True when weights of these shapes may be those of a network."""
     wanted = [shape for layer in layer_weights(network) for shape in layer.shapes]
     return sorted(wanted) == sorted(shapes)
 

@@ -105,12 +105,6 @@ def config_of(file: Hdf5) -> Any:
     return None if text is None else read_config(text.encode())
 
 
-def version_of(file: Hdf5) -> tuple[str, str]:
-    """Keras's version and its backend, "" where the file does not say."""
-    group = "model_weights" if "model_weights" in file.groups else ""
-    return file.text(group, "keras_version") or "", file.text(group, "backend") or ""
-
-
 def _walk(file: h5py.File) -> Hdf5:
     datasets: dict[str, str] = {}
     groups: dict[str, str] = {}

@@ -52,7 +52,7 @@ class KerasLayer:
 
     @property
     def words(self) -> str:
-        """What sentences about the layer open with."""
+        """The opening of sentences about the layer."""
         return f"Layer “{self.name[-1][:40]}” ({self.class_name[:40]})"
 
 

@@ -1,4 +1,4 @@
-"""What each of Keras's layers, with its settings and weights, is in this app's terms."""
+"""Each of Keras's layers, with its settings and weights, in this app's terms."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _modern(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _likely_shape(model: KerasModel, weights_of: WeightsOf) -> tuple[int, ...]:
-    """What images a Sequential expects whose file does not say it: by its first weights."""
+    """The images that a Sequential expects whose file does not say it: by its first weights."""
     for layer in model.layers:
         class_name = _ALIASES.get(layer.class_name, layer.class_name)
         if class_name in ("Dense", "Conv2D", "SeparableConv2D", "DepthwiseConv2D"):

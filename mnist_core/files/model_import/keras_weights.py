@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from mnist_core.base.untrusted import FileRefused
+from mnist_core.experiment.layers import LAYERS
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.files.model_import.hdf5 import Array, Hdf5, shapes_in, shapes_words
 from mnist_core.files.model_import.keras_config import KerasLayer, KerasModel, snake_case
@@ -85,7 +86,7 @@ def _by_names(file: Hdf5, model: KerasModel) -> WeightsOf:
 
 
 def _part(name: str) -> str:
-    """What a weight is: "conv2d_1/kernel:0" → "kernel"."""
+    """The part of a layer that a weight is: "conv2d_1/kernel:0" → "kernel"."""
     last = name.rsplit("/", 1)[-1].partition(":")[0]
     for ending, part in _OLD_ENDINGS.items():
         if last.endswith(ending):
@@ -131,9 +132,6 @@ def _dealt(
 
 # --- weights without a description ---------------------------------------------------------------
 
-_CLASSES = {"dense": "Dense", "output": "Dense", "conv": "Conv2D",
-            "batch_norm": "BatchNormalization"}  # fmt: skip
-
 
 def arrays_for(file: Hdf5, network: NetworkSpec) -> list[Array]:
     """The weights of a file without a description, for a network that is known otherwise.
@@ -144,7 +142,7 @@ def arrays_for(file: Hdf5, network: NetworkSpec) -> list[Array]:
     found: list[Array] = []
     given = _listed_layers(file) or _numbered_layers(file, [layer.kind for layer in layers])
     for layer, arrays in zip(layers, given, strict=False):
-        if layer.kind != "batch_norm" and len(arrays) == 1:
+        if layer.has_kernel and len(arrays) == 1:
             arrays = [*arrays, np.zeros(arrays[0].shape[-1:])]
         found += arrays
     wanted = [shape for layer in layers for shape in layer.shapes]
@@ -168,7 +166,7 @@ def _numbered_layers(file: Hdf5, kinds: Sequence[str]) -> list[list[Array]]:
     counts: dict[str, int] = {}
     found = []
     for kind in kinds:
-        base = snake_case(_CLASSES[kind])
+        base = snake_case(LAYERS["dense" if kind == "output" else kind].keras_class)
         number = counts[base] = counts.get(base, -1) + 1
         path = f"layers/{base}_{number}/vars" if number else f"layers/{base}/vars"
         names = [name for at in range(6) if (name := f"{path}/{at}") in file.datasets]

@@ -403,7 +403,7 @@ def _pad(stack: Stack, node: Node) -> None:
 
 
 def _nothing(_stack: Stack, _node: Node) -> None:
-    """What changes nothing outside of training."""
+    """Take a layer that changes nothing outside of training."""
 
 
 _TAKERS: dict[str, Callable[[Stack, Node], None]] = {

@@ -1,4 +1,4 @@
-"""How a model's images were prepared before it saw them, found by trying."""
+"""The preparation of a model's images before it saw them, found by trying."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POOR = 0.8
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to an image with ink in [0, 1]: x · scale + offset, or columns of length 1.
+    """A change of an image with ink in [0, 1]: x · scale + offset, or columns of length 1.
 
     `words` complete the sentence "It reads images with …".
     """

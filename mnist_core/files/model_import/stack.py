@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from mnist_core.base.untrusted import FileRefused
 from mnist_core.experiment.activations import ActivationName
-from mnist_core.experiment.shapes import INPUT_SHAPE, describe_shape
+from mnist_core.experiment.layer import describe_shape
+from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec, parse_network
 from mnist_core.experiment.validation import ExperimentError
 
@@ -334,7 +335,7 @@ class Stack:
 
     @property
     def in_front(self) -> bool:
-        """Whether no layer has changed the image yet."""
+        """True when no layer has changed the image yet."""
         return all(layer["kind"] in ("dropout", "flatten") for layer in self.layers)
 
     @property

@@ -92,7 +92,7 @@ def take_file(
 
 
 def _measured(taken: Taken, arrays: dict[str, Any]) -> Any:
-    """How well the model reads, prepared in the way that suits it best."""
+    """The model's accuracy, prepared in the way that suits it best."""
     from mnist_core.files.model_import.preparations import best
     from mnist_core.inspection.activations import WeightsError, probe
 

@@ -1,4 +1,4 @@
-"""What is read in the drawing, shown first and at once."""
+"""The reading of the drawing, shown first and at once."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class Answer:
 
     @property
     def is_no_digit(self) -> bool:
-        """Whether the drawing looks like no digit."""
+        """True when the drawing looks like no digit."""
         return self.doubt > DOUBTFUL
 
     @property
     def name(self) -> str:
-        """What the network calls what it reads, strange or not."""
+        """The network's name for what it reads, doubted or not."""
         assert self.reading.digit is not None
         return self.reader.names[self.reading.digit]
 
@@ -104,7 +104,7 @@ def answer() -> Answer | None:
 
 
 def _large(found: list[Answer]) -> str:
-    """What is read, in Markdown: digits as they are, a name in bold, which is set smaller."""
+    """The reading in Markdown: digits as they are, a name in bold, which is set smaller."""
     if found[0].reader.reads_digits:
         return "".join(one.text for one in found)
     return " · ".join(f"**{plain(one.text)}**" for one in found)

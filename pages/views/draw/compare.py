@@ -55,7 +55,7 @@ def compare_view(found: Answer | None) -> None:
 
 
 def _kept(choices: dict[str, NetworkChoice], found: Answer | None) -> list[str]:
-    """What was chosen before; at first the network that reads and another kind of network."""
+    """The networks chosen before; at first the one that reads and another kind of network."""
     kept = [key for key in st.session_state.get("compared", ()) if key in choices]
     if kept or not choices:
         return kept
@@ -88,7 +88,7 @@ def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
 
 
 def _answer(reader: Reader, found: Answer | None) -> None:
-    """What the network reads in the drawing."""
+    """The network's reading of the drawing."""
     if found is None:
         st.caption("Draw a digit to see its answer.")
         return
@@ -144,7 +144,7 @@ def _disagreements(readers: list[Reader]) -> None:
 def _counts(
     readers: list[Reader], answers: Predictions, together: Predictions, labels: ByteArray
 ) -> None:
-    """How many test images each misreads, and all voting; who is right where they differ."""
+    """The test images that each misreads, and all voting; who is right where they differ."""
     differ = (answers != answers[0]).any(0)
     st.markdown(f"They disagree on **{int(differ.sum()):,}** of {len(labels):,} test images.")
     names = [*(plain(reader.choice.name) for reader in readers), "**Vote of all**"]

@@ -129,10 +129,10 @@ def _own_training_images(digest: str, _data: Dataset) -> Future[Neighbours]:
 
 @st.cache_resource(show_spinner=False)
 def detector() -> Future[FloatArray]:
-    """What tells digits from other drawings, on its way: its first answer takes a second."""
+    """The detector of other drawings, loaded in the background: its first answer takes a second."""
     return loader().submit(doubt, np.zeros((1, 28, 28), np.float32))
 
 
 def can_doubt() -> bool:
-    """Whether that is there."""
+    """True when that is there."""
     return detector().done() and detector().exception() is None

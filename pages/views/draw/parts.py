@@ -16,7 +16,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def confidence(share: float) -> str:
-    """How sure a network is that gives its digit this probability."""
+    """The words for how sure a network is that gives its digit this probability."""
     return f"Confidence {percent(share)}"
 
 

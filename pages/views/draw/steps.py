@@ -78,7 +78,7 @@ def pictures(steps: Steps | None, *, switches: bool = False) -> None:
 
 
 def consequences(steps: Steps, reader: Reader) -> None:
-    """What the network would read without some step, and the training images nearest to it."""
+    """The reading without some step, and the training images nearest to the drawing."""
     st.markdown("##### Without one of the steps")
     st.html(_left_out(steps, reader))
     st.markdown("##### The nearest training images")
@@ -106,7 +106,7 @@ def _all_on() -> None:
 
 
 def _left_out(steps: Steps, reader: Reader) -> str:
-    """What the network reads with all steps, without each of them, and with none."""
+    """The readings with all steps, without each of them, and with none."""
     variants = {"All steps": Preprocessing()}
     for name, (label, _) in STEPS.items():
         variants[f"No {label.lower()}"] = Preprocessing(**{name: False})

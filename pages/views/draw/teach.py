@@ -11,7 +11,7 @@ from mnist_core.drawing.finetune import FineTuned, fine_tune, keep_as_run
 from mnist_core.figures.drawing import forgetting_chart, per_digit_chart
 from mnist_core.inspection.compiled import apart, run_apart
 from mnist_core.storage import corrections as kept_corrections
-from mnist_core.storage.corrections import Corrections, CorrectionsError
+from mnist_core.storage.corrections import Corrections
 from mnist_core.storage.store import StoreError
 from pages.session.network_choice import forget_choices
 from pages.session.reader import NotReadable, Reader
@@ -40,8 +40,8 @@ def teach_view(found: Answer | None) -> None:
             st.caption("Draw a digit. If it is misread, say here which one it is.")
         else:
             _buttons(found)
-        corrections = kept_corrections.load(owner())
-    except CorrectionsError as error:
+        corrections = kept_corrections.load(get_store(), owner())
+    except StoreError as error:
         st.error(str(error), icon=":material/error:")
         return
     if not len(corrections):
@@ -75,13 +75,18 @@ def _buttons(found: Answer) -> None:
 def _correct(found: Answer, digit: int) -> None:
     """Callback: keep the drawing as this digit."""
     try:
-        count = len(kept_corrections.add(found.reading.image28, digit, owner()))
-    except CorrectionsError as error:
+        if refused := get_engine().correction_problem():
+            st.session_state.correction_said = refused
+            return
+        kept = kept_corrections.add(get_store(), owner(), found.reading.image28, digit)
+    except StoreError as error:
         st.session_state.correction_said = str(error)
         return
     st.session_state.corrected = digit
     right = "The network was right. " if digit == found.reading.digit else ""
-    st.session_state.correction_said = f"{right}Saved as a {digit}. Corrections so far: {count}."
+    st.session_state.correction_said = (
+        f"{right}Saved as a {digit}. Corrections so far: {len(kept)}."
+    )
 
 
 def _so_far(corrections: Corrections) -> None:
@@ -114,8 +119,8 @@ def _so_far(corrections: Corrections) -> None:
 
 def _remove(index: int) -> None:
     try:
-        kept_corrections.remove(index, owner())
-    except (CorrectionsError, IndexError):
+        kept_corrections.remove(get_store(), owner(), index)
+    except (StoreError, IndexError):
         return  # it has gone already; the page shows what there is
 
 
@@ -153,7 +158,7 @@ def _teaching(reader: Reader, corrections: Corrections) -> None:
 
 
 def _taught(reader: Reader, corrections: Corrections, steps: int, remind: bool) -> None:
-    """What is being taught, or has been: before and after."""
+    """The teaching under way, or its result: before and after."""
     number = st.session_state.teaching_number
     progress: dict[str, float] = st.session_state.setdefault(f"teaching_{number}", {"share": 0.0})
     work = newest(
@@ -227,7 +232,7 @@ def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool)
 
 
 def _lesson(result: FineTuned, remind: bool) -> str:
-    """What the figures say: how much was learned, and what it cost on the test images."""
+    """The lesson of the figures: how much was learned, and what it cost on the test images."""
     before, after = 1 - result.test_before, 1 - result.test_after
     learned = f"Accuracy on your corrections: {result.moments[-1].corrections_share:.0%}. "
     mistakes = f"Test error: {before:.2%} before, {after:.2%} after. "

@@ -1,4 +1,4 @@
-"""What the page offers below the answer; only the view that is open is worked out."""
+"""The views below the answer; only the one that is open is worked out."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ def known_experiments() -> dict[str, tuple[str, Experiment]]:
         found[DRAFT] = ("The one on the Train page", current)
     for name, preset in PRESETS.items():
         found[f"preset {name}"] = (f"{name} · {PRESET_NOTES[name].title}", preset)
-    runs = {f"run {run.id}": run for run in get_store().runs(owner(), limit=RECENT_RUNS)}
+    recent = get_store().runs(owner(), limit=RECENT_RUNS, trials_last=True)
+    runs = {f"run {run.id}": run for run in recent}
     chosen = str(st.session_state.get("study_base", ""))
     if chosen.startswith("run ") and chosen not in runs:  # an older one, chosen among the runs
         run = get_store().run(chosen.removeprefix("run "))

@@ -1,4 +1,4 @@
-"""Several runs from files side by side: a table, and their curves laid over each other."""
+"""Several runs from files side by side: a table, and their curves overlaid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NARROWEST, WIDEST = 90, 300
 
 def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
     """Show the runs by file name; returns the places of those that are chosen in the table."""
-    st.caption("Choose rows to lay their curves over each other, or to keep only those.")
+    st.caption("Select rows to overlay their curves, or to keep only those.")
     apart = differing_columns([run.experiment for _, run in runs])
     picked = st.dataframe(
         _columns(runs) | apart,

@@ -1,4 +1,4 @@
-"""The network of a run at a moment as files for other programs, checked before offered."""
+"""The network of a run at a checkpoint as files for other programs, checked before offered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pages.widgets.progress_notes import time_left
 
 
 def models(run: Run, moments: Sequence[SnapshotInfo]) -> None:
-    """Choose the moment, have the files made, and save them."""
+    """Choose the checkpoint, have the files made, and save them."""
     st.subheader("The network, for other programs")
     if not moments:
         st.info("This run has kept no weights.", icon=":material/hourglass_empty:")
@@ -34,7 +34,7 @@ def models(run: Run, moments: Sequence[SnapshotInfo]) -> None:
     if len(moments) > 1:
         labels = {moment.step: moment_label(run.id, moment) for moment in moments}
         step = st.select_slider(
-            "Moment of training",
+            "Checkpoint",
             list(labels),
             value=moments[-1].step,
             format_func=labels.__getitem__,
@@ -59,7 +59,7 @@ def models(run: Run, moments: Sequence[SnapshotInfo]) -> None:
 
 
 def _want(run_id: str, step: int) -> None:
-    """Callback: this moment is to be converted."""
+    """Callback: this checkpoint is to be converted."""
     wanted = st.session_state.get("wanted_conversions", ())
     st.session_state.wanted_conversions = (*wanted, (run_id, step))
 
@@ -98,7 +98,11 @@ def _show_models(run: Run, step: int, work: Future[tuple[ModelFile, ...]]) -> No
         )
         st.caption(
             f"For {kind.readers}. Largest difference {file.difference:.1g}"
-            + (f", {file.digits_changed} digits read otherwise." if file.digits_changed else ".")
+            + (
+                f", {file.digits_changed} digits classified differently."
+                if file.digits_changed
+                else "."
+            )
         )
 
 
@@ -115,7 +119,7 @@ def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
 
         weights = store.weights(run_id, step)
         if run is None or weights is None:
-            raise WorkFailed("These weights are not kept any more; choose another moment.")
+            raise WorkFailed("These weights are not kept any more; choose another checkpoint.")
         shown = mnist.load().x_test if images is None else images
         return convert(run.experiment.network, weights, shown[:IMAGES])
 

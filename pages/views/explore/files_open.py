@@ -45,7 +45,7 @@ def open_view() -> None:
     open_files_note()
     if not uploads:
         read_once([])
-        st.caption("Several at once, as a class hands them in, are laid over each other here.")
+        st.caption("Open several at once, as a class hands them in, to compare them here.")
         return
     if said := upload_problem([upload.size for upload in uploads], current()):
         st.error(said, icon=":material/block:")
@@ -109,8 +109,8 @@ def _say_where_data_is_missing(item: Opened) -> None:
     said = datasets.problem(get_store(), owner(), item.run.experiment)
     if said:
         st.warning(
-            f"**{plain(item.name)}**: {plain(said)} Until then its curves and weights can be "
-            "looked at, but not what it makes of test images.",
+            f"**{plain(item.name)}**: {plain(said)} Until then you can look at its curves and "
+            "weights, but not at its predictions.",
             icon=":material/dataset:",
         )
 

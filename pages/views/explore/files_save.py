@@ -32,7 +32,8 @@ ON_ITS_WAY_SECONDS = 0.5
 def save_view() -> None:
     """Choose a run; everything that it can be saved as."""
     store = get_store()
-    runs = {run.id: run for run in store.runs(owner(), limit=RECENT_RUNS) if not run.active}
+    recent = store.runs(owner(), limit=RECENT_RUNS, trials_last=True)
+    runs = {run.id: run for run in recent if not run.active}
     if not runs:
         st.info(
             "A run can be saved when it has ended. Train a network first, then come back.",
@@ -74,7 +75,7 @@ def _run_file(store: Store, run: Run, moments: Sequence[SnapshotInfo]) -> None:
             "Weights",
             ["all", "ends"],
             format_func={
-                "all": f"All {len(moments)} moments",
+                "all": f"All {len(moments)} checkpoints",
                 "ends": "First and last only",
             }.__getitem__,
             default=every,

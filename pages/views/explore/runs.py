@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
-from mnist_core.evaluation.compare_runs import columns as differing_columns
 from mnist_core.evaluation.compare_runs import matching
 from mnist_core.storage.store import Run, StoreError
 from pages.session.errors import fragment, said_later
 from pages.session.queue_panel import queue_panel
 from pages.session.services import get_engine, get_store, owner
-from pages.views.explore.files_compare import differing_config
 from pages.views.explore.runs_chosen import chosen_runs
+from pages.views.explore.runs_table import (
+    MOST_DIFFERENCES,
+    ORDERS,
+    Curves,
+    in_order,
+    table,
+)
 
 TABLE = "runs_table"
-ALL, BY_HAND, TRIALS = KINDS = ("All", "By hand", "Study trials")
-# More columns than these would push the results off the screen.
-MOST_DIFFERENCES = 8
+ALL, BY_HAND, TRIALS = KINDS = ("All", "Single runs", "Study trials")
 # With more rows than these the table scrolls.
 ROWS_SHOWN, ROWS_HIGH = 12, 480
 REFRESH_SECONDS = 2.0
@@ -38,7 +40,7 @@ def view() -> None:
     queue_panel()
     if not runs:
         st.info(
-            "Here all your runs will stand side by side. There is none yet: train a first network.",
+            "All your runs appear here side by side. There are none yet: train a first network.",
             icon=":material/table_rows:",
         )
         st.page_link("pages/train.py", label="Train a network", icon=":material/model_training:")
@@ -87,29 +89,29 @@ def _table(was_active: bool, at_hand: list[list[Run]]) -> None:
     store = get_store()
     try:
         runs = at_hand.pop() if at_hand else store.runs(owner())
-        best = store.best_accuracies(owner())
+        curves = store.validation_curves(owner())
     except StoreError as error:
         st.error(f"{error} The page tries again by itself.", icon=":material/database_off:")
         return
     if was_active != any(run.active for run in runs):
         st.rerun()
-    shown = _search(runs)
-    apart = differing_columns([run.experiment for run in shown])
-    st.caption(_table_words(len(shown), len(runs), len(apart)))
+    shown = _search(runs, curves)
+    columns, config, differing = table(shown, curves)
+    st.caption(_table_words(len(shown), len(runs), differing))
     shown_ids = [run.id for run in shown]
-    chosen = _chosen()
+    chosen = set(_chosen())
     # The table speaks of rows; new runs and a search move them, so that the ids are what is kept.
     st.session_state[TABLE] = {
         "selection": {"rows": [row for row, name in enumerate(shown_ids) if name in chosen]}
     }
     st.dataframe(
-        _columns(shown, best, dict(list(apart.items())[:MOST_DIFFERENCES])),
+        columns,
         hide_index=True,
         key=TABLE,
         on_select=_choose,
         selection_mode="multi-row",
         height="auto" if len(shown) <= ROWS_SHOWN else ROWS_HIGH,
-        column_config=_COLUMN_CONFIG | differing_config(apart),
+        column_config=config,
         placeholder="–",
         alt="Your runs with their results and what differs between them",
     )
@@ -117,10 +119,7 @@ def _table(was_active: bool, at_hand: list[list[Run]]) -> None:
 
 
 def _table_words(shown: int, runs: int, differing: int) -> str:
-    words = (
-        f"{shown:,} of {runs:,} runs. Tick some to compare, rename, tag or delete them; press a "
-        "column’s name to sort by it."
-    )
+    words = f"{shown:,} of {runs:,} runs. Tick some to compare, rename, tag, stop or delete them."
     if differing > MOST_DIFFERENCES:
         words += (
             f" {MOST_DIFFERENCES} of the {differing} settings that differ are shown; ticked runs "
@@ -129,8 +128,8 @@ def _table_words(shown: int, runs: int, differing: int) -> str:
     return words
 
 
-def _search(runs: Sequence[Run]) -> list[Run]:
-    """The runs that the search and the choice of kind leave."""
+def _search(runs: Sequence[Run], curves: Curves) -> list[Run]:
+    """The runs that the search and the choice of kind leave, in the order that is chosen."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.text_input(
             "Search",
@@ -145,9 +144,12 @@ def _search(runs: Sequence[Run]) -> list[Run]:
             kind = st.segmented_control(
                 "Show", KINDS, default=ALL, required=True, key="runs_kind", persist_state="session"
             )
+        order = st.selectbox(
+            "Sort by", list(ORDERS), key="runs_order", width=170, persist_state="session"
+        )
     if kind != ALL:
         runs = [run for run in runs if (run.study is not None) == (kind == TRIALS)]
-    return matching(runs, wanted)
+    return in_order(matching(runs, wanted), curves, order)
 
 
 def _chosen() -> list[str]:
@@ -161,42 +163,3 @@ def _choose() -> None:
     hidden = [run_id for run_id in _chosen() if run_id not in shown]
     st.session_state.runs_chosen = hidden + [shown[row] for row in rows if row < len(shown)]
     st.session_state.runs_changed = True
-
-
-def _columns(
-    runs: Sequence[Run], best: dict[str, float], apart: dict[str, Any]
-) -> dict[str, list[Any]]:
-    """What came out, what differs, what it took, and what the person wrote."""
-    columns: dict[str, list[Any]] = {
-        "Name": [run.name for run in runs],
-        "Status": [run.status for run in runs],
-        "Test": [run.test_accuracy for run in runs],
-        "Best validation": [best.get(run.id) for run in runs],
-        **apart,
-        "Parameters": [run.parameters or run.experiment.network.parameters for run in runs],
-        "Epochs": [run.epoch for run in runs],
-        "Seconds": [run.seconds for run in runs],
-        "Preset": [run.preset for run in runs],
-        "Tags": [list(run.tags) for run in runs],
-        "Note": [run.note or None for run in runs],
-        "Started": [run.created for run in runs],
-    }
-    for name in ("Test", "Best validation", "Preset", "Tags", "Note"):
-        if not any(columns[name]):
-            del columns[name]
-    return columns
-
-
-_COLUMN_CONFIG = {
-    "Name": st.column_config.TextColumn(pinned=True, width="medium"),
-    "Test": st.column_config.NumberColumn(
-        format="percent", help="Accuracy on the test images, taken once at the end."
-    ),
-    "Best validation": st.column_config.NumberColumn(
-        format="percent", help="The best accuracy on the validation images after any epoch."
-    ),
-    "Parameters": st.column_config.NumberColumn(format="localized"),
-    "Seconds": st.column_config.NumberColumn(format="%.1f", help="Of training."),
-    "Tags": st.column_config.ListColumn(),
-    "Started": st.column_config.DatetimeColumn(format="distance"),
-}

@@ -11,8 +11,9 @@ from mnist_core.evaluation.compare_runs import differences
 from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.storage.store import LONGEST_NOTE, LONGEST_TAG, Run, StoreError
 from pages.session.compared_runs import MOST_COMPARED
-from pages.session.explore_tabs import save_as_file, study_of
-from pages.session.services import get_store
+from pages.session.errors import said_later
+from pages.session.explore_tabs import save_as_file, what_if
+from pages.session.services import get_engine, get_store
 from pages.widgets.live_figure import live_figure
 from pages.widgets.run_curves import run_curves
 
@@ -28,6 +29,15 @@ def chosen_runs(runs: Sequence[Run], put_aside: Callable[[Sequence[str]], None])
             _open_buttons(runs[0])
         else:
             _tag_all(runs)
+        if active := [run.id for run in runs if run.active]:
+            st.button(
+                "Stop" if len(active) == 1 else f"Stop {len(active)} runs",
+                key="stop_runs",
+                icon=":material/stop_circle:",
+                help="Curves and weights stay.",
+                on_click=_stop,
+                args=(active,),
+            )
         count = f"{len(runs)} runs" if len(runs) > 1 else "run"
         st.button(
             f"Delete {count}",
@@ -55,12 +65,12 @@ def _open_buttons(run: Run) -> None:
         st.session_state.reading_network, st.session_state.reading_step = run.id, None
         st.switch_page("pages/draw.py")
     st.button(
-        "Vary in a study",
+        "What if I change …",
         key="study_of_run",
         icon=":material/science:",
-        on_click=study_of,
+        on_click=what_if,
         args=(run.id,),
-        help="Let the computer try other settings around this experiment.",
+        help="Train this experiment again with other values of one setting, several seeds each.",
     )
     if not run.active:
         st.button(
@@ -71,6 +81,13 @@ def _open_buttons(run: Run) -> None:
             args=(run.id,),
             help="As a run file, as a model for other programs, as tables, or as a Keras script.",
         )
+
+
+@said_later
+def _stop(run_ids: Sequence[str]) -> None:
+    """Callback: end these runs, those that wait first: none of them is to start meanwhile."""
+    for run_id in reversed(run_ids):
+        get_engine().stop(run_id)
 
 
 def _edit(run: Run) -> None:
@@ -132,9 +149,9 @@ def _apart(runs: Sequence[Run]) -> None:
     found = differences([run.experiment for run in runs])
     with st.container(key="runs_diff"):
         if not found:
-            st.caption("These runs have one and the same experiment.")
+            st.caption("These runs have the same experiment.")
             return
-        st.markdown("**What sets them apart**")
+        st.markdown("**Differences**")
         names = _distinct([run.name for run in runs])
         columns = {"Setting": list(found)}
         columns |= {
@@ -157,12 +174,12 @@ def _curves(runs: Sequence[Run]) -> None:
     store = get_store()
     begun = [run for run in runs if run.step][:MOST_COMPARED]
     if not begun:
-        st.caption("There are no curves yet: training has not begun.")
+        st.caption("No curves yet: training has not begun.")
         return
     curves = [run_curves(store, run) for run in begun]
     left = len([run for run in runs if run.step]) - len(begun)
     if left:
-        st.caption(f"The curves of the first {len(begun)} runs; {left} more are chosen.")
+        st.caption(f"The curves of the first {len(begun)} runs; {left} more are selected.")
     log = st.toggle(
         "Logarithmic axes",
         key="chosen_log",

@@ -19,7 +19,7 @@ HELP = {
     "trials no longer help.",
     CURVES: "Each line is a trial. Pruned trials end in a cross: the computer's time went to "
     "better ones.",
-    FRONT: "Where one objective cannot be bettered without giving up some of the other.",
+    FRONT: "Where one objective cannot be improved without losing some of the other.",
     PARALLEL: "Follow a line from its value through all its settings. Where strong lines bundle, "
     "good trials agree.",
     CONTOUR: "Dots are trials; between them the colour is interpolated: the stronger, the better.",

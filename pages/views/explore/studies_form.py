@@ -1,4 +1,4 @@
-"""The form that composes a study; nothing starts before its button is pressed."""
+"""The form that composes a search; nothing starts before its button is clicked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def compose() -> StudySpec | None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**What is trained, and what varies**")
-        base, problems = _base()
+        base, problems = base_part()
         varied, more = _vary(base)
         problems += more
     with right:
@@ -62,7 +62,7 @@ def _as_asked(problem: Problem, settings: dict[str, Any]) -> Problem:
     return problem
 
 
-def _kept(name: str, first: Any = None) -> dict[str, Any]:
+def kept(name: str, first: Any = None) -> dict[str, Any]:
     """A widget's key; its value survives while the person is on another page."""
     key = f"study_{name}"
     if first is not None:
@@ -70,7 +70,7 @@ def _kept(name: str, first: Any = None) -> dict[str, Any]:
     return {"key": key, "persist_state": "session"}
 
 
-def _base() -> tuple[Experiment, list[Problem]]:
+def base_part() -> tuple[Experiment, list[Problem]]:
     """The experiment that is varied, shortened for a study; as it was where that is wrong."""
     known = known_experiments()
     first = default_study().base.training
@@ -82,16 +82,16 @@ def _base() -> tuple[Experiment, list[Problem]]:
             list(known),
             format_func=lambda key: known[key][0],
             help="Every trial is this experiment with some settings changed.",
-            **_kept("base"),
+            **kept("base"),
         )
     ][1]
     columns = st.columns(2)
     images = columns[0].number_input(
         "Training images (empty: all)", value=None, step=1_000,
         help="Fewer images make short trials. What helps on few usually helps on many.",
-        **_kept("images", first.training_images),
+        **kept("images", first.training_images),
     )  # fmt: skip
-    epochs = columns[1].number_input("Epochs of a trial", step=1, **_kept("epochs", first.epochs))
+    epochs = columns[1].number_input("Epochs of a trial", step=1, **kept("epochs", first.epochs))
     draft = chosen.model_dump(mode="json") | {"name": ""}
     draft["training"] |= {"training_images": images, "epochs": epochs}
     try:
@@ -111,9 +111,9 @@ def _vary(base: Experiment) -> tuple[list[Vary], list[Problem]]:
     paths = st.multiselect(
         "Settings that vary",
         list(known),
-        format_func=lambda path: _name(base, known[path]),
+        format_func=lambda path: setting_name(base, known[path]),
         max_selections=MAX_VARIED,
-        **_kept("vary"),
+        **kept("vary"),
     )
     varied: list[Vary] = []
     problems: list[Problem] = []
@@ -127,20 +127,21 @@ def _vary(base: Experiment) -> tuple[list[Vary], list[Problem]]:
     return varied, problems
 
 
-def _name(base: Experiment, knob: Knob) -> str:
+def setting_name(base: Experiment, knob: Knob) -> str:
+    """A setting for people, with the kind of its layer."""
     kind = search_space.layer_note(base, knob.path)
     return f"{knob.title} ({kind})" if kind else knob.title
 
 
 def _range(base: Experiment, knob: Knob) -> Vary:
     """One setting's values. Raises ExperimentError for an empty range."""
-    name = _name(base, knob)
+    name = setting_name(base, knob)
     if knob.kind == "choice":
         options = st.multiselect(
             name[0].upper() + name[1:],
             knob.options,
-            format_func=_option,
-            **_kept(f"options-{knob.path}", list(knob.options)),
+            format_func=option_words,
+            **kept(f"options-{knob.path}", list(knob.options)),
         )
         return _checked(path=knob.path, kind="choice", options=tuple(options))
     convert = int if knob.kind == "int" else float
@@ -151,18 +152,18 @@ def _range(base: Experiment, knob: Knob) -> Vary:
     columns = st.columns([3, 3, 2, 2] if grid else [3, 3, 2], vertical_alignment="bottom")
     low = columns[0].number_input(
         f"{name[0].upper()}{name[1:]}: from",
-        **number, **_kept(f"low-{knob.path}", convert(knob.first_low)),
+        **number, **kept(f"low-{knob.path}", convert(knob.first_low)),
     )  # fmt: skip
     high = columns[1].number_input(
-        "to", **number, **_kept(f"high-{knob.path}", convert(knob.first_high))
+        "to", **number, **kept(f"high-{knob.path}", convert(knob.first_high))
     )
     log = columns[2].toggle(
         "logarithmic", help="As many values from 0.001 to 0.01 as from 0.01 to 0.1.",
-        **_kept(f"log-{knob.path}", knob.log),
+        **kept(f"log-{knob.path}", knob.log),
     )  # fmt: skip
     points = 4
     if grid:
-        points = columns[3].number_input("points", step=1, **_kept(f"points-{knob.path}", points))
+        points = columns[3].number_input("points", step=1, **kept(f"points-{knob.path}", points))
     return _checked(
         path=knob.path, kind=knob.kind, low=float(low), high=float(high), log=log, points=points
     )
@@ -187,39 +188,39 @@ def _settings() -> dict[str, Any]:
         format_func=lambda name: OBJECTIVES[name].title,
         max_selections=2,
         help=OBJECTIVE_HELP,
-        **_kept("objectives", ["accuracy"]),
+        **kept("objectives", ["accuracy"]),
     )
     target = 98.0
     if "time" in objectives:
-        target = st.number_input("Target accuracy, %", step=0.1, **_kept("target", target))
+        target = st.number_input("Target accuracy, %", step=0.1, **kept("target", target))
     sampler = st.selectbox(
         "Sampler: how settings are chosen", list(SAMPLERS), format_func=SAMPLERS.__getitem__,
-        **_kept("sampler", "tpe"),
+        **kept("sampler", "tpe"),
     )  # fmt: skip
     prunable = len(objectives) < 2
     pruner = st.selectbox(
         "Pruner: which trials end early", list(PRUNERS), format_func=PRUNERS.__getitem__,
-        disabled=not prunable, **_kept("pruner", "none"),
+        disabled=not prunable, **kept("pruner", "none"),
     )  # fmt: skip
     if not prunable:
         st.caption("Pruning needs a single objective: with two, no trial is worse in every way.")
     columns = st.columns(3)
     trials = columns[0].number_input(
         "Trials", step=1, help="All that are tried, those that do not fit included.",
-        **_kept("trials", 12),
+        **kept("trials", 12),
     )  # fmt: skip
     most = current().study_minutes
     minutes = columns[1].number_input(
         "Minutes", value=None, placeholder="none" if most is None else f"{most:g}",
         step=1.0, format="%g",
         help="After them no new trial starts; those under way end by themselves.",
-        **_kept("minutes"),
+        **kept("minutes"),
     )  # fmt: skip
     seed = columns[2].number_input(
         "Seed", step=1, help="With one worker, the same seed tries the same settings again.",
-        **_kept("seed", 0),
+        **kept("seed", 0),
     )  # fmt: skip
-    name = st.text_input("Name", placeholder="optional", max_chars=80, **_kept("name", ""))
+    name = st.text_input("Name", placeholder="optional", max_chars=80, **kept("name", ""))
     return {
         "objectives": tuple(objectives),
         "target": round(target / 100, 6),  # 99.9 / 100 is above 0.999
@@ -232,6 +233,7 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def _option(value: Setting) -> str:
+def option_words(value: Setting) -> str:
+    """One of a choice's values for people."""
     titles = {str(name): optimizer.title for name, optimizer in OPTIMIZERS.items()}
     return titles.get(str(value), str(value).replace("_", " "))

@@ -1,4 +1,4 @@
-"""A study as it goes on: where it stands, its controls, charts and trials."""
+"""A study while it runs and afterwards: status, controls, charts and trials."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from mnist_core.studies.objectives import best_trial, front
 from mnist_core.studies.optuna_adapter import Search, Trial
 from mnist_core.studies.records import Study
 from mnist_core.studies.runner import StudyRunner
+from mnist_core.studies.seed_groups import compared
 from pages.session.errors import fragment, said_later
 from pages.session.services import get_engine, notice, owner
 from pages.views.explore.studies_charts import charts
+from pages.views.explore.studies_compare_charts import comparison_charts
 from pages.views.explore.studies_trials import open_trial, trial_table
 from pages.widgets.clock import clock
 from pages.widgets.escape import plain
 
-REFRESH_SECONDS = 1.5
+REFRESH_SECONDS = 1.0
 MORE = 10
 COLOURS = {
     "new": "gray",
@@ -37,7 +39,7 @@ COLOURS = {
 
 
 def live_study(runner: StudyRunner, study: Study) -> None:
-    """Show the study, and go on refreshing while it is active."""
+    """Show the study, refreshed while it is active."""
     panel = fragment(_panel, run_every=REFRESH_SECONDS if study.active else None)
     panel(runner, study.id, study.active)
 
@@ -49,7 +51,8 @@ def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
         records.mark_interrupted(runner.store)
         study = records.get(runner.store, study_id)
         if study is None or study.owner != owner():
-            st.rerun()  # it was deleted: the page shows another one
+            _say_that_it_is_gone(study_id)
+            st.rerun()  # the page shows another one
         if study.active != was_active:
             st.rerun()  # refreshing starts and ends with the study
         search = Search(runner.store, study.id, study.spec)
@@ -59,34 +62,57 @@ def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
             f"{first_line(error)} The page tries again by itself.", icon=":material/database_off:"
         )
         return
-    _status(study, trials)
+    _head(runner, study, trials)
     if study.status == "running" and runner.engine.lacks_workers():
         st.warning(
             f"The scheduler at {plain(runner.engine.scheduler or '')} has no worker, so trials "
             "wait. “On a cluster” in docs/deploy.md says how to start some.",
             icon=":material/hourglass_empty:",
         )
-    _controls(runner, study, trials)
-    _best(study, trials)
-    charts(search, trials)
-    chosen = trial_table(study, trials)
-    open_trial(runner.store, study, chosen)
+    key = f"study_trial_{study.id}"
+
+    def choose(number: int) -> None:
+        st.session_state[key] = number
+
+    if compared(study.spec):
+        comparison_charts(study.spec, trials, choose)
+    else:
+        charts(search, trials)
+    open_trial(runner.store, study, _chosen(study, trials, st.session_state.get(key)))
+    trial_table(study, trials, choose)
 
 
-def _status(study: Study, trials: Sequence[Trial]) -> None:
+def _say_that_it_is_gone(study_id: str) -> None:
+    """To whoever has the study open while it is deleted in another window."""
+    own = st.session_state.get("study_put_aside")
+    if own is None or own.id != study_id:
+        st.session_state.study_error = (
+            "The study that was open here has been deleted. The runs of its trials are kept under "
+            "Runs."
+        )
+
+
+def _chosen(study: Study, trials: Sequence[Trial], number: int | None) -> Trial | None:
+    """The trial that was chosen in a figure or in the table, at first the best."""
+    named = next((trial for trial in trials if trial.number == number), None)
+    return named or best_trial(study.spec, trials) or (trials[-1] if trials else None)
+
+
+def _head(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> None:
+    """Status, best so far and controls in one line."""
     done = [trial for trial in trials if trial.state != "running"]
     words = [f"{len(done)} of {study.spec.most_trials} trials"]
-    for state, name in (("pruned", "pruned"), ("failed", "came to nothing")):
+    for state, name in (("pruned", "pruned"), ("failed", "failed")):
         if count := sum(trial.state == state for trial in done):
             words.append(f"{count} {name}")
-    flying = len(trials) - len(done)
-    if study.status == "running":
-        words += [f"{flying} under way"] if flying else []
-        if (left := seconds_left(study, trials)) is not None:
-            words.append(f"about {clock(left)} left")
-    with st.container(key="study_status"):
-        st.markdown(f":{COLOURS[study.status]}[**{study.status}**] {' · '.join(words)}")
-        st.progress(min(1.0, len(done) / max(1, study.spec.most_trials)))
+    if study.status == "running" and (left := seconds_left(study, trials)) is not None:
+        words.append(f"about {clock(left)} left")
+    with st.container(horizontal=True, vertical_alignment="center", key="study_line"):
+        with st.container(key="study_status", width="content"):
+            status = f":{COLOURS[study.status]}[**{study.status}**]"
+            st.markdown(f"{status} {' · '.join(words)}", width="content")
+        _best(study, trials)
+        _controls(runner, study, trials)
     if study.message:
         box = st.error if study.status == "failed" else st.warning
         box(plain(study.message), icon=":material/info:")
@@ -116,29 +142,29 @@ def _controls(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> Non
             return
         try:
             if not runner.resume(study.id, more):
-                st.session_state.study_error = "Another server drives this study already."
+                st.session_state.study_error = "Another server runs this study already."
         except StoreError as error:
-            st.session_state.study_error = f"The study could not go on. {error}"
+            st.session_state.study_error = f"The study could not be resumed. {error}"
         st.session_state.shown_study = study.id
 
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        if study.active:
-            st.button("Stop", key="stop_study", icon=":material/stop:",
-                      on_click=said_later(runner.stop), args=(study.id,),
-                      disabled=study.status == "stopping",
-                      help="Trials under way stop too, and go on when you resume.")  # fmt: skip
-            return
-        open_trials = any(trial.state == "running" for trial in trials)
-        if len(trials) < study.spec.most_trials or open_trials:
-            st.button("Resume", key="resume_study", icon=":material/play_arrow:",
-                      on_click=go_on)  # fmt: skip
-        if study.spec.sampler != "grid" or study.spec.trials < study.spec.grid_size:
-            count = st.number_input("More trials", 1, 500, MORE, key="study_more", width=130)
+    if study.active:
+        st.button("Stop", key="stop_study", icon=":material/stop:",
+                  on_click=said_later(runner.stop), args=(study.id,),
+                  disabled=study.status == "stopping",
+                  help="Trials in training stop too, and continue when you resume.")  # fmt: skip
+        return
+    open_trials = any(trial.state == "running" for trial in trials)
+    if len(trials) < study.spec.most_trials or open_trials:
+        st.button("Resume", key="resume_study", icon=":material/play_arrow:",
+                  on_click=go_on)  # fmt: skip
+    if study.spec.sampler != "grid" or study.spec.trials < study.spec.grid_size:
+        with st.popover("More trials", icon=":material/add:"):
+            count = st.number_input("Trials", 1, 500, MORE, key="study_more", width=130)
             st.button("Add trials", key="add_trials", icon=":material/add:", on_click=go_on,
                       args=(int(count),))  # fmt: skip
-        st.button("Delete", key="delete_study", icon=":material/delete:", type="tertiary",
-                  on_click=said_later(_put_aside), args=(runner.store, study),
-                  help="Its trials’ runs stay under Runs.")  # fmt: skip
+    st.button("Delete", key="delete_study", icon=":material/delete:", type="tertiary",
+              on_click=said_later(_put_aside), args=(runner.store, study),
+              help="The runs of its trials stay under Runs.")  # fmt: skip
 
 
 def _put_aside(store: Store, study: Study) -> None:
@@ -166,20 +192,22 @@ def _bring_back(store: Store, study: Study) -> None:
 
 
 def _best(study: Study, trials: Sequence[Trial]) -> None:
-    """The best trial so far in words, or how many stand on the front."""
-    best = best_trial(study.spec, trials)
-    if best is None or best.results is None:
-        return
-    if len(study.spec.objectives) == 2:
-        count = len(front(study.spec, trials))
-        finished = sum(trial.state == "finished" for trial in trials)
-        st.markdown(f"**{count}** of {finished} finished trials stand on the Pareto front.")
-        return
-    settings = ", ".join(f"{plain(name)} **{show(value)}**" for name, value in best.values.items())
-    value = study.spec.kinds[0].words.format(best.results[0])
-    what = study.spec.titles[0]
+    """The best trial so far in words, or how many stand on the front; it takes the line's room."""
     with st.container(key="best_trial"):
-        st.markdown(f"Best so far: {what} **{value}** in trial {best.number}, with {settings}.")
+        best = best_trial(study.spec, trials)
+        if best is None or best.results is None:
+            return
+        if len(study.spec.objectives) == 2:
+            count = len(front(study.spec, trials))
+            finished = sum(trial.state == "finished" for trial in trials)
+            st.markdown(f"**{count}** of {finished} finished trials are on the Pareto front.")
+            return
+        settings = ", ".join(
+            f"{plain(name)} **{show(value)}**" for name, value in best.values.items()
+        )
+        value = study.spec.kinds[0].words.format(best.results[0])
+        what = study.spec.titles[0]
+        st.markdown(f"Best: {what} **{value}** in trial {best.number}, {settings}.")
 
 
 def show(value: Any) -> str:

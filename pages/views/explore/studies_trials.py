@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from mnist_core.storage.store import Store
-from mnist_core.studies.objectives import best_trial
 from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.records import Study
 from pages.editors import draft
@@ -16,10 +15,10 @@ from pages.widgets.escape import plain
 ROWS_HIGH = 320
 
 
-def trial_table(study: Study, trials: Sequence[Trial]) -> Trial | None:
-    """All trials, newest first; returns the chosen one (by default the best)."""
+def trial_table(study: Study, trials: Sequence[Trial], choose: Callable[[int], None]) -> None:
+    """All trials, newest first; `choose` takes the number of the one that is chosen."""
     if not trials:
-        return None
+        return
     shown = list(reversed(trials))
     columns: dict[str, list[object]] = {
         "Trial": [trial.number for trial in shown],
@@ -30,12 +29,19 @@ def trial_table(study: Study, trials: Sequence[Trial]) -> Trial | None:
     for item in study.spec.vary:
         columns[item.title] = [trial.values.get(item.title) for trial in shown]
     columns["Note"] = [_note(trial) or None for trial in shown]
+    key = f"study_trials_{study.id}"
+
+    def chosen() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        if rows and rows[0] < len(shown):
+            choose(shown[rows[0]].number)
+
     st.markdown("**Trials**")
-    picked = st.dataframe(
+    st.dataframe(
         columns,
         hide_index=True,
-        key=f"study_trials_{study.id}",
-        on_select="rerun",
+        key=key,
+        on_select=chosen,
         selection_mode="single-row",
         height=min(ROWS_HIGH, 38 + 35 * len(shown)),
         placeholder="–",
@@ -43,12 +49,6 @@ def trial_table(study: Study, trials: Sequence[Trial]) -> Trial | None:
             title: st.column_config.NumberColumn(format=form)
             for title, form in _formats(study).items()
         },
-    )
-    rows = picked["selection"]["rows"]
-    return (
-        shown[rows[0]]
-        if rows and rows[0] < len(shown)
-        else best_trial(study.spec, trials) or trials[-1]
     )
 
 

@@ -1,4 +1,4 @@
-"""How one value of a layer is computed, with this network's numbers."""
+"""The arithmetic of one value of a layer, with this network's numbers."""
 
 from __future__ import annotations
 
@@ -7,36 +7,41 @@ import streamlit as st
 
 from mnist_core.experiment.activations import ACTIVATIONS
 from mnist_core.figures.arithmetic import all_written, arithmetic_html
-from mnist_core.figures.pixels import Bars, Box, Images, as_tile
+from mnist_core.figures.pixels import Bars, Images, as_tile
 from mnist_core.inspection.activations import FloatArray, ProbeLayer
-from mnist_core.inspection.arithmetic import Arithmetic, explain, receptive_field
+from mnist_core.inspection.arithmetic import Arithmetic, explain
 from pages.views.inspect.scene import Scene
 from pages.widgets.pixel_view import pixel_view
 
+# From here on a value is written with six digits, below with five decimals.
+LARGEST_FIXED = 1000
+
 
 def arithmetic(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
-    """The marked value: where it looks, its products and sum, and its activation."""
+    """The marked value: its products, their sum, its activation, and the formula."""
     steps = [
         explain(scene.network, step.name, unit, scene.outputs, scene.weights, scene.image)
         for step in _steps(scene, layer)
     ]
     value = next(step for step in steps if step.layer.name == layer.name)
-    left, right = st.columns([1, 3], gap="medium")
-    with left:
-        _where(scene, layer, unit)
-    with right:
-        st.markdown(f"**{_name(layer, unit)}** = {value.value:.5g}".replace("-", "−"))
-        for step in steps:
-            st.latex(step.formula)
-            if kind := step.layer.activation:
-                st.caption(f"{kind} {ACTIVATIONS[kind].effect}.")
+    number = f"{value.value:.5f}" if abs(value.value) < LARGEST_FIXED else f"{value.value:.6g}"
+    st.markdown(f"**{_name(layer, unit)}** = {number}".replace("-", "−"))
     first, after = steps[0], steps[1] if len(steps) > 1 else None
     if table := arithmetic_html(first, after):
         st.html(table)
     if after is not None and (table := arithmetic_html(after)):
         st.html(table)
+    for step in steps:
+        st.latex(step.formula)
+        if kind := step.layer.activation:
+            st.caption(f"{kind} {ACTIVATIONS[kind].effect}.")
     if first.products is not None and not all_written(first.products.shape):
-        _every_product(first)
+        products = st.expander(
+            f"All {first.products.size:,} products", key="inspect-products", on_change="rerun"
+        )
+        if products.open:
+            with products:
+                _every_product(first)
     if layer.kind == "global_average_pool":
         averaged = Images("map", "The map whose mean it is", _channels(first.inputs), largest=10)
         pixel_view([averaged], "inspect_products", averaged.title)
@@ -51,25 +56,6 @@ def _name(layer: ProbeLayer, unit: tuple[int, ...]) -> str:
     if len(unit) == 3:
         return f"{layer.name}, map {unit[2]}, row {unit[0]}, column {unit[1]}"
     return f"{layer.name}, number {unit[0]}"
-
-
-def _where(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
-    """The part of the digit that this value can see."""
-    top, left, bottom, right = receptive_field(scene.network, layer.name, unit)
-    whole = (top, left, bottom, right) == (0, 0, 28, 28)
-    note = "the whole image" if whole else f"{bottom - top}×{right - left} pixels"
-    group = Images(
-        "seen",
-        "What it can see",
-        scene.image[None],
-        note,
-        "ink",
-        1.0,
-        names=("image",),
-        boxes=() if whole else (Box(0, top, left, bottom, right),),
-        largest=6,
-    )
-    pixel_view([group], "inspect_field", f"Its receptive field: {note}")
 
 
 def _every_product(sums: Arithmetic) -> None:

@@ -22,7 +22,8 @@ from mnist_core.inspection.gradients import (
 )
 from mnist_core.inspection.gradients import backward as gradients_of
 from mnist_core.inspection.latex import number
-from pages.views.inspect.network import STRIP_MAPS, as_images, strip_layers
+from mnist_core.inspection.occlusion import SIDE, occlusion
+from pages.views.inspect.network import STRIP_MAPS, as_images, passes_through, strip_layers
 from pages.views.inspect.scene import Scene, test_images, test_labels
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
@@ -40,7 +41,7 @@ STARTS = {
 def backward(scene: Scene) -> None:
     """The view, from the loss back to the pixels."""
     label = st.segmented_control(
-        f"The right {noun(scene.names)}, from which the loss is measured",
+        f"The {noun(scene.names)} that the loss is computed for",
         list(range(len(scene.names))),
         format_func=scene.names.__getitem__,
         default=scene.read if scene.label is None else scene.label,
@@ -74,11 +75,9 @@ def _norms(scene: Scene, found: Backward) -> None:
     )
     live_figure(figure, "gradient_norms", f"Size of the gradient at each layer: {sizes}")
     st.caption(
-        "Each gradient is divided by the one at the logits, which is nearly 0 where the answer is "
-        "right: what counts is how much of it is left further back. "
-        "The loss is at the right; going back to the left, each layer multiplies the gradient by "
-        "its weights and by the slope of its activation. A sigmoid’s slope is at most ¼, so that "
-        "in a deep network little arrives: the gradient vanishes."
+        "Relative to the gradient at the logits, next to the loss. Going back, to the left, each "
+        "layer multiplies the gradient by its weights and by the slope of its activation. A "
+        "sigmoid’s slope is at most ¼, so in a deep network little arrives: the gradient vanishes."
     )
 
 
@@ -88,7 +87,7 @@ def _relative(norms: Sequence[float], places: Sequence[int]) -> tuple[float, ...
     return tuple(norms[at] / last if last > 0 else float("nan") for at in places)
 
 
-@told("first gradients", "Making an untrained network to compare with")
+@told("first gradients", "Building an untrained network to compare with")
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _start_norms(
     network: str, data: str, activation: str, initializer: str, _scene: Scene
@@ -99,23 +98,24 @@ def _start_norms(
 
 
 def _maps(scene: Scene, found: Backward) -> None:
-    st.markdown("**The gradient at each layer**: how the loss would grow if a value grew")
+    st.markdown("**The gradient at each layer**: how fast the loss grows with each value")
     one_scale = st.toggle(
         "One colour scale for all layers",
         key="inspect-one-scale",
-        help="Then a layer where the gradient has vanished is pale. The probabilities are left "
-        "out: theirs is that of the loss itself.",
+        help="A layer whose gradient has vanished is pale then. The probabilities keep a scale "
+        "of their own.",
     )
     groups: list[Images | Bars] = []
     gradient = found.input_gradient
-    shown = [scene.probe.index(layer.name) for layer in strip_layers(scene.probe.layers)]
+    layers = [one for one in strip_layers(scene.probe.layers) if not passes_through(one)]
+    shown = [scene.probe.index(layer.name) for layer in layers]
     limit = None
     if one_scale:
         sizes = [gradient, *(found.gradients[at] for at in shown[:-1])]
         limit = max(float(np.abs(values).max()) for values in sizes)
     groups.append(Images("input", "input", gradient[None], f"norm {np.linalg.norm(gradient):.2g}",
                          limit=limit, names=("∂loss/∂pixel",), largest=4))  # fmt: skip
-    for layer in strip_layers(scene.probe.layers):
+    for layer in layers:
         at = scene.probe.index(layer.name)
         values = found.gradients[at]
         note = f"norm {found.norms[at]:.2g}"
@@ -131,7 +131,7 @@ def _maps(scene: Scene, found: Backward) -> None:
 
 def _path(scene: Scene, label: int) -> None:
     path = st.expander(
-        "The chain rule along one path, from the loss back to one pixel",
+        "The chain rule along one path, from the loss to one pixel",
         key="inspect-path",
         on_change="rerun",
     )
@@ -141,26 +141,30 @@ def _path(scene: Scene, label: int) -> None:
     with path:
         st.markdown(
             "The gradient is a sum over all paths through the network; along one path it is the "
-            "product of the slopes on the way. This path goes, at each layer, to the input that "
+            "product of the slopes along it. At each layer, this path takes the input that "
             "contributes most."
         )
         for step in steps:
             st.latex(step.latex)
         if steps:
-            st.markdown("All factors on this path, the weights and the slopes gathered:")
+            st.markdown("All factors on this path, weights and slopes collected:")
             st.latex(path_product(scene.network, steps))
 
 
 def _pixels(scene: Scene, label: int) -> None:
-    """Three answers to the question which pixels made the network say this digit."""
+    """Four answers to the question which pixels made the network say this digit."""
     st.markdown(
-        f"**Which pixels speak for {plain(one(scene.names[label]))}**, and which against it"
+        f"**Which pixels are evidence for {plain(one(scene.names[label]))}**, and which against it"
     )
     slopes = saliency(scene.network, scene.weights, scene.image, label)
     shares, gap = integrated_gradients(scene.network, scene.weights, scene.image, label)
+    falls = occlusion(scene.network, scene.weights, scene.image, label)
     cam = grad_cam(scene.network, scene.weights, scene.image, label)
     behind = scene.image * np.float32(0.8)
     groups: list[Images | Bars] = [
+        Images("occlusion", "Occlusion", falls[None],
+               f"fall of the logit when {SIDE}×{SIDE} pixels are covered",
+               names=("fall",), backdrop=behind, largest=8),
         Images("saliency", "Saliency", slopes[None], "slope of the digit’s logit",
                names=("slope",), backdrop=behind, largest=8),
         Images("integrated", "Integrated gradients", shares[None],
@@ -172,4 +176,4 @@ def _pixels(scene: Scene, label: int) -> None:
                              names=("weight",), backdrop=behind, largest=8))  # fmt: skip
     pixel_view(groups, "saliency", f"Saliency maps for {one(scene.names[label])}")
     if cam is None:
-        st.caption("Grad-CAM needs a convolution, and this network has none.")
+        st.caption("Grad-CAM needs a convolution; this network has none.")

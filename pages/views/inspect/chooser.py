@@ -1,4 +1,4 @@
-"""Choose the network, the moment and the input."""
+"""Choose the network, the checkpoint and the input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.data.mnist import DatasetError
+from mnist_core.drawing.preprocessing import prepare
 from mnist_core.drawing.pretrained import DefaultModelError
+from mnist_core.drawing.strokes import picture
 from mnist_core.experiment.class_names import DIGITS, noun, one
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inspection.weights import diverged
@@ -27,6 +29,7 @@ from pages.session.network_choice import (
     older_choice,
     weights_at,
 )
+from pages.session.paper import drawing, paper
 from pages.session.services import get_store
 from pages.streamlit_compat.selectors import with_selectors
 from pages.views.inspect.number import choose_number
@@ -38,6 +41,8 @@ from pages.widgets.progress_notes import spinner
 ANY = "any"
 # Weights beyond this size are looked at twice.
 SUSPICIOUS = 1000.0
+# Test images among which the view Backward looks for one that is misread.
+FIRST_IMAGES = 1000
 
 
 def choose_network() -> NetworkChoice:
@@ -48,7 +53,7 @@ def choose_network() -> NetworkChoice:
         here.missing = here.missing or here.run is not None
         here.run, here.step = _first().key, None
     if here.missing:
-        st.warning("That run is not here any more; this is the newest one.")
+        st.warning("That run is no longer here; this is the newest one.")
     names = list(choices)
 
     def changed(run: str) -> None:
@@ -56,16 +61,21 @@ def choose_network() -> NetworkChoice:
         here.missing = False
         here.layer = here.unit = None
 
-    with st.container(key="run_picker"):
+    with st.container(key="run_picker", width=300):
         st.selectbox(
             "Network",
             names,
             format_func=lambda name: choices[name].label,
+            label_visibility="collapsed",
             **steered("inspect-run", here.run, changed),
         )
-    if note := chance_note(choices[here.run]):
-        st.caption(f":material/casino: {note}")
     return choices[here.run]
+
+
+def say_chance(choice: NetworkChoice) -> None:
+    """Where the network does no better than guessing: that it does not."""
+    if note := chance_note(choice):
+        st.caption(f":material/casino: {note}")
 
 
 def _first() -> NetworkChoice:
@@ -95,24 +105,25 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
 
     # The labels at the slider's ends would lie over the buttons.
     st.html(with_selectors("<style>.st-key-moment :st(slider_ends) { display: none; }</style>"))
+    if len(steps) == 1:
+        with st.container(key="moment"):
+            st.caption(f"Checkpoint: {moment_label(choice.key, kept[0])}")
+        return kept[0]
+    icon_button("Previous checkpoint", ":material/chevron_left:", "moment_back", by, (-1,))
+    name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
+    st.button(name, icon=f":material/{icon}:", key="moment_play", on_click=toggle_play,
+              args=(steps, now), help="Show one checkpoint after the other")  # fmt: skip
+    icon_button("Next checkpoint", ":material/chevron_right:", "moment_next", by, (1,))
     with st.container(key="moment"):
-        if len(steps) == 1:
-            st.caption(f"Moment: {moment_label(choice.key, kept[0])}")
-            return kept[0]
         st.select_slider(
-            "Moment of training",
+            "Checkpoint",
             steps,
             format_func=lambda step: moment_label(choice.key, kept[steps.index(step)]),
+            label_visibility="collapsed",
             help="The percentage is the accuracy on the validation images; within an epoch (≈) on "
             f"the first {QUICK_IMAGES} of them.",
             **steered(f"inspect-moment-{choice.key}", steps[now], moved),
         )
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        icon_button("One moment back", ":material/chevron_left:", "moment_back", by, (-1,))
-        name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
-        st.button(name, icon=f":material/{icon}:", key="moment_play", on_click=toggle_play,
-                  args=(steps, now))  # fmt: skip
-        icon_button("One moment on", ":material/chevron_right:", "moment_next", by, (1,))
     return kept[now]
 
 
@@ -149,40 +160,41 @@ def play_on() -> None:
 
 def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     """A test image by index or digit, one that the network misreads, or the visitor's drawing."""
-    _choose_source()
-    if place().source != DRAWING:
-        _choose_image(choice, moment)
-
-
-def _choose_source() -> None:
     here = place()
-    drawn = st.session_state.get("drawing_image28") is not None
 
     def source_changed(source: str | None) -> None:
         here.source = source or here.source
-        if here.source == DRAWING and not drawn:
-            here.source = TEST
-            _note("There is no drawing yet. Draw a digit on the page Draw; it comes along here.")
 
-    if here.source == DRAWING and not drawn:
-        here.source = TEST
     st.segmented_control(
         "Input",
         [TEST, DRAWING],
         **steered("inspect-source", here.source, source_changed),
+        label_visibility="collapsed",
         required=True,
+        width="content",
     )
-    if not drawn:
-        st.page_link("pages/draw.py", label="Draw a digit to look at it here")
+    if here.source != DRAWING:
+        _choose_image(choice, moment)
     if sentence := st.session_state.pop("inspect_note", None):
         st.info(sentence)
 
 
+def draw_here() -> None:
+    """The paper; what is drawn on it becomes the input."""
+    paper()
+    if st.session_state.get("inspect_drawing") != drawing():
+        steps = prepare(picture(drawing()))
+        st.session_state.drawing_image28 = None if steps.blank else steps.image28
+        note_drawing()
+
+
+def note_drawing() -> None:
+    """Remember which drawing the session's 28×28 image was made of."""
+    st.session_state.inspect_drawing = drawing()
+
+
 def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     here = place()
-
-    def index_changed(index: int) -> None:
-        here.index = index
 
     labels, names = test_labels(), class_names(choice.experiment)
     here.index = min(here.index, len(labels) - 1)
@@ -197,23 +209,23 @@ def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
             next_image(wanted)
 
     # Side by side on a phone too, where columns would stack.
-    with st.container(key="which_image", horizontal=True, gap="small",
-                      vertical_alignment="bottom"):  # fmt: skip
-        choose_number("Index", len(labels), width=150,
-                      **steered("inspect-index", here.index, index_changed))  # fmt: skip
+    with st.container(key="which_image", horizontal=True, gap="xsmall", width="content",
+                      vertical_alignment="center"):  # fmt: skip
+        choose_number("Index", len(labels), width=112, label_visibility="collapsed",
+                      **steered("inspect-index", here.index, here.look_at))  # fmt: skip
         digit = st.selectbox(
             noun(names).capitalize(),
             [ANY, *range(len(names))],
-            format_func=lambda digit: digit if digit == ANY else names[digit],
+            format_func=lambda digit: f"any {noun(names)}" if digit == ANY else one(names[digit]),
             key=digit_key,
-            width=96 if names == DIGITS else "stretch",
+            width=128 if names == DIGITS else 180,
+            label_visibility="collapsed",
             on_change=digit_changed,
         )
-    with st.container(horizontal=True, gap="small"):
         wanted = wanted_images(digit)
-        st.button("Next", key="next_image", icon=":material/arrow_forward:", on_click=next_image,
-                  args=(wanted,), help="The next test image of this digit")  # fmt: skip
-        st.button("Next misread", key="next_mistake", icon=":material/error:",
+        icon_button("Next test image", ":material/arrow_forward:", "next_image", next_image,
+                    (wanted,))  # fmt: skip
+        st.button("Misread", key="next_mistake", icon=":material/error:",
                   on_click=next_mistake, args=(choice.key, moment.step, wanted),
                   help="The next test image that this network gets wrong")  # fmt: skip
 
@@ -229,7 +241,30 @@ def next_image(wanted: np.ndarray) -> None:
     found = np.flatnonzero(wanted)
     later = found[found > here.index]
     if len(found):
-        here.index = int(later[0] if len(later) else found[0])
+        here.look_at(int(later[0] if len(later) else found[0]))
+
+
+def open_on_mistake(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+    """Where nobody has chosen an input yet, take one that the network misreads.
+
+    The loss of an image that is read right is nearly 0, and so is its gradient. Looks at the
+    first test images only; a network that reads them all keeps its input.
+    """
+    from mnist_core.inspection.activations import probe
+
+    here = place()
+    if here.is_given or here.source != TEST:
+        return
+    try:
+        weights = weights_at(choice.key, moment.step)
+    except (DefaultModelError, StoreError):
+        return  # the page says so
+    if weights is None or diverged(weights):
+        return
+    first = test_images()[:FIRST_IMAGES]
+    read = probe(choice.network).probabilities(weights, first).argmax(1)
+    wrong = np.flatnonzero(read != test_labels()[:FIRST_IMAGES])
+    here.look_at(int(wrong[0]) if len(wrong) else here.index)
 
 
 def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
@@ -239,7 +274,7 @@ def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
     try:
         wrong = test_probabilities(key, step).argmax(1) != test_labels()
     except KeyError:
-        _note("That run is not here any more.")
+        _note("That run is no longer here.")
         return
     if (wrong & wanted).any():
         next_image(wrong & wanted)
@@ -256,13 +291,17 @@ def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:
         st.error(str(error), icon=":material/broken_image:")
         return None
     if weights is None:
-        st.info("These weights are not kept any more. Choose another moment.")
+        st.info("These weights are no longer kept. Choose another checkpoint.")
         return None
     if diverged(weights):
         _say_diverged(choice)
         return None
     if here.source == DRAWING:
-        image = np.asarray(st.session_state.drawing_image28, np.float32)
+        drawn = st.session_state.get("drawing_image28")
+        if drawn is None:
+            st.info("Draw a digit on the paper: the network reads it here.", icon=":material/draw:")
+            return None
+        image = np.asarray(drawn, np.float32)
         scene = Scene(choice, moment, weights, image, None, None)
     else:
         image = test_images()[here.index]
@@ -289,18 +328,15 @@ def _say_diverged(choice: NetworkChoice) -> None:
     when = "" if step is None else f" at step {step:,}"
     st.error(
         f"This run diverged{when}: its weights, or what they make of an image, are no longer "
-        "numbers, so there is nothing to see at this moment. Move the slider to an earlier one, "
-        "or train again with a smaller learning rate.",
+        "numbers, so there is nothing to see at this checkpoint. Move the slider to an earlier "
+        "one, or train again with a smaller learning rate.",
         icon=":material/trending_up:",
     )
 
 
 def show_input(scene: Scene) -> None:
     """The image, and what the network makes of it."""
-    names = scene.names
-    name = "My drawing"
-    if scene.label is not None:
-        name = f"Test image {scene.index}: {one(names[scene.label])}"
+    names, name = scene.names, scene.input_name
     right = scene.label is None or scene.read == scene.label
     note = f"read as {names[scene.read]}" + ("" if right else ", which is wrong")
     digit = Images("input", name, scene.image[None], note, "ink", 1.0, names=("image",),

@@ -49,13 +49,13 @@ def edit(scene: Scene) -> None:
 
 
 def _told(scene: Scene, change: Edit) -> None:
-    """What a change does, with a button that takes back this one; a slider needs none."""
+    """A change in words, with a button that takes it back; a slider needs none."""
     sentence = describe(change, scene.network)
     if change not in st.session_state.inspect_edits:
         st.caption(f":material/tune: {sentence}")
         return
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        icon_button("Take this change back", ":material/undo:", f"take-back-{change}",
+        icon_button("Undo this change", ":material/undo:", f"take-back-{change}",
                     _take_back, (change,), type="tertiary")  # fmt: skip
         st.caption(sentence)
 
@@ -99,14 +99,14 @@ def _sliders() -> tuple[Edit, ...]:
     prune = st.slider("Prune: set the smallest weights to zero", 0, 99, 0, format="%d %%",
                       key=_key("prune"), persist_state="session")  # fmt: skip
     noise = st.slider(
-        "Noise on all weights (1: as large as their own spread)", 0.0, 2.0, 0.0, 0.05,
+        "Noise on all weights (1: their own standard deviation)", 0.0, 2.0, 0.0, 0.05,
         key=_key("noise"), persist_state="session",
     )  # fmt: skip
     heat = st.select_slider(
         "Temperature of the softmax", [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0], 1.0, key=_key("heat"),
         persist_state="session",
-        help="The logits are divided by it: below 1 the network grows surer, above 1 less sure. "
-        "The digit it reads stays the same.",
+        help="The logits are divided by it: below 1 the network becomes more confident, above 1 "
+        "less. The digit it reads does not change.",
     )  # fmt: skip
     edits: list[Edit] = []
     if prune:

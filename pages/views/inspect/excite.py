@@ -9,7 +9,7 @@ from mnist_core.experiment.class_names import one
 from mnist_core.figures.pixels import Images, shown
 from mnist_core.inspection.activation_maximization import channel_peaks, dream, most_exciting
 from mnist_core.inspection.activations import FloatArray, ProbeLayer
-from pages.session.inspect_state import TEST, place
+from pages.session.inspect_state import place
 from pages.views.inspect.scene import Scene, test_images, test_labels
 from pages.widgets.pixel_view import Click, pixel_view
 from pages.widgets.progress_notes import told
@@ -28,9 +28,9 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
     labels = test_labels()
     found = Images(
         "best",
-        f"The {COUNT} test images that excite {layer.name}, {kind} {channel} most",
+        f"The {COUNT} test images that activate {layer.name}, {kind} {channel} most",
         test_images()[best],
-        "press one to look at it",
+        "click one to look at it",
         "ink",
         1.0,
         names=tuple(f"test image {index}, {one(scene.names[labels[index]])}" for index in best),
@@ -39,9 +39,9 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
     )
     made = Images(
         "dream",
-        "Made to excite it",
+        "Image made to activate it",
         picture[None],
-        f"gradient ascent from grey: {shown(history[0])} → {shown(history[-1])}",
+        f"gradient ascent: {shown(history[0])} → {shown(history[-1])}",
         "ink",
         1.0,
         names=("made image",),
@@ -50,7 +50,7 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
 
     def clicked(click: Click) -> None:
         if click.group == "best":
-            place().source, place().index = TEST, int(best[click.image])
+            place().look_at(int(best[click.image]))
 
     pixel_view([found, made], "inspect_excites", found.title, clicked, height=240)
 

@@ -1,4 +1,4 @@
-"""What the network gets wrong: confusion, scores, calibration, and its map of the test images."""
+"""The network's mistakes: confusion, scores, calibration, and its map of the test images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mnist_core.figures.evaluation import (
 from mnist_core.figures.live import ImageSheet, image_sheet
 from mnist_core.figures.pixels import Images
 from mnist_core.inspection.activations import FloatArray
-from pages.session.inspect_state import TEST, place
+from pages.session.inspect_state import place
 from pages.views.inspect.scene import Scene, shown_data, test_images, test_labels
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
@@ -79,17 +79,17 @@ def _confusion(found: FloatArray, names: Sequence[str]) -> None:
     live_figure(
         confusion_heatmap(counts, cell, names),
         "confusion_matrix",
-        f"How often each {noun(names)} was read as each; press a cell to see its images",
+        f"How often each {noun(names)} was read as each; click a cell to see its images",
         on_click=clicked,
     )
 
 
 def _cell(found: FloatArray, names: Sequence[str]) -> None:
-    """The images of the pressed cell, or the mistakes of which the network was most sure."""
+    """The images of the chosen cell, or the network's most confident mistakes."""
     labels, cell = test_labels(), st.session_state.get("inspect_cell")
     if cell is None:
         chosen = worst_mistakes(found, labels, MOST_SHOWN)
-        heading, note = "The most confident mistakes", "press a cell of the matrix for others"
+        heading, note = "The most confident mistakes", "click a cell of the matrix for others"
     else:
         true, read = cell
         chosen = cell_examples(found, labels, true, read)
@@ -101,14 +101,14 @@ def _cell(found: FloatArray, names: Sequence[str]) -> None:
     chosen = chosen[:MOST_SHOWN]
     if not len(chosen):
         st.markdown(f"**{heading}**")
-        st.caption("There is none: well done.")
+        st.caption("None: nothing was read so.")
         return
     sure, short = found[chosen].max(axis=1), marks(names)
     group = Images(
         "cell",
         heading,
         test_images()[chosen],
-        f"{note}; press one to look inside",
+        f"{note}; click one to look inside",
         "ink",
         1.0,
         names=tuple(
@@ -124,7 +124,8 @@ def _cell(found: FloatArray, names: Sequence[str]) -> None:
 
     def clicked(click: Click) -> None:
         here = place()
-        here.source, here.index, here.view = TEST, int(chosen[click.image]), "network"
+        here.look_at(int(chosen[click.image]))
+        here.view = "network"
 
     pixel_view([group], "confusion_images", heading, clicked)
 
@@ -152,7 +153,7 @@ def _tsne(scene: Scene, job: TsneJob, waiting: bool) -> None:
     if job.error is not None:
         st.info(job.error)
     elif job.points is None:
-        st.progress(job.progress, f"t-SNE lays out the images: {job.progress:.0%}")
+        st.progress(job.progress, f"t-SNE is laying out the images: {job.progress:.0%}")
     else:
         _show_scatter(scene, _scatter(scene, job.points, ("", "")))
 
@@ -168,12 +169,12 @@ def _show_scatter(scene: Scene, figure: go.Figure) -> None:
     def clicked(point: dict[str, object]) -> None:
         if isinstance(point["customdata"], int | float):
             here = place()
-            here.source, here.index = TEST, int(point["customdata"])
+            here.look_at(int(point["customdata"]))
 
     live_figure(
         figure,
         "embedding",
-        "Test images as points; images that look alike to the network lie together",
+        "Test images as points; images that look alike to the network lie close together",
         on_click=clicked,
         images=_sheet(scene.choice.experiment.data, shown_data()),
     )

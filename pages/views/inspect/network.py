@@ -1,14 +1,26 @@
-"""The network from left to right, and the layer that is opened: its maps and its arithmetic."""
+"""The network from left to right, and one layer unfolded: what it receives, its values, a sum."""
 
 from __future__ import annotations
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core.experiment.layers import TITLES
-from mnist_core.experiment.shapes import describe_shape
-from mnist_core.figures.pixels import Bars, Images, Pixel, as_tile, shown, tile_width
+from mnist_core.experiment.layer import describe_shape
+from mnist_core.figures.connections import connection, received
+from mnist_core.figures.pixels import (
+    Bars,
+    Box,
+    Group,
+    Images,
+    Label,
+    Pixel,
+    as_tile,
+    shown,
+    tile_width,
+)
 from mnist_core.inspection.activations import ProbeLayer
+from mnist_core.inspection.arithmetic import receptive_field
 from pages.session.inspect_state import place
 from pages.views.inspect.arithmetic import arithmetic
 from pages.views.inspect.excite import what_excites
@@ -19,28 +31,27 @@ from pages.widgets.pixel_view import Click, pixel_view
 STRIP_MAPS = 16
 # Values of a dense layer that stand side by side, each with its number.
 FEW = 16
-BELOW = {"arithmetic": "One value's arithmetic", "excites": "What excites it"}
+BELOW = {"arithmetic": "Its arithmetic", "excites": "What activates it"}
+# Screen pixels that images of the strip and of the unfolded layer may be high.
+STRIP_HEIGHT, UNFOLDED_HEIGHT = 118, 292
 
 
-def network(scene: Scene) -> None:
-    """The view: strip, opened layer, and what was pressed in it."""
+def network(scene: Scene, top: DeltaGenerator) -> None:
+    """The view: all layers in `top`, then the opened one, what it receives and one value's sum."""
     layer = opened(scene)
-    strip(scene, layer)
-    maps(scene, layer)
-    below = st.segmented_control(
-        "About the marked value",
-        list(BELOW),
-        format_func=BELOW.__getitem__,
-        default="arithmetic",
-        key="inspect-below",
-        label_visibility="collapsed",
-        required=True,
-    )
     unit = chosen_unit(scene, layer)
-    if below == "excites":
-        what_excites(scene, layer, unit)
-    else:
-        arithmetic(scene, layer, unit)
+    with top:
+        strip(scene, layer, unit)
+    with st.container(key="unfolded", gap="xsmall"):
+        below, strongest = _heading(scene, layer)
+        left, right = st.columns([5, 4], gap="medium")
+        with left:
+            _unfolded(scene, layer, unit, strongest)
+        with right, st.container(key="value", gap="small"):
+            if below == "excites":
+                what_excites(scene, layer, unit)
+            else:
+                arithmetic(scene, layer, unit)
 
 
 def opened(scene: Scene) -> ProbeLayer:
@@ -58,15 +69,18 @@ def open_layer(name: str, unit: tuple[int, ...] | None = None) -> None:
     here.layer, here.unit = name, unit
 
 
-def strip(scene: Scene, layer: ProbeLayer) -> None:
-    """All layers side by side with what each makes of the input; press one to open it."""
-    groups: list[Images | Bars] = [
-        Images(
-            "input", "input", scene.image[None], "28×28", "ink", 1.0, names=("input",), largest=4
-        )
-    ]
+def strip(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None:
+    """All layers side by side with what each makes of the input; a click opens one."""
+    top, left, bottom, right = receptive_field(scene.network, layer.name, unit)
+    whole = (top, left, bottom, right) == (0, 0, 28, 28)
+    sees = "28×28" if whole else f"outlined: {bottom - top}×{right - left} seen"
+    boxes = () if whole else (Box(0, top, left, bottom, right),)
+    groups: list[Group] = [
+        Images("input", scene.input_name, scene.image[None], sees, "ink", 1.0,
+               names=("input",), boxes=boxes, largest=4)
+    ]  # fmt: skip
     groups += [
-        _step(scene, row, row.position == layer.position)
+        _step(scene, row, row is layer or (bool(row.spec) and row.position == layer.position))
         for row in strip_layers(scene.probe.layers)
     ]
 
@@ -76,28 +90,26 @@ def strip(scene: Scene, layer: ProbeLayer) -> None:
         row = scene.probe.layer(click.group)
         open_layer(row.name, unit_of(row, click) if click.image >= 0 else None)
 
-    st.caption(
-        "Press a layer to open it below. Blue is above zero, orange below. Of more than "
-        f"{STRIP_MAPS} maps the first {STRIP_MAPS} are shown here; the opened layer has them all."
-    )
     pixel_view(
         groups,
         "network_strip",
-        "Each layer's output for this input, from left to right",
+        "Each layer’s output for this input, from left to right",
         clicked,
         strip=True,
-        height=200,
+        height=STRIP_HEIGHT,
     )
 
 
-def _step(scene: Scene, row: ProbeLayer, is_open: bool) -> Images | Bars:
-    """What one layer makes of the input: bars of probabilities, a tile of numbers, or maps."""
+def _step(scene: Scene, row: ProbeLayer, is_open: bool) -> Group:
+    """One layer's output: bars of probabilities, a tile of numbers, maps, or its name alone."""
     values = scene.outputs[scene.probe.index(row.name)]
-    if row.name == "probabilities":
-        many = "ten" if len(values) == 10 else len(values)
-        note = f"{many} probabilities"
-        return Bars(row.name, row.name, values, scene.names, note, opens=True, opened=is_open)
     note, tile = describe_shape(row.shape), values.ndim == 1
+    if passes_through(row):
+        return Label(row.name, row.name, note, opens=True, opened=is_open)
+    if row.name == "probabilities":
+        return Bars(row.name, row.name, values, scene.names, opens=True, opened=is_open)
+    if len(values) and not tile and row.shape[2] > STRIP_MAPS:
+        note = f"{STRIP_MAPS} of {row.shape[2]} maps"
     return Images(
         row.name,
         row.name,
@@ -111,24 +123,28 @@ def _step(scene: Scene, row: ProbeLayer, is_open: bool) -> Images | Bars:
 
 
 def strip_layers(layers: tuple[ProbeLayer, ...]) -> list[ProbeLayer]:
-    """One step for each layer of the network: its activation where it has one.
+    """One step for each layer of the network, its activation where it has one.
 
-    Flatten and dropout change no value, and the output's sums stand beside its softmax.
+    The output layer is there twice: its logits, and the probabilities that softmax makes of them.
     """
     last = {layer.position: layer for layer in layers}
-    return [
-        layer
-        for layer in layers
-        if layer is last[layer.position] and layer.kind not in ("flatten", "dropout")
-    ]
+    return [layer for layer in layers if layer is last[layer.position] or layer.name == "logits"]
 
 
-def maps(scene: Scene, layer: ProbeLayer) -> None:
-    """Every channel of the opened layer, before or after its activation."""
+def passes_through(layer: ProbeLayer) -> bool:
+    """True for a step that changes no value, such as flatten."""
+    return bool(layer.spec and layer.spec.passes_through)
+
+
+def _heading(scene: Scene, layer: ProbeLayer) -> tuple[str, bool]:
+    """Name of the opened layer and its switches.
+
+    Returns what is to be said of the marked value, and whether the strongest maps come first.
+    """
     parts = [row for row in scene.probe.layers if row.position == layer.position]
-    kind = TITLES.get(layer.spec.kind, "") if layer.spec else "output layer"
-    st.subheader(f"{parts[0].name} · {kind}", anchor=False)
+    kind = layer.spec.title if layer.spec else "output layer"
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.markdown(f"**{parts[0].name}** · {kind}", width="content")
         if len(parts) > 1:
 
             def switched() -> None:
@@ -144,73 +160,122 @@ def maps(scene: Scene, layer: ProbeLayer) -> None:
                 on_change=switched,
                 label_visibility="collapsed",
                 required=True,
+                width="content",
             )
-        strongest = len(layer.shape) == 3 and st.toggle("Strongest first", key="inspect-sorted")
+        strongest = len(layer.shape) == 3 and st.toggle(
+            "Strongest first", key="inspect-sorted", width="content"
+        )
+        st.space("stretch")
+        below = st.segmented_control(
+            "About the marked value",
+            list(BELOW),
+            format_func=BELOW.__getitem__,
+            default="arithmetic",
+            key="inspect-below",
+            label_visibility="collapsed",
+            required=True,
+            width="content",
+        )
+    return str(below), bool(strongest)
+
+
+def _unfolded(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...], strongest: bool) -> None:
+    """What the layer receives beside what it gives, with the marked value's connection."""
+    target, units = _values_of(scene, layer, unit, strongest)
+    before = received(scene.probe, layer)
+    source = _received_values(scene, before)
+
+    def clicked(click: Click) -> None:
+        if click.group != target.key:
+            if before is not None:
+                open_layer(before.name, unit_of(before, click))
+            return
+        if len(layer.shape) == 3:
+            open_layer(layer.name, (click.row, click.column, units[click.image]))
+        else:
+            open_layer(layer.name, (click.image,) if units else unit_of(layer, click))
+
+    pixel_view(
+        [source, target],
+        "feature_maps",
+        f"What {layer.name} receives, and what it makes of it",
+        clicked,
+        height=UNFOLDED_HEIGHT,
+        shares=(2, 5) if before is None else (3, 5),
+        connection=connection(scene.probe, layer, scene.weights, units),
+    )
+
+
+def _received_values(scene: Scene, before: ProbeLayer | None) -> Images:
+    """What the opened layer receives: the image, the maps or the numbers of the step before."""
+    if before is None:
+        return Images("input", "input", scene.image[None], "28×28", "ink", 1.0, names=("input",),
+                      largest=8)  # fmt: skip
+    values = scene.outputs[scene.probe.index(before.name)]
+    note = f"from {before.name}"
+    if values.ndim == 3:
+        return Images(before.name, f"{len(as_images(values))} maps received", as_images(values),
+                      note)  # fmt: skip
+    return _numbers(before, f"{len(values)} values received", values, note, None)[0]
+
+
+def _values_of(
+    scene: Scene, layer: ProbeLayer, unit: tuple[int, ...], strongest: bool
+) -> tuple[Images, tuple[int, ...]]:
+    """The layer's values, the marked one selected, and the unit of each image; () for a tile."""
     values = scene.outputs[scene.probe.index(layer.name)]
-    unit = chosen_unit(scene, layer)
+    note = f"{shown(values.min())} to {shown(values.max())} · click one for its sum"
     if values.ndim == 1:
-        _row_of_numbers(layer, values, unit)
-        return
+        return _numbers(layer, f"{len(values)} values", values, note, unit[0])
     images = as_images(values)
     order = np.arange(len(images))
     if strongest:
         order = np.argsort(-np.abs(images).sum((1, 2)), kind="stable")
-    place_of = int(np.flatnonzero(order == unit[2])[0])
+    units = tuple(int(channel) for channel in order)
     group = Images(
         layer.name,
         f"{len(images)} feature maps of {describe_shape(layer.shape[:2])}",
         images[order],
-        f"from {shown(values.min())} to {shown(values.max())}, "
-        "press a pixel to see how it is computed",
-        names=tuple(f"map {channel}" for channel in order),
-        selected=Pixel(place_of, unit[0], unit[1]),
+        note,
+        names=tuple(f"map {channel}" for channel in units),
+        selected=Pixel(units.index(unit[2]), unit[0], unit[1]),
     )
-
-    def clicked(click: Click) -> None:
-        place().unit = (click.row, click.column, int(order[click.image]))
-        place().layer = layer.name
-
-    pixel_view([group], "feature_maps", group.title, clicked)
+    return group, units
 
 
-def _row_of_numbers(layer: ProbeLayer, values: np.ndarray, unit: tuple[int, ...]) -> None:
-    """A dense layer's values: a few stand side by side with their numbers, many make a tile."""
-    note = (
-        f"from {shown(values.min())} to {shown(values.max())}, press one to see how it is computed"
-    )
-    few = len(values) <= FEW
-    if few:
+def _numbers(
+    layer: ProbeLayer, title: str, values: np.ndarray, note: str, marked: int | None
+) -> tuple[Images, tuple[int, ...]]:
+    """A row of values: a few stand side by side with their numbers, many make a tile."""
+    if len(values) <= FEW:
+        units = tuple(range(len(values)))
         group = Images(
             layer.name,
-            f"{len(values)} values",
+            title,
             values.reshape(-1, 1, 1),
             note,
-            names=tuple(f"number {at}" for at in range(len(values))),
+            names=tuple(f"number {at}" for at in units),
             captions=tuple(f"{at}: {shown(value)}" for at, value in enumerate(values)),
-            selected=Pixel(unit[0], 0, 0),
-            largest=72,
+            selected=None if marked is None else Pixel(marked, 0, 0),
+            largest=56,
         )
-    else:
-        width = tile_width(len(values))
-        group = Images(
-            layer.name,
-            f"{len(values)} values",
-            as_tile(values)[None],
-            note,
-            noun="tile",
-            names=("value",),
-            selected=Pixel(0, unit[0] // width, unit[0] % width),
-            largest=28,
-        )
-
-    def clicked(click: Click) -> None:
-        open_layer(layer.name, (click.image,) if few else unit_of(layer, click))
-
-    pixel_view([group], "feature_maps", group.title, clicked, height=300)
+        return group, units
+    width = tile_width(len(values))
+    group = Images(
+        layer.name,
+        title,
+        as_tile(values)[None],
+        note,
+        noun="tile",
+        names=("value",),
+        selected=None if marked is None else Pixel(0, marked // width, marked % width),
+        largest=20,
+    )
+    return group, ()
 
 
 def part_title(layer: ProbeLayer) -> str:
-    """How the switch names one of the steps of a layer."""
+    """The name of one of the steps of a layer on the switch."""
     if layer.name == "logits":
         return "logits"
     if layer.kind == "softmax":

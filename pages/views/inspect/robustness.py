@@ -1,4 +1,4 @@
-"""How much change the network bears: turned, shifted, noisy images, and a change made to fool."""
+"""Robustness views: turned, shifted, noisy images, and a change made to fool the network."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import streamlit as st
 
 from mnist_core.evaluation.metrics import accuracy
 from mnist_core.evaluation.robustness import (
-    DISTURBANCES,
+    PERTURBATIONS,
     accuracy_curve,
-    disturb,
     fgsm,
     fgsm_probabilities,
     fooling_grid,
+    perturb,
     smallest_fooling_epsilon,
 )
 from mnist_core.experiment.class_names import DIGITS, noun, one
@@ -36,23 +36,23 @@ LARGEST_EPSILON, EPSILON_STEP = 0.5, 0.005
 
 
 def robustness(scene: Scene) -> None:
-    """The view: a disturbance with its strength, then the fast gradient sign method."""
-    _disturbed(scene)
-    st.subheader("A change made to fool it", anchor=False)
+    """The view: a perturbation with its strength, then the fast gradient sign method."""
+    _perturbed(scene)
+    st.subheader("An adversarial change", anchor=False)
     _fooled(scene)
 
 
-def _disturbed(scene: Scene) -> None:
+def _perturbed(scene: Scene) -> None:
     name = st.segmented_control(
         "Change the images",
-        list(DISTURBANCES),
+        list(PERTURBATIONS),
         default="rotate",
-        format_func=lambda name: DISTURBANCES[name].title,
-        key="inspect-disturbance",
+        format_func=lambda name: PERTURBATIONS[name].title,
+        key="inspect-perturbation",
         required=True,
         wrap=True,
     )
-    kind = DISTURBANCES[name]
+    kind = PERTURBATIONS[name]
     strength = st.slider(
         f"{kind.title}: {kind.axis}",
         kind.low,
@@ -62,7 +62,7 @@ def _disturbed(scene: Scene) -> None:
         key=f"inspect-strength-{name}",
     )
     left, right = st.columns([2, 3], gap="medium")
-    changed = disturb(scene.image[None], name, strength)
+    changed = perturb(scene.image[None], name, strength)
     answer = scene.probe.probabilities(scene.weights, changed)[0]
     with left:
         title = f"Read as {scene.names[int(answer.argmax())]}"
@@ -90,7 +90,7 @@ def _curve(key: str, step: int, name: str, _scene: Scene) -> npt.NDArray[np.floa
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _accuracy(key: str, step: int, name: str, strength: float, _scene: Scene) -> float:
-    changed = disturb(test_images()[:IMAGES], name, strength)
+    changed = perturb(test_images()[:IMAGES], name, strength)
     return accuracy(_predict(_scene)(changed), test_labels()[:IMAGES])
 
 
@@ -117,12 +117,12 @@ def _fooled(scene: Scene) -> None:
         predict, scene.image, gradient, label, LARGEST_EPSILON, shares
     )
     if fooling is None:
-        st.markdown(f"No change of up to {LARGEST_EPSILON:g} a pixel in this direction fools it.")
+        st.markdown(f"No change of up to {LARGEST_EPSILON:g} per pixel in this direction fools it.")
     elif fooling.epsilon == 0:
-        st.markdown(f"It misreads {this} already, with no change at all.")
+        st.markdown(f"It misreads {this} even without a change.")
     else:
         st.markdown(
-            f"The smallest change that fools it: **ε = {fooling.epsilon:.3f}** for each pixel "
+            f"The smallest change that fools it: **ε = {fooling.epsilon:.3f}** per pixel "
             f"(ink is 1). Then {this} is read as **{plain(names[fooling.read])}**."
         )
     start = 0.1 if fooling is None else first_that_fools(fooling.epsilon)
@@ -137,7 +137,7 @@ def _fooled(scene: Scene) -> None:
                names=("image",), largest=5),
         Images("change", "Change", (changed - scene.image)[None], "ε × sign of the gradient",
                limit=0.5, names=("change",), largest=5),
-        Images("sum", "Together", changed[None], f"read as {read}", "ink", 1.0,
+        Images("sum", "Sum", changed[None], f"read as {read}", "ink", 1.0,
                names=("changed image",), largest=5),
         Bars("answer", "", answer, scene.names),
     ]  # fmt: skip

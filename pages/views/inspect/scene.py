@@ -1,4 +1,4 @@
-"""What is looked at: a network at a moment, and an input; and what it computes, cached."""
+"""The scene of Look inside: a network's snapshot and an input; its outputs, cached."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.data import mnist
+from mnist_core.experiment.class_names import one
 from mnist_core.experiment.spec import MNIST, NetworkSpec
 from mnist_core.storage.store import SnapshotInfo
 from pages.session.data_sets import class_names, dataset_of
@@ -53,7 +54,7 @@ class Scene:
 
     @property
     def outputs(self) -> list[FloatArray]:
-        """What each layer of `probe.layers` makes of the image, without the batch axis."""
+        """The outputs of each layer of `probe.layers` for the image, without the batch axis."""
         picture = hashlib.md5(self.image.tobytes(), usedforsecurity=False).hexdigest()
         return _outputs(self.choice.key, self.moment.step, picture, self)
 
@@ -69,8 +70,15 @@ class Scene:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the classes are called that the network tells apart: digits, for MNIST."""
+        """The names of the network's classes: digits, for MNIST."""
         return class_names(self.choice.experiment)
+
+    @property
+    def input_name(self) -> str:
+        """What the input is, and what digit where that is known."""
+        if self.label is None:
+            return "My drawing"
+        return f"Test image {self.index}: {one(self.names[self.label])}"
 
     @property
     def test_probabilities(self) -> FloatArray:
@@ -87,7 +95,7 @@ def _outputs(key: str, step: int, picture: str, _scene: Scene) -> list[FloatArra
 @told("test images", "Reading the test images")
 @st.cache_resource(max_entries=24, show_spinner=False)
 def test_probabilities(key: str, step: int) -> FloatArray:
-    """What a network at a kept moment makes of its test images, float32 [n, classes].
+    """A snapshot's probabilities for its test images, float32 [n, classes].
 
     Raises KeyError when the moment is not kept.
     """

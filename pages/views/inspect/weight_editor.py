@@ -61,7 +61,7 @@ def _pressed_weight(scene: Scene, kernel: Kernel, unit: int, key: str) -> tuple[
     names = tuple(f"channel {at}" for at in range(len(values))) if many else ("input",)
     group = Images(
         "typed",
-        "Press the weight that you want to change",
+        "Click the weight you want to change",
         values,
         "orange below zero, blue above",
         limit=float(np.abs(kernel.kernel).max()),
@@ -79,7 +79,7 @@ def _pressed_weight(scene: Scene, kernel: Kernel, unit: int, key: str) -> tuple[
 
 
 def _layout(scene: Scene, kernel: Kernel) -> Layout:
-    """How the weights of one of the layer's units are laid out as images."""
+    """The layout of the weights of one of the layer's units as images."""
     if kernel.kernel.ndim == 4:
         return lambda weights: np.moveaxis(weights, -1, 0)
     if sees_image(scene, kernel):

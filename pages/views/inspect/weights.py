@@ -7,7 +7,7 @@ import contextlib
 import numpy as np
 import streamlit as st
 
-from mnist_core.experiment.shapes import describe_shape
+from mnist_core.experiment.layer import describe_shape
 from mnist_core.figures.inside import weight_histogram
 from mnist_core.figures.pixels import Images
 from mnist_core.inspection.activation_maximization import dead_units
@@ -135,7 +135,7 @@ def sees_image(scene: Scene, kernel: Kernel) -> bool:
     index = scene.probe.index(kernel.layer)
     before = scene.probe.layers[:index]
     return kernel.kernel.shape[0] == 28 * 28 and all(
-        layer.kind in ("flatten", "dropout", "rescale", "unit_norm") for layer in before
+        layer.spec.passes_through or layer.kind in ("rescale", "unit_norm") for layer in before
     )
 
 

@@ -8,8 +8,9 @@ import streamlit as st
 
 from mnist_core import PRESET_NOTES, PRESETS, Experiment, Problem
 from mnist_core.experiment.class_links import class_query
+from mnist_core.experiment.layer import describe_shape
 from mnist_core.experiment.optimizers import OPTIMIZERS
-from mnist_core.experiment.shapes import LayerShape, describe_shape, total_parameters
+from mnist_core.experiment.shapes import LayerShape, total_parameters
 from mnist_core.figures.architecture import architecture
 from mnist_core.model.keras_script import keras_script
 from pages.editors import draft

@@ -11,6 +11,7 @@ import streamlit as st
 
 from mnist_core import Experiment
 from mnist_core.engine.queue_position import Place
+from mnist_core.engine.run_duration import Estimate
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.evaluation.advice import Advice, advise, how_to_read
 from mnist_core.experiment.spec import MNIST
@@ -21,6 +22,7 @@ from mnist_core.visitors.limits import Refused, current
 from pages.editors import draft
 from pages.frame import projector
 from pages.session.errors import ICON
+from pages.session.explore_tabs import what_if
 from pages.session.network_choice import network_choices
 from pages.session.open_elsewhere import has_weights, let_it_read
 from pages.session.services import note_presence
@@ -34,6 +36,7 @@ from pages.widgets.run_curves import run_curves
 REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
 SHARED_REFRESH_SECONDS = 1.0
+WAITING_REFRESH_SECONDS = 2.0
 SMOOTHING = 0.9
 # Of a chart, in pixels, and of the window in which all that is watched then stands whole.
 HEIGHT, WINDOW_HEIGHT = 262, 785
@@ -74,10 +77,17 @@ class Watched:
 def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
     """Show the run, and go on refreshing while it is active."""
     run = store.run(watched.run_id)
-    active = run is not None and run.active
-    seconds = SHARED_REFRESH_SECONDS if current().public else REFRESH_SECONDS
-    panel = st.fragment(_panel, run_every=seconds if active else None)
-    panel(store, engine, watched, active)
+    seconds = None if run is None else _refresh_seconds(run)
+    panel = st.fragment(_panel, run_every=seconds)
+    panel(store, engine, watched, seconds)
+
+
+def _refresh_seconds(run: Run) -> float | None:
+    if not run.active:
+        return None
+    if not current().public:
+        return REFRESH_SECONDS
+    return WAITING_REFRESH_SECONDS if run.status == "queued" else SHARED_REFRESH_SECONDS
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ class _View:
     runs: dict[str, Run]
 
 
-def _panel(store: Store, engine: VisitorEngine, watched: Watched, was_active: bool) -> None:
+def _panel(store: Store, engine: VisitorEngine, watched: Watched, every: float | None) -> None:
     """What is refreshed; a database that does not answer now may do so the next time."""
     away = None
     try:
@@ -109,8 +119,8 @@ def _panel(store: Store, engine: VisitorEngine, watched: Watched, was_active: bo
     st.session_state.last_view = view
     if away is None and st.session_state.pop("database_away", False):
         st.session_state.pop("run_refused", None)  # it was refused for want of the database
-    if was_active != view.run.active or st.session_state.get("shown_run") != watched.run_id:
-        st.rerun()  # refreshing starts and ends with the run, or another run is shown now
+    if every != _refresh_seconds(view.run) or st.session_state.get("shown_run") != watched.run_id:
+        st.rerun()  # refreshing follows what the run does, or another run is shown now
     _show(view, engine, watched, away)
 
 
@@ -158,38 +168,40 @@ def _show(view: _View, engine: VisitorEngine, watched: Watched, away: str | None
 class _State:
     """What the run does by now, as far as the engine knows more than what is stored.
 
-    `trouble` is why the database cannot be used, `loss` how the run has ended meanwhile, `silence`
-    for how many seconds nothing has been heard of its training.
+    `storage_error` is why the database cannot be used, `loss` how the run has ended meanwhile,
+    `silence` for how many seconds nothing has been heard of its training.
     """
 
     status: str
-    trouble: str | None = None
+    storage_error: str | None = None
     loss: str | None = None
     silence: float | None = None
 
     @property
     def urgent(self) -> bool:
         """Whether this is to be said before all else."""
-        return self.trouble is not None or self.silence is not None
+        return self.storage_error is not None or self.silence is not None
 
 
 def _state(run: Run, engine: VisitorEngine, away: str | None) -> _State:
     """`away`: why the database cannot be read; then `run` is as it was."""
     # What cannot be stored cannot be read back either: the engine knows better.
-    trouble = (engine.trouble or away) if run.active else away
-    loss = engine.loss(run.id) if trouble else None
-    status = "failed" if loss else "paused" if trouble and run.status == "running" else run.status
-    return _State(status, trouble, loss, _silence(run) if status in ACTIVE else None)
+    storage_error = (engine.storage_error or away) if run.active else away
+    loss = engine.loss(run.id) if storage_error else None
+    status = (
+        "failed" if loss else "paused" if storage_error and run.status == "running" else run.status
+    )
+    return _State(status, storage_error, loss, _last_seen(run) if status in ACTIVE else None)
 
 
 def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> None:
     """The one thing to say about the run now, in a place that is as high without it."""
     about, said = st.session_state.get("run_refused", (None, ""))
     with st.container(key="note_run", horizontal=True, vertical_alignment="center"):
-        if state.trouble:
+        if state.storage_error:
             if state.loss:
                 st.error(f"{state.loss} {_LOST}", icon=ICONS["failed"])
-            st.error(f"{state.trouble} {_waiting_words(run, state.loss)}", icon=ICON)
+            st.error(f"{state.storage_error} {_waiting_words(run, state.loss)}", icon=ICON)
         elif state.silence is not None:
             st.warning(_SILENT, icon=":material/hearing_disabled:")
         elif about == run.id:
@@ -259,7 +271,7 @@ def _waiting_words(run: Run, loss: str | None) -> str:
     return "Training waits, and goes on by itself as soon as this is over."
 
 
-def _silence(run: Run) -> float | None:
+def _last_seen(run: Run) -> float | None:
     """For how many seconds nothing has been heard of the run's training, None while it speaks."""
     if run.unheard is None:
         return None
@@ -298,16 +310,17 @@ def _queue_words(place: Place | None, engine: VisitorEngine) -> str:
     """Its place and the wait: "2 runs are ahead of this one; it starts in about 40 s"."""
     if place is not None and place.ahead:
         runs = "run is" if place.ahead == 1 else "runs are"
-        if place.seconds is None and place.paused:
-            return (
-                f"{place.ahead} {runs} ahead, and what is paused keeps the training process: "
-                "resume or stop it"
-            )
-        wait = "by itself" if place.seconds is None else f"in about {clock(place.seconds)}"
-        return f"{place.ahead} {runs} ahead of this one; it starts {wait}"
+        return f"{place.ahead} {runs} ahead of this one; it starts in {_about(place.wait)}"
     if not engine.ready():
         return "the training process is starting and loads TensorFlow: a few seconds"
     return "it starts now: the network is being built and compiled"
+
+
+def _about(wait: Estimate) -> str:
+    """An expected wait: "about 40 s"; where one figure would say too much "20 s to 1 min 20 s"."""
+    if wait.sure:
+        return f"about {clock(wait.likely)}"
+    return f"{clock(wait.least)} to {clock(wait.most)}"
 
 
 def _ask(action: Callable[..., None], *arguments: Any, **more: Any) -> None:
@@ -396,6 +409,16 @@ def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
                 on_click=watched.duplicate,
                 args=(run,),
             )
+        if st.button(
+            "What if I change …",
+            key="what_if",
+            icon=":material/science:",
+            help="Train it again with other values of one setting, several seeds each, and see "
+            "whether that made a difference.",
+            on_click=what_if,
+            args=(run.id,),
+        ):
+            st.switch_page("pages/explore.py")
         st.slider("Smoothing", 0.0, 0.99, value=SMOOTHING, step=0.01, key="smoothing")
         if run.active and run.status != "queued":
             _while_it_runs(run, engine)

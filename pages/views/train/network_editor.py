@@ -8,26 +8,13 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import Problem
-from mnist_core.experiment.activations import ACTIVATIONS, LEAK
+from mnist_core.experiment.fields import field_form
 from mnist_core.experiment.initializers import INITIALIZERS
-from mnist_core.experiment.layers import TITLES
+from mnist_core.experiment.layer import Layer
+from mnist_core.experiment.layers import LAYERS
 from pages.editors import draft, fields
 from pages.editors.problem_notes import show_problems
 from pages.widgets.icon_button import icon_button
-
-ICONS = {
-    "dense": ":material/hub:",
-    "conv": ":material/blur_on:",
-    "max_pool": ":material/compress:",
-    "average_pool": ":material/compress:",
-    "batch_norm": ":material/equalizer:",
-    "activation": ":material/show_chart:",
-    "dropout": ":material/grain:",
-    "flatten": ":material/view_week:",
-    "global_average_pool": ":material/filter_center_focus:",
-    "rescale": ":material/tune:",
-    "unit_norm": ":material/straighten:",
-}
 
 
 def layer_chips(problems: Sequence[Problem]) -> None:
@@ -40,7 +27,7 @@ def layer_chips(problems: Sequence[Problem]) -> None:
             wrong = "-wrong" if own else ""
             with st.container(key=f"chip-{layer['kind']}-{index}{wrong}", width="content"):
                 if fixed:
-                    st.markdown(f"{ICONS[layer['kind']]} {short(layer)}")
+                    st.markdown(f"{_icon(layer['kind'])} {as_layer(layer).short()}")
                 else:
                     _chip(index, layer, len(layers), own)
         if not fixed:
@@ -51,8 +38,9 @@ def layer_chips(problems: Sequence[Problem]) -> None:
 
 
 def _chip(index: int, layer: dict[str, Any], count: int, problems: Sequence[Problem]) -> None:
-    with st.popover(short(layer), help=f"Layer {index + 1}: {summary(layer)}"):
-        st.markdown(f"{ICONS[layer['kind']]} **{index + 1}. {summary(layer)}**")
+    summary = as_layer(layer).summary()
+    with st.popover(as_layer(layer).short(), help=f"Layer {index + 1}: {summary}"):
+        st.markdown(f"{_icon(layer['kind'])} **{index + 1}. {summary}**")
         _layer_fields(index, layer)
         show_problems(problems)
         with st.container(horizontal=True, gap="small"):
@@ -79,7 +67,7 @@ def offer_mending(problems: Sequence[Problem]) -> None:
         layers.insert(index, draft.new_layer(kind))
 
     st.button(
-        f"Add a {TITLES[kind]} layer here",
+        f"Add a {LAYERS[kind].title} layer here",
         key="layer-mend",
         icon=":material/build:",
         on_click=draft.edit_layers,
@@ -98,44 +86,13 @@ def output_initializer() -> None:
         )
 
 
-def short(layer: dict[str, Any]) -> str:
-    """A layer on its chip: "conv 32", "pool 2×2", "dense 128"."""
-    kind = layer["kind"]
-    if kind == "conv":
-        return f"conv {layer['filters']}"
-    if kind == "dense":
-        return f"dense {layer['units']}"
-    if "pool_size" in layer:
-        return f"pool {layer['pool_size']}×{layer['pool_size']}"
-    if kind == "dropout":
-        return f"dropout {layer['rate']:.0%}"
-    if kind == "activation":
-        return str(layer["activation"]).replace("_", " ")
-    return {"batch_norm": "norm", "global_average_pool": "average"}.get(kind, kind)
+def as_layer(layer: dict[str, Any]) -> Layer:
+    """The draft's layer as a value, whose settings need not be right."""
+    return LAYERS[layer["kind"]].model_construct(**layer)
 
 
-def summary(layer: dict[str, Any]) -> str:
-    """A layer in a few words: "Convolution · 32 filters 3×3 · relu"."""
-    words = [TITLES[layer["kind"]].capitalize()]
-    if layer["kind"] == "dense":
-        words.append(f"{layer['units']} units")
-    elif layer["kind"] == "conv":
-        size = layer["kernel_size"]
-        words.append(f"{layer['filters']} filters {size}×{size}")
-    elif "pool_size" in layer:
-        words.append(f"{layer['pool_size']}×{layer['pool_size']}")
-    elif layer["kind"] == "dropout":
-        words.append(f"{layer['rate']:.0%}")
-    elif layer["kind"] == "rescale":
-        words.append(f"×{layer['scale']:.4g} {layer['offset']:+.4g}".replace("-", "−"))
-    stride = layer.get("stride")
-    if stride and stride != 1:
-        words.append(f"stride {stride}")
-    if "activation" in layer:
-        slope = layer.get("negative_slope", LEAK)
-        own = f" {slope:g}" if layer["activation"] == "leaky_relu" and slope != LEAK else ""
-        words.append(layer["activation"].replace("_", " ") + own)
-    return " · ".join(words)
+def _icon(kind: str) -> str:
+    return f":material/{LAYERS[kind].icon}:"
 
 
 def _move_button(index: int, target: int, icon: str, where: str, disabled: bool) -> None:
@@ -151,43 +108,33 @@ def _move_button(index: int, target: int, icon: str, where: str, disabled: bool)
 
 
 def _layer_fields(index: int, layer: dict[str, Any]) -> None:
-    at: draft.Path = ("network", "layers", index)
-    kind = layer["kind"]
-    if kind == "dense":
-        fields.whole("Units", (*at, "units"))
-    elif kind == "conv":
-        fields.whole("Filters", (*at, "filters"))
-        fields.whole("Kernel size", (*at, "kernel_size"))
-        fields.whole("Stride", (*at, "stride"))
-    elif kind in ("max_pool", "average_pool"):
-        fields.whole("Pool size", (*at, "pool_size"))
-        fields.whole("Stride (empty: the pool size)", (*at, "stride"), optional=True)
-    elif kind == "dropout":
-        fields.slide("Share of values set to zero", (*at, "rate"), 0.0, 0.95, 0.05)
-    elif kind == "rescale":
-        fields.real("Factor", (*at, "scale"), 0.1)
-        fields.real("Added afterwards", (*at, "offset"), 0.1)
-    if "padding" in layer:
-        fields.choose("Padding", (*at, "padding"), ("valid", "same"))
-    if "activation" in layer:
-        fields.choose("Activation", (*at, "activation"), list(ACTIVATIONS))
-    if layer.get("activation") == "leaky_relu" and "negative_slope" in layer:
-        fields.slide("Slope below zero", (*at, "negative_slope"), 0.0, 1.0, 0.01)
-    if "initializer" in layer:
-        fields.choose("Weights start from", (*at, "initializer"), list(INITIALIZERS))
-        for name in ("l1", "l2"):
-            fields.real(f"{name.upper()} penalty", (*at, name), 0.0001)
-    if kind in ("flatten", "global_average_pool", "batch_norm", "unit_norm"):
+    shown = LAYERS[layer["kind"]].model_fields.items()
+    forms = {name: field_form(info) for name, info in shown if name != "kind"}
+    for name, form in forms.items():
+        path: draft.Path = ("network", "layers", index, name)
+        editing = form.editing
+        label = editing.label or name.replace("_", " ").capitalize()
+        if editing.only_with and layer.get(editing.only_with[0]) != editing.only_with[1]:
+            continue
+        if form.choices:
+            fields.choose(label, path, form.choices)
+        elif form.number is int:
+            fields.whole(label, path, optional=form.optional)
+        elif editing.slider and form.low is not None and form.high is not None:
+            fields.slide(label, path, float(form.low), float(form.high), editing.step)
+        else:
+            fields.real(label, path, editing.step, optional=form.optional)
+    if not forms:
         st.caption("This layer has nothing to set.")
 
 
 def _add_layer() -> None:
     with st.popover("Add a layer", icon=":material/add:", help="Add a layer", key="icon-add_layer"):
-        for kind, title in TITLES.items():
+        for kind, layer_type in LAYERS.items():
             st.button(
-                title.capitalize(),
+                layer_type.title.capitalize(),
                 key=f"layer-add-{kind}",
-                icon=ICONS[kind],
+                icon=_icon(kind),
                 type="tertiary",
                 on_click=draft.edit_layers,
                 args=(lambda layers, kind=kind: layers.append(draft.new_layer(kind)),),

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
+from mnist_core.experiment.layers import LAYERS
+from mnist_core.figures.architecture import COLOURS
 from pages.streamlit_compat.selectors import with_selectors
 
-_STYLE = with_selectors("""<style>
+# Each layer's chip has the colour of its kind in the network's picture.
+_CHIP_COLOURS = "\n".join(
+    f'[class*="st-key-chip-{kind}-"] {{ --kind: {COLOURS[layer.colour]}; }}'
+    for kind, layer in LAYERS.items()
+)
+_STYLE = with_selectors(
+    f"<style>\n{_CHIP_COLOURS}"
+    """
 :st(page) { padding-top: 4.4rem; }
 :st(page) > :st(stack) { gap: 0.55rem; }
 .st-key-watch, .st-key-watch > div > :st(stack) { gap: 0.45rem; }
@@ -15,7 +24,7 @@ _STYLE = with_selectors("""<style>
   min-width: 0; }
 .st-key-compose > :has(.st-key-queue_panel) { flex: none; width: auto; }
 :st(popover) [class*="st-key-queued_"] > :st(element):first-child { flex: 1 1 auto; }
-/* The layers as a row of chips, each with the colour of its kind in the network's picture. */
+/* The layers as a row of chips. */
 .st-key-layers { flex-wrap: nowrap; gap: 1rem; overflow-x: auto; scrollbar-width: thin;
   padding: 3px; align-items: center; }
 .st-key-layers > * { flex: none; position: relative; }
@@ -25,13 +34,6 @@ _STYLE = with_selectors("""<style>
 .st-key-layers button p { font-size: 0.86rem; white-space: nowrap; }
 [class*="st-key-chip-"] :st(popover_button) > div > [aria-hidden] { display: none; }
 [class*="st-key-chip-"] button { border-left: 4px solid var(--kind, #7f8894); }
-[class*="st-key-chip-conv"] { --kind: #2c79d7; }
-[class*="st-key-chip-max_pool"], [class*="st-key-chip-average_pool"],
-[class*="st-key-chip-global"] { --kind: #0fa67c; }
-[class*="st-key-chip-dense"] { --kind: #dd7411; }
-[class*="st-key-chip-batch_norm"] { --kind: #80690f; }
-[class*="st-key-chip-activation"] { --kind: #d34fc4; }
-[class*="st-key-chip-dropout"] { --kind: #b8357a; }
 [class*="st-key-chip-"][class*="-wrong"] button { border-color: #c2182f; color: #c2182f; }
 :st(popover):has(.st-key-training_settings) { width: min(30rem, 94vw); }
 :st(popover):has(.st-key-whole_network) { width: min(62rem, 94vw); }
@@ -99,7 +101,8 @@ _STYLE = with_selectors("""<style>
     z-index: 99; background: light-dark(#ffffff, #12161c); padding: 0.2rem 0 0.4rem;
     box-shadow: 0 6px 8px -8px rgba(0, 0, 0, 0.4); scroll-margin-top: 4rem; }
 }
-</style>""")
+</style>"""
+)
 
 
 def style() -> None:

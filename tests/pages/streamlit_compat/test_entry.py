@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamlit.runtime.pages_manager import PagesManager
 
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 
 
 def test_streamlit_still_looks_for_pages_itself(monkeypatch):

@@ -18,6 +18,17 @@ def test_a_refresh_of_the_page_that_was_left_is_dropped():
     assert requests.on_scriptrunner_ready().type is ScriptRequestType.STOP
 
 
+def test_streamlit_still_carries_out_a_refresh_of_the_page_that_was_left():
+    """Where it drops it by itself, `page_switch` can go."""
+    requests = ScriptRequests()
+    left = RerunData(page_script_hash="left", fragment_id="panel", is_auto_rerun=True)
+    requests.request_rerun(left)
+    after = requests.on_scriptrunner_ready()  # of the page that was switched to
+    assert after.type is ScriptRequestType.RERUN
+    assert after.rerun_data.page_script_hash == "left"
+    assert after.rerun_data.fragment_id_queue == ["panel"]
+
+
 def test_what_asks_for_a_whole_page_stays():
     requests = ScriptRequests()
     requests.request_rerun(RerunData(page_script_hash="draw"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import streamlit
 
-from mnist_core.engine.engine import REPOSITORY
+from mnist_core.base.paths import REPOSITORY
 from pages.streamlit_compat.selectors import SELECTORS, with_selectors
 
 SCRIPTS = Path(streamlit.__file__).parent / "static" / "static" / "js"

@@ -1,4 +1,4 @@
-"""For how long nothing has been heard of a run, and from when on that is worth saying."""
+"""Liveness of a run: for how long it has not been heard of, and when it counts as hanging."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 PROCESS_SECONDS = 5.0
 # A run tells of its steps several times a second; a long step or an evaluation takes longer.
 TRAINING_SECONDS = 8.0
-# A process, or a run whose process lives, is taken to hang when it has been silent for so long.
+# A process, or a run whose process lives, that is not heard of for so long is taken to hang.
 PROCESS_HANGS_SECONDS, TRAINING_HANGS_SECONDS = 10.0, 60.0
 
 
@@ -23,7 +23,7 @@ def unheard(process: float, training: float | None) -> float | None:
 
 
 def hangs(process: float, training: float | None) -> bool:
-    """Whether no command would reach it, so that only the end of its process ends it."""
+    """True when no command would reach it, so that only the end of its process ends it."""
     return process > PROCESS_HANGS_SECONDS or (
         training is not None and training > TRAINING_HANGS_SECONDS
     )

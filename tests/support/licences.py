@@ -1,6 +1,6 @@
 """The licences of what `requirements.txt` installs, as a list for docs/licences.md.
 
-`python -m mnist_core.cli.licences` (or `make licences`) writes it there again, from what the
+`make licences` writes it there again, from what the
 installed packages say of themselves.
 """
 
@@ -15,8 +15,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mnist_core.base import packages
+from mnist_core.base.paths import REPOSITORY
 
-LIST = packages.FOLDER / "docs" / "licences.md"
+LIST = REPOSITORY / "docs" / "licences.md"
 BEGIN, END = "<!-- made by: make licences -->", "<!-- end of what is made -->"
 UNKNOWN = "unknown"
 

@@ -1,0 +1,1 @@
+"""A class together on a shared server: its code, its pupils, its board."""

@@ -1,0 +1,310 @@
+"""Classes and who is in them: opened, joined, left, ended, forgotten.
+
+`store` is everyone's view of the database. A teacher's functions take the teacher's `owner` and
+change nothing of a class that another has opened; a pupil is found by their own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from mnist_core.base.untrusted import readable
+from mnist_core.classrooms import codes
+from mnist_core.classrooms.rules import Rules
+from mnist_core.storage import schema
+from mnist_core.storage.store import ACTIVE, Store
+
+LONGEST_TITLE, LONGEST_NICKNAME = 60, 20
+MOST_PUPILS = 60
+# Classes that one teacher has at a time, and a whole server.
+MOST_OF_TEACHER, MOST_OF_SERVER = 5, 2_000
+# After how many days a class may be forgotten.
+DAYS = (1, 7, 30)
+DRAWING_BYTES = 28 * 28
+
+_CLASSROOMS, _PUPILS, _RUNS = schema.classrooms, schema.pupils, schema.runs
+
+
+class ClassroomRefused(RuntimeError):
+    """What was asked of a class cannot be; the message is a sentence for the person."""
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """A class as it stands. `until` is when it is forgotten, `ended` when its teacher ended it.
+
+    `shared`: pupils see the board. `drawing` is the teacher's, uint8 [28, 28] as bytes.
+    """
+
+    id: str
+    code: str
+    owner: str
+    title: str
+    created: datetime
+    until: datetime
+    ended: datetime | None
+    shared: bool
+    most_parameters: int | None
+    most_seconds: float | None
+    drawing: bytes | None
+
+    @property
+    def rules(self) -> Rules:
+        """Those of its challenge."""
+        return Rules(self.most_parameters, self.most_seconds)
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """Somebody in a class."""
+
+    number: int
+    nickname: str
+    joined: datetime
+
+
+@dataclass(frozen=True)
+class Membership:
+    """The class that a visitor is in, and as whom."""
+
+    classroom: Classroom
+    nickname: str
+
+
+# A teacher's
+
+
+def open_classroom(store: Store, owner: str, title: str, days: int = DAYS[1]) -> Classroom:
+    """Open a class that is forgotten after so many days. Raises ClassroomRefused."""
+    title = _words(title, LONGEST_TITLE, "The class’s name")
+    if days not in DAYS:
+        raise ClassroomRefused(f"A class is kept for {', '.join(map(str, DAYS))} days.")
+    with store.transaction() as connection:
+        count = sa.select(sa.func.count()).select_from(_CLASSROOMS)
+        theirs = count.where(_CLASSROOMS.c.owner == owner)
+        if connection.execute(theirs).scalar_one() >= MOST_OF_TEACHER:
+            raise ClassroomRefused(
+                f"You have {MOST_OF_TEACHER} classes, as many as one may have. Forget one first."
+            )
+        if connection.execute(count).scalar_one() >= MOST_OF_SERVER:
+            raise ClassroomRefused("This server has as many classes as it takes. Try again later.")
+        now, classroom = datetime.now(UTC), secrets.token_urlsafe(9)
+        connection.execute(
+            _CLASSROOMS.insert().values(
+                id=classroom,
+                code=codes.new_code(),
+                owner=owner,
+                title=title,
+                created=now,
+                until=now + timedelta(days=days),
+                shared=False,
+            )
+        )
+        return _one(connection, _CLASSROOMS.c.id == classroom)
+
+
+def of_teacher(store: Store, owner: str) -> list[Classroom]:
+    """The classes that this visitor has opened, the newest first."""
+    with store.transaction() as connection:
+        return _found(connection, _CLASSROOMS.c.owner == owner)
+
+
+def change(store: Store, owner: str, classroom: str, **values: Any) -> None:
+    """Set `shared`, or the rules' `most_parameters` and `most_seconds`."""
+    assert set(values) <= {"shared", "most_parameters", "most_seconds"}
+    _update(store, owner, classroom, **values)
+
+
+def show_drawing(store: Store, owner: str, classroom: str, image: bytes) -> None:
+    """Give a drawing, uint8 [28, 28] as bytes, to everyone's network to read."""
+    if len(image) != DRAWING_BYTES:
+        raise ValueError(f"A drawing has {DRAWING_BYTES} bytes, not {len(image)}.")
+    _update(store, owner, classroom, drawing=image)
+
+
+def remove_pupil(store: Store, owner: str, classroom: str, number: int) -> None:
+    """Send a pupil out; they keep their runs."""
+    hers = sa.exists().where(_is_teachers(owner, classroom))
+    with store.transaction() as connection:
+        this = (_PUPILS.c.number == number) & (_PUPILS.c.classroom == classroom)
+        connection.execute(_PUPILS.delete().where(this, hers))
+
+
+def end(store: Store, owner: str, classroom: str) -> None:
+    """Nobody joins any more and new runs do not count; the board stays until it is forgotten."""
+    now = sa.literal(datetime.now(UTC), schema.Moment)
+    _update(store, owner, classroom, ended=sa.func.coalesce(_CLASSROOMS.c.ended, now))
+
+
+def forget(store: Store, owner: str, classroom: str) -> None:
+    """End a class and let everything in it go as soon as nothing in it trains."""
+    end(store, owner, classroom)
+    _update(store, owner, classroom, until=datetime.now(UTC))
+    forget_due(store)
+
+
+def forget_due(store: Store) -> int:
+    """Remove the classes whose time is over, with the runs in them; of how many it was.
+
+    Those who have left before keep theirs. A class in which something trains waits for its end.
+    """
+    with store.transaction() as connection:
+        due = _found(connection, _CLASSROOMS.c.until <= datetime.now(UTC))
+    gone = 0
+    for classroom in due:
+        with store.transaction() as connection:
+            query = sa.select(_RUNS.c.id, _RUNS.c.status).where(in_class(classroom))
+            runs = connection.execute(query).all()
+        if any(run.status in ACTIVE for run in runs):
+            continue
+        for run in runs:
+            store.delete(run.id)
+        with store.transaction() as connection:
+            connection.execute(_PUPILS.delete().where(_PUPILS.c.classroom == classroom.id))
+            connection.execute(_CLASSROOMS.delete().where(_CLASSROOMS.c.id == classroom.id))
+        gone += 1
+    return gone
+
+
+# A pupil's
+
+
+def join(
+    store: Store,
+    owner: str,
+    code: str,
+    nickname: str,
+    guesses: codes.Guesses,
+    address: str | None = None,
+) -> Classroom:
+    """Enter the class with this code; whoever is in another one leaves it.
+
+    Raises ClassroomRefused, also where somebody seems to try codes out.
+    """
+    if guesses.too_many(owner, address):
+        raise ClassroomRefused("Too many wrong codes came from here. Try again in ten minutes.")
+    nickname = _words(nickname, LONGEST_NICKNAME, "A nickname")
+    wanted = codes.clean(code)
+    with store.transaction() as connection:
+        found = _found(connection, _CLASSROOMS.c.code == wanted) if wanted else []
+        open_now = [room for room in found if not _is_over(room)]
+        if not open_now:
+            guesses.note(owner, address)
+            raise ClassroomRefused(
+                "No class has this code. Look at it again: letters and digits, eight in all."
+                if not found
+                else "This class has ended."
+            )
+        _enter(connection, open_now[0], owner, nickname)
+    return open_now[0]
+
+
+def _enter(connection: sa.Connection, room: Classroom, owner: str, nickname: str) -> None:
+    others = (_PUPILS.c.classroom == room.id) & (_PUPILS.c.owner != owner)
+    count = sa.select(sa.func.count()).select_from(_PUPILS).where(others)
+    if connection.execute(count).scalar_one() >= MOST_PUPILS:
+        raise ClassroomRefused(f"This class is full: {MOST_PUPILS} are in it.")
+    joined = sa.select(_PUPILS.c.joined).where(
+        _PUPILS.c.owner == owner, _PUPILS.c.classroom == room.id
+    )
+    # Under a new name in the same class, the runs so far stay in it.
+    since = connection.execute(joined).scalar() or datetime.now(UTC)
+    try:
+        with connection.begin_nested():
+            connection.execute(_PUPILS.delete().where(_PUPILS.c.owner == owner))
+            connection.execute(
+                _PUPILS.insert().values(
+                    classroom=room.id,
+                    owner=owner,
+                    nickname=nickname,
+                    known_as=nickname.casefold(),
+                    joined=since,
+                )
+            )
+    except IntegrityError:
+        raise ClassroomRefused(
+            f"Somebody in this class is called “{nickname}” already. Take another nickname."
+        ) from None
+
+
+def of_pupil(store: Store, owner: str) -> Membership | None:
+    """The class that this visitor is in, None without one."""
+    columns = [*_COLUMNS, _PUPILS.c.nickname]
+    query = sa.select(*columns).join(_PUPILS, _PUPILS.c.classroom == _CLASSROOMS.c.id)
+    with store.transaction() as connection:
+        row = connection.execute(query.where(_PUPILS.c.owner == owner)).one_or_none()
+    if row is None:
+        return None
+    values = row._asdict()
+    nickname = values.pop("nickname")
+    return Membership(Classroom(**values), nickname)
+
+
+def leave(store: Store, owner: str) -> None:
+    """Leave the class; the runs stay the visitor's own and are on its board no more."""
+    with store.transaction() as connection:
+        connection.execute(_PUPILS.delete().where(_PUPILS.c.owner == owner))
+
+
+# What both see
+
+
+def pupils(store: Store, classroom: str) -> list[Pupil]:
+    """Who is in a class, in the order in which they came."""
+    columns = [_PUPILS.c[field.name] for field in fields(Pupil)]
+    query = sa.select(*columns).where(_PUPILS.c.classroom == classroom)
+    with store.transaction() as connection:
+        rows = connection.execute(query.order_by(_PUPILS.c.number)).all()
+    return [Pupil(**row._asdict()) for row in rows]
+
+
+def in_class(classroom: Classroom) -> sa.ColumnElement[bool]:
+    """Condition on the runs table: trained here by who is in the class, since they joined it."""
+    theirs = sa.exists().where(
+        _PUPILS.c.classroom == classroom.id,
+        _PUPILS.c.owner == _RUNS.c.owner,
+        _PUPILS.c.joined <= _RUNS.c.created,
+    )
+    # A run without a server came from a file.
+    found = theirs.correlate(_RUNS) & (_RUNS.c.server != "")
+    return found if classroom.ended is None else found & (_RUNS.c.created <= classroom.ended)
+
+
+_COLUMNS = [_CLASSROOMS.c[field.name] for field in fields(Classroom)]
+
+
+def _found(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[Classroom]:
+    query = sa.select(*_COLUMNS).where(condition).order_by(_CLASSROOMS.c.number.desc())
+    return [Classroom(**row._asdict()) for row in connection.execute(query)]
+
+
+def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Classroom:
+    return _found(connection, condition)[0]
+
+
+def _update(store: Store, owner: str, classroom: str, **values: Any) -> None:
+    with store.transaction() as connection:
+        this = _is_teachers(owner, classroom)
+        connection.execute(_CLASSROOMS.update().where(this).values(**values))
+
+
+def _is_teachers(owner: str, classroom: str) -> sa.ColumnElement[bool]:
+    return (_CLASSROOMS.c.id == classroom) & (_CLASSROOMS.c.owner == owner)
+
+
+def _is_over(classroom: Classroom) -> bool:
+    return classroom.ended is not None or classroom.until <= datetime.now(UTC)
+
+
+def _words(text: str, longest: int, what: str) -> str:
+    """A name that somebody gave, of one line. Raises ClassroomRefused."""
+    name = " ".join(readable(text[: 10 * longest]).split())
+    if not 1 <= len(name) <= longest:
+        raise ClassroomRefused(f"{what} has 1 to {longest} characters.")
+    return name

@@ -1,0 +1,47 @@
+"""The arithmetic that an experiment takes, and the settings built into its compiled code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mnist_core.experiment.spec import TRAIN_IMAGES, Experiment
+
+# A backward pass multiplies about twice as often as the forward pass before it.
+PASSES = 3
+# Up to about a second on two cores, for networks of dense layers.
+SMALL = 5e10
+
+
+def images_trained(experiment: Experiment) -> int:
+    """The training images of all epochs together, as many as MNIST has."""
+    training = experiment.training
+    of_all = TRAIN_IMAGES - training.validation_images
+    return training.epochs * min(of_all, training.training_images or of_all)
+
+
+def multiplications(experiment: Experiment) -> int:
+    """Of one image, forward; at least 1."""
+    return max(1, sum(row.multiplications for row in experiment.network.shapes()))
+
+
+def cost(experiment: Experiment) -> float:
+    """Multiplications of the whole training."""
+    return float(PASSES * multiplications(experiment) * images_trained(experiment))
+
+
+def is_small(experiment: Experiment) -> bool:
+    """True when it trains in about a second: then what surrounds a training counts as much."""
+    return cost(experiment) <= SMALL
+
+
+def compiled_settings(experiment: Experiment) -> tuple[Any, ...]:
+    """The settings built into the compiled training step; runs alike in these can share it."""
+    training = experiment.training
+    return (
+        experiment.network,
+        training.optimizer,
+        training.weight_decay,
+        training.batch_size,
+        training.label_smoothing,
+        training.augmentation,
+    )

@@ -1,0 +1,338 @@
+"""Figures of one or two settings compared over seeds: results, curves, heat map."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mnist_core.figures.template import GROUND, QUIET, TEXT_SIZE, colour, lay_out, title
+
+HEIGHT, PANEL = 310, 92  # pixels
+BLUE, ORANGE = colour(0), colour(1)
+_SCALE = [[0.0, "rgba(11,111,194,0.06)"], [1.0, "rgba(11,111,194,0.9)"]]
+_BAND_OPACITY = 0.18
+_SMALL = TEXT_SIZE - 2
+# With more cells than these in a row their values are told on hover alone.
+MOST_LABELLED = 8
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One training: its seed, the number of its trial, and what it reached.
+
+    `result` is None until it has ended; `epochs` has the value after each epoch so far.
+    """
+
+    seed: int
+    trial: int
+    result: float | None
+    epochs: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value of a setting with its trainings; `at` is its place on a numeric axis, if any."""
+
+    label: str
+    at: float | None
+    dots: tuple[Dot, ...]
+
+    @property
+    def results(self) -> list[float]:
+        """What its trainings reached that have ended."""
+        return [dot.result for dot in self.dots if dot.result is not None]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How results are written: the objective's name and d3's format; `log`: the setting's axis."""
+
+    name: str
+    format: str
+    setting: str
+    log: bool = False
+    more_is_better: bool = True
+
+    @property
+    def ticks(self) -> str:
+        """The format without zeros at the end."""
+        return self.format.replace(".2%", ".2~%")
+
+
+def results_chart(values: Sequence[Value], scale: Scale) -> go.Figure:
+    """Result against value: a dot a seed, the mean as a bar, ± one standard deviation.
+
+    Trainings that go on are hollow, at the value of their last epoch.
+    """
+    figure = go.Figure()
+    numeric = all(value.at is not None for value in values)
+    place = {v.label: (v.at if numeric else v.label) for v in values}
+    with_results = [value for value in values if value.results]
+    means = [float(np.mean(value.results)) for value in with_results]
+    spread = [float(np.std(v.results, ddof=1)) if len(v.results) > 1 else 0.0 for v in with_results]
+    figure.add_scatter(
+        uid="mean",
+        x=[place[value.label] for value in with_results],
+        y=means,
+        error_y={"array": spread, "thickness": 2, "width": 7, "color": ORANGE},
+        mode="lines+markers" if numeric else "markers",
+        line={"color": ORANGE, "width": 1.5, "dash": "dot"},
+        marker={"symbol": "line-ew", "size": 26, "line": {"width": 4, "color": ORANGE}},
+        customdata=[[len(value.results), s] for value, s in zip(with_results, spread, strict=True)],
+        name="mean ± standard deviation",
+        hovertemplate=(
+            f"{html.escape(scale.setting)} <b>%{{x}}</b><br>mean {scale.name} "
+            f"<b>%{{y:{scale.format}}}</b> ± %{{customdata[1]:{scale.format}}}<br>"
+            "%{customdata[0]} seeds<extra></extra>"
+        ),
+    )
+    for done, name, symbol in ((True, "one seed", "circle"), (False, "in training", "circle-open")):
+        found = [
+            (place[value.label], dot, y)
+            for value in values
+            for dot in value.dots
+            if (dot.result is not None) is done and (y := _height(dot)) is not None
+        ]
+        figure.add_scatter(
+            uid=name,
+            x=[x for x, _, _ in found],
+            y=[y for _, _, y in found],
+            customdata=[dot.trial for _, dot, _ in found],
+            text=[f"seed {dot.seed}" for _, dot, _ in found],
+            mode="markers",
+            marker={"color": BLUE, "size": 10, "symbol": symbol, "opacity": 0.75},
+            name=name,
+            showlegend=bool(found),
+            hovertemplate=(
+                f"{html.escape(scale.setting)} <b>%{{x}}</b> · %{{text}}<br>"
+                f"{scale.name} <b>%{{y:{scale.format}}}</b><extra>trial %{{customdata}}</extra>"
+            ),
+        )
+    lay_out(
+        figure,
+        height=HEIGHT,
+        margin={"l": 78, "r": 16, "t": 58, "b": 56},
+        title=title(f"{scale.name.capitalize()} by {scale.setting}"),
+        legend=_legend(),
+        xaxis=_setting_axis(values, scale, numeric),
+        yaxis={"title": {"text": scale.name}, "tickformat": scale.ticks, "range": _range(values)},
+        uirevision="results",
+    )
+    return figure
+
+
+def curve_bands(values: Sequence[Value], scale: Scale) -> go.Figure:
+    """The result after each epoch: a line for the mean of the seeds, a band from worst to best."""
+    figure = go.Figure()
+    for index, value in enumerate(values):
+        _add_band(figure, value, scale, colour(index))
+    lay_out(
+        figure,
+        height=HEIGHT,
+        margin={"l": 78, "r": 16, "t": 58, "b": 56},
+        title=title("Epoch by epoch"),
+        legend=_legend(),
+        xaxis={"title": {"text": "epoch"}, "tickformat": "d", "dtick": _epoch_tick(values)},
+        yaxis={"title": {"text": scale.name}, "tickformat": scale.ticks},
+        uirevision="bands",
+    )
+    return figure
+
+
+def heat_map(
+    across: Sequence[str],
+    upwards: Sequence[str],
+    cells: Mapping[tuple[str, str], Value],
+    scale: Scale,
+    upward_setting: str,
+) -> go.Figure:
+    """Mean result of each pair of values; a cell fills when its first training has ended."""
+    means = [[_mean(cells.get((x, y))) for x in across] for y in upwards]
+    counts = [
+        [_told(cells.get((x, y)), x, y, scale, upward_setting) for x in across] for y in upwards
+    ]
+    labelled = len(across) <= MOST_LABELLED
+    figure = go.Figure()
+    figure.add_heatmap(
+        uid="cells",
+        x=list(across),
+        y=list(upwards),
+        z=means,
+        customdata=counts,
+        xgap=2,
+        ygap=2,
+        colorscale=_SCALE,
+        reversescale=not scale.more_is_better,
+        texttemplate=f"%{{z:{scale.format}}}" if labelled else "",
+        textfont={"size": _SMALL},
+        hoverongaps=True,
+        hovertemplate="%{customdata}<extra></extra>",
+        colorbar={"tickformat": scale.ticks, "outlinewidth": 0, "thickness": 12},
+    )
+    lay_out(
+        figure,
+        height=max(HEIGHT, 110 + 44 * len(upwards)),
+        margin={"l": 90, "r": 90, "t": 50, "b": 56},
+        title=title(f"{scale.name.capitalize()} · click a cell to open its run"),
+        xaxis={"type": "category", "title": {"text": scale.setting}, "showgrid": False},
+        yaxis={"type": "category", "title": {"text": upward_setting}, "showgrid": False,
+               "automargin": True},
+        uirevision="heat",
+    )  # fmt: skip
+    return figure
+
+
+def small_multiples(
+    across: Sequence[str],
+    upwards: Sequence[str],
+    cells: Mapping[tuple[str, str], Value],
+    scale: Scale,
+    upward_setting: str,
+) -> go.Figure:
+    """The curves of every pair of values, all with the same axes: `curve_bands` in small."""
+    figure = go.Figure()
+    layout: dict[str, Any] = {}
+    every = [value for value in cells.values() if any(dot.epochs for dot in value.dots)]
+    heights = [y for value in every for dot in value.dots for y in dot.epochs.values()]
+    low, high = (min(heights), max(heights)) if heights else (0.0, 1.0)
+    pad = 0.05 * (high - low) or 0.01
+    last = max((max(dot.epochs) for v in every for dot in v.dots if dot.epochs), default=1)
+    for row, y in enumerate(upwards):
+        for column, x in enumerate(across):
+            number = row * len(across) + column + 1
+            suffix = "" if number == 1 else str(number)
+            left = {"domain": _share(column, len(across)), "range": [0.7, last + 0.3],
+                    "showticklabels": False, "showgrid": False, "anchor": f"y{suffix}"}  # fmt: skip
+            up = {"domain": _share(row, len(upwards)), "range": [low - pad, high + pad],
+                  "showticklabels": column == 0, "tickformat": scale.ticks, "nticks": 3,
+                  "tickfont": {"size": _SMALL - 2}, "anchor": f"x{suffix}"}  # fmt: skip
+            if row == 0:
+                left["title"] = {"text": html.escape(x), "font": {"size": _SMALL}, "standoff": 2}
+            if column == 0:
+                up["title"] = {"text": html.escape(y), "font": {"size": _SMALL}}
+            layout |= {f"xaxis{suffix}": left, f"yaxis{suffix}": up}
+            if (value := cells.get((x, y))) is not None:
+                _add_band(figure, value, scale, BLUE, suffix)
+    return lay_out(
+        figure,
+        height=90 + PANEL * len(upwards),
+        margin={"l": 84, "r": 10, "t": 50, "b": 40},
+        title=title(f"Epoch by epoch: {scale.setting} across, {upward_setting} upwards"),
+        showlegend=False,
+        uirevision="multiples",
+        **layout,
+    )
+
+
+def _add_band(figure: go.Figure, value: Value, scale: Scale, shade: str, axes: str = "") -> None:
+    epochs = sorted({epoch for dot in value.dots for epoch in dot.epochs})
+    heights = [[dot.epochs[e] for dot in value.dots if e in dot.epochs] for e in epochs]
+    common: dict[str, Any] = {
+        "legendgroup": value.label,
+        "xaxis": f"x{axes}",
+        "yaxis": f"y{axes}",
+    }
+    low, high = [min(each) for each in heights], [max(each) for each in heights]
+    figure.add_scatter(
+        uid=f"band-{value.label}-{axes}",
+        x=[*epochs, *reversed(epochs)],
+        y=[*high, *reversed(low)],
+        fill="toself",
+        fillcolor=shade,
+        opacity=_BAND_OPACITY,
+        mode="lines",
+        line={"width": 0, "color": shade},
+        hoverinfo="skip",
+        showlegend=False,
+        **common,
+    )
+    figure.add_scatter(
+        uid=f"mean-{value.label}-{axes}",
+        x=epochs,
+        y=[float(np.mean(each)) for each in heights],
+        customdata=[len(each) for each in heights],
+        mode="lines+markers",
+        line={"color": shade, "width": 2.4},
+        marker={"color": shade, "size": 6, "line": {"color": GROUND, "width": 1}},
+        name=html.escape(value.label),
+        showlegend=bool(epochs),
+        hovertemplate=(
+            f"<b>{html.escape(value.label)}</b><br>after epoch %{{x}}: {scale.name} "
+            f"<b>%{{y:{scale.format}}}</b><br>mean of %{{customdata}}<extra></extra>"
+        ),
+        **common,
+    )
+
+
+def _height(dot: Dot) -> float | None:
+    if dot.result is not None:
+        return dot.result
+    return dot.epochs[max(dot.epochs)] if dot.epochs else None
+
+
+def _range(values: Sequence[Value]) -> list[float] | None:
+    """All results, spread a little: Plotly shows equal ones on an axis from −1 to 2."""
+    heights = [y for value in values for dot in value.dots if (y := _height(dot)) is not None]
+    if not heights:
+        return [0.0, 1.0]
+    low, high = min(heights), max(heights)
+    pad = 0.12 * (high - low) or 0.02 * abs(high) or 0.01
+    return [low - pad, high + pad]
+
+
+def _setting_axis(values: Sequence[Value], scale: Scale, numeric: bool) -> dict[str, Any]:
+    axis: dict[str, Any] = {"title": {"text": scale.setting}, "showgrid": True}
+    if not numeric:
+        return axis | {
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": [value.label for value in values],
+            "range": [-0.5, len(values) - 0.5],
+        }
+    places = np.array([value.at for value in values], float)
+    if scale.log:
+        places = np.log10(places)
+    pad = 0.08 * float(np.ptp(places)) or 0.5
+    return axis | {
+        "type": "log" if scale.log else "linear",
+        "tickvals": [value.at for value in values],
+        "ticktext": [value.label for value in values],
+        "range": [float(places.min()) - pad, float(places.max()) + pad],
+    }
+
+
+def _legend() -> dict[str, Any]:
+    return {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom",
+            "font": {"size": _SMALL, "color": QUIET}}  # fmt: skip
+
+
+def _epoch_tick(values: Sequence[Value]) -> int:
+    last = max((max(dot.epochs) for v in values for dot in v.dots if dot.epochs), default=1)
+    return max(1, last // 10)
+
+
+def _mean(value: Value | None) -> float | None:
+    return float(np.mean(value.results)) if value is not None and value.results else None
+
+
+def _told(value: Value | None, x: str, y: str, scale: Scale, upward: str) -> str:
+    where = f"{html.escape(scale.setting)} <b>{html.escape(x)}</b>, {html.escape(upward)} "
+    where += f"<b>{html.escape(y)}</b><br>"
+    results = value.results if value is not None else []
+    if not results:
+        return f"{where}not trained yet"
+    form = scale.format.replace("~", "")
+    told = f"{scale.name} <b>{np.mean(results):{form}}</b>"
+    return f"{where}{told} · {len(results)} seed{'' if len(results) == 1 else 's'}"
+
+
+def _share(index: int, count: int) -> list[float]:
+    gap = 0.12 / count
+    width = (1 - gap * (count - 1)) / count
+    low = index * (width + gap)
+    return [low, min(1.0, low + width)]

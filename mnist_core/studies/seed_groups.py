@@ -1,0 +1,62 @@
+"""The trials of a grid by the values of their settings: those that differ in the seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from mnist_core.experiment.grid_order import SEED
+from mnist_core.experiment.search_space import Setting, Vary, title_of
+from mnist_core.experiment.study import StudySpec
+from mnist_core.studies.optuna_adapter import Trial
+
+
+@dataclass(frozen=True)
+class SeedGroup:
+    """All trials of one combination of values. `values` are in the order of `compared`."""
+
+    values: tuple[Setting, ...]
+    trials: tuple[Trial, ...]
+
+    def results(self, objective: int = 0) -> list[float]:
+        """What its finished trials reached, in the order of their seeds."""
+        return [trial.results[objective] for trial in self.finished if trial.results]
+
+    @property
+    def finished(self) -> list[Trial]:
+        """Its finished trials in the order of their seeds."""
+        done = [trial for trial in self.trials if trial.results]
+        return sorted(done, key=lambda trial: float(trial.values.get(title_of(SEED), 0)))
+
+    @property
+    def failed(self) -> int:
+        """How many of its trials came to nothing."""
+        return sum(trial.state in ("failed", "pruned") for trial in self.trials)
+
+
+def compared(spec: StudySpec) -> list[Vary]:
+    """The settings that a grid compares: all but the seed. Empty where it is no such experiment.
+
+    That is a grid over one setting or two, each combination with the same seeds.
+    """
+    settings = [item for item in spec.vary if item.path != SEED]
+    return settings if spec.sampler == "grid" and 1 <= len(settings) <= 2 else []
+
+
+def seeds(spec: StudySpec) -> int:
+    """With how many seeds each combination is trained."""
+    return next((len(item.grid()) for item in spec.vary if item.path == SEED), 1)
+
+
+def seed_groups(spec: StudySpec, trials: Sequence[Trial]) -> list[SeedGroup]:
+    """A group for each combination of the grid, also for one that has no trial yet."""
+    settings = compared(spec)
+    found: dict[tuple[Setting, ...], list[Trial]] = {
+        values: [] for values in product(*(item.grid() for item in settings))
+    }
+    for trial in trials:
+        if all(item.title in trial.values for item in settings):  # else it is being proposed
+            values = tuple(trial.values[item.title] for item in settings)
+            found.setdefault(values, []).append(trial)
+    return [SeedGroup(values, tuple(each)) for values, each in found.items()]

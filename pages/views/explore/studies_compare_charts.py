@@ -1,0 +1,179 @@
+"""What a comparison says: the sentence, results against values, the heat map, the curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from mnist_core.evaluation import seed_differences
+from mnist_core.experiment.grid_order import SEED
+from mnist_core.experiment.search_space import Setting, Vary, title_of
+from mnist_core.experiment.study import StudySpec
+from mnist_core.figures import comparison as figures
+from mnist_core.figures.comparison import Dot, Scale, Value
+from mnist_core.studies.optuna_adapter import Trial
+from mnist_core.studies.seed_groups import SeedGroup, compared, seed_groups, seeds
+from pages.widgets.escape import plain
+from pages.widgets.live_figure import live_figure
+
+RESULTS, CURVES, HEAT, MULTIPLES = "Results", "Curves", "Heat map", "Curves of all pairs"
+
+Choose = Callable[[int], None]
+
+
+def comparison_charts(spec: StudySpec, trials: Sequence[Trial], choose: Choose) -> None:
+    """The figures of a grid over one setting or two; `choose` takes the number of a trial."""
+    settings, groups = compared(spec), seed_groups(spec, trials)
+    if len(settings) == 1:
+        _one_setting(spec, settings[0], groups, choose)
+    else:
+        _two_settings(spec, settings, groups, choose)
+
+
+def written(value: Setting) -> str:
+    """A setting's value as the axes write it."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value).replace("_", " ")
+
+
+def _one_setting(
+    spec: StudySpec, setting: Vary, groups: Sequence[SeedGroup], choose: Choose
+) -> None:
+    values = [_value(spec, setting, group) for group in groups]
+    scale = _scale(spec, setting)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(key="study_verdict"):
+            sentence, method = _verdict(spec, setting, values)
+            st.markdown(sentence)
+        shown = _figure_choice((RESULTS, CURVES), "study_compare_chart")
+    if shown == RESULTS:
+        alt = f"{scale.name} against {scale.setting}, a dot a seed, with mean and spread"
+        chart = figures.results_chart(values, scale)
+        live_figure(chart, "compare_results", alt, on_click=partial(_dot, choose))
+    else:
+        alt = f"{scale.name} after each epoch, a band for each value"
+        live_figure(figures.curve_bands(values, scale), "compare_curves", alt)
+    if method:
+        st.caption(method)
+
+
+def _two_settings(
+    spec: StudySpec, settings: Sequence[Vary], groups: Sequence[SeedGroup], choose: Choose
+) -> None:
+    across, up = settings
+    scale = _scale(spec, across)
+    cells = {
+        (written(group.values[0]), written(group.values[1])): (group, _value(spec, across, group))
+        for group in groups
+    }
+    columns, rows = [[written(value) for value in item.grid()] for item in (across, up)]
+    values = {place: value for place, (_, value) in cells.items()}
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        shown = _figure_choice((HEAT, MULTIPLES), "study_pair_chart")
+    draw = figures.heat_map if shown == HEAT else figures.small_multiples
+    figure = draw(columns, rows, values, scale, up.title)
+    alt = f"{scale.name} for each pair of {across.title} and {up.title}"
+    if shown == HEAT:
+        live_figure(figure, "compare_heat", alt, on_click=partial(_cell, choose, cells))
+    else:
+        live_figure(figure, "compare_multiples", f"{alt}, after each epoch")
+
+
+def _figure_choice(names: Sequence[str], key: str) -> str:
+    chosen = st.segmented_control(
+        "Figure", names, default=names[0], key=key, required=True,
+        label_visibility="collapsed", persist_state="session",
+    )  # fmt: skip
+    return str(chosen)
+
+
+def _dot(choose: Choose, point: Mapping[str, Any]) -> None:
+    """Callback: the training whose dot was clicked."""
+    if isinstance(point.get("customdata"), int):
+        choose(int(point["customdata"]))
+
+
+def _cell(
+    choose: Choose,
+    cells: Mapping[tuple[str, str], tuple[SeedGroup, Value]],
+    point: Mapping[str, Any],
+) -> None:
+    """Callback: of the trainings of the cell that was clicked, the first that has ended."""
+    group, _ = cells.get((str(point.get("x")), str(point.get("y"))), (None, None))
+    if group is not None and group.trials:
+        choose((group.finished or list(group.trials))[0].number)
+
+
+def _verdict(spec: StudySpec, setting: Vary, values: Sequence[Value]) -> tuple[str, str]:
+    """The sentence that respects the spread, and the method it comes from, in Markdown."""
+    if spec.objectives[0] == "parameters":
+        return "Parameters are counted, not measured: no seed changes them.", ""
+    if seeds(spec) < seed_differences.LEAST_SEEDS:
+        return (
+            "One seed shows no spread, so that effect and chance cannot be told apart: train three "
+            "seeds or more."
+        ), ""
+    results = {value.label: value.results for value in values}
+    own = _own_value(spec, setting)
+    baseline = own if len(results.get(own, ())) >= seed_differences.LEAST_SEEDS else None
+    more = spec.kinds[0].direction == "maximize"
+    verdict = seed_differences.compare(results, baseline, more)
+    if verdict is None:
+        return "The comparison begins when two values have two results each.", ""
+    sentence = seed_differences.in_words(verdict, partial(_difference, spec))
+    method = seed_differences.method_in_words(verdict, baseline)
+    name = setting.title[0].upper() + setting.title[1:]
+    return f"**{plain(name)}:** {plain(sentence)}", plain(method)
+
+
+def _own_value(spec: StudySpec, setting: Vary) -> str:
+    """The value that the experiment has from which the study started."""
+    value: Any = spec.base.model_dump(mode="json")
+    for part in setting.path.split("."):
+        if isinstance(value, list):
+            value = value[int(part)]
+        else:
+            value = value.get(part, 1 if part == "copies" else None)
+    return written(value) if value is not None else ""
+
+
+def _difference(spec: StudySpec, size: float, margin: float) -> str:
+    """A difference of results with its unit: "0.4 ± 0.2 points"."""
+    unit = ""
+    if spec.objectives[0] in ("accuracy", "efficiency"):
+        size, margin, unit = 100 * size, 100 * margin, " points"
+    elif spec.objectives[0] == "time":
+        unit = " s"
+    if margin > 1e9:  # the results do not scatter at all
+        return f"{size:.2g}{unit}"
+    return f"{size:.2g} ± {margin:.2g}{unit}"
+
+
+def _scale(spec: StudySpec, setting: Vary) -> Scale:
+    kind = spec.kinds[0]
+    return Scale(
+        name=spec.titles[0],
+        format=kind.format,
+        setting=setting.title,
+        log=setting.log,
+        more_is_better=kind.direction == "maximize",
+    )
+
+
+def _value(spec: StudySpec, setting: Vary, group: SeedGroup) -> Value:
+    first = group.values[0]
+    return Value(
+        label=written(first),
+        at=float(first) if setting.kind != "choice" or not isinstance(first, str) else None,
+        dots=tuple(
+            Dot(
+                seed=int(trial.values.get(title_of(SEED), spec.base.training.seed)),
+                trial=trial.number,
+                result=trial.results[0] if trial.results else None,
+                epochs=trial.epochs if trial.state in ("running", "finished") else {},
+            )
+            for trial in group.trials
+        ),
+    )

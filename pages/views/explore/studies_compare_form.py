@@ -1,0 +1,171 @@
+"""The form that composes a comparison: one setting or two, some values of each, some seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import Experiment, ExperimentError
+from mnist_core.experiment import search_space
+from mnist_core.experiment.grid_order import SEED
+from mnist_core.experiment.search_space import Knob, Setting, Vary
+from mnist_core.experiment.study import MAX_TRIALS, OBJECTIVES, StudySpec, default_study
+from mnist_core.experiment.suggested_values import suggested_values
+from mnist_core.experiment.validation import Problem
+from pages.editors.problem_notes import show_problems
+from pages.views.explore.studies_form import base_part, kept, option_words, setting_name
+
+MOST_SEEDS = 20
+SEEDS_HELP = (
+    "Each value is trained with each seed: other initial weights, another order of images. Only "
+    "several seeds tell an effect from chance; three is little, five is better."
+)
+
+
+def compose(settings: int) -> StudySpec | None:
+    """Show the form for one setting or two; the study, or None when it does not hold together."""
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        base, problems = base_part()
+        seeds, objective = _seeds_and_objective()
+    varied: list[Vary] = []
+    with right:
+        knobs = [knob for knob in search_space.knobs(base) if knob.path != SEED]
+        known = {knob.path: knob for knob in knobs}
+        standard = [item.path for item in default_study(base).vary]
+        standard += [path for path in known if path not in standard]
+        for place in range(settings):
+            what, which = st.columns([2, 3])
+            with what:
+                knob = _setting(base, known, standard[place], place)
+            with which:
+                try:
+                    varied.append(_values(base, knob))
+                except ExperimentError as error:
+                    problems += error.problems
+    if settings == 2 and len(varied) == 2 and varied[0].path == varied[1].path:
+        problems.append(Problem("Choose two different settings."))
+    problems += _seed_problems(seeds)
+    if problems:
+        show_problems(problems)
+        return None
+    if seeds > 1:
+        first = base.training.seed
+        seed = next(knob for knob in search_space.knobs(base) if knob.path == SEED)
+        varied.append(search_space.vary_over(seed, range(first, first + seeds)))
+    try:
+        return _study(base, varied, objective)
+    except ExperimentError as error:
+        show_problems(error.problems)
+        return None
+
+
+def _study(base: Experiment, varied: list[Vary], objective: str) -> StudySpec:
+    """The grid. Raises ExperimentError."""
+    size = 1
+    for item in varied:
+        size *= len(item.grid())
+    if size > MAX_TRIALS:
+        raise ExperimentError([
+            Problem(f"These are {size:,} trainings, more than {MAX_TRIALS:,}. Take fewer values or "
+                    "fewer seeds.")
+        ])  # fmt: skip
+    return StudySpec.parse(
+        base=base, vary=tuple(varied), objectives=(objective,), sampler="grid", trials=size
+    )
+
+
+def _setting(base: Experiment, known: dict[str, Knob], standard: str, place: int) -> Knob:
+    key = f"study_setting_{place}"
+    if st.session_state.get(key) not in known:
+        st.session_state[key] = standard
+    path = st.selectbox(
+        "What changes" if place == 0 else "and",
+        list(known),
+        format_func=lambda path: _capital(setting_name(base, known[path])),
+        **kept(f"setting_{place}"),
+    )
+    return known[path]
+
+
+def _values(base: Experiment, knob: Knob) -> Vary:
+    """The values of a setting. Raises ExperimentError, also when one of them does not fit."""
+    suggested = [_written(value) for value in suggested_values(knob)]
+    if knob.kind == "choice":
+        options = {_written(option): option for option in knob.options}
+        names = st.multiselect(
+            "Values", list(options), format_func=option_words, **_of(knob, suggested)
+        )
+        values: list[Setting] = [options[name] for name in names]
+    else:
+        chosen = st.session_state.get(f"study_{_of_name(knob)}", suggested)
+        names = st.multiselect(
+            "Values",
+            list(dict.fromkeys([*suggested, *chosen])),
+            accept_new_options=True,
+            placeholder="Type a number and press Enter",
+            help="The suggested ones lie around the value that the experiment has. Type others.",
+            **_of(knob, suggested),
+        )
+        values = [_number(knob, name) for name in names]
+    vary = search_space.vary_over(knob, values)
+    _check_each(base, vary)
+    return vary
+
+
+def _of(knob: Knob, suggested: list[str]) -> dict[str, Any]:
+    return kept(_of_name(knob), suggested)
+
+
+def _of_name(knob: Knob) -> str:
+    """Of the values of a setting around the one that the experiment has: others around another."""
+    return f"values-{knob.path}-{knob.value}"
+
+
+def _number(knob: Knob, text: str) -> float:
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        raise ExperimentError([
+            Problem(f"{_capital(knob.title)}: “{text[:20]}” is not a number; write it like 0.003.")
+        ]) from None  # fmt: skip
+
+
+def _check_each(base: Experiment, vary: Vary) -> None:
+    """Raises ExperimentError with the first value that does not go with the rest."""
+    for value in vary.grid():
+        try:
+            search_space.apply(base, {vary.path: value})
+        except ExperimentError as error:
+            said = error.problems[0].message
+            raise ExperimentError([
+                Problem(f"{_capital(vary.title)} {_written(value)} does not fit this experiment. "
+                        f"{said}")
+            ]) from None  # fmt: skip
+
+
+def _seeds_and_objective() -> tuple[int, str]:
+    columns = st.columns(2)
+    seeds = columns[0].number_input("Seeds", step=1, help=SEEDS_HELP, **kept("seeds", 3))
+    objective = columns[1].selectbox(
+        "Judged by",
+        list(OBJECTIVES),
+        format_func=lambda name: OBJECTIVES[name].title,
+        **kept("judged_by", "accuracy"),
+    )
+    return int(seeds), objective
+
+
+def _seed_problems(seeds: int) -> list[Problem]:
+    if 1 <= seeds <= MOST_SEEDS:
+        return []
+    return [Problem(f"Seeds is {seeds}; choose a whole number from 1 to {MOST_SEEDS}.")]
+
+
+def _written(value: Setting) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

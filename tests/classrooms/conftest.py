@@ -1,0 +1,3 @@
+"""Classes are tested on both kinds of database."""
+
+from tests.support.databases import database, server  # noqa: F401 - fixtures
