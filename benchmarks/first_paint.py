@@ -23,7 +23,7 @@ from benchmarks._server import new_server
 SUMMARY = "from starting the server to each page on the screen; import time of each module"
 # What shows that a page has come: its public container.
 CONTENT = {
-    "/": ".st-key-begin",
+    "/": ".st-key-card_9 .card-picture",
     "/train": ".st-key-start_training",
     "/inspect": ".st-key-run_picker",
     "/draw": ".st-key-canvas canvas",

@@ -8,7 +8,7 @@ from mnist_core.storage.store import SnapshotInfo
 from pages.session import inspect_state as places
 from pages.session.errors import fragment
 from pages.session.inspect_state import VIEWS
-from pages.session.network_choice import NetworkChoice, choice_of, forget_moments
+from pages.session.network_choice import NetworkChoice, choice_of, forget_snapshots
 from pages.streamlit_compat import entry
 from pages.views.inspect.style import style
 from pages.widgets.layout import unseen_title
@@ -40,7 +40,7 @@ def body(every: float | None) -> None:
     chooser.play_on()
     with st.container(key="inspect_bar", horizontal=True, vertical_alignment="center", gap="small"):
         choice = chooser.choose_network()
-        moment = chooser.choose_moment(choice)
+        snapshot = chooser.choose_snapshot(choice)
     lacking = chooser.lacking_data(choice)
     with st.container(
         key="inspect_choices",
@@ -50,16 +50,16 @@ def body(every: float | None) -> None:
         gap="small",
     ):
         show_views()
-        if moment is not None and not lacking:
+        if snapshot is not None and not lacking:
             if places.place().view == "backward":
-                chooser.open_on_mistake(choice, moment)
+                chooser.open_on_mistake(choice, snapshot)
             with st.container(key="which_input", horizontal=True, gap="small", width="content",
                               vertical_alignment="center"):  # fmt: skip
-                chooser.choose_input(choice, moment)
+                chooser.choose_input(choice, snapshot)
     chooser.say_chance(choice)
     if lacking:
         st.warning(lacking, icon=":material/dataset:")
-    elif moment is None:
+    elif snapshot is None:
         st.info(
             "This run has kept no weights yet. They are kept from the first step of its "
             "training on; wait a moment, or choose another network."
@@ -68,14 +68,14 @@ def body(every: float | None) -> None:
             icon=":material/hourglass_empty:",
         )
     else:
-        show(choice, moment)
+        show(choice, snapshot)
     places.show_in_url()
     if interval() != every or trains(choice) != trains(choice_of(choice.key)):
-        forget_moments()  # the run may have ended since they were read
+        forget_snapshots()  # the run may have ended since they were read
         st.rerun()
 
 
-def show(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+def show(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
     """The view; beside it the input, unless the view shows it itself, and the paper."""
     from pages.views.inspect import chooser
     from pages.views.inspect.network import network
@@ -91,7 +91,7 @@ def show(choice: NetworkChoice, moment: SnapshotInfo) -> None:
         with side:
             chooser.draw_here()
     with main:
-        scene = chooser.make_scene(choice, moment)
+        scene = chooser.make_scene(choice, snapshot)
     if scene is None:
         return
     if here.view == "network":

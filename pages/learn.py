@@ -6,8 +6,6 @@ import streamlit as st
 
 from pages.streamlit_compat import entry
 
-ALL = "all"
-
 
 def show_in_address() -> None:
     """Put into the address bar where a link within this page has led, which Streamlit does not.
@@ -23,7 +21,7 @@ def show_in_address() -> None:
 def page() -> None:
     """The opening, a chapter, or the whole lesson for printing, as the address says."""
     from pages.views.learn import progress
-    from pages.views.learn.contents import CHAPTERS
+    from pages.views.learn.contents import ALL, CHAPTERS
     from pages.views.learn.home import home
     from pages.views.learn.room import one_chapter, whole_lesson
     from pages.views.learn.style import style

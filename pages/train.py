@@ -73,7 +73,7 @@ def duplicate(run: Run) -> None:
 
 
 def note(problems: tuple[Problem, ...], refused: str | None) -> bool:
-    """What stands against a start, in the place of the notes; False when nothing does."""
+    """Show what stands against a start, in the place of the notes; False when nothing does."""
     said, full = start_error.said(experiment), engine.room()
     with st.container():
         if not (said or problems or refused or full):
@@ -91,7 +91,7 @@ def note(problems: tuple[Problem, ...], refused: str | None) -> bool:
 
 
 def hint() -> str:
-    """What to look at while there is nothing else to say."""
+    """Show a hint at what to look at while there is nothing else to say."""
     name = draft.preset_name()
     words = [f":material/visibility: {PRESET_NOTES[name].look_for}"] if name else []
     if (data := draft.data_set()[0]) != MNIST:
@@ -100,7 +100,7 @@ def hint() -> str:
 
 
 def newcomers_view() -> None:
-    """What stands where the curves will be, while there is no run."""
+    """Show something where the curves will be, while there is no run."""
     st.info("Press **Start training** and watch the network learn.", icon=":material/play_circle:")
     if words := hint():
         st.markdown(words)

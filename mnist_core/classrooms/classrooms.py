@@ -32,7 +32,7 @@ _CLASSROOMS, _PUPILS, _RUNS = schema.classrooms, schema.pupils, schema.runs
 
 
 class ClassroomRefused(RuntimeError):
-    """What was asked of a class cannot be; the message is a sentence for the person."""
+    """A request about a class that cannot be met; the message is a sentence for the person."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def remove_pupil(store: Store, owner: str, classroom: str, number: int) -> None:
 
 def end(store: Store, owner: str, classroom: str) -> None:
     """Nobody joins any more and new runs do not count; the board stays until it is forgotten."""
-    now = sa.literal(datetime.now(UTC), schema.Moment)
+    now = sa.literal(datetime.now(UTC), schema.UtcTime)
     _update(store, owner, classroom, ended=sa.func.coalesce(_CLASSROOMS.c.ended, now))
 
 

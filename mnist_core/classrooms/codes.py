@@ -55,7 +55,7 @@ class Guesses:
             self._wrong.append((self._clock(), owner, address))
 
     def too_many(self, owner: str, address: str | None) -> bool:
-        """Whether no code is taken from this visitor just now."""
+        """True when no code is taken from this visitor just now."""
         with self._lock:
             while self._wrong and self._clock() - self._wrong[0][0] > WINDOW_SECONDS:
                 self._wrong.popleft()

@@ -30,7 +30,7 @@ class Rules:
         return ", ".join(parts)
 
     def broken(self, experiment: Experiment, seconds: float = 0.0) -> str:
-        """What stands against a run of `experiment` that took so long; "" when nothing does."""
+        """The reason against a run of `experiment` that took so long; "" when there is none."""
         if not self:
             return ""
         if experiment.data != MNIST:

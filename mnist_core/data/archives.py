@@ -28,7 +28,7 @@ def unpacked(name: str, data: bytes, depth: int = 0) -> Iterator[tuple[str, byte
     elif data[:4] != ZIP or is_npz(data):
         yield name, data
     elif depth >= MAX_DEPTH:
-        raise FileRefused(f"{_said(name)} is packed too often: a zip file in a zip file.")
+        raise FileRefused(f"{_said(name)} nests zip files too deeply.")
     else:
         stem = name.removesuffix(".zip")
         for path, content in _entries(data, _said(name)):
@@ -67,7 +67,7 @@ def _entries(data: bytes, what: str) -> Iterator[tuple[str, bytes]]:
                     ValueError, OSError, OverflowError):  # fmt: skip
                 raise FileRefused(f"{what} is damaged: it cannot be unpacked.") from None
             if len(content) != entry.file_size:
-                raise FileRefused(f"{what} is damaged: an entry has another size than said.")
+                raise FileRefused(f"{what} is damaged: an entry does not have its stated size.")
             yield entry.filename, content
 
 
@@ -83,14 +83,14 @@ def is_note(name: str) -> bool:
 
 def _check(entries: list[zipfile.ZipInfo], what: str) -> None:
     if len(entries) > MAX_ENTRIES:
-        raise FileRefused(f"{what} holds {len(entries):,} files; {MAX_ENTRIES:,} are the most.")
+        raise FileRefused(f"{what} holds {len(entries):,} files; at most {MAX_ENTRIES:,} are read.")
     if len({entry.filename for entry in entries}) < len(entries):
-        raise FileRefused(f"{what} holds two files of one name.")
+        raise FileRefused(f"{what} holds two files with the same name.")
     total = sum(entry.file_size for entry in entries)
     if total > MAX_BYTES:
         raise FileRefused(
-            f"{what} would unpack to {total // MEGABYTE:,} MB; {MAX_BYTES // MEGABYTE} are the "
-            "most. Take fewer images."
+            f"{what} would unpack to {total // MEGABYTE:,} MB; at most "
+            f"{MAX_BYTES // MEGABYTE} MB are read. Use fewer images."
         )
     for entry in entries:
         if entry.flag_bits & 0x1:

@@ -23,7 +23,7 @@ from mnist_core.data.parts import CLASS_NAMES, Array, Part, kind_of, role_of
 
 MAX_BYTES = 800 * MEGABYTE  # unpacked: 60,000 images of 784 float64 have 376
 IDX, GZIP, NPY, MAT = b"\x00\x00\x08", b"\x1f\x8b", b"\x93NUMPY", b"MATLAB 5.0 MAT-file"
-TURNED = "These are images of EMNIST, whose rows and columns are exchanged: they were turned."
+TURNED = "These are EMNIST images, which are stored transposed: they were turned."
 
 
 def arrays_in_npz(name: str, entries: Mapping[str, bytes]) -> Iterator[Part]:
@@ -61,7 +61,7 @@ def class_texts(names: Array) -> tuple[str, ...]:
         return tuple(str(name) for name in flat)
     if flat.dtype.kind == "S":
         return tuple(name.decode(errors="replace") for name in flat.tolist())
-    raise FileRefused("The class names in this file are no texts.")
+    raise FileRefused("The class names in this file are not text.")
 
 
 def _by_position(arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -78,10 +78,10 @@ def idx_part(name: str, data: bytes) -> Part:
     what = f"“{readable(name)[:60]}”"
     count = data[3] if len(data) > 3 else 0
     if count not in (1, 2, 3) or len(data) < 4 + 4 * count:
-        raise FileRefused(f"{what} is no IDX file of images (three axes) or labels (one axis).")
+        raise FileRefused(f"{what} is not an IDX file of images (three axes) or labels (one axis).")
     shape = struct.unpack(f">{count}I", data[4 : 4 + 4 * count])
     if len(data) != 4 + 4 * count + math.prod(shape) or 0 in shape:
-        raise FileRefused(f"{what} is damaged: it has another size than it says.")
+        raise FileRefused(f"{what} is damaged: its size does not match its header.")
     array = np.frombuffer(data, np.uint8, offset=4 + 4 * count).reshape(shape)
     role = role_of(name)
     if count == 1:
@@ -98,7 +98,7 @@ def unzipped(data: bytes, what: str) -> bytes:
         found = stream.decompress(data, most)
         if stream.unconsumed_tail or not stream.eof:
             if stream.unconsumed_tail:
-                raise FileRefused(f"{what} would unpack to more than is taken here.")
+                raise FileRefused(f"{what} is too large once unpacked.")
             raise FileRefused(f"{what} is damaged: it ends too early.")
         return found
     except zlib.error:
@@ -146,7 +146,7 @@ def _emnist(name: str, dataset: Any) -> Iterator[Part]:
             labels = np.array([names.get(int(label), str(label)) for label in labels])
         images = np.asarray(part["images"])
         if images.dtype.kind not in "buif" or labels.dtype.kind not in "buifU":
-            raise FileRefused(f"“{readable(name)[:60]}” is no data set of EMNIST's kind.")
+            raise FileRefused(f"“{readable(name)[:60]}” is not in EMNIST's format.")
         yield Part(role_of(role), name, images, labels, said=(TURNED,), turned=True)
 
 

@@ -66,15 +66,15 @@ def class_names(names: Sequence[str], count: int) -> tuple[str, ...]:
     """The names as they are kept. Raises FileRefused when they are no `count` plain names."""
     found = tuple(" ".join(readable(name).split()) for name in names)
     if len(found) != count:
-        raise FileRefused(f"There are {len(found)} names, but {count} classes: one for each.")
+        raise FileRefused(f"{len(found)} names were given for {count} classes.")
     for name in found:
         if len(name) > MAX_CLASS_NAME or not _CLASS_NAME.fullmatch(name):
             raise FileRefused(
-                f"“{name[:40]}” is no name for a class. Use 1 to {MAX_CLASS_NAME} letters and "
+                f"“{name[:40]}” is not a valid class name. Use 1 to {MAX_CLASS_NAME} letters and "
                 "digits, with spaces and . , ' + / ( ) - between them."
             )
     if twice := [name for name in found if found.count(name) > 1]:
-        raise FileRefused(f"Two classes are called “{twice[0]}”; give each a name of its own.")
+        raise FileRefused(f"Two classes are called “{twice[0]}”; use different names.")
     return found
 
 

@@ -38,8 +38,8 @@ def fetch(call: Callable[..., Any] = call, most: int = MAX_IMAGES) -> OwnSet:
 
 def _failed(why: str) -> str:
     return (
-        f"{TITLE} could not be loaded: there seems to be no way to the network ({why.rstrip('.')})."
-        " Download its four files elsewhere, and add them here."
+        f"{TITLE} could not be loaded: there seems to be no network connection ({why.rstrip('.')})."
+        " Download its four files elsewhere and add them here."
     )
 
 

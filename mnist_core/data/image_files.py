@@ -43,13 +43,13 @@ def image_parts(files: Sequence[tuple[str, bytes]]) -> Iterator[Part]:
         labels = [_prefix(path) for path in paths]
         if any(label is None for label in labels) or len(set(labels)) < 2:
             raise FileRefused(
-                "These images do not say what they show. Put them into a folder for each class, "
-                "such as 3/a.png, and upload the folders as one zip file; or let each file's name "
-                "begin with its class: 3_a.png."
+                "These images have no labels. Put them into a folder for each class, such as "
+                "3/a.png, and upload the folders as one zip file; or start each file's name with "
+                "its class: 3_a.png."
             )
-        said.append("Each image’s class is the beginning of its file’s name.")
+        said.append("Each image’s class is the start of its file name.")
     else:
-        said.append("Each image’s class is the folder that it lies in.")
+        said.append("Each image’s class is its folder.")
     roles: dict[Role, list[int]] = {}
     for place, path in enumerate(paths):
         roles.setdefault(role_of(*reversed(path.parts[:-1])), []).append(place)
@@ -100,7 +100,7 @@ def _grey(data: Any, what: str) -> npt.NDArray[np.uint8]:
                 if image.width * image.height > MAX_PIXELS:
                     raise FileRefused(
                         f"{what} has {image.width}×{image.height} pixels; at most "
-                        f"{MAX_PIXELS:,} in all are taken."
+                        f"{MAX_PIXELS:,} in total are read."
                     )
                 image.load()
                 return _on_paper(image)

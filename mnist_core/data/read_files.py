@@ -56,7 +56,7 @@ MIN_TRAIN, MIN_TEST, MIN_OF_A_CLASS = 20, 10, 2
 TEST_SHARE = 0.15
 PROCESS = ProcessLimits(seconds=150, cpu_seconds=120, memory=3_000_000_000, file_bytes=500_000_000)
 _RESULT = "dataset.npz"
-_ASIDE = f"One set was given: {TEST_SHARE:.0%} of each class were set aside as test images."
+_ASIDE = f"There was one set: {TEST_SHARE:.0%} of each class became test images."
 
 
 def read_data(
@@ -65,11 +65,18 @@ def read_data(
     *,
     call: Callable[..., Any] = call,
 ) -> Dataset:
-    """The data set in some files, given as (name, content), with at most `most` images.
+    """Read a data set of one's own, in a process of its own.
 
-    The files are read in a process of their own; `call` runs it, unless a test gives another.
-    `Dataset.assumed` says what was assumed of them. Raises FileRefused, one sentence, for
-    anything that is no data set.
+    Args:
+        files: The files as (name, content), in any form of docs/own-files.md.
+        most: The most images that are taken.
+        call: Runs the work; the sandbox unless a test gives another.
+
+    Returns:
+        Images uint8 [n, 28, 28] and labels; its `assumed` says what was assumed of the files.
+
+    Raises:
+        FileRefused: The files are no data set; one sentence.
     """
     _check_sizes(files)
     with folder_with({"names": [name for name, _ in files], "most": most}) as folder:
@@ -113,13 +120,13 @@ def work(folder: Path) -> None:
 
 def _check_sizes(files: Sequence[tuple[str, bytes]]) -> None:
     if not files:
-        raise FileRefused("There is no file.")
+        raise FileRefused("No file was uploaded.")
     if len(files) > MAX_FILES:
         raise FileRefused(
-            f"These are {len(files):,} files; {MAX_FILES:,} are the most. Put them into a zip file."
+            f"{len(files):,} files exceed the limit of {MAX_FILES:,}. Put them into a zip file."
         )
     if sum(len(data) for _, data in files) > MAX_MEGABYTES * MEGABYTE:
-        raise FileRefused(f"These files are larger than the {MAX_MEGABYTES} MB that are taken.")
+        raise FileRefused(f"These files exceed the limit of {MAX_MEGABYTES} MB.")
 
 
 # --- which file is what --------------------------------------------------------------------------
@@ -175,16 +182,16 @@ def _named(name: str, data: bytes) -> str:
     what = f"“{readable(name)[:60]}”"
     if data[:1] == b"\x80" and len(data) > 1 and data[1] <= 5:
         return (
-            f"{what} is pickled: it holds Python objects, which can run code when they are loaded. "
+            f"{what} is pickled: it holds Python objects, which can execute code when loaded. "
             "Save the arrays with np.savez(“data.npz”, x_train=…, y_train=…, x_test=…, y_test=…)."
         )
     if data[:8] == b"\x89HDF\r\n\x1a\n" or data[:6] == b"MATLAB":
         return (
-            f"{what} is an HDF5 file, whose arrays could be called anything. Save them as .npz "
+            f"{what} is an HDF5 file, whose arrays can have any names. Save them as .npz "
             "(np.savez), or in MATLAB with save(…, “-v7”)."
         )
     if data[:4] in (b"7z\xbc\xaf", b"Rar!") or data[257:262] == b"ustar":
-        return f"{what} is packed in a way that is not read here; pack it as a zip file."
+        return f"{what} is packed in an unsupported format; pack it as a zip file."
     return ""
 
 
@@ -216,15 +223,15 @@ def _joined(parts: Sequence[Part]) -> dict[Role, _Piece]:
         whole = [part for part in own if part.images is not None and part.labels is not None]
         if len(alone) > 1 or len(labels) > 1:
             kind = "images" if len(alone) > 1 else "labels"
-            raise FileRefused(f"Two of these hold {kind} {_for(role)}; leave one of them out.")
+            raise FileRefused(f"Two of these files hold {kind} {_for(role)}; leave one out.")
         if alone and labels:
             whole.append(replace(alone[0], labels=labels[0].labels))
         elif alone and role == "test" and any(part.labels is not None for part in parts):
             left_out.append(f"“{readable(alone[0].source)[:60]}” has no labels and was left out.")
         elif alone or labels:
             raise FileRefused(
-                f"The {'labels' if alone else 'images'} {_for(role)} are missing here: a data set "
-                "needs images and, for each of them, what it shows."
+                f"The {'labels' if alone else 'images'} {_for(role)} are missing: a data set needs "
+                "images and a label for each."
             )
         for part in whole:
             pieces.setdefault(role, _Piece()).add(_piece(part))
@@ -242,7 +249,7 @@ def _piece(part: Part) -> _Piece:
 
 
 def _for(role: Role) -> str:
-    return {"train": "for training", "test": "for the test", "all": "of this set",
+    return {"train": "for training", "test": "for testing", "all": "of this set",
             "validation": "for validation"}[role]  # fmt: skip
 
 
@@ -261,7 +268,7 @@ def _as_saved_here(parts: Sequence[Part], names: tuple[str, ...] | None) -> bool
 
 def _plain(pieces: dict[Role, _Piece]) -> dict[str, tuple[Array, Array]]:
     if pieces.keys() != {"train", "test"}:
-        raise FileRefused("This data set is damaged: images for training or for the test are gone.")
+        raise FileRefused("This data set is damaged: its training or test images are missing.")
     return {role: (piece.images[0], piece.labels[0]) for role, piece in pieces.items()}
 
 
@@ -276,7 +283,7 @@ def _uniform(
     flat = [array for piece in order for array in piece.images]
     counts = [len(labels) for piece in order for labels in piece.labels]
     if sum(counts) > most:
-        raise FileRefused(f"These are {sum(counts):,} images; at most {most:,} are taken.")
+        raise FileRefused(f"{sum(counts):,} images exceed the limit of {most:,}.")
     images, said = uniform.as_images(flat, counts)
     _check_counts(images, counts)
     lying = [turned for piece in order for turned in piece.turned]
@@ -284,7 +291,7 @@ def _uniform(
               for array, turned in zip(images, lying, strict=True)]  # fmt: skip
     if uniform.on_light_paper(np.concatenate([array[:2000] for array in images])):
         images = [255 - array for array in images]
-        said.append("Dark ink on light paper: light and dark were exchanged, as MNIST has them.")
+        said.append("Dark ink on light paper was inverted: MNIST has light ink.")
     said = [sentence for piece in order for sentence in piece.said] + said
     whole: dict[str, tuple[Array, Array]] = {}
     for role, piece in pieces.items():
@@ -299,7 +306,7 @@ def _check_counts(images: Sequence[Array], counts: Sequence[int]) -> None:
     for array, count in zip(images, counts, strict=True):
         if len(array) != count:
             raise FileRefused(
-                f"There are {len(array):,} images, but {count:,} labels: one for each image."
+                f"There are {len(array):,} images, but {count:,} labels; each image needs one."
             )
 
 
@@ -317,8 +324,8 @@ def _in_two(
     if "validation" in whole:
         role = "train" if "test" in whole else "test"
         said.append(
-            "Validation images were added to those for training." if role == "train"
-            else "The validation images serve as test images."
+            "Validation images were added to the training images." if role == "train"
+            else "The validation images became test images."
         )  # fmt: skip
         _move(whole, "validation", role)
     if "all" in whole:
@@ -365,9 +372,7 @@ def _checked(
             f"{MIN_TRAIN} and {MIN_TEST} are needed."
         )
     if len(x_train) + len(x_test) > most:
-        raise FileRefused(
-            f"These are {len(x_train) + len(x_test):,} images; at most {most:,} are taken."
-        )
+        raise FileRefused(f"{len(x_train) + len(x_test):,} images exceed the limit of {most:,}.")
     if (raw_train.dtype.kind == "i") != (raw_test.dtype.kind == "i"):
         raw_train, raw_test = raw_train.astype(np.str_), raw_test.astype(np.str_)
     classes = uniform.classes_of([raw_train])
@@ -383,18 +388,18 @@ def _checked(
 def _check_classes(classes: Sequence[str], train: Array, test: Array) -> None:
     if not MIN_CLASSES <= len(classes) <= MAX_CLASSES:
         raise FileRefused(
-            f"These images have {len(classes):,} class{'' if len(classes) == 1 else 'es'}; from "
-            f"{MIN_CLASSES} to {MAX_CLASSES} are taken."
+            f"These images have {len(classes):,} class{'' if len(classes) == 1 else 'es'}; "
+            f"a data set needs {MIN_CLASSES} to {MAX_CLASSES}."
         )
     values, counts = np.unique(train, return_counts=True)
     if counts.min() < MIN_OF_A_CLASS:
         raise FileRefused(
-            f"Class {readable(str(values[counts.argmin()]))[:40]} has a single training image; at "
-            f"least {MIN_OF_A_CLASS} are needed of each."
+            f"Class {readable(str(values[counts.argmin()]))[:40]} has only one training image; "
+            f"each class needs at least {MIN_OF_A_CLASS}."
         )
     if len(strange := np.setdiff1d(test, values)):
         raise FileRefused(
-            f"Class {readable(str(strange[0]))[:40]} is among the test images, but not in training."
+            f"Class {readable(str(strange[0]))[:40]} is in the test images, but not in training."
         )
 
 
@@ -407,7 +412,7 @@ def _upright(found: Dataset) -> Dataset:
     digits = np.array([int(name) for name in found.classes])[found.y_test]
     if not uniform.lie_turned(found.x_test, digits, averages.astype(np.float32)):
         return found
-    said = "The digits lay with rows and columns exchanged, as EMNIST’s do: they were turned."
+    said = "The digits were stored transposed, as in EMNIST: they were turned."
     return replace(
         found,
         x_train=uniform.turned(found.x_train),

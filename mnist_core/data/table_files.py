@@ -38,7 +38,7 @@ def csv_parts(name: str, data: bytes) -> Iterator[Part]:
             encoding_errors="replace", low_memory=False,
         )  # fmt: skip
     except Exception:  # pandas and the text itself fail in many ways
-        raise FileRefused(f"{what} is no table: its rows cannot be read.") from None
+        raise FileRefused(f"{what} is not a table: its rows cannot be read.") from None
     if len(table) > MAX_ROWS:
         raise FileRefused(f"{what} has more than {MAX_ROWS:,} rows.")
     if names is not None and len(names) != table.shape[1]:
@@ -58,8 +58,8 @@ def _head(data: bytes, what: str) -> tuple[int, list[str] | None, str]:
     cells = [cell.strip().strip("\"'") for cell in line.strip().split(separator)]
     if not 3 <= len(cells) <= MAX_COLUMNS or "\x00" in line:
         raise FileRefused(
-            f"{what} is no file of images that is known here. Taken are .npz, .npy, CSV, Parquet, "
-            "IDX, EMNIST's .mat, images in a folder for each class, and zip files of these."
+            f"{what} is not in a known image format. Supported are .npz, .npy, CSV, Parquet, IDX, "
+            "EMNIST's .mat, images in a folder for each class, and zip files of these."
         )
     if sum(_is_number(cell) for cell in cells) >= len(cells) - 2:
         return start, None, separator
@@ -77,7 +77,7 @@ def _is_number(cell: str) -> bool:
 def _of_columns(name: str, what: str, table: Any, names: list[str] | None) -> Iterator[Part]:
     rows, columns = table.shape
     if rows * columns > MAX_CELLS:
-        raise FileRefused(f"{what} has {rows:,} rows of {columns:,} numbers, which is too much.")
+        raise FileRefused(f"{what} has {rows:,} rows of {columns:,} numbers, which is too many.")
     lowered = [column.lower() for column in names or []]
     at = next((lowered.index(known) for known in _LABEL_COLUMNS if known in lowered), None)
     said: list[str] = []
@@ -125,7 +125,7 @@ def _numbers(table: Any, what: str) -> Array:
             return np.asarray(values, np.int64)
         return np.asarray(table, np.float32)
     except (ValueError, TypeError, OverflowError):
-        raise FileRefused(f"{what} holds something that is no number among its pixels.") from None
+        raise FileRefused(f"{what} has pixels that are not numbers.") from None
 
 
 def parquet_parts(name: str, data: bytes) -> Iterator[Part]:
@@ -137,7 +137,7 @@ def parquet_parts(name: str, data: bytes) -> Iterator[Part]:
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         if file.metadata.num_rows > MAX_ROWS or file.metadata.num_columns > MAX_COLUMNS:
-            raise FileRefused(f"{what} has more rows or columns than are taken.")
+            raise FileRefused(f"{what} has too many rows or columns.")
         table = file.read()
     except FileRefused:
         raise
@@ -150,7 +150,7 @@ def parquet_parts(name: str, data: bytes) -> Iterator[Part]:
         yield from _of_columns(name, what, _frame(table), list(table.column_names))
         return
     if label is None:
-        raise FileRefused(f"{what} has images, but no column “label”.")
+        raise FileRefused(f"{what} has images, but no column named “label”.")
     kind = table.schema.field(image).type
     values = table.column(image).to_pylist()
     labels = np.asarray(table.column(label).to_pylist())

@@ -53,8 +53,8 @@ def as_images(arrays: Sequence[Array], counts: Sequence[int]) -> tuple[list[Byte
         if size != (SIDE, SIDE):
             if max(size) > LARGEST_SIDE or min(size) < 4:
                 raise FileRefused(
-                    f"The images have {size[1]}×{size[0]} pixels; from 4×4 to "
-                    f"{LARGEST_SIDE}×{LARGEST_SIDE} are taken."
+                    f"The images have {size[1]}×{size[0]} pixels; sizes from 4×4 to "
+                    f"{LARGEST_SIDE}×{LARGEST_SIDE} are read."
                 )
             said.append(f"Images were scaled from {size[1]}×{size[0]} to {SIDE}×{SIDE} pixels.")
     converted = [_converted(array, form, scales[array.dtype.kind == "f"]) for array, form in forms]
@@ -91,13 +91,13 @@ def _fitted(image: Image.Image) -> Image.Image:
 def _shaped(array: Array, count: int) -> tuple[Array, _Form]:
     """The array with its images along the first axis, and how each becomes [height, width]."""
     if array.dtype.kind not in "buif":
-        raise FileRefused("The images are no numbers.")
+        raise FileRefused("The images are not numbers.")
     if array.ndim == 2:
         return _rows(array, count)
     said: tuple[str, ...] = ()
     if array.ndim in (3, 4) and len(array) != count and array.shape[-1] == count:
         array = np.moveaxis(array, -1, 0)
-        said = ("The last axis of the images numbers them.",)
+        said = ("The images are along the last axis.",)
     if array.ndim == 3:
         return array, _Form((), said)
     if array.ndim == 4 and array.shape[3] in (1, 2, 3, 4):
@@ -106,8 +106,8 @@ def _shaped(array: Array, count: int) -> tuple[Array, _Form]:
         return array, _colours(array.shape[1], said, lambda part: np.moveaxis(part, 1, -1))
     shape = "×".join(map(str, array.shape))
     raise FileRefused(
-        f"The images are {shape}; expected n×{SIDE}×{SIDE}, n×{SIDE * SIDE}, or with a last axis "
-        f"of 1 or 3 colours."
+        f"The images have shape {shape}; expected n×{SIDE}×{SIDE}, n×{SIDE * SIDE}, or with a "
+        "last axis of 1 or 3 colours."
     )
 
 
@@ -116,7 +116,7 @@ def _rows(array: Array, count: int) -> tuple[Array, _Form]:
     said = []
     if len(array) != count and array.shape[1] == count:
         array = array.T
-        said.append("Each column was taken as an image.")
+        said.append("Each column was read as one image.")
     pixels = array.shape[1]
     side = round(pixels**0.5)
     if side * side == pixels:
@@ -128,7 +128,7 @@ def _rows(array: Array, count: int) -> tuple[Array, _Form]:
             part.reshape(-1, 3, side, side), 1, -1))  # fmt: skip
         return array, form
     raise FileRefused(
-        f"Each image has {pixels:,} numbers, which make no square; {SIDE}×{SIDE} pixels are "
+        f"Each image has {pixels:,} numbers, which is not a square; {SIDE}×{SIDE} pixels are "
         f"{SIDE * SIDE}."
     )
 
@@ -140,7 +140,7 @@ def _colours(count: int, said: tuple[str, ...], arrange: Callable[[Array], Array
             return part[..., 0]
         return part[..., :3].astype(np.float32) @ _GREY
 
-    return _Form((grey,), said if count == 1 else (*said, "Colours became levels of grey."))
+    return _Form((grey,), said if count == 1 else (*said, "Colours were converted to grey."))
 
 
 # --- values --------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def _levels(arrays: Sequence[Array]) -> tuple[Callable[[Array], Bytes], str]:
     low = min(float(array.min(initial=0)) for array in arrays)
     high = max(float(array.max(initial=0)) for array in arrays)
     if not np.isfinite([low, high]).all():
-        raise FileRefused("The images hold values that are no numbers, or infinite.")
+        raise FileRefused("The images hold values that are infinite or not numbers.")
     if high == low:
         raise FileRefused("All pixels of all images have the same value.")
     whole = all(array.dtype.kind in "uib" for array in arrays) or all(
@@ -251,18 +251,16 @@ def as_labels(array: Array, classes: int) -> tuple[Array, list[str]]:
         sure = np.isclose(rows.max(1), 1) & np.isclose(np.abs(rows).sum(1), 1)
         if not sure.all():
             raise FileRefused(
-                "The labels are rows of numbers, but not one-hot: each row has to hold a single 1."
+                "The labels are rows of numbers, but not one-hot: each row must hold a single 1."
             )
-        said.append("Labels were one-hot: the place of the 1 is the class.")
+        said.append("Labels were one-hot: the position of the 1 is the class.")
         array = rows.argmax(1)
     if array.ndim != 1:
         shape = "×".join(map(str, array.shape))
-        raise FileRefused(f"The labels are {shape}; expected one for each image, or one-hot rows.")
+        raise FileRefused(f"The labels have shape {shape}; expected one per image or one-hot rows.")
     if array.dtype.kind == "f":
         if not np.isfinite(array).all() or (array != np.rint(array)).any():
-            raise FileRefused(
-                "The labels have to be whole numbers or texts, a class for each image."
-            )
+            raise FileRefused("The labels must be whole numbers or text, one class per image.")
         array = array.astype(np.int64) if np.abs(array).max(initial=0) < 2**53 else array
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")
@@ -270,7 +268,7 @@ def as_labels(array: Array, classes: int) -> tuple[Array, list[str]]:
         return array.astype(np.int64), said
     if array.dtype.kind == "U":
         return array, said
-    raise FileRefused("The labels have to be whole numbers or texts, a class for each image.")
+    raise FileRefused("The labels must be whole numbers or text, one class per image.")
 
 
 def classes_of(labels: Sequence[Array]) -> list[str]:

@@ -29,7 +29,7 @@ QUICK_IMAGES = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class TaughtSnapshot:
     """Where the copy stands after `step` steps; the shares are of images read right."""
 
     step: int
@@ -42,7 +42,7 @@ class Moment:
 class FineTuned:
     """Before and after. `per_digit_…` float [10] are shares of all test images of each digit."""
 
-    moments: tuple[Moment, ...]
+    snapshots: tuple[TaughtSnapshot, ...]
     test_before: float
     test_after: float
     per_digit_before: npt.NDArray[np.float64]
@@ -51,7 +51,7 @@ class FineTuned:
     @property
     def weights(self) -> tuple[npt.NDArray[np.float32], ...]:
         """The taught copy's."""
-        return self.moments[-1].weights
+        return self.snapshots[-1].weights
 
 
 def fine_tune(
@@ -74,14 +74,16 @@ def fine_tune(
     reader, x_test = probe(network), mnist.ink(data.x_test)
     learner = _Learner(network, weights)
     generator = np.random.default_rng(seed)
-    moments: list[Moment] = []
+    snapshots: list[TaughtSnapshot] = []
 
     def note(step: int) -> None:
         now = learner.weights()
         quick = reader.probabilities(now, x_test[:QUICK_IMAGES])
         corrected = reader.probabilities(now, corrections.ink)
         test_share = _share(quick, data.y_test[:QUICK_IMAGES])
-        moments.append(Moment(step, test_share, _share(corrected, corrections.labels), now))
+        snapshots.append(
+            TaughtSnapshot(step, test_share, _share(corrected, corrections.labels), now)
+        )
         tell(step / steps)
 
     note(0)
@@ -90,11 +92,11 @@ def fine_tune(
         if step % EVERY == 0 or step == steps:
             note(step)
     before, after = (
-        reader.probabilities(moment.weights, x_test).argmax(1) == data.y_test
-        for moment in (moments[0], moments[-1])
+        reader.probabilities(snapshot.weights, x_test).argmax(1) == data.y_test
+        for snapshot in (snapshots[0], snapshots[-1])
     )
     return FineTuned(
-        tuple(moments),
+        tuple(snapshots),
         float(before.mean()),
         float(after.mean()),
         _per_digit(before, data.y_test),
@@ -106,15 +108,16 @@ def keep_as_run(
     store: Store, result: FineTuned, experiment: Experiment, name: str, owner: str = "local"
 ) -> str:
     """Keep the taught copy and the way to it as a run of its own; returns its id."""
-    steps = result.moments[-1].step
+    steps = result.snapshots[-1].step
     named = experiment.model_copy(update={"name": name[:MAX_NAME_LENGTH]})
     run = store.create_run(named, owner)
     store.rename(run, name[:120])
     parameters = sum(weight.size for weight in result.weights)
     store.record(run, Started(steps, steps, parameters))
-    for moment in result.moments:
+    for snapshot in result.snapshots:
         store.record(
-            run, Snapshot(moment.step, moment.step / steps, moment.weights, moment.test_share)
+            run,
+            Snapshot(snapshot.step, snapshot.step / steps, snapshot.weights, snapshot.test_share),
         )
     store.record(run, Finished(steps, 1, None, result.test_after, "epochs", 0.0))
     return run

@@ -37,9 +37,17 @@ class FoundPicture:
 
 
 def read_photo(file: bytes, model: Any = None) -> list[Reading]:
-    """Read the digits of a picture file in order; `box` is in the file's own pixels, upright.
+    """Read the digits of a picture file.
 
-    `model` is as in `read_drawing`. Raises PhotoError, one sentence.
+    Args:
+        file: The content of a PNG, JPEG, HEIC, WebP, AVIF, BMP or GIF file.
+        model: As in `read_drawing`.
+
+    Returns:
+        The readings in reading order; `box` is in the file's own pixels, upright.
+
+    Raises:
+        PhotoError: The file cannot be read; one sentence.
     """
     found = find_photo(file)
     read = readings([digit.steps for digit in found.digits], model)

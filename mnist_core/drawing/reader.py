@@ -48,10 +48,18 @@ def read_drawing(
 ) -> Reading:
     """Read the digit in a picture.
 
-    `image` is uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA, dark ink on light paper or
-    the reverse, the digit anywhere and of any size. `model` is a Keras model from (28, 28, 1)
-    or (28, 28) to ten probabilities; None takes the default model. Raises ValueError for
-    another shape or type.
+    Args:
+        image: uint8 [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA, dark ink on light paper or the
+            reverse, the digit anywhere and of any size.
+        model: A Keras model from (28, 28, 1) or (28, 28) to ten probabilities; the default model
+            unless given.
+        preprocessing: The steps that are taken; all unless given.
+
+    Returns:
+        The digit, None for blank paper; its probabilities; the image that the network saw.
+
+    Raises:
+        ValueError: The image has another shape or type.
 
     >>> paper = np.full((280, 280), 255, np.uint8)
     >>> read_drawing(paper).digit is None

@@ -120,7 +120,7 @@ class Monitor:
             failed = task.failed()
             if failed and task.may_try_again():
                 self._try_again(task)
-            elif failed or task.gone(known) or task.silent():
+            elif failed or task.gone(known) or task.ended_unheard():
                 self._lost(task)
 
     def _try_again(self, task: Task) -> None:

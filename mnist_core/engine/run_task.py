@@ -116,7 +116,7 @@ class Task:
         self.missed = 0 if self.worker in known else self.missed + 1
         return self.missed >= LOOKS
 
-    def silent(self) -> bool:
+    def ended_unheard(self) -> bool:
         """True when it has ended but its last event has not come."""
         if self._status() != "finished":
             return False

@@ -82,18 +82,18 @@ def _stuck(experiment: Experiment) -> Advice | None:
     guessing = f"Accuracy stays at {chance}, which is guessing."
     if starts.intersection(constant) or experiment.network.output_initializer in constant:
         finding = (
-            f"{guessing} All weights of a layer start equal, so its neurons all compute and "
-            "learn the same."
+            f"{guessing} All weights of a layer start equal, so all its neurons compute and learn "
+            "the same."
         )
         changed = _with_layers(
             experiment, lambda layer: _with_start(layer, constant), output="glorot_uniform"
         )
-        return Advice(finding, "Start from random Glorot weights", changed)
+        return Advice(finding, "Use random Glorot initialisation", changed)
     saturating = sum(activation in SATURATING for activation in activations)
     if saturating >= 3:
         finding = (
-            f"{guessing} The gradient shrinks in each of the {saturating} saturating layers "
-            "until the first ones hardly learn."
+            f"{guessing} The gradient shrinks in each of the {saturating} saturating layers, so "
+            "the first ones hardly learn."
         )
         changed = _with_layers(experiment, _with_relu)
         return Advice(finding, "Use ReLU with He initialisation", changed)
@@ -103,7 +103,7 @@ def _stuck(experiment: Experiment) -> Advice | None:
         return Advice(
             f"{guessing} The steps are very small.", "Raise the learning rate to 0.001", changed
         )
-    why = f"The learning rate of {rate:g} may be too high: large early steps switch units off."
+    why = f"The learning rate of {rate:g} may be too high: large early steps kill units."
     return _slower(experiment, f"{guessing} {why}")
 
 
@@ -120,16 +120,16 @@ def _overfitting(
         return None
     finding = (
         f"The network overfits: validation loss was best after epoch {best + 1} and has risen "
-        f"since, from {known[best]:.3f} to {known[-1]:.3f}, while training loss fell on."
+        f"since, from {known[best]:.3f} to {known[-1]:.3f}, while training loss kept falling."
     )
     limited = experiment.training.training_images
     if limited is not None:
         changed = _with_training(experiment, training_images=None, epochs=5)
-        return Advice(finding, f"Train on all images, not on {limited:,} only", changed)
+        return Advice(finding, f"Train on all images, not just {limited:,}", changed)
     if not experiment.training.augmentation.active:
         changes = Augmentation(shift=2, rotate=10, scale=0.1)
         changed = _with_training(experiment, augmentation=changes)
-        return Advice(finding, "Shift, turn and scale the images at random", changed)
+        return Advice(finding, "Shift, rotate and scale the images at random", changed)
     if not any(isinstance(layer, Dropout) for layer in experiment.network.layers):
         data = experiment.model_dump()
         data["network"]["layers"] = [*data["network"]["layers"], {"kind": "dropout"}]

@@ -184,12 +184,12 @@ def _centred(features: npt.ArrayLike) -> npt.NDArray[Any]:
     if not np.isfinite(rows).all():
         raise ValueError(
             "Some features are not numbers (NaN): this network has diverged, so its images "
-            "cannot be laid out."
+            "cannot be mapped."
         )
     centred = rows - rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)
     if not (np.ptp(rows, axis=0) > 0).any():
         raise ValueError(
-            "All images have the same features, so that there is nothing to lay out: this "
-            "layer answers the same to every image."
+            "All images have the same features, so there is nothing to map: this layer gives "
+            "the same output for every image."
         )
     return centred

@@ -128,7 +128,7 @@ def calibration(probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int =
     “On Calibration of Modern Neural Networks” (2017).
     """
     if bins < 1:
-        raise ValueError(f"There have to be bins; {bins} were asked for.")
+        raise ValueError(f"At least one bin is needed; received {bins}.")
     read, confidence = read_digits(probabilities)
     right = read == _labels(labels, probabilities)
     edges = np.linspace(0.0, 1.0, bins + 1)

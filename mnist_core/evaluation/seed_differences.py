@@ -1,4 +1,4 @@
-"""Whether a setting made a difference, or only chance: results of several seeds compared.
+"""Comparison of results over several seeds: a difference made by a setting, or chance alone.
 
 Each value of the setting is trained with several seeds. Welch's t-test compares the results of two
 values without assuming that both scatter alike (B. L. Welch, "The generalization of 'Student's'
@@ -46,13 +46,13 @@ class Difference:
 
     @property
     def shown(self) -> bool:
-        """Whether chance is ruled out at `ALPHA`."""
+        """True when chance is ruled out at `ALPHA`."""
         return self.p < ALPHA
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the results say. `comparisons` is how many were made, `seeds` the fewest of a value.
+    """The verdict of `comparisons` comparisons, with at least `seeds` seeds of each value.
 
     `best` has the best mean, and is compared with `baseline`, or where that is the best itself, or
     is None, with the value that comes closest to it. `worse` are those that are worse than the
@@ -132,7 +132,7 @@ def in_words(verdict: Verdict, words: Callable[[float, float], str]) -> str:
 
 
 def method_in_words(verdict: Verdict, baseline: str | None) -> str:
-    """How the sentence came about."""
+    """The method behind the sentence, in words."""
     what = f"each value against {baseline}" if baseline else "each value against each other"
     return (
         f"{METHOD}, {what}: {verdict.comparisons} "

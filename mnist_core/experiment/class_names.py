@@ -8,12 +8,20 @@ DIGITS = tuple("0123456789")
 
 
 def one(name: str) -> str:
-    """An example of a class: "a 3", “Ankle boot”."""
+    """An example of a class.
+
+    >>> one("3"), one("Ankle boot")
+    ('a 3', '“Ankle boot”')
+    """
     return f"a {name}" if name in DIGITS else f"“{name}”"
 
 
 def every(name: str) -> str:
-    """All examples of a class: "all 3s", "all of “Ankle boot”"."""
+    """All examples of a class.
+
+    >>> every("3"), every("Ankle boot")
+    ('all 3s', 'all of “Ankle boot”')
+    """
     return f"all {name}s" if name in DIGITS else f"all of “{name}”"
 
 

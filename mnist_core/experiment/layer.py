@@ -139,5 +139,9 @@ def slide(
 
 
 def describe_shape(shape: Shape) -> str:
-    """(28, 28, 1) → "28×28×1"."""
+    """The sizes of a shape in words.
+
+    >>> describe_shape((28, 28, 1))
+    '28×28×1'
+    """
     return "×".join(str(size) for size in shape)

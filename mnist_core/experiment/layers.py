@@ -341,7 +341,11 @@ def new_layer(kind: str) -> Layer:
 
 
 def layer_title(index: int, kind: str) -> str:
-    """The name of the layer at `index` (from 0) in messages: "Layer 3 (convolution)"."""
+    """The name of the layer at `index` (from 0) in messages.
+
+    >>> layer_title(2, "conv")
+    'Layer 3 (convolution)'
+    """
     title = LAYERS[kind].title if kind in LAYERS else kind
     return f"Layer {index + 1} ({title})"
 

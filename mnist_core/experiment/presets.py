@@ -43,8 +43,8 @@ PRESET_NOTES: dict[str, PresetNote] = {
     ),
     "best": PresetNote(
         "The most accurate",
-        "Each image is shifted, turned and bent a little every time it is met, so the training "
-        "curve lies below the validation curve.",
+        "Each image is shifted, rotated and distorted a little each time it is used, so training "
+        "accuracy stays below validation accuracy.",
     ),
     "zeros": PresetNote(
         "Made to fail: all weights zero",
@@ -53,16 +53,16 @@ PRESET_NOTES: dict[str, PresetNote] = {
     ),
     "too-fast": PresetNote(
         "Made to fail: learning rate too high",
-        "Steps so large that they jump across every valley: the loss leaps instead of falling.",
+        "Steps so large that they overshoot every valley: the loss jumps instead of falling.",
     ),
     "ten-sigmoids": PresetNote(
         "Made to fail: ten sigmoid layers",
-        "Each sigmoid shrinks the gradient at least fourfold: after ten nothing is left for the "
-        "first layers, and the loss lies flat at 2.3.",
+        "Each sigmoid shrinks the gradient at least fourfold: after ten, nothing is left for the "
+        "first layers, and the loss stays flat at 2.3.",
     ),
     "overfit": PresetNote(
         "Made to overfit: 1,000 images",
-        "Training accuracy reaches 100% while the validation loss turns and climbs: "
-        "the network learns its few images by heart.",
+        "Training accuracy reaches 100% while the validation loss falls, then rises: "
+        "the network memorises its few images.",
     ),
 }

@@ -55,19 +55,29 @@ def one_cycle(progress: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 SCHEDULES: dict[str, Schedule] = {
-    "constant": Schedule("constant", constant, "one learning rate all along"),
-    "step": Schedule("step", step, "× 0.3 at each third of the training"),
+    "constant": Schedule("constant", constant, "constant learning rate"),
+    "step": Schedule("step", step, "× 0.3 after each third of training"),
     "cosine": Schedule("cosine", cosine, "falls to 0 along half a cosine"),
-    "one_cycle": Schedule("one cycle", one_cycle, "rises for 30 % of the training, then falls"),
+    "one_cycle": Schedule("one cycle", one_cycle, "rises for 30% of training, then falls"),
 }
 """Each schedule by its name; `ScheduleName` has the same names."""
 
 
 def factors(schedule: str, first: int, count: int, total: int) -> npt.NDArray[np.float32]:
-    """Factors for steps `first` .. `first + count - 1` (from 0) of `total`: float32 [count].
+    """Factors on the base learning rate for some steps of a run.
 
-    Steps past `total` (epochs asked for later) keep the last step's factor, at least 0.01, so
-    that a schedule that ends at zero still learns.
+    Args:
+        schedule: A name in `SCHEDULES`.
+        first: The first step, counted from 0.
+        count: The number of steps.
+        total: The steps of the whole run. Steps past it (epochs asked for later) keep the last
+            step's factor, at least 0.01, so that a schedule that ends at zero still learns.
+
+    Returns:
+        float32 [count].
+
+    >>> factors("cosine", 0, 2, 2).tolist()
+    [1.0, 0.5]
     """
     steps = np.arange(first, first + count, dtype=np.float64)
     progress = np.minimum(steps, total - 1) / max(1, total)

@@ -112,7 +112,7 @@ class Vary(Value):
         elif not self.low < self.high:
             raise _problem(
                 f"{_capital(self.title)}: the range from {self.low:g} to {self.high:g} is empty; "
-                "its end must lie above its start."
+                "its end must be above its start."
             )
         elif self.log and self.low <= 0:
             raise _problem(
@@ -121,7 +121,7 @@ class Vary(Value):
             )
         elif strange := [each for each in self.values if not self.low <= each <= self.high]:
             raise _problem(
-                f"{_capital(self.title)}: {strange[0]:g} lies outside of the range from "
+                f"{_capital(self.title)}: {strange[0]:g} is outside the range from "
                 f"{self.low:g} to {self.high:g}."
             )
 
@@ -204,22 +204,22 @@ def check(base: Experiment, varied: Sequence[Vary]) -> None:
     """Raises ExperimentError when a range does not belong to `base` or leaves its limits."""
     known = {knob.path: knob for knob in knobs(base)}
     if len({item.path for item in varied}) < len(varied):
-        raise _problem("A setting can be varied once only; remove the second range.")
+        raise _problem("A setting can be varied only once; remove the second range.")
     for item in varied:
         knob, name = known.get(item.path), _capital(item.title)
         if knob is None:
             raise _problem(f"{name}: the experiment has no such setting; choose another.")
         if item.kind != knob.kind:
-            raise _problem(f"{name}: give it {_expected(knob)}.")
+            raise _problem(f"{name}: choose {_expected(knob)}.")
         if item.kind == "choice":
             if strange := [option for option in item.options if option not in knob.options]:
-                raise _problem(f"{name}: “{strange[0]}” is none of its values.")
+                raise _problem(f"{name}: “{strange[0]}” is not one of its values.")
         elif item.low < knob.low or item.high > knob.high:
             raise _problem(f"{name}: choose a range within {knob.low:g} to {knob.high:g}.")
         elif item.kind == "int" and not (item.low.is_integer() and item.high.is_integer()):
-            raise _problem(f"{name}: a range of whole numbers has whole ends.")
+            raise _problem(f"{name}: a range of whole numbers needs whole ends.")
         elif item.kind == "int" and not all(value.is_integer() for value in item.values):
-            raise _problem(f"{name}: give it whole numbers only.")
+            raise _problem(f"{name}: use whole numbers only.")
 
 
 def apply(base: Experiment, values: Mapping[str, Setting]) -> Experiment:

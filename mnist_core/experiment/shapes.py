@@ -46,12 +46,12 @@ def layer_shapes(layers: Sequence[Layer], classes: int = CLASSES) -> tuple[Layer
     """
     rows = [LayerShape("input", "input", INPUT_SHAPE, 0)]
     if len(layers) > MAX_LAYERS:
-        raise _error(f"{len(layers)} layers are more than the {MAX_LAYERS} allowed; remove some.")
+        raise _error(f"{len(layers)} layers exceed the {MAX_LAYERS} allowed; remove some.")
     for index, layer in enumerate(layers):
         rows.append(_row(index, layer, rows[-1].output_shape))
     last = rows[-1].output_shape
     if len(last) != 1:
-        before = "The last hidden layer" if layers else "Without hidden layers the input"
+        before = "The last hidden layer" if layers else "Without hidden layers, the input"
         raise _error(
             f"{before} gives a {describe_shape(last)} image, but the output layer "
             "needs a row of numbers. Add a flatten or global average pooling layer at the end.",
@@ -69,7 +69,11 @@ def total_parameters(rows: Sequence[LayerShape]) -> int:
 
 
 def layer_name(index: int, kind: str) -> str:
-    """The Keras name of the hidden layer at `index` (from 0): "conv_1"."""
+    """The Keras name of the hidden layer at `index` (from 0).
+
+    >>> layer_name(0, "conv")
+    'conv_1'
+    """
     return f"{kind}_{index + 1}"
 
 
@@ -77,8 +81,8 @@ def _row(index: int, layer: Layer, before: Shape) -> LayerShape:
     title = layer_title(index, layer.kind)
     if layer.first_only and index:
         raise _error(
-            f"{title} prepares images, so that it can only be the first layer. Move it to the top, "
-            "or remove it.",
+            f"{title} prepares images, so it can only be the first layer. Move it to the top, or "
+            "remove it.",
             index,
         )
     try:
@@ -98,7 +102,7 @@ def _row(index: int, layer: Layer, before: Shape) -> LayerShape:
 def _check_size(rows: Sequence[LayerShape]) -> None:
     checks = (
         ("parameters", MAX_PARAMETERS, "parameters", "fewer units or filters"),
-        ("multiplications", MAX_MULTIPLICATIONS, "multiplications an image", "a larger stride"),
+        ("multiplications", MAX_MULTIPLICATIONS, "multiplications per image", "a larger stride"),
     )
     for attribute, limit, noun, remedy in checks:
         total = sum(getattr(row, attribute) for row in rows)
@@ -108,7 +112,7 @@ def _check_size(rows: Sequence[LayerShape]) -> None:
     total = sum(math.prod(row.output_shape) for row in rows)
     if total > MAX_ACTIVATIONS:
         worst = max(range(len(rows)), key=lambda i: math.prod(rows[i].output_shape))
-        what = f"{total:,} output values an image"
+        what = f"{total:,} output values per image"
         _raise_too_large(rows, worst, what, MAX_ACTIVATIONS, "fewer filters")
 
 

@@ -145,7 +145,7 @@ class TrainingSpec(Value):
         if self.weight_decay > 0 and not OPTIMIZERS[self.optimizer].weight_decay:
             takers = " or ".join(item.title for item in OPTIMIZERS.values() if item.weight_decay)
             raise _problem(
-                f"Weight decay works with the {takers} optimiser only, not with {self.optimizer}. "
+                f"Weight decay works only with the {takers} optimiser, not with {self.optimizer}. "
                 f"Choose {takers}, set weight decay to 0, or use a layer's L2 penalty.",
                 "weight_decay",
             )
@@ -176,14 +176,14 @@ class Experiment(Value):
     def _check_data(self) -> None:
         if not _DATA_NAME.fullmatch(self.data):
             raise _problem(
-                f"“{self.data[:40]}” names no data set. Leave it out for MNIST, or choose one of "
-                "your own.",
+                f"There is no data set “{self.data[:40]}”. Leave it out for MNIST, or choose one "
+                "of your own.",
                 "data",
             )
         if self.data == MNIST and self.network.classes != CLASSES:
             raise _problem(
-                f"The network tells {self.network.classes} classes apart, but MNIST has "
-                f"{CLASSES}: name the data set that it is for, or leave the classes out.",
+                f"The network has {self.network.classes} classes, but MNIST has {CLASSES}: name "
+                "the data set that it is for, or leave out the classes.",
                 "data",
             )
 
@@ -218,14 +218,27 @@ class Experiment(Value):
         return cls.parse(data)
 
     def to_query(self) -> str:
-        """The experiment as a URL query, without "?"; settings at their default are left out."""
+        """The experiment as a URL query, without "?"; settings at their default are left out.
+
+        >>> from mnist_core import PRESETS
+        >>> PRESETS["two-layer"].to_query()
+        'layers=flatten;dense(units:128)'
+        """
         return url.encode(self.network, self.training, self.name, self.data)
 
     @classmethod
     def from_query(cls, text: str | Mapping[str, str]) -> Self:
-        """The inverse of `to_query`; `preset=NAME` gives a preset, changed by the other settings.
+        """Read an experiment from a link.
 
-        Raises ExperimentError for unknown settings, unknown presets and bad values.
+        Args:
+            text: What `to_query` gives, or a dict of its settings. `preset=NAME` stands for a
+                preset, changed by the other settings.
+
+        Raises:
+            ExperimentError: An unknown setting or preset, or a bad value.
+
+        >>> Experiment.from_query("preset=two-layer&epochs=3").training.epochs
+        3
         """
         settings = url.split(text)
         base: dict[str, Any] = {}

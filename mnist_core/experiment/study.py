@@ -51,15 +51,15 @@ OBJECTIVES: dict[ObjectiveName, Objective] = {
     "parameters": Objective("parameters", "minimize", ",.0f", "{:,.0f}", at_epochs=False),
 }
 SAMPLERS: dict[SamplerName, str] = {
-    "tpe": "TPE: learns from earlier trials where good values lie",
-    "random": "Random: draws each value by chance",
-    "grid": "Grid: every combination once",
+    "tpe": "TPE: learns from earlier trials which values are good",
+    "random": "Random: draws each value at random",
+    "grid": "Grid: tries every combination once",
     "nsga2": "NSGA-II: breeds and mutates the best trials",
 }
 PRUNERS: dict[PrunerName, str] = {
-    "none": "None: every trial takes all its epochs",
-    "median": "Median: stops what is worse than half of the trials at that epoch",
-    "hyperband": "Hyperband: gives many trials few epochs, and the best of them more",
+    "none": "None: every trial runs all its epochs",
+    "median": "Median: stops trials worse than half of the others at that epoch",
+    "hyperband": "Hyperband: gives many trials a few epochs, and the best ones more",
 }
 # The lowest and the highest validation accuracy that a trial may be timed to.
 TARGETS = (0.5, 0.999)
@@ -94,11 +94,11 @@ class StudySpec(Value):
     def _check_together(self) -> None:
         search_space.check(self.base, self.vary)
         if len(set(self.objectives)) < len(self.objectives):
-            raise _problem("The two objectives are the same; choose another one or leave it out.")
+            raise _problem("The two objectives are the same; choose another one, or remove it.")
         if self.objectives == ("parameters",):
             raise _problem(
-                "Fewest parameters alone would choose the smallest network, however badly it "
-                "reads; choose a second objective."
+                "Fewest parameters alone would choose the smallest network, however inaccurate; "
+                "choose a second objective."
             )
         if self.base.training.validation_share == 0:
             raise _problem(
@@ -108,7 +108,7 @@ class StudySpec(Value):
         if self.sampler == "grid" and self.grid_size > MAX_GRID:
             raise _problem(
                 f"This grid has {self.grid_size:,} combinations, more than {MAX_GRID:,}. Vary "
-                "less, take fewer points of a range, or choose another sampler."
+                "less, use fewer points per range, or choose another sampler."
             )
         if self.pruner != "none":
             self._check_pruning()
@@ -116,8 +116,8 @@ class StudySpec(Value):
     def _check_pruning(self) -> None:
         if len(self.objectives) > 1:
             raise _problem(
-                "Pruning needs a single objective: with two, no unfinished trial is worse than "
-                "another in every respect. Choose no pruner, or one objective."
+                "Pruning needs a single objective: with two, unfinished trials cannot be ranked. "
+                "Choose no pruner, or one objective."
             )
         if self.most_epochs < 2:
             raise _problem(

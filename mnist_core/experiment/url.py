@@ -47,13 +47,13 @@ def split(text: str | Mapping[str, str]) -> dict[str, str]:
         return dict(text)
     if len(text) > MAX_QUERY_LENGTH:
         raise _error(
-            f"This link is {len(text):,} characters long, more than the {MAX_QUERY_LENGTH:,} that "
-            "a link may have. Was it pasted twice?"
+            f"This link is {len(text):,} characters long; at most {MAX_QUERY_LENGTH:,} are "
+            "allowed. Was it pasted twice?"
         )
     pairs = parse_qsl(text.removeprefix("?"), keep_blank_values=True, separator="&")
     settings = dict(pairs)
     if len(settings) < len(pairs):
-        raise _error("This link gives a setting twice; keep one of them.")
+        raise _error("This link contains a setting twice; keep one of them.")
     return settings
 
 
@@ -106,8 +106,8 @@ def _layer(index: int, text: str) -> dict[str, Any]:
     match = _LAYER.fullmatch(text.strip())
     if not match:
         raise _error(
-            f"Layer {index + 1} of this link reads “{text[:40]}”, which is no layer. Write it "
-            "like dense(units:32) or conv(filters:8,kernel_size:5).",
+            f"Layer {index + 1} of this link reads “{text[:40]}”, which is not a layer. Write "
+            "it like dense(units:32) or conv(filters:8,kernel_size:5).",
             index,
         )
     kind, inner = match.groups()

@@ -71,7 +71,7 @@ def _problem(error: ErrorDetails, model: type[BaseModel], data: Any) -> Problem:
         owner = LAYERS.get(kind)
         if error["type"].startswith("union_tag"):
             known = ", ".join(LAYERS)
-            return Problem(f"{prefix}there is no such kind of layer; use one of {known}.", layer)
+            return Problem(f"{prefix}there is no such layer type; use one of {known}.", layer)
     else:
         for part in location[:-1]:
             owner = _submodel(owner, str(part))
@@ -81,7 +81,7 @@ def _problem(error: ErrorDetails, model: type[BaseModel], data: Any) -> Problem:
     if error["type"] == "extra_forbidden":
         text = f"{prefix}there is no setting called “{name}”; remove it or correct its name."
     elif error["type"] == "missing":
-        text = f"{prefix}{name} is missing; give it {_expected(owner, field)}."
+        text = f"{prefix}{name} is missing; add {_expected(owner, field)}."
     else:
         text = f"{prefix}{name} is {received}; choose {_expected(owner, field)}."
     return Problem(text[0].upper() + text[1:], layer, field)
@@ -113,11 +113,16 @@ def _submodel(owner: type[BaseModel] | None, field: str) -> type[BaseModel] | No
 
 def _expected(owner: type[BaseModel] | None, field: str | None) -> str:
     info = owner.model_fields.get(field) if owner and field else None
-    return describe_field(info) if info else "a value of the right form"
+    return describe_field(info) if info else "a valid value"
 
 
 def describe_field(info: FieldInfo) -> str:
-    """The values that a field accepts, in words: "a whole number from 1 to 28"."""
+    """The values that a field accepts, in words.
+
+    >>> from mnist_core.experiment.layers import Conv
+    >>> describe_field(Conv.model_fields["kernel_size"])
+    'a whole number from 1 to 28'
+    """
     form = field_form(info)
     if form.choices:
         return "one of " + ", ".join(form.choices)
@@ -126,7 +131,7 @@ def describe_field(info: FieldInfo) -> str:
         limited = form.low is not None and form.high is not None
         span = f" from {form.low:,} to {form.high:,}" if limited else ""
         return f"{noun}{span}" + (", or leave it empty" if form.optional else "")
-    return "a short text" if info.annotation is str else "a value of the right form"
+    return "a short text" if info.annotation is str else "a valid value"
 
 
 def _show(value: Any) -> str:

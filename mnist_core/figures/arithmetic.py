@@ -73,7 +73,7 @@ def all_written(shape: tuple[int, ...]) -> bool:
 
 
 def _channels_written(side: int) -> int:
-    """How many channels of patches this wide are written out."""
+    """The number of channels of patches this wide that are written out."""
     return next((count for widest, count in CHANNELS.items() if side <= widest), 0)
 
 

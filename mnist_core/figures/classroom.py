@@ -1,4 +1,4 @@
-"""What a class's board draws: a dot for each pupil, and everyone's curves over each other."""
+"""Figures of a class's board: a dot for each pupil, and everyone's curves over each other."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _symbol(dot: Dot) -> str:
 
 
 def _spreads(values: Sequence[float]) -> bool:
-    """Whether a logarithmic axis shows them better."""
+    """True when a logarithmic axis shows them better."""
     return bool(values) and min(values) > 0 and max(values) > 20 * min(values)
 
 

@@ -44,13 +44,13 @@ class Value:
 
     @property
     def results(self) -> list[float]:
-        """What its trainings reached that have ended."""
+        """The results of its trainings that have ended."""
         return [dot.result for dot in self.dots if dot.result is not None]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How results are written: the objective's name and d3's format; `log`: the setting's axis."""
+    """The form of results: the objective's name and d3's format; `log`: the setting's axis."""
 
     name: str
     format: str

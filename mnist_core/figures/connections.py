@@ -30,7 +30,7 @@ def received(probe: Probe, layer: ProbeLayer) -> ProbeLayer | None:
 def connection(
     probe: Probe, layer: ProbeLayer, weights: Weights, units: tuple[int, ...]
 ) -> Connection | None:
-    """How a value of the layer comes from what `received` gives.
+    """The connection of a value of the layer with the values of `received`.
 
     Its weighted sum or its pooling is meant, also where `layer` is the activation after it; the
     groups are called by the layers' names, "input" for the image.

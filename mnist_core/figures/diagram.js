@@ -1,5 +1,27 @@
 // Shows one SVG drawing in place, in the page's own font and colours. What carries `data-press`
-// can be pressed with mouse, finger or keyboard and is reported by that name.
+// can be pressed with mouse, finger or keyboard and is reported by that name. With a clock it moves:
+// see `since`, `until`, `pulse` and `growing` in diagram.py.
+
+const followed = new WeakMap();
+const FADE = 0.35; // of a step
+
+function move(host, time) {
+  const share = (value) => Math.max(0, Math.min(1, value));
+  for (const part of host.querySelectorAll("[data-since], [data-until]")) {
+    const { since = -Infinity, until = Infinity } = part.dataset;
+    part.style.opacity = share(1 + (time - since) / FADE) * share((until - time) / FADE);
+  }
+  for (const part of host.querySelectorAll("[data-pulse]")) {
+    const way = time - part.dataset.pulse + 1;
+    const moves = way > 0 && way < 1;
+    part.style.display = moves ? "" : "none";
+    const [x, y] = part.dataset.way.split(" ").map((whole) => (moves ? whole * way : 0));
+    part.style.transform = `translate(${x}px, ${y}px)`;
+  }
+  for (const part of host.querySelectorAll("[data-growing]")) {
+    part.style.transform = `scaleX(${share(time - part.dataset.growing + 1)})`;
+  }
+}
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const host = parentElement.querySelector(".diagram");
@@ -25,4 +47,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     };
     if (part.dataset.press === focused) part.focus();
   }
+  followed.get(host)?.();
+  if (!data.clock) return;
+  const unfollow = follow(data.clock, (time) => move(host, time));
+  followed.set(host, unfollow);
+  return unfollow;
 }

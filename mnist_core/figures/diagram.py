@@ -11,9 +11,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from mnist_core.figures.player import CLOCK_JS
 from mnist_core.figures.template import FOR_DARK, GROUND, LIGHT, QUIET, THEME_JS
 
-DIAGRAM_JS: str = THEME_JS + Path(__file__).with_name("diagram.js").read_text(encoding="utf-8")
+DIAGRAM_JS: str = (
+    THEME_JS + CLOCK_JS + Path(__file__).with_name("diagram.js").read_text(encoding="utf-8")
+)
 DIAGRAM_CSS = """
 .diagram svg { display: block; width: 100%; height: auto; margin: 0 auto; overflow: visible;
   font-family: var(--st-font); }
@@ -23,6 +26,7 @@ DIAGRAM_CSS = """
 .diagram .small { font-size: 13px; }
 .diagram .math { font-family: "KaTeX_Main", "Times New Roman", serif; font-size: 17px; }
 .diagram .math .letter { font-family: "KaTeX_Math", "Times New Roman", serif; font-style: italic; }
+.diagram [data-growing] { transform-box: fill-box; }
 .diagram [data-press] { cursor: pointer; outline: none; }
 .diagram [data-press]:hover .body, .diagram [data-press]:focus-visible .body {
   stroke-width: 4px; }
@@ -32,9 +36,14 @@ POSITIVE, NEGATIVE = LIGHT[0], LIGHT[1]
 """Blue for what is above zero, orange for what is below, in every figure of the app."""
 
 
-def diagram_data(svg: str, alt: str, *, pressable: bool = False) -> dict[str, Any]:
-    """The data that DIAGRAM_JS takes; `alt` says what the drawing shows."""
-    return {"svg": svg, "alt": alt, "dark": FOR_DARK, "pressable": pressable}
+def diagram_data(
+    svg: str, alt: str, *, pressable: bool = False, clock: str | None = None
+) -> dict[str, Any]:
+    """The data that DIAGRAM_JS takes; `alt` says what the drawing shows.
+
+    `clock` is the player that moves it; without one it stands as at the end.
+    """
+    return {"svg": svg, "alt": alt, "dark": FOR_DARK, "pressable": pressable, "clock": clock}
 
 
 def svg(width: float, height: float, *parts: str, largest: float | None = None) -> str:
@@ -121,6 +130,39 @@ def plate(x: float, y: float, width: float, height: float) -> str:
     )
 
 
+def since(step: float, *parts: str) -> str:
+    """Parts that are seen from a step of the clock on."""
+    return f'<g data-since="{step:g}">{"".join(parts)}</g>'
+
+
+def until(step: float, *parts: str) -> str:
+    """Parts that are seen before a step of the clock, and not at the end."""
+    return f'<g data-until="{step:g}" style="opacity: 0">{"".join(parts)}</g>'
+
+
+def pulse(
+    start: tuple[float, float],
+    end: tuple[float, float],
+    step: int,
+    value: float,
+    *,
+    scale: float = 1.0,
+    colour: str = "",
+) -> str:
+    """A dot that is on its way in the step before `step`: as large as |value|, in its colour."""
+    radius = 2 + 5 * min(abs(value) / scale, 1) if scale else 2
+    return (
+        f'<circle data-pulse="{step}" data-way="{end[0] - start[0]:g} {end[1] - start[1]:g}" '
+        f'style="display: none" cx="{start[0]:g}" cy="{start[1]:g}" r="{radius:.1f}" '
+        f'fill="{colour or sign_colour(value)}"/>'
+    )
+
+
+def growing(step: int, part: str) -> str:
+    """A part that grows from its left end in the step before `step`."""
+    return f'<g data-growing="{step}">{part}</g>'
+
+
 def between(
     start: tuple[float, float], end: tuple[float, float], share: float
 ) -> tuple[float, float]:
@@ -132,7 +174,11 @@ def between(
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number as the lesson writes it: fixed digits, a true minus sign, no −0."""
+    """A number as the lesson writes it: fixed digits, a true minus sign, no −0.
+
+    >>> number(-0.5), number(-0.001)
+    ('−0.50', '0.00')
+    """
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞" if value < 0 else "not a number"
     text = f"{value:.{digits}f}"

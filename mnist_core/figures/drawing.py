@@ -17,24 +17,24 @@ NOTICED = 0.15
 
 
 def learning_chart(
+    steps: Sequence[int],
     labels: Sequence[str],
     probabilities: npt.NDArray[np.float32],
     heading: str,
     names: Sequence[str] = DIGITS,
 ) -> go.Figure:
-    """The probabilities of one image, float32 [n, classes], at n moments of a training.
+    """The probabilities of one image, float32 [n, classes], at n steps of a training.
 
-    `labels` name the moments, `names` the classes. At most five digits, those with the
+    `labels` name the snapshots on hover, `names` the classes. At most five digits, those with the
     highest peaks, have colours.
     """
     peaks = probabilities.max(0)
     loud = [int(d) for d in np.argsort(-peaks)[:5] if peaks[d] >= NOTICED]
     figure = go.Figure()
-    places = np.arange(len(labels))
     for digit in sorted(range(len(names)), key=lambda digit: digit in loud):
         known = digit in loud
         figure.add_scatter(
-            x=places,
+            x=list(steps),
             y=probabilities[:, digit],
             mode="lines+markers" if known else "lines",
             name=names[digit],
@@ -48,7 +48,12 @@ def learning_chart(
             opacity=1 if known else 0.5,
         )
     _name_lines(figure, probabilities[-1], loud, marks(names))
-    shown = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), 6)).round().astype(int))
+    last = max(steps[-1], 1)
+    figure.add_hline(1 / len(names), line={"color": QUIET, "width": 1, "dash": "dot"})
+    figure.add_annotation(
+        x=1, xref="paper", y=1 / len(names), xanchor="right", yanchor="bottom", text="chance",
+        showarrow=False, font={"color": QUIET, "size": 14},
+    )  # fmt: skip
     lay_out(
         figure,
         title=title(heading),
@@ -57,20 +62,14 @@ def learning_chart(
         margin={"l": 62, "r": 36, "t": 48, "b": 62},
         yaxis={"range": [-0.03, 1.03], "tickformat": ".0%"},
         xaxis={
-            "tickvals": shown.tolist(),
-            "ticktext": [_tick(labels[index]) for index in shown],
+            "nticks": 6,
+            "tickformat": ",d",
             "tickangle": 0,
             "title": {"text": "training step"},
-            "range": [-0.3, len(labels) - 0.7],
+            "range": [-0.02 * last, 1.02 * last],
         },
     )
     return figure
-
-
-def _tick(label: str) -> str:
-    """A moment's name as short as a phone needs it: "epoch 1.5 · step 640" as "640"."""
-    steps = [part for part in label.split(" · ") if part.startswith("step ")]
-    return steps[0].removeprefix("step ") if steps else "start"
 
 
 def _name_lines(

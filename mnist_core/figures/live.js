@@ -101,12 +101,97 @@ async function draw(chart, Plotly) {
     fitNarrow(figure.layout, data, host.clientWidth / pageScale());
     enlarge(chart.element, host, figure.layout.height);
     figure.layout.width = chart.element.clientWidth;
-    await Plotly.react(chart.element, figure.data, figure.layout, figure.config);
+    chart.before = chart.full;
+    chart.full = figure;
+    const shown = data.clock ? standing(chart, clockNamed(data.clock).time) : figure.data;
+    await Plotly.react(chart.element, shown, figure.layout, figure.config);
     chart.drawn = { data, host };
+    attend(chart, data.clock, Plotly);
   } finally {
     chart.busy = false;
   }
   if (chart.next) await draw(chart, Plotly);
+}
+
+// Lets the figure follow its player. What moves is told by `meta` (live.py) and by its frames.
+function attend(chart, clock, Plotly) {
+  chart.unfollow?.();
+  chart.unfollow = clock ? follow(clock, (time) => move(chart, time, Plotly)) : undefined;
+}
+
+// One frame at a time; of those that come meanwhile the last counts.
+function move(chart, time, Plotly) {
+  chart.due = time;
+  if (chart.moving) return;
+  chart.moving = true;
+  requestAnimationFrame(async () => {
+    while (chart.due !== undefined && !chart.busy && !chart.closed) {
+      const { data, traces } = frameAt(chart, chart.due);
+      chart.due = undefined;
+      if (traces.length) await Plotly.animate(chart.element, { data, traces }, AT_ONCE);
+    }
+    chart.moving = false;
+  });
+}
+
+const AT_ONCE = {
+  mode: "immediate", frame: { duration: 0, redraw: false }, transition: { duration: 0 },
+};
+
+// All traces as they are at a time.
+function standing(chart, time) {
+  const { data, traces } = frameAt(chart, time);
+  const moved = new Map(traces.map((index, place) => [index, data[place]]));
+  return chart.full.data.map((trace, index) => ({ ...trace, ...moved.get(index) }));
+}
+
+function frameAt(chart, time) {
+  const { full, before } = chart;
+  const moved = new Map();
+  const rows = full.data.map((trace) => trace.meta?.row ?? -1);
+  if (time >= Math.max(...rows) + 1) chart.before = undefined; // what comes next begins anew
+  full.data.forEach((trace, index) => {
+    const { grows, ball, since, row } = trace.meta ?? {};
+    if (grows) moved.set(index, upTo(trace, time));
+    if (ball) moved.set(index, upTo(trace, time, true));
+    if (since !== undefined) moved.set(index, time >= since ? trace : { x: [null], y: [null] });
+    if (row !== undefined) moved.set(index, between(before?.data[index], trace, time - row));
+  });
+  const frames = full.frames ?? [];
+  const frame = frames[Math.min(Math.round(time), frames.length - 1)];
+  frame?.traces.forEach((index, place) => moved.set(index, frame.data[place]));
+  return { traces: [...moved.keys()], data: [...moved.values()].map(({ x, y }) => ({ x, y })) };
+}
+
+// The points up to a time, the last of them on its way; or that one alone.
+function upTo(trace, time, alone = false) {
+  const x = numbers(trace.x);
+  const y = numbers(trace.y);
+  const last = Math.min(time, x.length - 1);
+  const whole = Math.floor(last);
+  const part = last - whole;
+  const on = (values) => values[whole] + part * ((values[whole + 1] ?? values[whole]) - values[whole]);
+  if (alone) return { x: [on(x)], y: [on(y)] };
+  const points = (values) => [...values.slice(0, whole + 1), ...(part ? [on(values)] : [])];
+  return { x: points(x), y: points(y) };
+}
+
+// On the way from one shape to another with as many points; from the ground, where there is none.
+function between(old, trace, share) {
+  const y = numbers(trace.y);
+  const from = old && numbers(old.y).length === y.length ? numbers(old.y) : y.map(() => y[0]);
+  const part = Math.max(0, Math.min(1, share));
+  return { x: numbers(trace.x), y: y.map((value, i) => from[i] + part * (value - from[i])) };
+}
+
+const TYPES = { f8: Float64Array, f4: Float32Array, i1: Int8Array, u1: Uint8Array,
+  i2: Int16Array, u2: Uint16Array, i4: Int32Array, u4: Uint32Array };
+
+// Plotly's Python package writes arrays of numbers in base64.
+function numbers(values) {
+  if (!values?.bdata) return Array.from(values ?? []);
+  const bytes = Uint8Array.from(atob(values.bdata), (letter) => letter.charCodeAt(0));
+  return Array.from(new TYPES[values.dtype](bytes.buffer));
 }
 
 function open(host, Plotly) {
@@ -160,6 +245,8 @@ function close(host, call, Plotly) {
   const chart = charts.get(host);
   if (!chart || calls.get(host) !== call) return;
   charts.delete(host);
+  chart.closed = true;
+  chart.unfollow?.();
   chart.sizes.disconnect();
   chart.tip?.remove();
   window.removeEventListener("pointerup", chart.released);

@@ -13,9 +13,10 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from PIL import Image
 
+from mnist_core.figures.player import CLOCK_JS
 from mnist_core.figures.template import FOR_DARK, THEME_JS
 
-LIVE_JS: str = THEME_JS + Path(__file__).with_name("live.js").read_text(encoding="utf-8")
+LIVE_JS: str = THEME_JS + CLOCK_JS + Path(__file__).with_name("live.js").read_text(encoding="utf-8")
 """An ES module for `st.components.v2.component`; `live_data` makes the data it takes."""
 
 CONFIG: dict[str, Any] = {
@@ -65,17 +66,22 @@ def live_data(
     clickable: bool = False,
     images: ImageSheet | None = None,
     grows_above: int | None = None,
+    clock: str | None = None,
 ) -> dict[str, Any]:
     """The data that LIVE_JS takes.
 
     `plotly_path` is Plotly.js's address relative to the app's, `alt` a sentence for people who
     cannot see the figure. With `clickable` the point that is pressed is reported; `images` are
     shown beside their points. `grows_above` is the height of a window, in pixels, for which the
-    figure's own is right; in a higher one it gets more.
+    figure's own is right; in a higher one it gets more. `clock` is the player that moves the
+    figure: its frames, and traces with one of these in `meta`: "grows" (its points up to now),
+    "ball" (the point of now), "since" (all of it from that step on), "row" (passes from what it
+    was to what it is in the step before that one).
     """
     return {
         "clickable": clickable,
         "growsAbove": grows_above,
+        "clock": clock,
         "images": None if images is None else vars(images),
         "figure": figure.to_json(validate=False),
         "config": CONFIG,

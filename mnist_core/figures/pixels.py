@@ -108,7 +108,7 @@ Group = Images | Bars | Label
 
 @dataclass(frozen=True, eq=False)
 class Connection:
-    """How the values of the group `target` come from those of the group `source`.
+    """The connection of the values of the group `target` with those of the group `source`.
 
     A "window" of `size` pixels slides by `stride`, beginning `top` rows and `left` columns before
     the image; with `each_map` over the map of the same number alone. A "dense" unit sees all

@@ -72,11 +72,15 @@ TEMPLATE = go.layout.Template(
 
 
 def lay_out(figure: go.Figure, **layout: Any) -> go.Figure:
-    """The figure with this layout in the app's look; lines and words already on it stay.
+    """The figure with this layout in the app’s look; what is already drawn on it stays.
 
     Plotly's own `update_layout` takes three times as long.
     """
-    drawn = {name: figure.layout[name] for name in ("shapes", "annotations") if figure.layout[name]}
+    drawn = {
+        name: figure.layout[name]
+        for name in ("shapes", "annotations", "images")
+        if figure.layout[name]
+    }
     figure.layout = drawn | {"template": TEMPLATE} | layout
     return figure
 

@@ -6,7 +6,7 @@ A zip file of JSON and plain arrays (`.npy`), without pickle:
     run.json          `RunFacts`: the experiment, names, results, epochs, moments
     loss.npy          float32 [n], one value a step, as `RunFacts.segments` numbers them
     accuracy.npy      float32 [n]
-    weights/000.npy   float32 [parameters] of the first kept moment, in Keras's order, and so on
+    weights/000.npy   float32 [parameters] of the first snapshot, in Keras's order, and so on
     state/000.npy     the optimiser's state at `RunFacts.state_step`, for training on
 
 Files come from anywhere: `read` checks everything before `keep` writes anything.
@@ -68,7 +68,7 @@ ROW_STEPS = 100_000
 STATE_TYPES = ("<f4", "<i8", "<i4", "<u4")
 
 Floats = npt.NDArray[np.float32]
-Moments = Literal["all", "ends"]
+Kept = Literal["all", "ends"]
 
 
 # No run is older; a clock that was wrong when a run was made makes no file useless.
@@ -101,8 +101,8 @@ class EpochFacts(Value):
     seconds: Seconds
 
 
-class MomentFacts(Value):
-    """A kept moment, without its weights; `epoch` is a share: 1.5 is mid-second epoch."""
+class SnapshotFacts(Value):
+    """A snapshot without its weights; `epoch` is a share: 1.5 is mid-second epoch."""
 
     step: Count
     epoch: Annotated[float, Field(ge=0, le=MAX_EPOCHS)]
@@ -135,7 +135,7 @@ class RunFacts(Value):
     test_accuracy: Share | None = None
     segments: Annotated[tuple[tuple[Count, Count], ...], Field(max_length=10_000)] = ()
     epochs: Annotated[tuple[EpochFacts, ...], Field(max_length=MAX_EPOCHS)] = ()
-    moments: Annotated[tuple[MomentFacts, ...], Field(max_length=MAX_MOMENTS)] = ()
+    moments: Annotated[tuple[SnapshotFacts, ...], Field(max_length=MAX_MOMENTS)] = ()
     state_step: Count | None = None
     state_arrays: Annotated[int, Field(ge=0, le=400)] = 0
 
@@ -144,7 +144,7 @@ class RunFacts(Value):
         last = max(self.total_steps, self.step)
         ends = [first + size - 1 for first, size in self.segments]
         starts = [first for first, _ in self.segments]
-        steps = [moment.step for moment in self.moments]
+        steps = [snapshot.step for snapshot in self.moments]
         facts = {
             "steps": all(size for _, size in self.segments)
             and all(first >= 1 for first in starts)
@@ -176,7 +176,7 @@ class _Manifest(Value):
 
 @dataclass(frozen=True, eq=False)
 class RunFile:
-    """A whole run: facts, `loss` and `accuracy` float32 [n], and the weights of each moment.
+    """A whole run: facts, `loss` and `accuracy` float32 [n], and the weights of each snapshot.
 
     `state` holds the optimiser's arrays at `facts.state_step`, or nothing.
     """
@@ -192,7 +192,7 @@ class RunFile:
     def bytes(self) -> int:
         """The memory that its arrays take, and roughly what keeping them takes."""
         arrays = [self.loss, self.accuracy, *self.state]
-        arrays += [array for moment in self.weights for array in moment]
+        arrays += [array for snapshot in self.weights for array in snapshot]
         return sum(array.nbytes for array in arrays)
 
     @property
@@ -230,19 +230,19 @@ def _state(
     return None, ()
 
 
-def from_store(store: Store, run: Run, *, moments: Moments = "all", author: str = "") -> RunFile:
-    """An ended run as it is kept; with "ends" only the first and the last moment's weights.
+def from_store(store: Store, run: Run, *, snapshots: Kept = "all", author: str = "") -> RunFile:
+    """An ended run as it is kept; with "ends" only the first and the last snapshot's weights.
 
     Raises FileRefused while the run goes on.
     """
     if run.active:
         raise FileRefused("This run still goes on; stop it or wait for its end, then save it.")
     metrics, kept = store.steps(run.id), store.snapshots(run.id)
-    if moments == "ends" and len(kept) > 2:
+    if snapshots == "ends" and len(kept) > 2:
         kept = [kept[0], kept[-1]]
-    found = [(moment, _weights(store, run.id, moment.step)) for moment in _thinned(kept)]
-    weights = [(moment, tuple(arrays)) for moment, arrays in found if arrays is not None]
-    state, arrays = _state(store, run.id, [moment.step for moment, _ in weights])
+    found = [(info, _weights(store, run.id, info.step)) for info in _thinned(kept)]
+    weights = [(info, tuple(arrays)) for info, arrays in found if arrays is not None]
+    state, arrays = _state(store, run.id, [info.step for info, _ in weights])
     plain = {name: getattr(run, name) for name in _FROM_RUN}
     facts = RunFacts(
         **{name: _finite(value) for name, value in plain.items()},
@@ -251,7 +251,7 @@ def from_store(store: Store, run: Run, *, moments: Moments = "all", author: str 
         segments=_segments(metrics.step),
         epochs=tuple(_epoch_facts(epoch) for epoch in store.epochs(run.id)[:MAX_EPOCHS]),
         moments=tuple(
-            MomentFacts(step=m.step, epoch=m.epoch, val_accuracy=_finite(m.val_accuracy))
+            SnapshotFacts(step=m.step, epoch=m.epoch, val_accuracy=_finite(m.val_accuracy))
             for m, _ in weights
         ),
         state_step=state.step if state is not None and arrays else None,
@@ -494,9 +494,11 @@ def _step_rows(run: RunFile, run_id: str) -> list[dict[str, Any]]:
 
 def _snapshot_rows(run: RunFile, run_id: str) -> list[dict[str, Any]]:
     rows = []
-    for moment, arrays in zip(run.facts.moments, run.weights, strict=True):
+    for snapshot, arrays in zip(run.facts.moments, run.weights, strict=True):
         packed = pack_arrays(arrays)
-        rows.append({"run": run_id, "bytes": len(packed), "weights": packed, **moment.model_dump()})
+        rows.append(
+            {"run": run_id, "bytes": len(packed), "weights": packed, **snapshot.model_dump()}
+        )
     return rows
 
 

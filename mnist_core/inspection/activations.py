@@ -7,7 +7,7 @@ has the same network, in any number of threads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,11 +23,13 @@ from mnist_core.experiment.spec import NetworkSpec
 
 FloatArray = npt.NDArray[np.float32]
 Weights = Sequence[npt.NDArray[Any]]
+# The shape and the dtype of an argument.
+Argument = tuple[tuple[int | None, ...], str]
 
 # Images that go through the network at once; more would only take memory.
 BATCH = 500
-# Compiled networks that are kept.
-KEPT = 8
+# Networks whose compiled functions are kept; those used last stay.
+KEPT = 16
 
 
 class WeightsError(ValueError):
@@ -98,7 +100,7 @@ class Probe:
         self._fixed = [
             places.get(id(weight), weight.numpy()) for weight in self._model.non_trainable_variables
         ]
-        self._functions: dict[tuple[int, ...], Callable[..., Any]] = {}
+        self._functions: dict[Hashable, Callable[..., Any]] = {}
         self._lock = threading.Lock()
 
     def layer(self, name: str) -> ProbeLayer:
@@ -173,24 +175,31 @@ class Probe:
 
     def _function(self, wanted: tuple[int, ...]) -> Callable[..., Any]:
         """The compiled pass that gives the layers `wanted`; only what they need is computed."""
-        with self._lock:
-            if wanted not in self._functions:
+
+        def forward(weights: Any, images: Any) -> Any:
+            outputs = self.call(weights, images)
+            return [outputs[index] for index in wanted]
+
+        images = ((None, *INPUT_SHAPE), "float32")
+        return self.compiled(("outputs", *wanted), lambda _tf: forward, images)
+
+    def compiled(
+        self, key: Hashable, make: Callable[[Any], Callable[..., Any]], *arguments: Argument
+    ) -> Callable[..., Any]:
+        """The function `make(tensorflow)` of (weights, *arguments), compiled once per `key`.
+
+        `arguments` are the shapes and dtypes of what comes after the weights.
+        """
+        with self._lock:  # two visitors at once must not compile it twice
+            if key not in self._functions:
                 import tensorflow as tf
 
-                signature = [
-                    [tf.TensorSpec(shape, tf.float32) for shape in self._shapes],
-                    tf.TensorSpec([None, *INPUT_SHAPE], tf.float32),
-                ]
-
-                def forward(weights: Any, images: Any) -> Any:
-                    outputs = self.call(weights, images)
-                    return [outputs[index] for index in wanted]
-
-                self._functions[wanted] = tf.function(
-                    forward, input_signature=signature
-                ).get_concrete_function()
+                weights = [tf.TensorSpec(shape, tf.float32) for shape in self._shapes]
+                others = [tf.TensorSpec(shape, dtype) for shape, dtype in arguments]
+                function = tf.function(make(tf), input_signature=[weights, *others])
+                self._functions[key] = function.get_concrete_function()
                 set_aside()
-            return self._functions[wanted]
+            return self._functions[key]
 
 
 def _without_slopes_of_blank_columns(images: Any) -> Any:

@@ -8,28 +8,21 @@ an app ends the session of everybody who uses it.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Hashable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mnist_core.base.sandbox import ProcessCrashed
-from mnist_core.base.tensorflow_compat import set_aside
 from mnist_core.base.warm_process import WarmProcess
 from mnist_core.experiment.spec import NetworkSpec
-from mnist_core.inspection.activations import Probe, probe
-from mnist_core.inspection.weights import layer_weights
+from mnist_core.inspection.activations import Argument, Probe, probe
 
 SETTING = "MNIST_LAB_GRADIENT_PROCESS"
-# Networks whose functions are kept; those used last stay.
-KEPT = 16
 
 Make = Callable[[Any, Probe], Callable[..., Any]]
-# The shape and the dtype of an argument.
-Argument = tuple[tuple[int | None, ...], str]
 
 _process: WarmProcess | None = None
 # What crashed the process, and when. It is not tried again for a while; not for ever, as it may
@@ -109,25 +102,5 @@ def compiled(
 
     `arguments` are the shapes and dtypes of what comes after the weights.
     """
-    functions, lock = _kept(probe(network).network)
-    with lock:  # two visitors at once must not compile it twice
-        if key not in functions:
-            import tensorflow as tf
-
-            weights = [
-                tf.TensorSpec(shape, tf.float32)
-                for row in layer_weights(network)
-                for shape in row.shapes
-            ]
-            others = [tf.TensorSpec(shape, dtype) for shape, dtype in arguments]
-            function = make(tf, probe(network))
-            functions[key] = tf.function(
-                function, input_signature=[weights, *others]
-            ).get_concrete_function()
-            set_aside()
-        return functions[key]
-
-
-@lru_cache(maxsize=KEPT)
-def _kept(network: NetworkSpec) -> tuple[dict[Hashable, Callable[..., Any]], threading.Lock]:
-    return {}, threading.Lock()
+    of = probe(network)
+    return of.compiled(key, lambda tf: make(tf, of), *arguments)

@@ -19,7 +19,11 @@ SMALL_WINDOW = 4
 
 
 def number(value: float) -> str:
-    r"""A number with four digits: "0.1235", "−3", "1.2 \times 10^{-5}"."""
+    r"""A number with four digits, in LaTeX.
+
+    >>> number(0.12345), number(-3.0), number(0.000012)
+    ('0.1235', '-3', '1.2 \\times 10^{-5}')
+    """
     if not math.isfinite(value):
         return (
             r"\text{not a number}" if math.isnan(value) else ("" if value > 0 else "-") + r"\infty"

@@ -31,7 +31,16 @@ from mnist_core.experiment.layers import (
 )
 from mnist_core.experiment.presets import PRESETS
 from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
-from mnist_core.lesson.numpy_net import INITIALIZERS, Layer, initial_weights
+from mnist_core.lesson.numpy_net import (
+    INITIALIZERS,
+    Layer,
+    backward,
+    forward,
+    initial_weights,
+    pool,
+    random_network,
+    step,
+)
 from mnist_core.training.events import Epoch, Failed, Finished, Resume, Steps
 
 FILE = REPOSITORY / "data" / "recorded_runs.npz"
@@ -39,6 +48,9 @@ POINTS = 120  # of one loss curve
 SAMPLES_A_DIGIT = 2
 FAVOURITES = 6  # test images that excite a hidden neuron most
 POOLED = 4  # the small network sees 28 / 4 = 7 by 7 pixels
+# Two of these pixels, as row and column, tell a 1 from a 0: the middle one, and that left below it.
+PAIR = ((3, 3), (4, 2))
+PAIRS_A_DIGIT, PAIR_STEPS, LEAST_GAP = 14, 150, 0.05
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -100,6 +112,20 @@ class Sample:
     index: int
     label: int
     image: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Test images that are a 0 or a 1 as the brightness of the two pixels of PAIR, in [0, 1].
+
+    `points` [n, 2], `ones` bool [n]: which are a 1. A line parts them, but none through the origin.
+    `layers`: a network of two inputs, two sigmoid neurons and two outputs (a 1, no 1) trained on
+    them, without biases; its weights have one decimal.
+    """
+
+    points: Floats
+    ones: Array
+    layers: tuple[Layer, Layer]
 
 
 # --- The experiments -----------------------------------------------------------------------------
@@ -192,6 +218,22 @@ def samples() -> tuple[Sample, ...]:
     )
 
 
+def pairs() -> Pairs:
+    """Zeros and ones by two pixels, and the smallest network that tells them apart."""
+    points, ones, first, last = _arrays("pairs", "points", "ones", "w1", "w2")
+    layers = (
+        Layer(first.astype(np.float64), np.zeros(2), "sigmoid"),
+        Layer(last.astype(np.float64), np.zeros(2)),
+    )
+    return Pairs(points.astype(np.float64), ones, layers)
+
+
+def pair_of(image: Array) -> Floats:
+    """The brightness of the two pixels of PAIR of an image uint8 [28, 28], float64 [2]."""
+    pixels = pool(image / 255.0, POOLED, kind="average")
+    return np.array([pixels[place] for place in PAIR])
+
+
 def _dense_net(name: str) -> DenseNet:
     first, first_bias, last, last_bias, accuracy = (
         array.astype(np.float64) for array in _arrays(name, "w1", "b1", "w2", "b2", "test_accuracy")
@@ -242,6 +284,7 @@ def record(file: Path = FILE) -> None:
     _note(entries, "neurons", NEURONS, weights | _responses(finished, data))
     for field, array in _choose_samples(small, data).items():
         entries[f"samples/{field}"] = array
+    entries |= {f"pairs/{field}": array for field, array in _record_pairs(data).items()}
     np.savez_compressed(file, allow_pickle=False, **entries)
 
 
@@ -307,6 +350,56 @@ def _responses(finished: Finished, data: mnist.Dataset) -> dict[str, Array]:
     means = np.stack([outputs[data.y_test == digit].mean(0) for digit in range(10)], axis=1)
     best = np.argsort(-outputs, axis=0, kind="stable")[:FAVOURITES].T
     return {"means": means.astype(np.float32), "favourites": data.x_test[best]}
+
+
+def _record_pairs(data: mnist.Dataset) -> dict[str, Array]:
+    points, ones = _choose_pairs(data)
+    return {"points": points.astype(np.float32), "ones": ones} | _train_pairs(points, ones)
+
+
+def _choose_pairs(data: mnist.Dataset) -> tuple[Floats, Array]:
+    """The first random choice that a line parts, with some room, but none through the origin."""
+    images, labels = data.x_test[:2000], data.y_test[:2000]
+    everything = np.stack([pair_of(image) for image in images])
+    ones = np.arange(2 * PAIRS_A_DIGIT) >= PAIRS_A_DIGIT
+    for seed in itertools.count():
+        generator = np.random.default_rng(seed)
+        chosen = [
+            generator.choice(np.flatnonzero(labels == digit), PAIRS_A_DIGIT, replace=False)
+            for digit in (0, 1)
+        ]
+        points = everything[np.concatenate(chosen)].round(2)
+        if _gap(points, ones) > LEAST_GAP and not _parted_through_origin(points, ones):
+            return points, ones
+    raise AssertionError("unreachable")
+
+
+def _directions() -> Floats:
+    angles = np.linspace(0, 2 * np.pi, 720)
+    return np.stack([np.cos(angles), np.sin(angles)])
+
+
+def _gap(points: Floats, ones: Array) -> float:
+    """How wide the widest straight gap between the groups is; negative where none parts them."""
+    along = points @ _directions()
+    return float((along[ones].min(axis=0) - along[~ones].max(axis=0)).max())
+
+
+def _parted_through_origin(points: Floats, ones: Array) -> bool:
+    along = points @ _directions()
+    return bool(((along > 0) == ones[:, None]).all(axis=0).any())
+
+
+def _train_pairs(points: Floats, ones: Array) -> dict[str, Array]:
+    """Gradient descent in NumPy, on all examples at once, biases kept at 0."""
+    labels = np.where(ones, 0, 1)
+    layers = random_network([2, 2, 2], "sigmoid", "he_normal", np.random.default_rng(1))
+    layers[-1] = Layer(layers[-1].weights, layers[-1].bias)
+    for _ in range(PAIR_STEPS):
+        stepped = step(layers, backward(layers, forward(layers, points), labels), 1.0)
+        layers = [Layer(layer.weights, 0 * layer.bias, layer.activation) for layer in stepped]
+    first, last = (layer.weights.round(1).astype(np.float32) for layer in layers)
+    return {"w1": first, "w2": last}
 
 
 def _choose_samples(finished: Finished, data: mnist.Dataset) -> dict[str, Array]:

@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 
 def build_model(network: NetworkSpec, seed: int = 0, precision: str = "float32") -> keras.Model:
-    """A Keras model from images float32 [n, 28, 28, 1] in [0, 1] to probabilities [n, classes].
+    """Build the Keras model of a network.
 
-    The layer "logits" gives the numbers before the softmax. One `seed`, one set of initial
-    weights and one sequence of dropout masks. With precision "bfloat16" layers compute in
-    bfloat16 and keep their weights in float32.
+    Args:
+        network: Its hidden layers and the number of its classes.
+        seed: One seed gives one set of initial weights and one sequence of dropout masks.
+        precision: With "bfloat16" layers compute in bfloat16 and keep their weights in float32.
+
+    Returns:
+        A model from images float32 [n, 28, 28, 1] in [0, 1] to probabilities float32 [n, classes].
+        Its layer "logits" gives the numbers before the softmax.
     """
     import keras
 

@@ -18,7 +18,18 @@ from mnist_core.model.build import keras_optimizer, layer_seed
 
 
 def keras_script(experiment: Experiment) -> str:
-    """The script's text; saved to a file and run by itself, it prints Keras's progress."""
+    """The experiment as a Keras script that trains the same network in the same way.
+
+    Args:
+        experiment: What to train; presets and links give one.
+
+    Returns:
+        The script's text. Saved to a file and run by itself, it prints Keras's progress.
+
+    >>> from mnist_core import PRESETS
+    >>> "keras.layers.Dense(units=128" in keras_script(PRESETS["two-layer"])
+    True
+    """
     training = experiment.training
     scheduled = training.schedule != "constant"
     augmented = training.augmentation.active

@@ -80,7 +80,7 @@ def _record_started(
         interrupted=False,
         attempt=schema.runs.c.attempt + 1,
         started=sa.func.coalesce(
-            schema.runs.c.started, sa.literal(datetime.now(UTC), schema.Moment)
+            schema.runs.c.started, sa.literal(datetime.now(UTC), schema.UtcTime)
         ),
         ended=None,
         unheard=None,

@@ -29,7 +29,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcTime(TypeDecorator[datetime]):
     """A point in time, always aware and in UTC, also on databases that forget time zones."""
 
     impl = DateTime(timezone=True)
@@ -92,11 +92,11 @@ runs = Table(
     Column("worker", Words(120)),
     # How often training started or went on; step rows read before then may be gone.
     Column("attempt", Integer, nullable=False, default=0),
-    Column("created", Moment, nullable=False),
+    Column("created", UtcTime, nullable=False),
     # When it was last put into the queue; None for runs of earlier versions.
-    Column("queued", Moment),
-    Column("started", Moment),
-    Column("ended", Moment),
+    Column("queued", UtcTime),
+    Column("started", UtcTime),
+    Column("ended", UtcTime),
     Column("step", Integer, nullable=False, default=0),
     Column("total_steps", Integer, nullable=False, default=0),
     Column("steps_per_epoch", Integer, nullable=False, default=0),
@@ -123,14 +123,14 @@ runs = Table(
     # What a person adds: labels as a JSON list, a note; and when the run was put aside.
     Column("tags", Words, nullable=False, server_default="[]"),
     Column("note", Words, nullable=False, server_default=""),
-    Column("deleted", Moment, index=True),
+    Column("deleted", UtcTime, index=True),
     # The number of the turn at which it was given to a worker, None while it waits for one.
     Column("turn", Integer),
     # The study that made this run, and which of its trials it is.
     Column("study", Words(24), index=True),
     Column("trial", Integer),
     # Since when the server that trains it has heard nothing of its training.
-    Column("unheard", Moment),
+    Column("unheard", UtcTime),
     # The test images that it reads wrongly (`training.misread`).
     Column("misread", LargeBinary),
 )
@@ -192,8 +192,8 @@ datasets = Table(
     Column("test", Integer, nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("content", LargeBinary, nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("deleted", Moment),
+    Column("created", UtcTime, nullable=False),
+    Column("deleted", UtcTime),
     UniqueConstraint("owner", "digest"),
 )
 
@@ -205,7 +205,7 @@ corrections = Table(
     Column("owner", Words(80), nullable=False, index=True),
     Column("image", LargeBinary, nullable=False),
     Column("label", Integer, nullable=False),
-    Column("created", Moment, nullable=False),
+    Column("created", UtcTime, nullable=False),
 )
 
 servers = Table(
@@ -215,7 +215,7 @@ servers = Table(
     Column("host", Words(120), nullable=False),
     Column("pid", Integer, nullable=False),
     Column("process_started", Float, nullable=False),
-    Column("heartbeat", Moment, nullable=False),
+    Column("heartbeat", UtcTime, nullable=False),
     # Servers with the same scheduler share its workers. None until it has been reached.
     Column("scheduler", Words(120)),
 )
@@ -232,10 +232,10 @@ sweeps = Table(
     Column("status", Words(12), nullable=False, index=True),
     Column("message", Words, nullable=False, default=""),
     Column("server", Words(40), nullable=False, default=""),
-    Column("created", Moment, nullable=False),
+    Column("created", UtcTime, nullable=False),
     # When it was last started or resumed: from then its minutes count.
-    Column("began", Moment),
-    Column("ended", Moment),
+    Column("began", UtcTime),
+    Column("ended", UtcTime),
 )
 
 # Each visitor of a shared server: when they last had a page open and when they first came (None:
@@ -244,8 +244,8 @@ visitors = Table(
     "visitors",
     metadata,
     Column("owner", Words(80), primary_key=True),
-    Column("seen", Moment, nullable=False),
-    Column("came", Moment),
+    Column("seen", UtcTime, nullable=False),
+    Column("came", UtcTime),
     Column("address", Words(64), index=True),
 )
 
@@ -259,9 +259,9 @@ classrooms = Table(
     Column("code", Words(12), unique=True, nullable=False),
     Column("owner", Words(80), nullable=False, index=True),
     Column("title", Words(80), nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("until", Moment, nullable=False),
-    Column("ended", Moment),
+    Column("created", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("ended", UtcTime),
     Column("shared", Boolean, nullable=False),
     Column("most_parameters", Integer),
     Column("most_seconds", Float),
@@ -285,7 +285,7 @@ pupils = Table(
     Column("nickname", Words(24), nullable=False),
     # The nickname without regard to case: no two in a class are alike.
     Column("known_as", Words(80), nullable=False),
-    Column("joined", Moment, nullable=False),
+    Column("joined", UtcTime, nullable=False),
     UniqueConstraint("classroom", "known_as"),
 )
 

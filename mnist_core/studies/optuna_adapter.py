@@ -77,9 +77,9 @@ def storage(store: Store) -> Any:
                 except Exception as error:
                     log.warning("no studies: %s", error)
                     if is_passing(error, store):
-                        raise Unavailable("Studies cannot be kept just now.") from error
+                        raise Unavailable("Studies cannot be saved at the moment.") from error
                     raise StoreError(
-                        "Studies cannot be kept; the server's log says why."
+                        "Studies cannot be saved; the server's log says why."
                     ) from error
         return _storages[store]
 

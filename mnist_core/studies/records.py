@@ -23,8 +23,8 @@ from mnist_core.visitors import heartbeat
 
 ACTIVE = ("running", "stopping")
 INTERRUPTED = (
-    "Interrupted: the server went down while this study ran. What its trials had reached is "
-    "kept; resume it to go on."
+    "Interrupted: the server went down while this study ran. Its trials’ results are kept; "
+    "resume it to continue."
 )
 
 

@@ -36,7 +36,7 @@ MAX_FALSE_STARTS = 3
 SMALL_AHEAD = 2 * MOST_TOGETHER
 # So many begin before it is looked again how those under way are doing.
 MOST_BEGUN = 8
-AWAY = "It was stopped because you had no page open for a while. Resume it to go on."
+AWAY = "It was stopped because you had no page open for a while. Resume it to continue."
 
 
 class StudyRunner:
@@ -156,7 +156,7 @@ class _Driver(threading.Thread):
                 log.exception("the study could not be looked after")
                 failures += not is_passing(error, self._store)
                 if failures >= TRIES:
-                    self._end("failed", f"The study could not go on: {first_line(error)}")
+                    self._end("failed", f"The study could not continue: {first_line(error)}")
                     return
                 self._closed.wait(AGAIN_SECONDS)
 
@@ -256,7 +256,7 @@ class _Driver(threading.Thread):
         """Trials that Optuna had noted by half when the database went away."""
         for trial in search.trials():
             if trial.state == "running":
-                search.give_up(trial.number, "The database went away when it began.")
+                search.give_up(trial.number, "The database was unreachable when it began.")
 
     def _launch(self, study: Study, search: Search, begun: _Begun) -> None:
         number, values = begun.number, begun.values
@@ -409,4 +409,4 @@ def _pruned_sentence(spec: StudySpec, epoch: int, value: float) -> str:
     else:
         shown = f"{value:.4g}" if name == "loss" else f"{value:.2%}"
         what = OBJECTIVES[name].title
-    return f"Pruned after epoch {epoch}: its {what} of {shown} was behind that of other trials."
+    return f"Pruned after epoch {epoch}: its {what} of {shown} was worse than that of other trials."

@@ -20,7 +20,7 @@ class SeedGroup:
     trials: tuple[Trial, ...]
 
     def results(self, objective: int = 0) -> list[float]:
-        """What its finished trials reached, in the order of their seeds."""
+        """The results of its finished trials, in the order of their seeds."""
         return [trial.results[objective] for trial in self.finished if trial.results]
 
     @property
@@ -31,7 +31,7 @@ class SeedGroup:
 
     @property
     def failed(self) -> int:
-        """How many of its trials came to nothing."""
+        """The number of its trials that came to nothing."""
         return sum(trial.state in ("failed", "pruned") for trial in self.trials)
 
 

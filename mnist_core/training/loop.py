@@ -66,13 +66,20 @@ def train(
     control: Control | None = None,
     resume: Resume | None = None,
 ) -> Iterator[Event]:
-    """Train `experiment` on `dataset` (MNIST by default) and yield what happens.
+    """Train an experiment and yield what happens, as it happens.
 
-    `dataset` is the one that the experiment names; a set of one's own has to be given.
+    One seed on one machine gives the same numbers each time.
 
-    First `Started`, last `Finished` (with the trained model) or `Failed`. `control` steers the
-    run while it goes on; `resume` goes on from where an earlier run was. One seed on one machine
-    gives the same numbers each time.
+    Args:
+        experiment: The network, how it is trained, and on what.
+        dataset: The data set that the experiment names; MNIST unless given. A set of one's own
+            has to be given.
+        control: Steers the run while it goes on.
+        resume: Where an earlier run of the same experiment was, to go on from there.
+
+    Yields:
+        First `Started`, last `Finished` (with the trained model) or `Failed`; steps, epochs and
+        snapshots between them.
     """
     from mnist_core.training.train_step import return_program
 

@@ -43,10 +43,9 @@ def newcomer_problem(store: Store, owner: str, address: str | None, limits: Limi
         if connection.execute(known).first() is not None:
             return None
     return (
-        "As many new visitors as this server takes in within an hour "
-        f"({limits.address_visitors:,}) have come from your network address. Reading, drawing and "
-        "looking work; to train or to keep something, come back later, and let your browser keep "
-        "this page’s cookie."
+        f"This server’s limit of {limits.address_visitors:,} new visitors per hour from your "
+        "network address is reached. You can read, draw and look at everything; to train or "
+        "save something, come back later, and let your browser keep this page’s cookie."
     )
 
 
@@ -63,13 +62,13 @@ def start_problem(store: Store, address: str | None, limits: Limits) -> str | No
     with store.transaction() as connection:
         if _reached(connection, active, limits.address_runs):
             return (
-                f"As many runs as this server takes from one network address "
-                f"({limits.address_runs:,}) wait or train already. Try again in some minutes."
+                f"This server’s limit of {limits.address_runs:,} queued or training runs from one "
+                "network address is reached. Try again in a few minutes."
             )
         if _reached(connection, started, limits.address_starts):
             return (
-                f"As many runs as one network address may start within an hour "
-                f"({limits.address_starts:,}) were started from yours. Try again later."
+                f"This server’s limit of {limits.address_starts:,} runs started per hour from one "
+                "network address is reached. Try again later."
             )
     return None
 
@@ -91,8 +90,9 @@ def kept_problem(store: Store, address: str | None, limits: Limits, size: int) -
     if kept + size <= 1_000_000 * limits.address_megabytes:
         return None
     return (
-        f"The visitors at your network address keep {kept / 1_000_000:,.0f} MB together, and this "
-        f"server keeps {limits.address_megabytes:,} MB for one address. Remove some to go on."
+        f"The visitors at your network address store {kept / 1_000_000:,.0f} MB together; "
+        f"this server’s limit for one address is {limits.address_megabytes:,} MB. Delete some to "
+        "continue."
     )
 
 

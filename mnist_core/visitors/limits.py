@@ -154,13 +154,13 @@ def _settings() -> tuple[dict[str, float | None], list[str]]:
     changes: dict[str, float | None] = {}
     wrong = []
     if (public := _public_setting()) not in (*_NO, *_YES):
-        wrong.append(f"{PUBLIC_SETTING}={public} is taken for 1; write 1 or 0")
+        wrong.append(f"{PUBLIC_SETTING}={public} is read as 1; write 1 or 0")
     for name, field in _fields().items():
         if text := os.environ.get(name, "").strip():
             try:
                 changes[field.name] = _number(text, whole="int" in str(field.type))
             except ValueError:
-                wrong.append(f"{name}={text} is no positive number; the usual limit holds")
+                wrong.append(f"{name}={text} is not a positive number; the default limit applies")
     return changes, wrong
 
 
@@ -186,13 +186,13 @@ def experiment_problem(
         )
     wanted = epochs or experiment.training.epochs
     if limits.epochs is not None and wanted > limits.epochs:
-        return f"These are {wanted} epochs; a run on this server takes at most {limits.epochs}."
+        return f"You chose {wanted} epochs; a run on this server has at most {limits.epochs}."
     work = sum(row.multiplications for row in shapes) * experiment.training.batch_size
     most = limits.step_multiplications
     if most is not None and work > most:
         return (
-            f"One step of this network multiplies {work:.2g} times, more than the {most:.2g} of "
-            "this server. Use a smaller batch, or smaller layers."
+            f"One step of this network takes {work:.2g} multiplications; this server allows "
+            f"{most:.2g}. Use a smaller batch size, or smaller layers."
         )
     return None
 
@@ -201,7 +201,7 @@ def study_problem(spec: StudySpec, limits: Limits) -> str | None:
     """Why this server does not run the study, or None."""
     if limits.study_trials is not None and spec.most_trials > limits.study_trials:
         return (
-            f"This study has {spec.most_trials:,} trials; on this server a study has at most "
+            f"This study has {spec.most_trials:,} trials; this server allows at most "
             f"{limits.study_trials}."
         )
     return experiment_problem(spec.base, limits, spec.most_epochs)
@@ -210,17 +210,17 @@ def study_problem(spec: StudySpec, limits: Limits) -> str | None:
 def upload_problem(sizes: Sequence[int], limits: Limits) -> str | None:
     """Why files of these sizes in bytes are not taken, or None."""
     if limits.upload_files is not None and len(sizes) > limits.upload_files:
-        return f"These are {len(sizes)} files; this server takes {limits.upload_files} at once."
+        return f"You chose {len(sizes)} files; this server accepts {limits.upload_files} at once."
     most = limits.upload_megabytes
     if most is not None and max(sizes, default=0) > 1_000_000 * most:
-        return f"One of these files is larger than the {most} MB that this server takes."
+        return f"One of these files is larger than the {most} MB that this server accepts."
     return None
 
 
 def rules(limits: Limits) -> str:
     """The limits of a run here, as a sentence for those who start one; empty without limits."""
     parts = [
-        limits.runs_at_once and f"{_counted(limits.runs_at_once, 'training')} at a time",
+        limits.runs_at_once and f"{_counted(limits.runs_at_once, 'run')} at a time",
         limits.epochs and f"at most {_counted(limits.epochs, 'epoch')}",
         limits.parameters and f"{limits.parameters:,} parameters",
         limits.minutes and _counted(limits.minutes, "minute"),
@@ -229,14 +229,14 @@ def rules(limits: Limits) -> str:
     sentences = [f"On this shared server: {said}."] if said else []
     if limits.away_minutes:
         away = _counted(limits.away_minutes, "minute")
-        sentences.append(f"A run stops when you have had no page open for {away}.")
+        sentences.append(f"A run stops after {away} without an open page.")
     if limits.away_queued_seconds:
         away = _counted(limits.away_queued_seconds, "second")
-        sentences.append(f"One that waits leaves the queue after {away} without your page.")
+        sentences.append(f"A queued run leaves the queue after {away} without one.")
     if limits.kept_days:
         days = _counted(limits.kept_days, "day")
         sentences.append(
-            f"Your runs, studies, data sets and corrections are removed {days} after your last "
+            f"Your runs, studies, data sets and corrections are deleted {days} after your last "
             "visit."
         )
     return " ".join(sentences)

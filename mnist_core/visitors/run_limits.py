@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mnist_core.visitors.limits import Limits
 
-KEPT = "Its curve and its weights are kept."
+KEPT = "Its curve and weights are kept."
 
 
 @dataclass(frozen=True)

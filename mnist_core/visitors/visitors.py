@@ -56,7 +56,7 @@ class Presence:
                 return
             # Another server may note the same visitor in this moment.
             there = sa.exists().where(table.c.owner == owner).correlate(None)
-            moment, where = sa.literal(seen, schema.Moment), sa.literal(address, schema.Words(64))
+            moment, where = sa.literal(seen, schema.UtcTime), sa.literal(address, schema.Words(64))
             new = sa.select(sa.literal(owner), moment, moment, where).where(~there)
             names = ["owner", "seen", "came", "address"]
             connection.execute(table.insert().from_select(names, new))
@@ -192,17 +192,17 @@ def room(store: Store, owner: str, limits: Limits, more: int = 1, size: int = 0)
     # Of a run that is to be trained the size is not known: it may begin below the limit.
     used, full = _used(store, owner, limits, max(size, 1))
     if limits.kept_runs is not None and used.runs + more > limits.kept_runs:
-        kept = f"{used.runs} runs, and this server keeps {limits.kept_runs} for each visitor"
+        kept = f"{used.runs} runs; this server keeps {limits.kept_runs} per visitor"
     elif full:
         kept = (
-            f"{used.bytes / 1_000_000:,.0f} MB of runs, data sets and corrections, and this server "
-            f"keeps {limits.kept_megabytes} MB for each visitor"
+            f"{used.bytes / 1_000_000:,.0f} MB of runs, data sets and corrections; this server "
+            f"keeps {limits.kept_megabytes} MB per visitor"
         )
         if size > 1:
-            kept += f"; these are {size / 1_000_000:,.0f} MB more"
+            kept += f", and these are {size / 1_000_000:,.0f} MB more"
     else:
         return None
-    return Full(f"You have {kept}. Remove some to go on.", oldest_run(store, owner))
+    return Full(f"You have {kept}. Delete some to continue.", oldest_run(store, owner))
 
 
 def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | None:
@@ -211,12 +211,12 @@ def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | N
         return None
     used, full = _used(store, owner, limits, size)
     if limits.kept_data is not None and used.data >= limits.kept_data:
-        return f"You keep {used.data} data sets, as many as this server keeps. Delete one first."
+        return f"You have {used.data} data sets, the most this server keeps. Delete one first."
     if full:
         return (
-            f"This data set takes {size / 1_000_000:,.0f} MB beside the "
-            f"{used.bytes / 1_000_000:,.0f} MB that you keep; this server keeps "
-            f"{limits.kept_megabytes} MB for each visitor. Delete runs or data sets first."
+            f"This data set takes {size / 1_000_000:,.0f} MB and you already store "
+            f"{used.bytes / 1_000_000:,.0f} MB; this server keeps {limits.kept_megabytes} MB per "
+            "visitor. Delete runs or data sets first."
         )
     return None
 

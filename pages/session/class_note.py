@@ -1,4 +1,4 @@
-"""What a pupil in a class is told while they train: as whom, and what the challenge allows."""
+"""The note to a pupil in a class while they train: as whom, and what the challenge allows."""
 
 from __future__ import annotations
 

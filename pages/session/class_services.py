@@ -33,7 +33,7 @@ Probabilities = npt.NDArray[np.float32]
 
 
 def has_classes() -> bool:
-    """Whether this server has classes at all."""
+    """True when this server has classes at all."""
     return current().public
 
 
@@ -77,7 +77,7 @@ def _board(key: str, rules: Rules, ended: datetime | None, _classroom: Classroom
 
 
 def curves_of(entry: Entry) -> RunCurves | None:
-    """What a run on the board has recorded, under its pupil's name."""
+    """The recorded metrics of a run on the board, under its pupil's name."""
     store = shared_store()
     run = store.run(entry.run)
     if run is None:
@@ -103,7 +103,7 @@ def _reader() -> ThreadPoolExecutor:
 
 
 def reading_of(entry: Entry, drawing: bytes) -> Future[Probabilities | None]:
-    """What a run's newest weights make of a drawing, uint8 [28, 28]; None without weights."""
+    """The reading of a drawing, uint8 [28, 28], by a run's newest weights; None without weights."""
     return _reading(entry.run, entry.epoch, entry.status, drawing, entry)
 
 

@@ -23,14 +23,14 @@ VIEWS = {
 }
 # Names that links may also use.
 OTHER_NAMES = {"maps": "network", "arithmetic": "network"}
-# How long a moment is shown while the page plays the training.
+# How long a snapshot is shown while the page plays the training.
 PLAY_SECONDS = 0.8
 TEST, DRAWING = "Test image", "My drawing"
 
 
 @dataclass
 class Place:
-    """Network, moment (`step` None is the newest), input, view and opened layer.
+    """Network, snapshot (`step` None is the newest), input, view and opened layer.
 
     `is_given` says that the input is not the first one by default: chosen, or named by a link.
     `missing`: the address named a run that is not there; said until another network is chosen.
@@ -65,7 +65,7 @@ def place() -> Place:
 def steered(name: str, value: Any, changed: Callable[[Any], None]) -> dict[str, Any]:
     """Key and callback of a widget that shows `value`, whoever changed it last.
 
-    `changed` hears of the visitor's wishes. The key stays while only they change the value, so
+    `changed` hears of the visitor's changes. The key stays while only they change the value, so
     that the keyboard's focus stays too. When the page has changed it (play, a press on a picture)
     the key is a new one: a browser that has not heard of the change yet sends the old value along
     with its next request, which would otherwise count as a wish.

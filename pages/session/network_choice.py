@@ -1,4 +1,4 @@
-"""Which network, at which moment of its training: what Look inside and Draw work on."""
+"""Which network, at which snapshot of its training: what Look inside and Draw work on."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _has_learned(choice: NetworkChoice) -> bool:
     """True for the default model, and for a run with trained weights that are better than none."""
     if choice.run is None:
         return True
-    kept = () if choice.guesses else moments(choice.key)
+    kept = () if choice.guesses else snapshots(choice.key)
     return bool(kept) and kept[-1].step > 0
 
 
@@ -152,13 +152,13 @@ def choice_of(key: str | None) -> NetworkChoice | None:
     return (network_choices() | older_choice(key)).get(key or "")
 
 
-def moments(key: str) -> tuple[SnapshotInfo, ...]:
-    """The kept moments of a network, earliest first; empty for a run that has kept none."""
-    return _moments(key, _holder(key))
+def snapshots(key: str) -> tuple[SnapshotInfo, ...]:
+    """The snapshots of a network, earliest first; empty for a run that has kept none."""
+    return _snapshots(key, _holder(key))
 
 
 @st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
-def _moments(key: str, holder: str) -> tuple[SnapshotInfo, ...]:
+def _snapshots(key: str, holder: str) -> tuple[SnapshotInfo, ...]:
     if key == DEFAULT_MODEL:
         epochs = EXPERIMENT.training.epochs
         return (SnapshotInfo(step=0, epoch=float(epochs), val_accuracy=None, bytes=0),)
@@ -166,14 +166,14 @@ def _moments(key: str, holder: str) -> tuple[SnapshotInfo, ...]:
     # At the end of an epoch the accuracy on all validation images is known, which Train shows.
     known = {epoch.step: epoch.val_accuracy for epoch in store.epochs(key)}
     return tuple(
-        replace(moment, val_accuracy=known.get(moment.step) or moment.val_accuracy)
-        for moment in store.snapshots(key)
+        replace(snapshot, val_accuracy=known.get(snapshot.step) or snapshot.val_accuracy)
+        for snapshot in store.snapshots(key)
     )
 
 
-def forget_moments() -> None:
-    """Read the runs' moments anew when they are next asked for."""
-    _moments.clear()
+def forget_snapshots() -> None:
+    """Read the runs' snapshots anew when they are next asked for."""
+    _snapshots.clear()
 
 
 def _holder(key: str) -> str:
@@ -181,20 +181,22 @@ def _holder(key: str) -> str:
     return "" if key == DEFAULT_MODEL else owner()
 
 
-def moment_label(key: str, moment: SnapshotInfo) -> str:
+def snapshot_label(key: str, snapshot: SnapshotInfo) -> str:
     """A snapshot's name on a slider: "epoch 2 · step 640 · 96.80%".
 
     Within an epoch the accuracy is an estimate from a few images: "epoch 1.5 · step 480 · ≈ 96.1%".
     """
     if key == DEFAULT_MODEL:
         return "fully trained"
-    if moment.step == 0:
+    if snapshot.step == 0:
         return "before training"
     accuracy = ""
-    if moment.val_accuracy is not None:
-        whole = moment.epoch == round(moment.epoch)
-        accuracy = f" · {moment.val_accuracy:.2%}" if whole else f" · ≈ {moment.val_accuracy:.1%}"
-    return f"epoch {round(moment.epoch, 2):g} · step {moment.step:,}{accuracy}"
+    if snapshot.val_accuracy is not None:
+        whole = snapshot.epoch == round(snapshot.epoch)
+        accuracy = (
+            f" · {snapshot.val_accuracy:.2%}" if whole else f" · ≈ {snapshot.val_accuracy:.1%}"
+        )
+    return f"epoch {round(snapshot.epoch, 2):g} · step {snapshot.step:,}{accuracy}"
 
 
 def weights_at(key: str, step: int) -> Weights | None:

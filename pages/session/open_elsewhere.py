@@ -8,7 +8,7 @@ from typing import NoReturn
 import streamlit as st
 
 from mnist_core.storage.store import Run
-from pages.session.network_choice import forget_choices, forget_moments
+from pages.session.network_choice import forget_choices, forget_snapshots
 
 
 def has_weights(run: Run) -> bool:
@@ -51,4 +51,4 @@ def look_inside(run_id: str, step: int | None = None, image: int | None = None) 
 
 def _renew() -> None:
     forget_choices()
-    forget_moments()
+    forget_snapshots()

@@ -69,8 +69,8 @@ def drawing() -> Strokes:
     return _history().strokes
 
 
-def paper() -> None:
-    """The canvas and, below it, its tools."""
+def paper(*, tools: bool = True) -> None:
+    """The canvas and, below it, its tools; without `tools` a pen, and a button that clears."""
     # Importing it registers the component with the running server, which must be there.
     from streamlit_drawable_canvas import st_canvas
 
@@ -79,7 +79,7 @@ def paper() -> None:
     sheet = _sheet()
     with st.container(key="canvas", gap="small"):
         place = st.container(key="sheet")
-        tool, width = _tools()
+        tool, width = _tools() if tools else _clear_alone()
         with place:
             st_canvas(
                 stroke_width=SCALE * width,
@@ -92,6 +92,11 @@ def paper() -> None:
                 on_change=_drawn,
             )
         complete(NAME, as_canvas(drawing()), new=_history().is_new, on_restore=_restore)
+
+
+def _clear_alone() -> tuple[str, int]:
+    st.button("Clear", key="clear_canvas", icon=":material/delete:", on_click=_clear)
+    return "pen", USUAL_WIDTH
 
 
 def _tools() -> tuple[str, int]:

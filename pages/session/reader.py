@@ -1,4 +1,4 @@
-"""A network at a moment of its training, ready to read images."""
+"""A network at one step of its training, ready to read images."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from pages.session.network_choice import (
     DEFAULT_MODEL,
     NetworkChoice,
     Weights,
-    moments,
     network_choices,
+    snapshots,
     weights_at,
 )
 from pages.widgets.background import loader
@@ -37,7 +37,7 @@ class NotReadable(RuntimeError):
 
 @dataclass(frozen=True)
 class Reader:
-    """A network at a moment."""
+    """A network at one of its snapshots."""
 
     choice: NetworkChoice
     step: int
@@ -60,7 +60,7 @@ class Reader:
     @property
     def accuracy(self) -> float | None:
         """The share of validation images that it reads rightly; None when that is not known."""
-        kept = moments(self.choice.key)
+        kept = snapshots(self.choice.key)
         return next((item.val_accuracy for item in kept if item.step == self.step), None)
 
     @property
@@ -120,7 +120,7 @@ def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
 
 def prepare(key: str) -> None:
     """Begin to load the network that will read next. Raises NotReadable."""
-    choice, kept = network_choices().get(key), moments(key)
+    choice, kept = network_choices().get(key), snapshots(key)
     if choice is not None and kept:
         loading(Reader(choice, kept[-1].step))
 

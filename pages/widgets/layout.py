@@ -15,6 +15,8 @@ _PROJECTOR = "figures_on_projector"
 _STYLE = with_selectors("""<style>
 /* A choice that is longer than its menu ends in an ellipsis. */
 input[role="combobox"] { text-overflow: ellipsis; }
+/* Firefox makes a popover's button a hundredth of a pixel narrower than its words. */
+@supports (-moz-appearance: none) { :st(popover_button) :st(words) { text-overflow: clip; } }
 .stApp { --quiet-text: light-dark(#56616f, #a9b4c2); --raised-ground: light-dark(#f2f5f9, #1d242e);
   --focus-ring: light-dark(#0b6fc2, #7fbcff); }
 .stApp button[kind^="primary"]:enabled, .stApp button[kind^="primary"]:enabled p {

@@ -23,6 +23,7 @@ def live_figure(
     on_click: Callable[[dict[str, Any]], None] | None = None,
     images: ImageSheet | None = None,
     grows_above: int | None = None,
+    clock: str | None = None,
 ) -> None:
     """Show `figure` (its `layout.height` set), or update what `key` already shows.
 
@@ -30,7 +31,7 @@ def live_figure(
     `alt` says what the chart shows to people who cannot see it. `on_click` is called with the
     x, y, curve and customdata of a pressed point, before the next run of the page or fragment;
     points of `images` show theirs on hover. In a window higher than `grows_above` pixels the figure
-    is higher, too.
+    is higher, too. `clock` is the player (pages/widgets/player.py) that the figure follows.
     """
 
     def clicked() -> None:
@@ -59,6 +60,7 @@ def live_figure(
             clickable=on_click is not None,
             images=images,
             grows_above=grows_above,
+            clock=clock,
         ),
         on_clicked_change=clicked,
     )

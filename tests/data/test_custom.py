@@ -139,7 +139,7 @@ def test_what_was_written_before_there_were_data_sets_is_still_read() -> None:
 
 
 @pytest.mark.parametrize(("changes", "words"), [
-    ({"data": "../x"}, "names no data set"),
+    ({"data": "../x"}, "There is no data set"),
     ({"network": {"layers": [{"kind": "flatten"}], "classes": 7}}, "MNIST has 10"),
     ({"network": {"layers": [{"kind": "flatten"}], "classes": 51}}, "from 2 to 50"),
 ])  # fmt: skip
@@ -157,7 +157,7 @@ def test_a_network_learns_a_set_of_ones_own() -> None:
 
 
 def test_training_on_another_set_than_the_network_is_for_is_told() -> None:
-    with pytest.raises(DatasetError, match="3 classes apart, but MNIST"):
+    with pytest.raises(DatasetError, match="3 classes, but MNIST"):
         next(train(Experiment.from_query(FAST).on(SET.digest, 3), mnist.load()))
     with pytest.raises(DatasetError, match="not given"):
         next(train(Experiment.from_query(FAST).on(SET.digest, 3)))
@@ -305,5 +305,5 @@ def test_without_a_network_there_is_a_sentence() -> None:
         raise WorkFailed("This took longer than 120 seconds and was given up.")
 
     for call in (unreachable, hangs):
-        with pytest.raises(FileRefused, match=r"no way to the network .*add them here"):
+        with pytest.raises(FileRefused, match=r"no network connection .*add them here"):
             fetch(call)

@@ -154,7 +154,7 @@ FORMS: dict[str, tuple[Any, Any, str]] = {
     "channels first": (lambda: both(lambda x: x[:, None]), same, ""),
     "channels last": (lambda: both(lambda x: x[..., None]), same, ""),
     "numbered by the last axis": (lambda: both(lambda x: np.moveaxis(x, 0, -1)), same, "last axis"),
-    "colours": (lambda: both(lambda x: np.repeat(x[..., None], 3, -1)), same, "levels of grey"),
+    "colours": (lambda: both(lambda x: np.repeat(x[..., None], 3, -1)), same, "converted to grey"),
     "one-hot": (lambda: labels(lambda y: np.eye(3)[y]), same, "one-hot"),
     "float labels": (lambda: labels(lambda y: y.astype(np.float64)), same, ""),
     "text labels": (lambda: labels(lambda y: np.array(NAMES)[y]), same, ""),
@@ -167,7 +167,7 @@ FORMS: dict[str, tuple[Any, Any, str]] = {
     "16 bits": (lambda: both(lambda x: x.astype(np.uint16) * 257), same, "65,535"),
     "Fortran's order": (lambda: both(np.asfortranarray), same, ""),
     "four npy": (npy_files, same, ""),
-    "light paper": (lambda: both(lambda x: 255 - x), same, "light and dark were exchanged"),
+    "light paper": (lambda: both(lambda x: 255 - x), same, "light paper was inverted"),
     "32×32": (lambda: both(lambda x: resized(x, 32)), near, "from 32×32 to 28×28"),
     "64×64": (lambda: both(lambda x: resized(x, 64)), near, "from 64×64 to 28×28"),
     "8×8 of 16 levels": (lambda: both(small), lambda one: near(one) or one.x_train.max() == 255,
@@ -189,7 +189,7 @@ FORMS: dict[str, tuple[Any, Any, str]] = {
                          ("test-00000-of-00001.parquet", parquet(DATA.x_test, DATA.y_test))],
                 same, ""),
     "EMNIST's mat": (lambda: [("emnist-letters.mat", emnist_mat())], same, "EMNIST"),
-    "a folder a class": (lambda: [("set.zip", zipped(folders()))], None, "folder that it lies in"),
+    "a folder a class": (lambda: [("set.zip", zipped(folders()))], None, "class is its folder"),
 }  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def test_one_file_is_split_the_same_way_each_time() -> None:
     assert same(found, again)
     assert (len(found.x_train), len(found.x_test)) == (102, 18)
     assert np.bincount(found.y_test).tolist() == [6, 6, 6]
-    assert "set aside" in " ".join(found.assumed)
+    assert "became test images" in " ".join(found.assumed)
 
 
 def test_kaggles_test_file_has_no_labels() -> None:
@@ -235,9 +235,9 @@ def test_several_files_of_a_folder_a_class() -> None:
     files = [(name.removeprefix("set/train/"), data)
              for name, data in folders().items() if name.startswith("set/train/")]  # fmt: skip
     found = dataset_in(files)
-    assert set(found.classes) == set(NAMES) and "set aside" in " ".join(found.assumed)
+    assert set(found.classes) == set(NAMES) and "became test images" in " ".join(found.assumed)
     flat = [(name.replace("/", "_").replace(" ", ""), data) for name, data in files]
-    assert "beginning of its file" in " ".join(dataset_in(flat).assumed)
+    assert "start of its file" in " ".join(dataset_in(flat).assumed)
 
 
 def test_names_come_from_the_file() -> None:
@@ -273,7 +273,7 @@ def test_a_transparent_drawing_lies_on_paper() -> None:
         return picture(ink)
 
     found = dataset_in([("set.zip", zipped(folders(turn=drawn)))])
-    assert np.median(found.x_train[:, 0]) < 60 and "exchanged" in " ".join(found.assumed)
+    assert np.median(found.x_train[:, 0]) < 60 and "inverted" in " ".join(found.assumed)
 
 
 def test_the_files_are_read_in_a_process_of_its_own() -> None:
@@ -290,18 +290,18 @@ REFUSED = {
     "labels for training are missing": {"y_train": None},
     "images for training are missing": {"x_train": None},
     "120 images, but 119 labels": {"y_train": DATA.y_train[1:]},
-    "no numbers, or infinite": {"x_train": np.full((120, 28, 28), np.nan, np.float32)},
+    "infinite or not numbers": {"x_train": np.full((120, 28, 28), np.nan, np.float32)},
     "not one-hot": {"y_train": np.ones((120, 3))},
-    "whole numbers or texts": {"y_train": DATA.y_train + 0.5},
+    "whole numbers or text": {"y_train": DATA.y_train + 0.5},
     "have 1 class;": {"y_train": np.zeros(120, np.uint8), "y_test": np.zeros(30, np.uint8)},
     "have 60 classes": {"y_train": np.arange(120, dtype=np.uint8) // 2},
-    "single training image": {"y_train": np.r_[np.uint8(9), DATA.y_train[1:]]},
-    "Class 9 is among the test images": {"y_test": np.full(30, 9, np.uint8)},
+    "only one training image": {"y_train": np.r_[np.uint8(9), DATA.y_train[1:]]},
+    "Class 9 is in the test images": {"y_test": np.full(30, 9, np.uint8)},
     "There are 120 training and 5 test": {"x_test": DATA.x_test[:5], "y_test": DATA.y_test[:5]},
     "array of Python objects": {"x_train": np.array([{"a": 1}], dtype=object)},
-    "There are 2 names, but 3 classes": {"class_names": np.array(["a", "b"])},
-    "no name for a class": {"class_names": np.array(["a", "b", "<b>c</b>"])},
-    "make no square": {"x_train": np.zeros((120, 783), np.uint8)},
+    "2 names were given for 3 classes": {"class_names": np.array(["a", "b"])},
+    "not a valid class name": {"class_names": np.array(["a", "b", "<b>c</b>"])},
+    "not a square": {"x_train": np.zeros((120, 783), np.uint8)},
     "expected n×28×28": {"x_train": np.zeros((120, 2, 3, 28, 28), np.uint8)},
     "the same value": {"x_train": np.zeros((120, 28, 28), np.uint8),
                        "x_test": np.zeros((30, 28, 28), np.uint8)},
@@ -366,29 +366,29 @@ def bomb(**more: Any) -> bytes:
 
 @pytest.mark.parametrize(("files", "words"), [
     ([("train-images.gz", gzip.compress(idx(np.zeros((50_000, 28, 28), np.uint8)), 9))],
-     "more than is taken"),
+     "too large once unpacked"),
     ([("x.npz", npz(**parts(DATA) | {"x_train": np.zeros((9000, 28, 28), np.uint8)}))],
      "200 times its size"),
     ([("set.zip", bomb())], "200 times its size"),
     ([("set.zip", zipped({"a.zip": zipped({"b.zip": zipped({"c.zip": zipped({"d": b"1"})})})}))],
-     "packed too often"),
+     "zip files too deeply"),
     ([("set.zip", zipped({"3/a.png": picture(np.zeros((3000, 2000), np.uint8)),
                           "4/b.png": b"\x89PNG"}))], "pixels; at most"),
     ([("set.zip", zipped({"3/a.png": b"\x89PNG\r\n", "4/b.png": b"\x89PNG"}))], "damaged"),
-    ([("a.png", picture(DATA.x_train[0]))], "do not say what they show"),
-    ([*idx_files(DATA)[:3], ("train-labels2", idx(DATA.y_train))], "Two of these hold labels"),
+    ([("a.png", picture(DATA.x_train[0]))], "images have no labels"),
+    ([*idx_files(DATA)[:3], ("train-labels2", idx(DATA.y_train))], "Two of these files hold"),
     (idx_files(DATA)[1:], "images for training are missing"),
-    ([("train", idx(DATA.x_train)[:-1])], "another size than it says"),
-    ([("a.txt", b"")], "no file of images"),
+    ([("train", idx(DATA.x_train)[:-1])], "size does not match its header"),
+    ([("a.txt", b"")], "not in a known image format"),
     ([("a.h5", b"\x89HDF\r\n\x1a\n")], "HDF5"),
     ([("a.mat", b"MATLAB 7.3 MAT-file, and so on")], "v7"),
     ([("a.mat", b"MATLAB 5.0 MAT-file" + bytes(200))], "damaged"),
     ([("a.parquet", b"PAR1" + bytes(50))], "damaged"),
     ([("a.rar", b"Rar!abc")], "pack it as a zip"),
     ([("a.csv", b"a,b,c,d\n1,2\n")], "label|square|rows|columns|images"),
-    ([("a.csv", csv(DATA.x_train, DATA.y_train).replace(b",0,", b",zero,"))], "no number among"),
+    ([("a.csv", csv(DATA.x_train, DATA.y_train).replace(b",0,", b",zero,"))], "not numbers"),
     ([(f"{number}.png", b"") for number in range(5001)], "put them into a zip|Put them"),
-    ([], "no file"),
+    ([], "No file"),
 ])  # fmt: skip
 def test_other_files_are_told(files, words) -> None:
     with pytest.raises(FileRefused, match=words) as refused:
@@ -416,5 +416,5 @@ def test_damaged_files_are_refused_and_nothing_else_happens(seed) -> None:
 
 def test_a_set_has_at_most_so_many_images() -> None:
     assert MAX_IMAGES > 100
-    with pytest.raises(FileRefused, match="150 images; at most 100"):
+    with pytest.raises(FileRefused, match="150 images exceed the limit of 100"):
         dataset_in(idx_files(DATA), most=100)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from mnist_core import Experiment
+from mnist_core.figures.diagram import number
+from mnist_core.lesson.numpy_net import Layer, forward
 from pages.views.learn.contents import CHAPTERS
 from tests.e2e.helpers import (
+    draw,
     open_page,
     part,
     settle,
@@ -64,14 +69,18 @@ def choose(page, key: str, label: str) -> None:
     part(page, key).get_by_text(label, exact=True).first.click()
 
 
+def step_on(page, clock: str) -> None:
+    part(page, f"player_{clock}").locator("button.on").click()
+
+
 CONTROLS = {
-    1: lambda page: slide(page, "neuron_w1"),
+    1: lambda page: slide(page, "neuron"),
     2: lambda page: choose(page, "bend", "tanh"),
-    3: lambda page: slide(page, "net_units", 1),
+    3: lambda page: choose(page, "lesson_digit", "7"),
     4: lambda page: choose(page, "start_name", "He"),
-    5: lambda page: choose(page, "flow_digit", "7"),
-    6: lambda page: slide(page, "loss_z0"),
-    7: lambda page: choose(page, "descent_names", "Adam"),
+    5: lambda page: choose(page, "lesson_digit", "4"),
+    6: lambda page: part(page, "chain_show").get_by_role("button").click(),
+    7: lambda page: choose(page, "descent_scene", "Two valleys"),
     8: lambda page: choose(page, "conv_kernel", "Blur"),
     9: lambda page: choose(page, "fit_name", "Dropout"),
 }
@@ -105,8 +114,11 @@ def _try_out(page, entry) -> None:
     page.get_by_role("heading", name=entry.title).wait_for(timeout=30_000)
     wait_until(lambda: f"chapter={number}" in address(page), 10, "The address did not follow")
     assert not page.locator(".katex-error").count(), f"A formula of {entry.title} is broken"
+    for option in entry.open().question.options:
+        part(page, f"question_{number}").get_by_text(option.text, exact=True).click()
+        page.get_by_text(option.reply).wait_for(timeout=20_000)
+        wait_until(lambda: beyond(page, "Height") <= 0, 10, f"{entry.title} is too high")
     before = steady(page, number)
-    assert beyond(page, "Height") <= 0, f"{entry.title} is too high"
     CONTROLS[number](page)
     wait_until(
         lambda: picture(page, number) != before, 20, f"{entry.title}: the control changed nothing"
@@ -118,8 +130,8 @@ def _fold_for_a_phone(page, entry) -> None:
     steady(page, entry.number)
     assert beyond(page, "Width") <= 0, f"{entry.title} is too wide for a phone"
     order = [part(page, f"{name}_{entry.number}").bounding_box()["y"]
-             for name in ("words", "figure", "after")]  # fmt: skip
-    assert order == sorted(order), f"{entry.title}: the figure is not below its words"
+             for name in ("head", "figure", "words", "after")]  # fmt: skip
+    assert order == sorted(order), f"{entry.title}: the figure does not follow its question"
     page.set_viewport_size(DESK)
 
 
@@ -153,7 +165,6 @@ def _has_opened(page, link) -> bool:
 
 def test_the_chain_rule_can_be_stepped_through(server, page):
     open_page(page, f"{server.url}/?chapter=6", "tabs_6")
-    page.get_by_role("tab", name="The chain rule").click()
     before = steady(page, 6)
     part(page, "chain_show").get_by_role("button").click()
     wait_until(lambda: picture(page, 6) != before, 20, "The derivative was not shown")
@@ -174,19 +185,171 @@ def test_an_answer_is_explained_and_remembered_over_a_restart(server, page):
     open_page(page, f"{server.url}/?chapter=1", "question_1")
     page.get_by_text(right.reply).wait_for(timeout=30_000)
     open_page(page, server.url, "card_1")
-    page.get_by_text("questions answered: 1 of 9").wait_for(timeout=30_000)
+    page.get_by_text("questions answered: 1 of 9").first.wait_for(timeout=30_000)
 
 
-def test_a_pressed_point_moves_the_input_and_a_pressed_neuron_shows_its_sum(server, page):
-    open_page(page, f"{server.url}/?chapter=1", "neuron_plane")
-    before = steady(page, 1)
-    part(page, "neuron_plane").locator(".nsewdrag").first.click(position={"x": 40, "y": 40})
-    wait_until(lambda: picture(page, 1) != before, 20, "A press in the plane changed nothing")
+def test_a_clicked_neuron_shows_its_sum(server, page):
     open_page(page, f"{server.url}/?chapter=5", "flow_drawing")
     node = part(page, "flow_drawing").locator('[data-press="h3"]')
     node.focus()
     node.press("Enter")
     page.get_by_text("Hidden neuron 3.").wait_for(timeout=20_000)
+
+
+# The chapters whose figures move, the clock of each, and the part that moves.
+MOVING = {
+    4: ("start", "start_signals"),
+    5: ("forward", "flow_drawing"),
+    6: ("chain", "chain_drawing"),
+    7: ("descent", "descent_surface"),
+    8: ("slide", "conv_view"),
+    9: ("fit", "fit_curves"),
+}
+_DRAWN = """
+(figure) => JSON.stringify([...figure.querySelectorAll("*")].map((e) => e.shadowRoot)
+  .concat(figure).filter(Boolean).map((root) => [...root.querySelectorAll(
+    ".scatterlayer path, [data-pulse], [data-since], [data-until], rect, svg path")].map((part) =>
+    [part.getAttribute("d"), part.getAttribute("x"), part.getAttribute("y"),
+     part.getAttribute("transform"), part.getAttribute("style")])))
+"""
+
+
+def drawn(page, key: str) -> str:
+    """How everything that may move stands now."""
+    return str(part(page, key).evaluate(_DRAWN))
+
+
+def stands_still(page, key: str) -> bool:
+    """Whether nothing of the figure changes over some frames."""
+    before = drawn(page, key)
+    page.evaluate(
+        "() => new Promise((done) => { let frames = 20;"
+        " const next = () => (frames-- ? requestAnimationFrame(next) : done()); next(); })"
+    )
+    return drawn(page, key) == before
+
+
+def begins(slider) -> bool:
+    """Whether a player has begun by itself; before it is there, its slider stands in the middle."""
+    return bool(slider.get_attribute("aria-valuetext")) and slider.input_value() != "0"
+
+
+def set_playing(page, clock: str, playing: bool) -> None:
+    """Press the button unless it is so already: a figure may have come to its end meanwhile."""
+    button = part(page, f"player_{clock}").locator("button.play")
+    button.evaluate(
+        "(button, wanted) => button.title === wanted && button.click()",
+        "Play" if playing else "Pause",
+    )
+
+
+@pytest.mark.timeout(420)
+def test_figures_move_when_played_and_stand_still_when_paused(server, page):
+    page.set_viewport_size(DESK)
+    page.emulate_media(reduced_motion="no-preference")
+    for chapter, (clock, key) in MOVING.items():
+        open_page(page, f"{server.url}/?chapter={chapter}", f"player_{clock}")
+        slider = part(page, f"player_{clock}").get_by_role("slider")
+        wait_until(lambda slider=slider: begins(slider), 30,
+                   f"Chapter {chapter} does not begin by itself")  # fmt: skip
+        set_playing(page, clock, False)
+        wait_until(lambda key=key: stands_still(page, key), 10, f"Chapter {chapter} went on")
+        slider.focus()
+        page.keyboard.press("Home")
+        wait_until(lambda key=key: stands_still(page, key), 10, f"Chapter {chapter} went on")
+        first = drawn(page, key)
+        set_playing(page, clock, True)
+        wait_until(lambda key=key, first=first: drawn(page, key) != first, 10,
+                   f"Chapter {chapter} did not move")  # fmt: skip
+        set_playing(page, clock, False)
+        wait_until(lambda key=key: stands_still(page, key), 10, f"Chapter {chapter} went on")
+        slider.focus()
+        page.keyboard.press("Home")
+        wait_until(lambda key=key, first=first: drawn(page, key) == first, 10,
+                   f"Chapter {chapter} has no first step")  # fmt: skip
+        step_on(page, clock)
+        wait_until(lambda key=key, first=first: drawn(page, key) != first, 10,
+                   f"Chapter {chapter} has no steps")  # fmt: skip
+
+
+def test_nothing_moves_by_itself_where_less_motion_is_wanted(server, page):
+    page.set_viewport_size(DESK)
+    page.emulate_media(reduced_motion="reduce")
+    for chapter, (clock, key) in MOVING.items():
+        open_page(page, f"{server.url}/?chapter={chapter}", f"player_{clock}")
+        steady(page, chapter)
+        assert stands_still(page, key)
+        bar = part(page, f"player_{clock}")
+        slider = bar.get_by_role("slider")
+        assert slider.input_value() == slider.get_attribute("max"), "The figure is not complete"
+    before = drawn(page, key)
+    set_playing(page, clock, True)
+    wait_until(lambda: drawn(page, key) != before, 10, "It did not move when asked")
+
+
+def test_figures_are_complete_on_paper(server, page):
+    page.set_viewport_size(DESK)
+    page.emulate_media(reduced_motion="no-preference")
+    open_page(page, f"{server.url}/?chapter=9", "player_fit")
+    bar = part(page, "player_fit")
+    slider = bar.locator("input")  # on paper it has no role: it is not seen
+    wait_until(lambda: begins(slider), 30, "It does not begin by itself")
+    slider.focus()
+    page.keyboard.press("Home")
+    page.emulate_media(media="print")
+    points = part(page, "fit_curves").locator(".scatterlayer .point")
+    epochs = int(slider.get_attribute("max")) + 1
+    wait_until(lambda: points.count() == 2 * epochs, 10, "The curves are not whole on paper")
+    assert not bar.locator(".player").is_visible()
+
+
+_SLIDE = """(input, value) => {
+  input.value = value;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
+
+
+def test_the_neuron_follows_its_sliders_without_the_server(server, page):
+    """What its script computes is what the lesson's NumPy network computes."""
+    open_page(page, f"{server.url}/?chapter=1", "neuron")
+    neuron = part(page, "neuron")
+    neuron.locator(".z").wait_for(timeout=30_000)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("WebSocket.prototype.send = () => {}")
+    values = {"w1": 1.7, "w2": -2.3, "b": 0.4, "x1": 0.35, "x2": 0.81}
+    for name, value in values.items():
+        slider = neuron.locator(f"input[name={name}]")
+        slider.evaluate(_SLIDE, value)
+    for activation in ("tanh", "ReLU", "sigmoid"):
+        neuron.get_by_role("button", name=activation).click()
+        layer = Layer(
+            np.array([[values["w1"]], [values["w2"]]]), np.array([values["b"]]), activation.lower()
+        )
+        passed = forward([layer], np.array([[values["x1"], values["x2"]]]))
+        z, a = float(passed.sums[0][0, 0]), float(passed.outputs[1][0, 0])
+        expect(neuron.locator(".z")).to_have_text(number(z))
+        expect(neuron.locator(".a")).to_have_text(number(a))
+    neuron.locator(".over").click(position={"x": 40, "y": 40})
+    expect(neuron.locator(".z")).not_to_have_text(number(z))
+
+
+def test_a_drawing_is_read_beside_the_headline_and_goes_through_the_lesson(server, page):
+    page.set_viewport_size({"width": 1366, "height": 768})
+    open_page(page, server.url, "home_flow")
+    for entry in CHAPTERS:
+        box = part(page, f"card_{entry.number}").bounding_box()
+        assert box["y"] + box["height"] <= 768, f"The card of chapter {entry.number} is cut"
+    heights = {
+        round(part(page, f"card_{entry.number}").bounding_box()["height"]) for entry in CHAPTERS
+    }
+    assert len(heights) == 1, f"Cards are of different heights: {heights}"
+    draw(page, [(0.5, 0.15), (0.5, 0.85)])
+    figure = part(page, "home_flow").locator(".diagram")
+    expect(figure).to_have_attribute("aria-label", re.compile("Your drawing .* reads a 1"))
+    page.get_by_role("link", name="Begin with chapter 1").click()
+    expect(part(page, "neuron").locator("svg.neuron")).to_have_attribute(
+        "aria-label", re.compile("Your drawing"), timeout=30_000
+    )
 
 
 def test_browser_history_leads_back_through_the_chapters(server, page):

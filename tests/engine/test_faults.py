@@ -45,6 +45,13 @@ def pragma_on_all(store: Store, pragma: str) -> Callable[[], None]:
     return lambda: sa.event.remove(store.engine, "checkout", set_it)
 
 
+def count_uses(store: Store) -> list[object]:
+    """A list that grows by one each time that a connection of the store is used."""
+    uses: list[object] = []
+    sa.event.listen(store.engine, "checkout", lambda *about: uses.append(about))
+    return uses
+
+
 @contextmanager
 def full_disk(store: Store) -> Iterator[None]:
     """SQLite's own bound on the file's pages: it says what it says of a full disk."""
@@ -184,8 +191,10 @@ def test_a_study_outlasts_a_time_without_the_database(home: Path, monkeypatch) -
         # One that tells something, so that there is something to store.
         wait(lambda: any(run.step for run in store.active_runs()), "a trial that trains")
         with locked_by_another(store):
-            wait(lambda: engine.storage_error, "trouble")
-            time.sleep(2)  # many more tries than a study has for other errors
+            wait(lambda: engine.storage_error, "an error")
+            tries = count_uses(store)
+            # Many more tries than a study has for other errors.
+            wait(lambda: len(tries) > 40, "more tries")
         assert ended(store, study_id).status == "finished"
         states = [trial.state for trial in trials(store, study_id)]
         # At most the one trial that Optuna was just noting has come to nothing.

@@ -153,13 +153,6 @@ def test_a_strength_out_of_range_is_told(digits, name):
             perturb(digits, name, strength)
 
 
-def test_strengths_in_words():
-    assert PERTURBATIONS["rotate"].told(-15.0) == "−15°"
-    assert PERTURBATIONS["shift_right"].told(2.5) == "2.5 px"
-    assert PERTURBATIONS["noise"].told(0.3) == "0.3"
-    assert PERTURBATIONS["resize"].told(-20.0) == "−20%"
-
-
 # --- accuracy ------------------------------------------------------------------------------
 
 

@@ -49,7 +49,7 @@ def all_figures():
         "scores": scores_chart(metrics.scores(counts)),
         "embedding": embedding_scatter(points[:2000], labels[:2000], labels[:2000]),
         "robustness": robustness_curve(noise, noise.steps, np.linspace(1, 0.1, 13), (0.3, 0.6)),
-        "learning": learning_chart(["before training", "step 9"], path[:2], "A 3"),
+        "learning": learning_chart([0, 9], ["before training", "step 9"], path[:2], "A 3"),
         "fgsm": fgsm_chart(np.linspace(0, 0.5, 50), path, 3, None, 0.2),
     }
 
@@ -277,17 +277,6 @@ def test_probabilities_as_the_change_grows():
     assert any("now 0.1" in text for text in texts)
     assert any("read as 8 from 0.294" in text for text in texts)
     assert not fgsm_chart(steps, answers, 3).layout.shapes
-
-
-def test_words_stay_within_the_plot():
-    answers = np.full((3, 10), 0.1)
-    for epsilon, side in ((0.05, "left"), (0.45, "right")):
-        figure = fgsm_chart([0, 0.25, 0.5], answers, 1, None, epsilon)
-        assert figure.layout.annotations[0].xanchor == side
-    kind = PERTURBATIONS["noise"]
-    for strength, side in ((0.1, "left"), (0.5, "right")):
-        figure = robustness_curve(kind, [0, 1], [1, 0], (strength, 0.5))
-        assert figure.layout.annotations[1].xanchor == side
 
 
 def test_figures_need_neither_streamlit_nor_keras_nor_scikit_learn():

@@ -91,7 +91,7 @@ def test_a_run_comes_back_as_it_left(store: Store) -> None:
 
 def test_only_the_ends_make_a_smaller_file(store: Store) -> None:
     run = store.run(ended_run(store))
-    small = read(pack(from_store(store, run, moments="ends")))
+    small = read(pack(from_store(store, run, snapshots="ends")))
     assert [moment.step for moment in small.facts.moments] == [0, 20]
     assert store.resume_point(keep(store, small, "local")) is not None
 

@@ -21,6 +21,7 @@ from mnist_core.model.build import build_model
 from mnist_core.storage import corrections
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Failed, Snapshot
+from pages.views.draw.learning import in_words
 from pages.views.draw.steps import STEPS as STEPS_OF_A_DRAWING
 from pages.views.draw.views import VIEWS
 from pages.widgets.escape import plain
@@ -257,7 +258,18 @@ def test_networks_are_compared_and_their_disagreements_found(open_page, own_run)
 def test_a_run_is_watched_while_it_learns(open_page, own_run):
     page = open_page(drawing_history=History(strokes(4)), drawing_view=LEARN)
     assert not page.exception
-    assert any("Its answer has been" in caption.value for caption in page.caption)
+    said = [caption.value for caption in page.caption]
+    assert any("It has read" in line or "At the end it leans" in line for line in said)
+
+
+def test_an_answer_counts_from_when_it_is_more_than_a_guess():
+    labels = ["before training", "epoch 0.5 · step 5 · ≈ 40.0%", "epoch 1 · step 10 · 80.00%"]
+    shares = np.full((3, 10), 0.1, np.float32)
+    shares[0, 7] = 0.11  # already its likeliest class, by chance
+    shares[1:, 7] = (0.3, 0.9)
+    said = in_words(shares, labels, "7")
+    assert "since epoch 1 · step 10;" in said and "chance: 10%" in said
+    assert "leans towards 7, with a probability of 30%" in in_words(shares[:2], labels[:2], "7")
 
 
 def test_without_runs_there_is_nothing_to_watch(open_page):

@@ -95,9 +95,9 @@ def test_an_ended_run_can_be_saved_and_a_running_one_is_not_offered(store) -> No
     store.create_run(PRESETS["cnn"])
     app = files()
     assert app.selectbox(key="file_run").options == [store.run(run).name]
-    moments = next(item for item in app.select_slider if item.label == "Checkpoint")
+    snapshots = next(item for item in app.select_slider if item.label == "Checkpoint")
     # As on the other pages: at the end of an epoch all validation images count.
-    assert moments.options[1:] == [
+    assert snapshots.options[1:] == [
         "epoch 1 · step 10 · 80.00%", "epoch 2 · step 20 · 85.00%"
     ]  # fmt: skip
     keys = {button.key for button in app.download_button}
@@ -306,7 +306,7 @@ def test_a_link_hides_advice_on_a_run_that_fails(store, no_training) -> None:
     store.record(run, Steps(1, loss, accuracy, 0.01, 1, 1.0, 200, 100.0))
     store.record(run, Finished(200, 2, 0.1, 0.1, "target", 1.0))
     app = train(run=run)
-    assert "Start from random Glorot weights" in app.button(key="take_advice").label
+    assert "Use random Glorot initialisation" in app.button(key="take_advice").label
     app = train(run=run, hide="advice")
     assert "take_advice" not in [button.key for button in app.button]
     assert "guessing" not in texts(app)
@@ -315,7 +315,7 @@ def test_a_link_hides_advice_on_a_run_that_fails(store, no_training) -> None:
 @pytest.mark.parametrize("which", ["all", "ends"])
 def test_a_run_file_is_no_larger_than_was_said(store, which) -> None:
     run = store.run(ended_run(store))
-    size = len(pack(from_store(store, run, moments=which, author="Ada")))
+    size = len(pack(from_store(store, run, snapshots=which, author="Ada")))
     assert size <= files_save.largest_file(run, store.snapshots(run.id), which) < size + 100_000
 
 

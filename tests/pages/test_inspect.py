@@ -18,7 +18,7 @@ from mnist_core.model.build import build_model
 from mnist_core.storage.store import SnapshotInfo, Store
 from mnist_core.training.events import Failed, Snapshot, Started, Steps
 from pages.session.inspect_state import PLAY_SECONDS, VIEWS
-from pages.session.network_choice import moment_label
+from pages.session.network_choice import snapshot_label
 from tests.support.every_layer import EVERY_LAYER
 from tests.support.runs_in_store import ended_run
 
@@ -342,7 +342,7 @@ def test_the_fooling_slider_starts_where_the_network_is_fooled() -> None:
     ],
 )
 def test_a_moment_says_when_its_accuracy_is_an_estimate(step, epoch, accuracy, label) -> None:
-    assert moment_label("run", SnapshotInfo(step, epoch, accuracy, 0)) == label
+    assert snapshot_label("run", SnapshotInfo(step, epoch, accuracy, 0)) == label
 
 
 def test_the_end_of_an_epoch_shows_the_accuracy_that_train_shows(home) -> None:

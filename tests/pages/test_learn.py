@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +16,13 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.data import mnist
+from mnist_core.experiment.activations import ACTIVATIONS
+from mnist_core.figures.lesson.descent import descent_losses
 from mnist_core.lesson import recordings
-from mnist_core.lesson.numpy_net import Layer
-from pages.views.learn import chain, convolution, fitting, layers, neuron, words
+from mnist_core.lesson.numpy_net import convolve, forward
+from pages.session import lesson_digit
+from pages.views.learn import backward, chain, convolution, fitting, layers, words
 from pages.views.learn.contents import CHAPTERS
 from pages.views.learn.glossary import TERMS
 from pages.views.learn.parts import train_link
@@ -32,19 +39,38 @@ def open_page(**query: str) -> AppTest:
     return app
 
 
+def numbers(values: Any) -> np.ndarray:
+    """An array as Plotly writes it: a list, or base64."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), np.dtype(values["dtype"]))
+    return np.array(values)
+
+
 def written(app: AppTest) -> str:
     return "\n".join(item.value for kind in (app.markdown, app.latex, app.caption) for item in kind)
 
 
-def test_the_opening_shows_doors_and_nine_chapters():
+def shown(app: AppTest) -> list[dict[str, Any]]:
+    """What the browser gets for each player and each figure that follows one."""
+    found = [json.loads(item.proto.json) for item in app.get("bidi_component") if item.proto.json]
+    return [data for data in found if isinstance(data, dict) and "clock" in data]
+
+
+def moving(app: AppTest, kind: str, clock: str) -> dict[str, Any]:
+    """The data with the key `kind` of what follows the player `clock`, or of the player ("run")."""
+    return next(data for data in shown(app) if data["clock"] == clock and kind in data)
+
+
+def test_the_opening_shows_nine_chapters_and_one_way_to_begin_training():
     app = open_page()
     assert app.title[0].value.startswith("Learn how neural networks work")
     links = [item.proto for item in app.get("page_link")]
     labels = " ".join(link.label for link in links)
     for entry in CHAPTERS:
         assert f"{entry.number}  {entry.title}" in labels
-    assert {"train", "draw", "inspect"} <= {link.page for link in links}
     assert "Begin with chapter 1" in labels
+    assert not any(link.page == "train" for link in links)
+    assert [button.key for button in app.button if "rain" in button.label] == ["tour_train"]
 
 
 def test_the_lesson_does_not_load_tensorflow():
@@ -115,18 +141,6 @@ def test_the_lesson_is_printed_with_or_without_its_answers():
     printed = "\n".join(item.value for item in app.markdown)
     assert not any(reply in printed for reply in replies) and ":material/check:" not in printed
     assert printed.count("check_box_outline_blank") == len(replies)
-
-
-def test_every_term_is_bold_in_its_chapter_and_stands_once_in_the_glossary():
-    names = [term.name for term in TERMS]
-    assert len(set(names)) == len(names)
-    for entry in CHAPTERS:
-        text = entry.open().text
-        found = re.findall(r"\*\*([^*]+)\*\*", " ".join(text.split()))
-        bold = {name.rstrip(":").lower() for name in found}
-        for term in TERMS:
-            if term.chapter == entry.number:
-                assert any(name.startswith(term.name.lower()) for name in bold), term.name
 
 
 def test_no_term_is_used_before_the_chapter_that_explains_it():
@@ -211,39 +225,65 @@ def test_a_missing_recording_is_a_sentence_in_its_chapter(tmp_path, monkeypatch)
 # --- Chapter by chapter: what is on screen is computed -------------------------------------------
 
 
-def test_neuron_with_zero_input_gives_its_bias():
-    app = open_page(chapter="1")
-    app.slider(key="neuron_b").set_value(1.3).run()
-    app.button(key="neuron_zero").click().run()
-    assert "= 1.30" in app.latex[0].value
-    app.slider(key="neuron_w1").set_value(-2.0).run()
-    assert "= 1.30" in app.latex[0].value
-
-
-def test_the_two_groups_can_be_parted_but_not_without_a_bias():
-    points, blue = neuron.two_groups()
-    assert 0.25 < blue.mean() < 0.75
-    app = open_page(chapter="1")
-    for key, value in (("w1", 0.8), ("w2", 1.0), ("b", -1.3)):
-        app.slider(key=f"neuron_{key}").set_value(value).run()
-    assert f"**{len(points)} of {len(points)}**" in written(app)
+def test_zeros_and_ones_can_be_parted_by_two_pixels_but_not_without_a_bias():
+    known, data = recordings.pairs(), mnist.load()
+    found = {tuple(recordings.pair_of(image).round(2)) for image in data.x_test[:2000]}
+    assert {tuple(point.round(2)) for point in known.points} <= found
     angles = np.linspace(0, 2 * np.pi, 720)
-    turned = points @ np.stack([np.cos(angles), np.sin(angles)]) > 0
-    assert (turned == blue[:, None]).all(axis=0).sum() == 0
+    along = known.points @ np.stack([np.cos(angles), np.sin(angles)])
+    assert ((along > 0) == known.ones[:, None]).all(axis=0).sum() == 0
+    assert (along[known.ones].min(axis=0) > along[~known.ones].max(axis=0)).any()
+    read = forward(known.layers, known.points).sums[-1].argmax(1) == 0
+    assert (read == known.ones).all()
 
 
-def test_the_decision_line_is_where_the_sum_is_zero():
-    weights, bias = np.array([[1.5], [-0.4]]), np.array([0.7])
-    x, y = neuron.decision_line(Layer(weights, bias))
-    np.testing.assert_allclose(1.5 * x - 0.4 * y + 0.7, 0, atol=1e-9)
-    assert neuron.decision_line(Layer(np.zeros((2, 1)), bias)) is None
+def test_the_curve_that_the_neuron_looks_up_is_its_activation():
+    app = open_page(chapter="1")
+    data = next(
+        data
+        for item in app.get("bidi_component")
+        if "curves" in (data := json.loads(item.proto.json or "{}"))
+    )
+    for name, curve in data["curves"].items():
+        z = curve["low"] + curve["step"] * np.arange(len(curve["values"]))
+        assert z[0] <= -9 and z[-1] >= 9  # the largest sum of two inputs, their weights and a bias
+        np.testing.assert_allclose(curve["values"], ACTIVATIONS[name].value(z), atol=1e-5)
+
+
+def test_a_chosen_digit_goes_through_the_chapters_and_on_to_look_inside():
+    app = open_page(chapter="1")
+    choice = next(item for item in app.button_group if item.key == "lesson_digit_choice")
+    choice.set_value(7).run()
+    seven = lesson_digit.choices()[7]
+    for number in ("1", "3", "5", "8"):
+        app.query_params["chapter"] = number
+        app.run()
+        assert not app.exception
+        choice = next(item for item in app.button_group if item.key == "lesson_digit_choice")
+        assert choice.value == 7
+    assert "A 7" in moving(app, "padded", "slide")["name"]
+    assert app.session_state.inspect_place.index == seven.index
+    app.query_params["chapter"] = "5"
+    app.run()
+    links = [item.proto for item in app.get("page_link")]
+    assert any(f"image={seven.index}" in link.query_string for link in links)
 
 
 def test_linear_layers_collapse_on_screen():
     app = open_page(chapter="2")
-    assert "All of it is one layer" not in written(app)
+    assert "layers are one" not in written(app)
     next(item for item in app.button_group if item.key == "bend").set_value("linear").run()
-    assert "All of it is one layer" in written(app)
+    assert "layers are one" in written(app)
+    for frame in json.loads(moving(app, "figure", "stack")["figure"])["frames"]:
+        stack, one = (numbers(trace["y"]) for trace in frame["data"])
+        np.testing.assert_allclose(stack, one, atol=2e-4)
+
+
+def test_a_slider_of_an_activation_says_what_it_computes():
+    app = open_page(chapter="2")
+    names = moving(app, "run", "bend")["names"]
+    assert names[50] == "z = 1.0: φ(z) = 1.000, slope 1.000"
+    assert names[0] == "z = −4.0: φ(z) = 0.000, slope 0.000"
 
 
 def test_the_hidden_neuron_shown_first_answers_to_the_digit_that_it_votes_for():
@@ -257,11 +297,20 @@ def test_parameters_are_counted_live():
     app.select_slider(key="net_units").set_value(64).run()
     app.slider(key="net_depth").set_value(2).run()
     expected = 785 * 64 + 65 * 64 + 65 * 10
-    assert f"{expected:,}".replace(",", "{,}") in app.latex[0].value
+    assert f"{expected:,}".replace(",", "{,}") in written(app)
+
+
+def test_the_growing_network_counts_the_parameters_of_the_real_one():
+    stages = moving(open_page(chapter="3"), "run", "growth")["names"]
+    assert stages[-1].endswith(f"{recordings.SMALL.network.parameters} parameters")
+
+
+def first_example() -> chain.Example:
+    return chain.example(0, *backward.pair_input(lesson_digit.lesson_digit()))
 
 
 def test_a_predicted_gradient_is_checked():
-    found = chain.example(0, 0)
+    found = first_example()
     steps = chain.steps(found)
     app = open_page(chapter="6")
     app.number_input(key="chain_guess_0").set_value(round(-steps[0].value, 3))
@@ -275,7 +324,7 @@ def test_a_predicted_gradient_is_checked():
 
 def test_the_chain_can_be_stepped_to_its_end():
     app = open_page(chapter="6")
-    for _ in chain.steps(chain.example(0, 0)):
+    for _ in chain.steps(first_example()):
         app.button(key="chain_show").click().run()
         app.button(key="chain_next").click().run()
         assert not app.exception
@@ -287,7 +336,7 @@ def test_the_chain_can_be_stepped_to_its_end():
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("label", [0, 1])
 def test_each_step_of_the_chain_is_what_nudging_the_weight_finds(seed, label):
-    found = chain.example(seed, label)
+    found = chain.example(seed, label, (0.72, 0.13))
     steps = chain.steps(found)
     assert [step.part[0] for step in steps[:2]] == ["o", "o"]
     edges = [step for step in steps if isinstance(step.part, tuple)]
@@ -315,10 +364,27 @@ def test_descent_without_an_optimiser_is_an_invitation():
     assert not app.exception and "at least one optimiser" in app.info[0].value
 
 
+def test_one_ball_descends_for_each_optimiser():
+    figure = json.loads(moving(open_page(chapter="7"), "figure", "descent")["figure"])
+    balls = [trace for trace in figure["data"] if (trace.get("meta") or {}).get("ball")]
+    assert len(balls) == 3
+    steps = moving(open_page(chapter="7"), "run", "descent")["length"]
+    assert all(len(numbers(ball["x"])) == steps + 1 for ball in balls)
+
+
+@pytest.mark.parametrize("top", [1e-3, 0.5, 4.0, 1e3, 1e12, 1e40])
+def test_ticks_of_losses_are_few_and_within_their_axis(top):
+    losses = {"sgd": np.geomspace(top, min(0.114, top), 40)}
+    axis = descent_losses(losses, {"sgd": "SGD"}, 1).layout.yaxis
+    assert 1 <= len(axis.tickvals) <= 9
+    low, high = axis.range
+    assert all(low <= np.log10(value) <= high for value in axis.tickvals)
+
+
 def test_a_leap_out_of_the_valley_is_told():
     app = open_page(chapter="7")
     app.select_slider(key="descent_rate").set_value(1.0).run()
-    assert "leapt out of the valley" in written(app)
+    assert "diverged" in written(app)
 
 
 def test_an_own_kernel_computes_what_it_says():
@@ -328,30 +394,40 @@ def test_an_own_kernel_computes_what_it_says():
         for column in range(convolution.SIZE):
             app.number_input(key=f"conv_own_{row}{column}").set_value(0.0)
     app.run()
-    assert not app.exception and "Added up: $0.000$" in written(app)
+    assert not app.exception and not np.any(moving(app, "padded", "slide")["map"])
     app.number_input(key="conv_own_11").set_value(-3.0).run()  # the pixel itself, times −3
-    assert "Added up: $-3.000$" in written(app)
+    image = lesson_digit.lesson_digit().image / 255.0
+    found = moving(app, "padded", "slide")["map"]
+    np.testing.assert_allclose(found, -3 * image[1:-1, 1:-1], atol=1e-4)
+
+
+def test_the_kernel_visits_each_place_and_ends_at_the_strongest_answer():
+    app = open_page(chapter="8")
+    data, player = moving(app, "padded", "slide"), moving(app, "run", "slide")
+    row, column = np.unravel_index(np.abs(data["map"]).argmax(), (26, 26))
+    assert data["best"] == [row, column] and player["length"] == 26 * 26
+    assert player["names"][26 * 4 + 9] == "Row 4, column 9"
+    assert player["names"][-1] == f"Row {row}, column {column}"
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_every_stride_and_padding_shows_a_map(stride, padding):
     app = open_page(chapter="8")
-    app.session_state.conv_place = (25, 25)  # a place that only the largest map has
     groups = {item.key: item for item in app.button_group}
     groups["conv_stride"].set_value(stride)
     groups["conv_padding"].set_value(padding)
     app.run()
     size = -(-28 // stride) if padding == "same" else (28 - 3) // stride + 1
     assert not app.exception and f"The map is {size}×{size}" in written(app)
-
-
-def test_sliding_the_kernel_moves_it_row_by_row():
-    app = open_page(chapter="8")
-    app.slider(key="conv_slide").set_value(26 * 4 + 9).run()  # a map of 26×26
-    assert "in row 4, column 9 of the map" in written(app)
-    next(item for item in app.button_group if item.key == "conv_stride").set_value(3).run()
-    assert not app.exception and "in row 4, column 8 of the map" in written(app)
+    data = moving(app, "padded", "slide")
+    image = lesson_digit.lesson_digit().image / 255.0
+    expected = convolve(image, np.array(data["kernel"]), stride, padding)
+    np.testing.assert_allclose(data["map"], expected, atol=1e-4)
+    # The script multiplies what lies under the kernel: the corner that it takes is the right one.
+    corner = np.array(data["padded"])[-3:, -3:]
+    if stride == 1:
+        assert (corner * data["kernel"]).sum() == pytest.approx(expected[-1, -1], abs=1e-3)
 
 
 def test_the_start_of_a_descent_can_be_set_without_a_mouse():
@@ -359,6 +435,14 @@ def test_the_start_of_a_descent_can_be_set_without_a_mouse():
     before = app.session_state.descent_wb_w
     app.slider(key="descent_wb_w").set_value(2.0).run()
     assert not app.exception and before != app.session_state.descent_wb_w == 2.0
+
+
+def test_overfitting_shows_on_the_axis_of_the_losses():
+    figure = json.loads(moving(open_page(chapter="9"), "figure", "fit")["figure"])
+    low, high = figure["layout"]["yaxis"]["range"]
+    assert low == 0 and figure["layout"]["yaxis"].get("type") != "log"
+    values = recordings.fit_curves()["plain"].val_loss
+    assert values.max() < high and values[-1] - values.min() > 0.12 * (high - low)
 
 
 def test_early_stopping_waits_for_its_patience():

@@ -314,7 +314,7 @@ def test_a_value_or_setting_that_cannot_be_compared_is_a_sentence() -> None:
     assert "Seeds is 0; choose a whole number from 1 to 20." in errors(app)
     of(app.number_input, "study_seeds").set_value(3).run()
     of(app.selectbox, "study_setting_0").set_value("training.weight_decay").run()
-    assert "does not fit this experiment. Weight decay works with" in errors(app)
+    assert "does not fit this experiment. Weight decay works only with" in errors(app)
 
 
 def test_one_seed_tells_nothing_and_the_page_says_so() -> None:

@@ -133,13 +133,13 @@ def test_corrections_are_learned_and_reminders_keep_the_rest(trained):
         for remind in (False, True)
     )
     for result in (alone, reminded):
-        assert result.moments[0].corrections_share < 0.5
+        assert result.snapshots[0].corrections_share < 0.5
         assert result.test_before == pytest.approx(result.per_digit_before.mean(), abs=0.03)
-    assert alone.moments[-1].corrections_share == 1
+    assert alone.snapshots[-1].corrections_share == 1
     assert alone.test_after < alone.test_before - 0.05
     assert reminded.test_after > alone.test_after + 0.03
     assert alone.per_digit_after[1] < 0.5 < alone.per_digit_before[1]
-    assert [moment.step for moment in alone.moments] == [0, 10, 20, 30, 40, 50, 60]
+    assert [snapshot.step for snapshot in alone.snapshots] == [0, 10, 20, 30, 40, 50, 60]
     for weight, copy in zip(weights, before, strict=True):
         assert (weight == copy).all(), "The original network was changed"
 

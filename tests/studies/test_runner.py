@@ -300,7 +300,7 @@ def test_a_study_of_a_dead_server_is_interrupted_and_can_go_on(
         ({"objectives": ("accuracy", "accuracy")}, "are the same"),
         ({"objectives": ("parameters",)}, "choose a second objective"),
         ({"vary": ()}, "Vary is"),
-        ({"vary": (search_space.vary(RATE), search_space.vary(RATE))}, "varied once only"),
+        ({"vary": (search_space.vary(RATE), search_space.vary(RATE))}, "varied only once"),
         (
             {"vary": (search_space.vary(RATE).model_copy(update={"high": 1e9}),)},
             "within 1e-06 to 1000",

@@ -52,10 +52,10 @@ def test_settings_change_and_lift_limits(monkeypatch, caplog):
     ("query", "sentence"),
     [
         ("layers=flatten;dense(units:2048)", "1,628,170 parameters; this server trains up to 1,0"),
-        ("preset=two-layer&epochs=51", "51 epochs; a run on this server takes at most 50"),
+        ("preset=two-layer&epochs=51", "51 epochs; a run on this server has at most 50"),
         (
             "layers=conv(filters:64);conv(filters:64,kernel_size:5);flatten&batch_size=2048",
-            "multiplies",
+            "multiplications",
         ),
     ],
 )
@@ -77,7 +77,7 @@ def test_epochs_asked_for_later_count():
 
 def test_a_study_is_bounded():
     spec = StudySpec(base=SMALL, vary=(search_space.vary(search_space.knobs(SMALL)[0]),), trials=31)
-    assert "31 trials; on this server a study has at most 30" in study_problem(spec, PUBLIC)
+    assert "31 trials; this server allows at most 30" in study_problem(spec, PUBLIC)
     assert study_problem(spec.model_copy(update={"trials": 30}), PUBLIC) is None
     assert study_problem(spec, LOCAL) is None
 
@@ -92,11 +92,11 @@ def test_uploads_are_bounded():
 def test_the_rules_are_said_where_there_are_any():
     assert rules(LOCAL) == ""
     said = rules(PUBLIC)
-    for part in ("one training at a time", "50 epochs", "1,000,000 parameters", "15 minutes",
-                 "no page open for 10 minutes", "queue after 50 seconds",
-                 "removed 90 days after your last"):  # fmt: skip
+    for part in ("one run at a time", "50 epochs", "1,000,000 parameters", "15 minutes",
+                 "after 10 minutes without an open page", "queue after 50 seconds",
+                 "deleted 90 days after your last"):  # fmt: skip
         assert part in said
-    assert "removed" not in rules(replace(PUBLIC, kept_days=None))
+    assert "deleted" not in rules(replace(PUBLIC, kept_days=None))
     assert rules(replace(LOCAL, public=True, kept_days=1)).endswith(
         "one day after your last visit."
     )

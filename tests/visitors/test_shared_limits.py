@@ -77,7 +77,7 @@ def test_an_address_queues_only_so_much(engine: Engine, monkeypatch):
     monkeypatch.setenv("MNIST_LAB_MAX_ADDRESS_RUNS", "2")
     for number in range(2):
         come(engine, number, HERE).start(LONG)
-    with pytest.raises(Refused, match=r"from one network address \(2\) wait or train already"):
+    with pytest.raises(Refused, match="limit of 2 queued or training runs from one network"):
         come(engine, 2, HERE).start(SHORT)
     assert come(engine, 3, THERE).start(SHORT)
 
@@ -87,7 +87,7 @@ def test_an_address_starts_only_so_many_an_hour(engine: Engine, store: Store, mo
     for number in range(2):
         engine.stop(come(engine, number, HERE).start(LONG))
     wait(lambda: not store.active_runs(), "the end of both")
-    with pytest.raises(Refused, match=r"within an hour \(2\) were started from yours"):
+    with pytest.raises(Refused, match=r"limit of 2 runs started per hour from one network"):
         come(engine, 2, HERE).start(SHORT)
     with store.transaction() as connection:
         long_ago = datetime.now(UTC) - timedelta(hours=2)
@@ -102,7 +102,7 @@ def test_only_so_many_new_visitors_are_taken_in_within_an_hour(
     known = [come(engine, number, HERE) for number in range(2)]
     late = come(engine, 2, HERE)
     assert visitors.last_seen(store, [visitor(2)]) == {}
-    with pytest.raises(Refused, match=r"\(2\) have come from your network address"):
+    with pytest.raises(Refused, match="limit of 2 new visitors per hour from your network"):
         late.start(SHORT)
     assert "let your browser keep" in late.data_problem(1) and late.room().oldest is None
     # Whoever is known, and whoever comes from elsewhere, is none of them.
@@ -121,7 +121,7 @@ def test_what_an_address_keeps_is_counted_together(engine: Engine, store: Store,
         connection.execute(schema.snapshots.update().values(bytes=100_000))
     assert come(engine, 0, HERE).room() is None
     assert come(engine, 1, HERE).room(size=400_000) is None
-    assert "keep 1 MB together" in come(engine, 1, HERE).room(size=400_001).message
+    assert "store 1 MB together" in come(engine, 1, HERE).room(size=400_001).message
     assert come(engine, 2, THERE).room(size=400_001) is None
 
 

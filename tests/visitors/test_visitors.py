@@ -388,7 +388,7 @@ def test_a_full_shelf_offers_the_oldest_run(store: Store):
     store.create_run(SMALL, HERS)
     limits = PUBLIC.__class__(kept_runs=2)
     full = visitors.room(store, HERS, limits)
-    assert "You have 2 runs, and this server keeps 2 for each visitor" in full.message
+    assert "You have 2 runs; this server keeps 2 per visitor" in full.message
     assert full.oldest.id == oldest
     assert visitors.room(store, HERS, limits, more=0) is None
     store.delete(oldest)
@@ -400,7 +400,7 @@ def test_what_comes_counts_before_it_is_kept(store: Store):
     limits = PUBLIC.__class__(kept_megabytes=10)
     assert visitors.room(store, HERS, limits, more=2, size=10_000_000) is None
     full = visitors.room(store, HERS, limits, more=2, size=10_000_001)
-    assert "keeps 10 MB for each visitor; these are 10 MB more" in full.message
+    assert "keeps 10 MB per visitor, and these are 10 MB more" in full.message
 
 
 def test_corrections_count(store: Store):

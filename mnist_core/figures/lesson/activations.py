@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
@@ -14,12 +16,11 @@ CURVE_HEIGHT, STACK_HEIGHT = 300, 300
 TANGENT = 1.3  # half of the tangent's width
 
 
-def activation_curves(
-    z: Floats, value: Floats, slope: Floats, here: tuple[float, float, float]
-) -> go.Figure:
-    """φ and its derivative over z; `here` is a z with both, shown with its tangent."""
-    at, out, steep = here
-    ends = np.array([at - TANGENT, at + TANGENT])
+def activation_curves(z: Floats, value: Floats, slope: Floats) -> go.Figure:
+    """φ and its derivative over z; the clock moves a point on each, a step a value of z.
+
+    Its frames hold the tangent at each value.
+    """
     figure = go.Figure()
     for y, name, shade, dash in (
         (value, "φ(z)", LIGHT[0], "solid"),
@@ -30,13 +31,19 @@ def activation_curves(
             line={"color": shade, "width": 3.5, "dash": dash, "simplify": False},
             hovertemplate="z = %{x:.2f}: %{y:.3f}<extra>" + name + "</extra>",
         )  # fmt: skip
+    tangents = [
+        {"x": [at - TANGENT, at + TANGENT], "y": [out - TANGENT * steep, out + TANGENT * steep]}
+        for at, out, steep in zip(z.tolist(), value.tolist(), slope.tolist(), strict=True)
+    ]
     figure.add_scatter(
-        x=ends, y=out + steep * (ends - at), mode="lines", name="tangent",
+        **tangents[-1], mode="lines", name="tangent",
         line={"color": LIGHT[2], "width": 2}, hoverinfo="skip", showlegend=False,
     )  # fmt: skip
-    for mark, shade, symbol in ((out, LIGHT[0], "circle"), (steep, LIGHT[1], "diamond")):
+    figure.frames = [go.Frame(data=[tangent], traces=[2]) for tangent in tangents]
+    for marks, shade, symbol in ((value, LIGHT[0], "circle"), (slope, LIGHT[1], "diamond")):
         figure.add_scatter(
-            x=[at], y=[mark], mode="markers", showlegend=False, hoverinfo="skip",
+            x=z, y=np.round(marks, 4), mode="markers", showlegend=False, hoverinfo="skip",
+            meta={"ball": True},
             marker={"color": shade, "symbol": symbol, "size": 13,
                     "line": {"color": GROUND, "width": 2}},
         )  # fmt: skip
@@ -51,25 +58,44 @@ def activation_curves(
     return figure
 
 
-def stack_curve(x: Floats, stack: Floats, one: Floats | None, heading: str) -> go.Figure:
-    """The output of a stack of layers for x; `one` is the single layer that does the same."""
+def stack_curve(x: Floats, stacks: Sequence[Floats], ones: Sequence[Floats]) -> go.Figure:
+    """What stacks of 1, 2, … layers make of x, one shown at a time; the clock chooses.
+
+    `ones` are the single layers that do the same; empty where there are none.
+    """
     figure = go.Figure()
     figure.add_scatter(
-        x=x, y=stack, name="the stack", mode="lines",
+        x=x, y=stacks[-1], name="the stack", mode="lines",
         line={"color": LIGHT[0], "width": 6, "simplify": False},
         hovertemplate="x = %{x:.2f}: %{y:.3f}<extra>the stack</extra>",
     )  # fmt: skip
-    if one is not None:
+    if ones:
         figure.add_scatter(
-            x=x, y=one, name="one layer with the product’s weights", mode="lines",
+            x=x, y=ones[-1], name="one layer with the product’s weights", mode="lines",
             line={"color": LIGHT[1], "width": 2.5, "dash": "dash"},
             hovertemplate="x = %{x:.2f}: %{y:.3f}<extra>one layer</extra>",
         )  # fmt: skip
+    curves = zip(stacks, ones, strict=True) if ones else ((stack,) for stack in stacks)
+    figure.frames = [
+        go.Frame(
+            data=[{"x": x, "y": np.round(curve, 4)} for curve in shown],
+            traces=list(range(len(shown))),
+        )
+        for shown in curves
+    ]
+    low = min(float(curve.min()) for curve in stacks)
+    high = max(float(curve.max()) for curve in stacks)
+    room = 0.05 * (high - low)
     figure.update_layout(
         **_layout(STACK_HEIGHT),
-        title=title(heading),
+        title=title("A stack of layers"),
         xaxis={"title": {"text": "input x"}, "fixedrange": True},
-        yaxis={"title": {"text": "output"}, "fixedrange": True, "tickformat": ".3~g"},
+        yaxis={
+            "title": {"text": "output"},
+            "fixedrange": True,
+            "tickformat": ".3~g",
+            "range": [low - room, high + room],
+        },
     )
     return figure
 

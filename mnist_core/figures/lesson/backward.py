@@ -9,14 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from mnist_core.figures.diagram import between, edge, node, number, plate, svg, words
+from mnist_core.figures.diagram import between, edge, node, number, plate, pulse, since, svg, words
 from mnist_core.figures.template import LIGHT, QUIET, lay_out
 
 Floats = npt.NDArray[np.float64]
 
 SHARES_HEIGHT = 190
+OUTPUTS = {"o1": "a 1", "o2": "no 1"}
+# The clock's steps at which values come to a layer, and gradients come back to it.
+FORTH_AND_BACK = {"x": (0, None), "h": (1, 4), "o": (2, 3)}
+LAST_STEP = 5  # of the clock: gradients are back at the first weights
 NODES = {
-    "x1": (36.0, 86.0), "x2": (36.0, 246.0),
+    "x1": (42.0, 86.0), "x2": (42.0, 246.0),
     "h1": (218.0, 86.0), "h2": (218.0, 246.0),
     "o1": (400.0, 86.0), "o2": (400.0, 246.0),
 }  # fmt: skip
@@ -64,7 +68,8 @@ class Shown:
     """The values that the drawing of the small network shows.
 
     `values` by node; `weights` by edge; `gradients` by node or edge, as far as they are known;
-    `focus` is the node or edge in question, `onward` the parts its gradient comes from.
+    `focus` is the node or edge in question, `onward` the parts its gradient comes from. `deltas`
+    by node, known or not: how large the dots are that flow back.
     """
 
     values: Mapping[str, float]
@@ -72,16 +77,23 @@ class Shown:
     gradients: Mapping[str | tuple[str, str], float]
     focus: str | tuple[str, str] | None
     onward: frozenset[str | tuple[str, str]]
+    deltas: Mapping[str | tuple[str, str], float]
 
 
 def backward_drawing(shown: Shown) -> str:
-    """Two inputs, two hidden neurons, two outputs; forward values above, gradients below."""
+    """Two inputs, two hidden neurons, two outputs; forward values above, gradients below.
+
+    With its clock, dots flow forward (to step 2) and back (from step 3 to LAST_STEP).
+    """
     parts = [_edge(shown, pair) for pair in EDGES]
     parts += [_edge_words(shown, pair) for pair in EDGES]
+    parts += [_pulses(shown, pair) for pair in EDGES]
     parts += [_node(shown, name) for name in NODES]
-    for x, text in ((36, "input"), (218, "hidden"), (400, "output")):
+    for x, text in ((42, "two pixels"), (218, "hidden"), (400, "output")):
         parts.append(words(x, 12, text, "quiet"))
-    return svg(440, 306, *parts, largest=500)
+    for name, text in OUTPUTS.items():
+        parts.append(words(NODES[name][0] + 40, NODES[name][1], text, "quiet", "start"))
+    return svg(490, 306, *parts, largest=470)
 
 
 def _edge(shown: Shown, pair: tuple[str, str]) -> str:
@@ -95,6 +107,17 @@ def _edge(shown: Shown, pair: tuple[str, str]) -> str:
         )
     parts.append(edge(start, end, shown.weights[pair], scale=2, opacity=1 if lively else 0.4))
     return "".join(parts)
+
+
+def _pulses(shown: Shown, pair: tuple[str, str]) -> str:
+    """The product that goes forward along an edge, and the one that comes back."""
+    start, end = NODES[pair[0]], NODES[pair[1]]
+    first = pair[0].startswith("x")
+    forth = shown.values[pair[0]] * shown.weights[pair]
+    back = shown.deltas[pair[1]] * shown.weights[pair]
+    return pulse(start, end, 1 if first else 2, forth) + pulse(
+        end, start, LAST_STEP if first else LAST_STEP - 1, back, scale=0.5, colour=LIGHT[2]
+    )
 
 
 def _edge_words(shown: Shown, pair: tuple[str, str]) -> str:
@@ -114,10 +137,20 @@ def _edge_words(shown: Shown, pair: tuple[str, str]) -> str:
 def _node(shown: Shown, name: str) -> str:
     x, y = NODES[name]
     ring = LIGHT[2] if name == shown.focus or name in shown.onward else QUIET
+    forth, back = FORTH_AND_BACK[name[0]]
     parts = [
-        node(x, y, 29, shown.values[name], scale=1.5, ring=ring),
-        words(x, y + 1, number(shown.values[name]), "strong"),
+        node(x, y, 29, ring=ring),
+        since(
+            forth,
+            node(x, y, 29, shown.values[name], scale=1.5, ring=ring),
+            words(x, y + 1, number(shown.values[name]), "strong"),
+        ),
     ]
+    if back is not None:  # a gradient has arrived here, and goes on in the next step
+        parts.append(
+            f'<g data-since="{back}" data-until="{back + 0.9:g}" style="opacity: 0"><circle '
+            f'cx="{x:g}" cy="{y:g}" r="33" fill="none" stroke="{LIGHT[2]}" stroke-width="4"/></g>'
+        )
     if name == shown.focus:
         parts.append(
             f'<circle cx="{x:g}" cy="{y:g}" r="35" fill="none" stroke="{LIGHT[2]}" '

@@ -1,121 +1,65 @@
-"""Chapter 1's figures: one neuron as a drawing, and what it says at each point of the plane."""
+"""Chapter 1's figure: a neuron on two pixels of a digit, and the plane of both pixels.
+
+Its script (neuron.js) follows the sliders within a frame. It multiplies, adds up and looks the
+output up in the curve of the activation, which comes from here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
-from mnist_core.figures.diagram import between, edge, node, number, plate, svg, words
-from mnist_core.figures.template import GROUND, LIGHT, lay_out
-
-REACH = 3.0  # the plane goes from −REACH to REACH
-PLANE_HEIGHT = 380
+from mnist_core.experiment.activations import ACTIVATIONS
+from mnist_core.figures.template import FOR_DARK, GROUND, LIGHT, QUIET, THEME_JS
 
 Floats = npt.NDArray[np.float64]
 
-
-def neuron_drawing(
-    inputs: Floats, weights: Floats, bias: float, total: float, output: float, activation: str
-) -> str:
-    """Two inputs, their weights, the bias, the sum and what the activation makes of it."""
-    sources = [(34.0, 40.0), (34.0, 118.0), (34.0, 196.0)]
-    values = [*inputs, 1.0]
-    factors = [*weights, bias]
-    names, labels = ("x_1", "x_2", "1"), ("w_1", "w_2", "b")
-    body, bend, end = (226.0, 118.0), (342.0, 118.0), (432.0, 118.0)
-    parts = []
-    for source, factor in zip(sources, factors, strict=True):
-        parts.append(edge(source, body, factor, scale=3))
-    parts += [edge(body, bend, total, scale=6), edge(bend, (end[0] + 10, end[1]), output, scale=3)]
-    for place, (source, value, factor) in enumerate(zip(sources, values, factors, strict=True)):
-        parts.append(node(*source, 25, value if place < 2 else 0, scale=REACH))
-        parts.append(words(source[0], source[1] + 1, number(value, 1) if place < 2 else "1"))
-        if place < 2:
-            parts.append(words(source[0] + 38, source[1] - 22, names[place], "math"))
-        at = between(source, body, 0.5)
-        parts += [plate(*at, 84, 24), words(*at, f"{labels[place]} = {number(factor, 1)}", "math")]
-    parts += [
-        node(*body, 36, total, scale=6),
-        words(body[0], body[1] - 9, "sum", "quiet"),
-        words(body[0], body[1] + 11, number(total), "strong"),
-        node(*bend, 36, output, scale=3),
-        words(bend[0], bend[1] - 9, activation, "quiet"),
-        words(bend[0], bend[1] + 11, number(output), "strong"),
-        words(body[0], body[1] + 54, "z", "math"),
-        words(bend[0], bend[1] + 54, "a", "math"),
-    ]
-    return svg(456, 232, *parts, largest=540)
+NEURON_JS: str = THEME_JS + Path(__file__).with_name("neuron.js").read_text(encoding="utf-8")
+NEURON_CSS: str = Path(__file__).with_name("neuron.css").read_text(encoding="utf-8")
+REACH = 3.0  # weights and bias go from −REACH to REACH
+Z_STEP = 0.05  # between two points of an activation's curve
 
 
-def plane(
-    output: Floats,
+def neuron_data(
+    pixels: Floats,
+    pair: tuple[tuple[int, int], tuple[int, int]],
     points: Floats,
     blue: npt.NDArray[np.bool_],
-    line: tuple[Floats, Floats] | None,
-    here: tuple[float, float],
-    middle: float = 0.0,
-) -> go.Figure:
-    """The output over the plane, two groups of points, the line z = 0 and the present input.
+    names: Mapping[str, str],
+    first: Mapping[str, float],
+    alt: str,
+) -> dict[str, Any]:
+    """The data that NEURON_JS takes.
 
-    `output` [n, n] over a grid from −REACH to REACH, rows by x₂; `points` [m, 2]; `line` holds
-    the ends' x₁ and x₂, None when there is none; `middle` is the output of the undecided.
+    `pixels` [7, 7] in [0, 1] are the digit's, `pair` the places of its two inputs; `points` [n, 2]
+    are other digits, those that are `blue` on one side. `names` maps activations to what they are
+    called here, `first` gives the weights w1 and w2 and the bias b to begin with.
     """
-    axis = np.linspace(-REACH, REACH, len(output))
-    limit = max(float(np.abs(output - middle).max()), 1e-9)
-    figure = go.Figure(
-        go.Heatmap(
-            x=axis,
-            y=axis,
-            z=np.round(output, 3),
-            zmin=middle - limit,
-            zmax=middle + limit,
-            colorscale=[[0, LIGHT[1]], [0.5, GROUND], [1, LIGHT[0]]],
-            opacity=0.5,
-            showscale=False,
-            hovertemplate="x₁ %{x:.2f}, x₂ %{y:.2f}: a = %{z:.2f}<extra></extra>",
-        )
-    )
-    _add_points(figure, points, blue)
-    _add_line_and_input(figure, line, here)
-    side = {"range": [-REACH, REACH], "dtick": 1, "showgrid": False, "fixedrange": True}
-    lay_out(
-        figure,
-        height=PLANE_HEIGHT,
-        dragmode=False,
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "itemclick": False},
-        xaxis={**side, "title": {"text": "x₁", "standoff": 4}},
-        yaxis={**side, "title": {"text": "x₂"}},
-        margin={"l": 46, "r": 8, "t": 34, "b": 54},
-    )
-    return figure
-
-
-def _add_points(figure: go.Figure, points: Floats, blue: npt.NDArray[np.bool_]) -> None:
-    for group, name, shade, symbol in (
-        (blue, "blue", LIGHT[0], "circle"),
-        (~blue, "orange", LIGHT[1], "diamond"),
-    ):
-        figure.add_scatter(
-            x=points[group, 0], y=points[group, 1], mode="markers", name=name,
-            marker={"color": shade, "symbol": symbol, "size": 10,
-                    "line": {"color": GROUND, "width": 1.5}},
-            hoverinfo="skip", showlegend=False,
-        )  # fmt: skip
-
-
-def _add_line_and_input(
-    figure: go.Figure, line: tuple[Floats, Floats] | None, here: tuple[float, float]
-) -> None:
-    if line is not None:
-        figure.add_scatter(
-            x=line[0], y=line[1], mode="lines", name="z = 0",
-            line={"color": LIGHT[2], "width": 4}, hoverinfo="skip",
-        )  # fmt: skip
-    figure.add_scatter(
-        x=[here[0]], y=[here[1]], mode="markers", name="input",
-        marker={"symbol": "x", "size": 15, "color": LIGHT[2],
-                "line": {"color": GROUND, "width": 2}},
-        hovertemplate="the input: x₁ %{x:.1f}, x₂ %{y:.1f}<extra></extra>",
-    )  # fmt: skip
+    z = np.arange(-3 * REACH, 3 * REACH + Z_STEP / 2, Z_STEP)  # both inputs are at most 1
+    return {
+        "pixels": pixels.round(3).tolist(),
+        "pair": [list(place) for place in pair],
+        "points": points.round(3).tolist(),
+        "blue": blue.tolist(),
+        "reach": REACH,
+        "first": dict(first),
+        "curves": {
+            name: {
+                "title": title,
+                "low": float(z[0]),
+                "step": Z_STEP,
+                "values": ACTIVATIONS[name].value(z).round(5).tolist(),
+            }
+            for name, title in names.items()
+        },
+        "colours": {
+            "positive": LIGHT[0], "negative": LIGHT[1], "accent": LIGHT[2], "quiet": QUIET,
+            "ground": GROUND,
+        },
+        "dark": FOR_DARK,
+        "alt": alt,
+    }  # fmt: skip

@@ -24,7 +24,8 @@ def signal_ridges(
 ) -> go.Figure:
     """The distributions of the outputs [n, units] of each layer, the first layer at the top.
 
-    What lies beyond `limits` is counted at the edge. At the right stands each layer's standard
+    The rows arrive one by one with the figure's clock, a step a layer. What lies beyond `limits`
+    is counted at the edge. At the right stands each layer's standard
     deviation.
     """
     low, high = limits
@@ -44,6 +45,7 @@ def signal_ridges(
             y=[base, *(base + height), base],
             mode="lines",
             fill="toself",
+            meta={"row": row},
             line={"color": LIGHT[0], "width": 1.5},
             fillcolor="rgba(45,130,220,0.28)",
             hoveron="fills",

@@ -32,7 +32,7 @@ from mnist_core.files.model_import.containers import SUFFIXES, open_container, r
 from mnist_core.files.model_import.preparations import POOR, PREPARATIONS
 from mnist_core.files.model_import.stack import PIXELS, RISING
 from mnist_core.files.model_import.work import DESCRIPTION, MODEL, WEIGHTS, WeightsAlone
-from mnist_core.files.runfile import MAX_NAME, MomentFacts, RunFacts, RunFile
+from mnist_core.files.runfile import MAX_NAME, RunFacts, RunFile, SnapshotFacts
 from mnist_core.inspection.weights import layer_weights
 
 __all__ = [
@@ -218,7 +218,7 @@ def as_run(model: ImportedModel, file_name: str, data_name: str = MNIST) -> RunF
         seconds=0.0,
         test_loss=model.test_loss,
         test_accuracy=model.test_accuracy,
-        moments=(MomentFacts(step=0, epoch=0.0, val_accuracy=None),),
+        moments=(SnapshotFacts(step=0, epoch=0.0, val_accuracy=None),),
     )
     nothing = np.zeros(0, np.float32)
     return RunFile(facts, experiment, nothing, nothing, (model.weights,))

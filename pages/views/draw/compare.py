@@ -12,7 +12,7 @@ from mnist_core.data.mnist import ByteArray, Dataset, DatasetError, ink
 from mnist_core.evaluation.metrics import read_digits
 from mnist_core.experiment.class_names import one
 from pages.session.data_sets import dataset_of
-from pages.session.network_choice import NetworkChoice, moment_label, moments, network_choices
+from pages.session.network_choice import NetworkChoice, network_choices, snapshot_label, snapshots
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import bars, confidence, gallery, small_image
@@ -26,8 +26,8 @@ Predictions = npt.NDArray[np.int64]
 
 
 def compare_view(found: Answer | None) -> None:
-    """Choose networks and checkpoints; their answers side by side."""
-    choices = {key: choice for key, choice in network_choices().items() if moments(key)}
+    """Choose networks and snapshots; their answers side by side."""
+    choices = {key: choice for key, choice in network_choices().items() if snapshots(key)}
     keys = st.multiselect(
         "Networks",
         list(choices),
@@ -66,10 +66,12 @@ def _kept(choices: dict[str, NetworkChoice], found: Answer | None) -> list[str]:
 
 
 def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
-    """One network: its name, its checkpoint, its answer."""
+    """One network: its name, its snapshot, its answer."""
     st.markdown(f"**{plain(choice.label)}**")
-    answer = st.container()  # above the moment, which not every network has: answers stand level
-    kept = {moment.step: moment for moment in moments(choice.key)}
+    answer = (
+        st.container()
+    )  # above the slider of snapshots, which not every network has: answers stand level
+    kept = {snapshot.step: snapshot for snapshot in snapshots(choice.key)}
     steps = list(kept)
     step = steps[-1]
     if len(steps) > 1:
@@ -78,7 +80,7 @@ def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
             steps,
             value=step,
             key=f"compared_moment_{choice.key}",
-            format_func=lambda step: moment_label(choice.key, kept[step]) if step in kept else "",
+            format_func=lambda step: snapshot_label(choice.key, kept[step]) if step in kept else "",
             label_visibility="collapsed",
         )
     reader = Reader(choice, step)

@@ -1,4 +1,4 @@
-"""View: what one run made of this drawing at every checkpoint."""
+"""View: what one run made of this drawing at every snapshot of its training."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import streamlit as st
 from mnist_core.figures.drawing import learning_chart
 from mnist_core.storage.store import StoreError
 from pages.session.data_sets import class_names
-from pages.session.network_choice import NetworkChoice, moment_label, moments, network_choices
+from pages.session.network_choice import NetworkChoice, network_choices, snapshot_label, snapshots
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.session.services import get_store
 from pages.views.draw.answer import Answer
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
+
+# From this probability on, an answer is more than a guess.
+SURE = 0.5
 
 
 def learning_view(found: Answer | None) -> None:
@@ -22,7 +25,7 @@ def learning_view(found: Answer | None) -> None:
     runs = {
         key: choice
         for key, choice in network_choices().items()
-        if choice.run is not None and len(moments(key)) > 1
+        if choice.run is not None and len(snapshots(key)) > 1
     }
     if not runs:
         st.info(
@@ -52,14 +55,16 @@ def learning_view(found: Answer | None) -> None:
 
 
 def _chart(choice: NetworkChoice, found: Answer) -> None:
-    kept = moments(choice.key)
+    kept = snapshots(choice.key)
     wait_for(Reader(choice, kept[-1].step), say=st.empty().markdown)
-    shares = _over_training(choice, tuple(moment.step for moment in kept), found)
+    shares = _over_training(choice, tuple(snapshot.step for snapshot in kept), found)
     names = class_names(choice.experiment)
     name = names[int(shares[-1].argmax())]
+    labels = [snapshot_label(choice.key, snapshot) for snapshot in kept]
     live_figure(
         learning_chart(
-            [moment_label(choice.key, moment) for moment in kept],
+            [snapshot.step for snapshot in kept],
+            labels,
             shares,
             "Your drawing, read during training",
             names,
@@ -68,8 +73,7 @@ def _chart(choice: NetworkChoice, found: Answer) -> None:
         alt=f"The probability of each digit at {len(kept)} checkpoints; "
         f"at the end the network reads {name} with {shares[-1].max():.0%}.",
     )
-    labels = [moment_label(choice.key, moment) for moment in kept]
-    st.caption(_in_words(shares, labels, plain(name)))
+    st.caption(in_words(shares, labels, plain(name)))
 
 
 def _over_training(
@@ -97,13 +101,19 @@ def _all_weights(key: str, steps: tuple[int, ...]) -> list[list[npt.NDArray[np.f
     return [weights for weights in found if weights is not None]
 
 
-def _in_words(shares: npt.NDArray[np.float32], labels: list[str], name: str) -> str:
-    """Since when the final answer has stood."""
-    answers = shares.argmax(1)
-    changes = np.flatnonzero(answers != answers[-1])
-    if not len(changes):
-        return f"Its answer has been {name} at every checkpoint."
-    since = " · ".join(labels[int(changes[-1]) + 1].split(" · ")[:2])
-    turns = int((np.diff(answers) != 0).sum())
-    often = "once" if turns == 1 else f"{turns} times"
-    return f"Its answer has been {name} since {since}. In all, it changed {often}."
+def in_words(shares: npt.NDArray[np.float32], labels: list[str], name: str) -> str:
+    """Since which snapshot the final answer has stood, and been more than a guess.
+
+    `shares` float32 [n, classes]; the probability of what is read counts as more than a guess
+    from 1/2 on.
+    """
+    final = int(shares[-1].argmax())
+    sure = (shares.argmax(1) == final) & (shares[:, final] >= SURE)
+    if not sure[-1]:
+        return f"At the end it leans towards {name}, with a probability of {shares[-1, final]:.0%}."
+    doubtful = np.flatnonzero(~sure)
+    since = " · ".join(labels[int(doubtful[-1]) + 1 if len(doubtful) else 0].split(" · ")[:2])
+    return (
+        f"It has read {name} with a probability of at least {SURE:.0%} since {since}; before "
+        f"that it guessed or changed its answer (chance: {1 / shares.shape[1]:.0%})."
+    )

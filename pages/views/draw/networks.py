@@ -1,4 +1,4 @@
-"""Which networks read the drawing, at which checkpoint, and their reading."""
+"""Which networks read the drawing, at which snapshot of their training, and their reading."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pages.session.data_sets import class_names, own_dataset
 from pages.session.network_choice import (
     chance_note,
     first_choice,
-    moment_label,
-    moments,
     network_choices,
+    snapshot_label,
+    snapshots,
 )
 from pages.session.reader import NotReadable, Reader, loading
 from pages.widgets.background import loader
@@ -29,7 +29,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def current_reader() -> Reader:
-    """The network and checkpoint that the person has chosen.
+    """The network and snapshot that the person has chosen.
 
     Before any choice the newest run that has learned something, else the default model. Raises
     NotReadable when the choice has kept no weights yet.
@@ -40,18 +40,18 @@ def current_reader() -> Reader:
         key = first_choice().key
         st.session_state.reading_network = key
         st.session_state.reading_step = None
-    kept = moments(key)
+    kept = snapshots(key)
     if not kept:
         if choices[key].trains:
             raise NotReadable("This run has no checkpoint yet. Wait, or choose another network.")
         raise NotReadable("This run has no checkpoint. Choose another network.")
-    steps = [moment.step for moment in kept]
+    steps = [snapshot.step for snapshot in kept]
     step = st.session_state.get("reading_step")
     return Reader(choices[key], step if step in steps else steps[-1])
 
 
 def choose_network() -> None:
-    """The menu of networks and, where there are several, the slider of checkpoints."""
+    """The menu of networks and, where more than one snapshot is kept, their slider."""
     choices = network_choices()
     key = st.session_state.get("reading_network")
     st.selectbox(
@@ -65,18 +65,18 @@ def choose_network() -> None:
     )
     if key in choices and (note := chance_note(choices[key])):
         st.caption(f":material/casino: {note}")
-    kept = moments(key) if key in choices else ()
+    kept = snapshots(key) if key in choices else ()
     if len(kept) > 1:
-        _choose_moment(str(key), kept)
+        _choose_snapshot(str(key), kept)
     if key in choices and choices[key].experiment.data != MNIST:
         names = ", ".join(map(plain, class_names(choices[key].experiment)))
         st.caption(f":material/dataset: Classes: {names}.")
 
 
-def _choose_moment(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
-    labels = {moment.step: moment_label(key, moment) for moment in kept}
+def _choose_snapshot(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
+    labels = {snapshot.step: snapshot_label(key, snapshot) for snapshot in kept}
     step = st.session_state.get("reading_step")
-    # Another run, or a new moment of a live one, makes a new slider with its own value.
+    # Another run, or a new snapshot of a live one, makes a new slider with its own value.
     slider = f"reading_moment-{key}-{kept[-1].step}"
     st.select_slider(
         "Checkpoint",
@@ -84,7 +84,7 @@ def _choose_moment(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
         value=step if step in labels else kept[-1].step,
         key=slider,
         format_func=lambda step: labels.get(step, ""),
-        on_change=_moment_chosen,
+        on_change=_snapshot_chosen,
         args=(slider, kept[-1].step),
     )
 
@@ -94,8 +94,8 @@ def _network_chosen() -> None:
     st.session_state.reading_step = None
 
 
-def _moment_chosen(slider: str, newest: int) -> None:
-    """Callback. At the slider's end the page goes on with the newest checkpoint of a live run."""
+def _snapshot_chosen(slider: str, newest: int) -> None:
+    """Callback. At the slider's end the page goes on with the newest snapshot of a live run."""
     step = st.session_state[slider]
     st.session_state.reading_step = None if step == newest else step
 

@@ -198,7 +198,7 @@ def _teach(
 
 
 def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool) -> None:
-    first, last = result.moments[0], result.moments[-1]
+    first, last = result.snapshots[0], result.snapshots[-1]
     left, right = st.columns(2)
     lost = 100 * (result.test_after - result.test_before)
     left.metric("Test accuracy (10,000 images)", f"{result.test_after:.2%}", f"{lost:+.2f} points")
@@ -211,9 +211,9 @@ def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool)
     with left:
         live_figure(
             forgetting_chart(
-                [moment.step for moment in result.moments],
-                [moment.test_share for moment in result.moments],
-                [moment.corrections_share for moment in result.moments],
+                [snapshot.step for snapshot in result.snapshots],
+                [snapshot.test_share for snapshot in result.snapshots],
+                [snapshot.corrections_share for snapshot in result.snapshots],
             ),
             key="forgetting_figure",
             alt=f"Test accuracy goes from {first.test_share:.0%} to {last.test_share:.0%}, "
@@ -234,7 +234,7 @@ def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool)
 def _lesson(result: FineTuned, remind: bool) -> str:
     """The lesson of the figures: how much was learned, and what it cost on the test images."""
     before, after = 1 - result.test_before, 1 - result.test_after
-    learned = f"Accuracy on your corrections: {result.moments[-1].corrections_share:.0%}. "
+    learned = f"Accuracy on your corrections: {result.snapshots[-1].corrections_share:.0%}. "
     mistakes = f"Test error: {before:.2%} before, {after:.2%} after. "
     if after <= 1.25 * before:
         return f"{learned}{mistakes}The network has forgotten almost nothing."

@@ -67,7 +67,7 @@ def _choices(room: Classroom, chosen: str) -> None:
 
 
 def _scales(each: Sequence[Entry]) -> dict[str, Sequence[Any]]:
-    """What accuracy can be drawn against, with each run's value."""
+    """The scales that accuracy can be drawn against, with each run's value."""
     apart = differing_columns([entry.experiment for entry in each])
     numbers = {name: found for name, found in apart.items() if all(map(_is_number, found))}
     return {
@@ -98,7 +98,7 @@ def _live(room_id: str, chosen: str, teaches: bool) -> None:
 
 
 def _head(board: Board) -> None:
-    """How many are there, how many train, and who leads."""
+    """The head of the board: how many are there, how many train, and who leads."""
     newest = board.newest()
     trains = sum(entry.active for entry in newest)
     pupils = len(board.nicknames)

@@ -73,7 +73,7 @@ def _ways_in() -> None:
 
 
 def _comes_by_link(member: Membership | None) -> bool:
-    """Whether a link's code is to be used, of another class than the visitor is in."""
+    """True when a link's code of another class than the visitor is in is to be used."""
     code = st.session_state.get(_BY_LINK)
     return code is not None and (member is None or clean(code) != member.classroom.code)
 

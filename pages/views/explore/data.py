@@ -45,7 +45,7 @@ def view() -> None:
 
 
 def _about(info: SetInfo | None) -> None:
-    """What the set holds (None: MNIST), what can be done with it, and how it looks."""
+    """The set's content (None: MNIST), actions on it, and its images."""
     try:
         data = mnist.load() if info is None else own_dataset(info.digest)
     except DatasetError as error:

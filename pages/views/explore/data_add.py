@@ -104,7 +104,7 @@ def _fetcher() -> ThreadPoolExecutor:
 
 
 def _work(key: Any, begin: Callable[[], Future[OwnSet]]) -> Future[OwnSet]:
-    """What is being checked in this session, or has been; only the newest is held."""
+    """The check under way in this session, or its result; only the newest is held."""
     before: tuple[Any, Future[OwnSet]] | None = st.session_state.get("data_work")
     if before is not None and before[0] == key:
         return before[1]
@@ -198,7 +198,7 @@ def _preview(found: OwnSet) -> None:
 
 
 def _as_assumed(found: OwnSet) -> tuple[Dataset, str]:
-    """What was assumed of the files, and switches for what a person may see otherwise.
+    """The assumptions about the files, and switches for those that may be wrong.
 
     Returns the images as they are wanted, and what to call them in this form.
     """

@@ -1,4 +1,4 @@
-"""What the images of a data set look like, class by class."""
+"""The images of a data set, class by class."""
 
 from __future__ import annotations
 

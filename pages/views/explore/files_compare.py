@@ -47,7 +47,7 @@ def comparison(runs: Sequence[tuple[str, RunFile]]) -> list[int]:
 
 
 def differing_config(apart: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """How the columns of settings that differ are shown: 0.0001, not 0; layers in full."""
+    """The form of the columns of settings that differ: 0.0001, not 0; layers in full."""
     return {
         name: st.column_config.TextColumn(width=_text_width(values))
         if any(isinstance(value, str) for value in values)
@@ -91,7 +91,7 @@ def _charts(runs: Sequence[tuple[str, RunFile]]) -> None:
 
 
 def _short_names(runs: Sequence[RunFile]) -> list[str]:
-    """What the legend calls them: who made them, and where that is not enough the run's name."""
+    """Their names in the legend: who made them, and where that is not enough the run's name."""
     authors = [run.facts.author for run in runs]
     if all(authors) and len(set(authors)) == len(authors):
         return authors

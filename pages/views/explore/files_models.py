@@ -13,30 +13,30 @@ from mnist_core.data.mnist import DatasetError
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
 from mnist_core.storage.store import Run, SnapshotInfo, StoreError
 from pages.session.data_sets import dataset_of
-from pages.session.network_choice import moment_label
+from pages.session.network_choice import snapshot_label
 from pages.session.services import get_store, owner
 from pages.views.explore.files_parts import file_name, size_words
 from pages.widgets.background import CONVERSIONS, come_back_for, forget, newest
 from pages.widgets.progress_notes import time_left
 
 
-def models(run: Run, moments: Sequence[SnapshotInfo]) -> None:
+def models(run: Run, snapshots: Sequence[SnapshotInfo]) -> None:
     """Choose the checkpoint, have the files made, and save them."""
     st.subheader("The network, for other programs")
-    if not moments:
+    if not snapshots:
         st.info("This run has kept no weights.", icon=":material/hourglass_empty:")
         return
     st.caption(
         f"Each file is loaded again and compared on {IMAGES:,} test images. It is offered only if "
         f"no probability differs by more than {TOLERANCE:g}."
     )
-    step = moments[-1].step
-    if len(moments) > 1:
-        labels = {moment.step: moment_label(run.id, moment) for moment in moments}
+    step = snapshots[-1].step
+    if len(snapshots) > 1:
+        labels = {snapshot.step: snapshot_label(run.id, snapshot) for snapshot in snapshots}
         step = st.select_slider(
             "Checkpoint",
             list(labels),
-            value=moments[-1].step,
+            value=snapshots[-1].step,
             format_func=labels.__getitem__,
             key=f"file_step_{run.id}",
         )

@@ -1,4 +1,4 @@
-"""What the views of the Files tab have in common."""
+"""The common parts of the views of the Files tab."""
 
 from __future__ import annotations
 

@@ -9,14 +9,14 @@ from functools import partial
 import streamlit as st
 
 from mnist_core.base.untrusted import MEGABYTE
-from mnist_core.files.runfile import LIMITS, MAX_AUTHOR, SUFFIX, Moments, from_store, pack
+from mnist_core.files.runfile import LIMITS, MAX_AUTHOR, SUFFIX, Kept, from_store, pack
 from mnist_core.model.keras_script import keras_script
 from mnist_core.storage.store import Run, SnapshotInfo, StepMetrics, Store
 from mnist_core.training.events import Epoch
 from mnist_core.visitors.limits import current
 from pages.session import errors
 from pages.session.limits import upload_megabytes
-from pages.session.network_choice import moments
+from pages.session.network_choice import snapshots
 from pages.session.services import get_store, owner
 from pages.views.explore.files_models import models
 from pages.views.explore.files_parts import distinct, file_name, size_words
@@ -47,7 +47,7 @@ def save_view() -> None:
     with st.container(key="file_run_picker"):
         labels = distinct({key: run.name for key, run in runs.items()})
         chosen = st.selectbox("Run", list(runs), format_func=labels.__getitem__, key="file_run")
-    run, kept = runs[chosen], moments(chosen)
+    run, kept = runs[chosen], snapshots(chosen)
     left, right = st.columns(2, gap="large")
     with left:
         _run_file(store, run, kept)
@@ -60,7 +60,7 @@ def save_view() -> None:
 # with what it is made from.
 
 
-def _run_file(store: Store, run: Run, moments: Sequence[SnapshotInfo]) -> None:
+def _run_file(store: Store, run: Run, snapshots: Sequence[SnapshotInfo]) -> None:
     st.subheader("The whole run, as one file")
     st.caption(
         "To keep, to hand in as homework, or to open in another MNIST Lab: experiment, curves and "
@@ -69,20 +69,20 @@ def _run_file(store: Store, run: Run, moments: Sequence[SnapshotInfo]) -> None:
     author: dict[str, str] = st.session_state.setdefault("file_author_now", {})
     errors.fragment(_ask_author)(author)
     # What a class hands in is opened together, on a server that many share.
-    every: Moments = "ends" if current().public else "all"
-    if len(moments) > 2:
+    every: Kept = "ends" if current().public else "all"
+    if len(snapshots) > 2:
         every = st.segmented_control(
             "Weights",
             ["all", "ends"],
             format_func={
-                "all": f"All {len(moments)} checkpoints",
+                "all": f"All {len(snapshots)} checkpoints",
                 "ends": "First and last only",
             }.__getitem__,
             default=every,
             required=True,
             key=f"file_moments_{run.id}",
         )
-    most = largest_file(run, moments, every)
+    most = largest_file(run, snapshots, every)
     if most > (taken := upload_megabytes(LIMITS.file_bytes // MEGABYTE)) * MEGABYTE:
         st.caption(
             f":material/warning: A server such as this one opens files of up to {taken} MB. To "
@@ -100,15 +100,15 @@ def _run_file(store: Store, run: Run, moments: Sequence[SnapshotInfo]) -> None:
     )
 
 
-def largest_file(run: Run, moments: Sequence[SnapshotInfo], which: Moments) -> int:
-    """How many bytes the run's file may have, known before it is made.
+def largest_file(run: Run, snapshots: Sequence[SnapshotInfo], which: Kept) -> int:
+    """The most bytes that the run's file may have, known before it is made.
 
     Besides weights it holds the curve (two numbers a step) and the state from which training can
     go on: weights, and at most two numbers of the optimiser's for each.
     """
-    kept = moments if which == "all" else [*moments[:1], *moments[1:][-1:]]
-    state = 3 * moments[-1].bytes if moments else 0
-    return sum(moment.bytes for moment in kept) + state + 8 * run.step + ROOM_FOR_FACTS
+    kept = snapshots if which == "all" else [*snapshots[:1], *snapshots[1:][-1:]]
+    state = 3 * snapshots[-1].bytes if snapshots else 0
+    return sum(snapshot.bytes for snapshot in kept) + state + 8 * run.step + ROOM_FOR_FACTS
 
 
 def _ask_author(author: dict[str, str]) -> None:
@@ -126,9 +126,9 @@ def _ask_author(author: dict[str, str]) -> None:
     author["name"] = typed.strip()
 
 
-def _made(store: Store, run: Run, moments: Moments, author: dict[str, str]) -> bytes:
+def _made(store: Store, run: Run, snapshots: Kept, author: dict[str, str]) -> bytes:
     time.sleep(ON_ITS_WAY_SECONDS)
-    return pack(from_store(store, run, moments=moments, author=author["name"]))
+    return pack(from_store(store, run, snapshots=snapshots, author=author["name"]))
 
 
 def _curves(store: Store, run: Run) -> None:

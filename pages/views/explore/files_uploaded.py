@@ -70,7 +70,7 @@ class Opened:
 
 
 def read_once(uploads: Sequence[Any]) -> list[Opened]:
-    """What is known of each uploaded file; one that is new begins to be read."""
+    """The state of each uploaded file; one that is new begins to be read."""
     known: dict[str, Opened] = st.session_state.setdefault("opened_files", {})
     here = {upload.file_id for upload in uploads}
     for place in [place for place in known if place.split()[0] not in here]:

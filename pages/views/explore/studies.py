@@ -120,7 +120,7 @@ def _start_button(runner: StudyRunner, spec: StudySpec | None) -> None:
 
 
 def _plan(spec: StudySpec) -> str:
-    """What clicking the button will do."""
+    """The words for what clicking the button will do."""
     if (varied := compared(spec)) and spec.trials >= spec.grid_size:
         values = " × ".join(str(len(item.grid())) for item in varied)
         count = seeds(spec)

@@ -1,4 +1,4 @@
-"""What the trials say, as figures; only the one that is open is worked out."""
+"""Figures of the trials; only the one that is open is worked out."""
 
 from __future__ import annotations
 

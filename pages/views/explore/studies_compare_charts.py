@@ -1,4 +1,4 @@
-"""What a comparison says: the sentence, results against values, the heat map, the curves."""
+"""Figures of a comparison: the sentence, results against values, the heat map, the curves."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def live_study(runner: StudyRunner, study: Study) -> None:
 
 
 def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
-    """What is refreshed; a database that does not answer now may do so the next time."""
+    """The part that is refreshed; a database that does not answer now may do so the next time."""
     notice()
     try:
         records.mark_interrupted(runner.store)

@@ -23,10 +23,10 @@ from pages.session.network_choice import (
     Weights,
     chance_note,
     first_choice,
-    moment_label,
-    moments,
     network_choices,
     older_choice,
+    snapshot_label,
+    snapshots,
     weights_at,
 )
 from pages.session.paper import drawing, paper
@@ -85,12 +85,12 @@ def _first() -> NetworkChoice:
     return first if first.run is not None else next(trains, first)
 
 
-def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
-    """The moment of training; None when the run has kept no weights yet."""
-    kept, here = moments(choice.key), place()
+def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
+    """The snapshot of training; None when the run has kept no weights yet."""
+    kept, here = snapshots(choice.key), place()
     if not kept:
         return None
-    steps = [moment.step for moment in kept]
+    steps = [snapshot.step for snapshot in kept]
     if here.step is not None and here.step not in steps:  # kept no longer: the nearest
         here.step = min(steps, key=lambda step: abs(step - (here.step or 0)))
     now = len(steps) - 1 if here.step is None else steps.index(here.step)
@@ -99,15 +99,15 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
         here.playing = False
         here.step = None if step == steps[-1] else step
 
-    def by(moments: int) -> None:
+    def by(snapshots: int) -> None:
         before = len(steps) - 1 if here.step is None else steps.index(here.step)
-        moved(steps[min(max(before + moments, 0), len(steps) - 1)])
+        moved(steps[min(max(before + snapshots, 0), len(steps) - 1)])
 
     # The labels at the slider's ends would lie over the buttons.
     st.html(with_selectors("<style>.st-key-moment :st(slider_ends) { display: none; }</style>"))
     if len(steps) == 1:
         with st.container(key="moment"):
-            st.caption(f"Checkpoint: {moment_label(choice.key, kept[0])}")
+            st.caption(f"Checkpoint: {snapshot_label(choice.key, kept[0])}")
         return kept[0]
     icon_button("Previous checkpoint", ":material/chevron_left:", "moment_back", by, (-1,))
     name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
@@ -118,7 +118,7 @@ def choose_moment(choice: NetworkChoice) -> SnapshotInfo | None:
         st.select_slider(
             "Checkpoint",
             steps,
-            format_func=lambda step: moment_label(choice.key, kept[steps.index(step)]),
+            format_func=lambda step: snapshot_label(choice.key, kept[steps.index(step)]),
             label_visibility="collapsed",
             help="The percentage is the accuracy on the validation images; within an epoch (≈) on "
             f"the first {QUICK_IMAGES} of them.",
@@ -145,20 +145,20 @@ def toggle_play(steps: list[int], now: int) -> None:
 
 
 def play_on() -> None:
-    """The next moment while playing; stops at the last."""
+    """The next snapshot while playing; stops at the last."""
     here = place()
     if not here.playing or here.run is None:
         return
     now = time.monotonic()
     if now - here.played_at < PLAY_SECONDS / 2:
-        return  # a request that had to wait: each moment is to be seen
+        return  # a request that had to wait: each snapshot is to be seen
     here.played_at = now
-    later = [m.step for m in moments(here.run) if here.step is not None and m.step > here.step]
+    later = [m.step for m in snapshots(here.run) if here.step is not None and m.step > here.step]
     here.step = later[0] if len(later) > 1 else None
     here.playing = len(later) > 1
 
 
-def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+def choose_input(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
     """A test image by index or digit, one that the network misreads, or the visitor's drawing."""
     here = place()
 
@@ -174,7 +174,7 @@ def choose_input(choice: NetworkChoice, moment: SnapshotInfo) -> None:
         width="content",
     )
     if here.source != DRAWING:
-        _choose_image(choice, moment)
+        _choose_image(choice, snapshot)
     if sentence := st.session_state.pop("inspect_note", None):
         st.info(sentence)
 
@@ -193,7 +193,7 @@ def note_drawing() -> None:
     st.session_state.inspect_drawing = drawing()
 
 
-def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+def _choose_image(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
     here = place()
 
     labels, names = test_labels(), class_names(choice.experiment)
@@ -226,7 +226,7 @@ def _choose_image(choice: NetworkChoice, moment: SnapshotInfo) -> None:
         icon_button("Next test image", ":material/arrow_forward:", "next_image", next_image,
                     (wanted,))  # fmt: skip
         st.button("Misread", key="next_mistake", icon=":material/error:",
-                  on_click=next_mistake, args=(choice.key, moment.step, wanted),
+                  on_click=next_mistake, args=(choice.key, snapshot.step, wanted),
                   help="The next test image that this network gets wrong")  # fmt: skip
 
 
@@ -244,7 +244,7 @@ def next_image(wanted: np.ndarray) -> None:
         here.look_at(int(later[0] if len(later) else found[0]))
 
 
-def open_on_mistake(choice: NetworkChoice, moment: SnapshotInfo) -> None:
+def open_on_mistake(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
     """Where nobody has chosen an input yet, take one that the network misreads.
 
     The loss of an image that is read right is nearly 0, and so is its gradient. Looks at the
@@ -256,7 +256,7 @@ def open_on_mistake(choice: NetworkChoice, moment: SnapshotInfo) -> None:
     if here.is_given or here.source != TEST:
         return
     try:
-        weights = weights_at(choice.key, moment.step)
+        weights = weights_at(choice.key, snapshot.step)
     except (DefaultModelError, StoreError):
         return  # the page says so
     if weights is None or diverged(weights):
@@ -282,11 +282,11 @@ def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
         _note("This network reads all of these right.")
 
 
-def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:
+def make_scene(choice: NetworkChoice, snapshot: SnapshotInfo) -> Scene | None:
     """Everything chosen, or None when the weights cannot be looked at; then the page says why."""
     here = place()
     try:
-        weights = weights_at(choice.key, moment.step)
+        weights = weights_at(choice.key, snapshot.step)
     except (DefaultModelError, StoreError) as error:
         st.error(str(error), icon=":material/broken_image:")
         return None
@@ -302,10 +302,10 @@ def make_scene(choice: NetworkChoice, moment: SnapshotInfo) -> Scene | None:
             st.info("Draw a digit on the paper: the network reads it here.", icon=":material/draw:")
             return None
         image = np.asarray(drawn, np.float32)
-        scene = Scene(choice, moment, weights, image, None, None)
+        scene = Scene(choice, snapshot, weights, image, None, None)
     else:
         image = test_images()[here.index]
-        scene = Scene(choice, moment, weights, image, int(test_labels()[here.index]), here.index)
+        scene = Scene(choice, snapshot, weights, image, int(test_labels()[here.index]), here.index)
     # Weights that are still numbers, but so large that what comes out of them is none.
     with spinner("network", "The network is being prepared"):
         finite = np.isfinite(scene.probabilities).all()

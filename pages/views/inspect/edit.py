@@ -151,7 +151,7 @@ def _consequences(scene: Scene, edits: tuple[Edit, ...]) -> None:
     as_trained = accuracy(scene.test_probabilities, labels)
     now = as_trained
     if edits:
-        found = _edited_probabilities(scene.choice.key, scene.moment.step, edits, scene)
+        found = _edited_probabilities(scene.choice.key, scene.snapshot.step, edits, scene)
         # An image whose answer is no number is not read at all.
         right = np.isfinite(found).all(axis=1) & (found.argmax(axis=1) == labels)
         now = float(right.mean())

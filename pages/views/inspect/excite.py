@@ -22,9 +22,9 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
     """The twelve test images with the highest value, and an image made by gradient ascent."""
     channel = unit[-1]
     kind = "map" if len(unit) == 3 else "number"
-    peaks = _peaks(scene.choice.key, scene.moment.step, layer.name, scene)
+    peaks = _peaks(scene.choice.key, scene.snapshot.step, layer.name, scene)
     best = most_exciting(peaks, channel, COUNT)
-    picture, history = _dream(scene.choice.key, scene.moment.step, layer.name, channel, scene)
+    picture, history = _dream(scene.choice.key, scene.snapshot.step, layer.name, channel, scene)
     labels = test_labels()
     found = Images(
         "best",

@@ -46,10 +46,10 @@ def mistakes(scene: Scene) -> None:
         _cell(found, scene.names)
     left, right = st.columns(2, gap="medium")
     with left:
-        figure = _scores_figure(scene.choice.key, scene.moment.step, scene.names, scene)
+        figure = _scores_figure(scene.choice.key, scene.snapshot.step, scene.names, scene)
         live_figure(figure, "digit_scores", f"Precision and recall of each {noun(scene.names)}")
     with right:
-        figure, off = _calibration_figure(scene.choice.key, scene.moment.step, scene)
+        figure, off = _calibration_figure(scene.choice.key, scene.snapshot.step, scene)
         live_figure(figure, "calibration", f"Calibration: expected error {off:.2%}")
     _embedding(scene)
 
@@ -137,7 +137,7 @@ def _embedding(scene: Scene) -> None:
                                required=True)  # fmt: skip
     try:
         if way == PCA:
-            about = (scene.choice.key, scene.moment.step, scene.names)
+            about = (scene.choice.key, scene.snapshot.step, scene.names)
             _show_scatter(scene, _principal_figure(*about, scene))
         else:
             job = _job(scene)
@@ -209,8 +209,8 @@ def _principal_figure(key: str, step: int, names: tuple[str, ...], _scene: Scene
 
 
 def _job(scene: Scene) -> TsneJob:
-    """The visitor's job for this network and moment; one for another is given up."""
-    what = (scene.choice.key, scene.moment.step)
+    """The visitor's job for this network and snapshot; one for another is given up."""
+    what = (scene.choice.key, scene.snapshot.step)
     before = st.session_state.get("tsne_job")
     if before is not None and before[0] == what:
         found: TsneJob = before[1]

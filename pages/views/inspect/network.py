@@ -180,7 +180,7 @@ def _heading(scene: Scene, layer: ProbeLayer) -> tuple[str, bool]:
 
 
 def _unfolded(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...], strongest: bool) -> None:
-    """What the layer receives beside what it gives, with the marked value's connection."""
+    """The layer's input beside its output, with the marked value's connection."""
     target, units = _values_of(scene, layer, unit, strongest)
     before = received(scene.probe, layer)
     source = _received_values(scene, before)
@@ -207,7 +207,7 @@ def _unfolded(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...], strongest:
 
 
 def _received_values(scene: Scene, before: ProbeLayer | None) -> Images:
-    """What the opened layer receives: the image, the maps or the numbers of the step before."""
+    """The opened layer's input: the image, the maps or the numbers of the step before."""
     if before is None:
         return Images("input", "input", scene.image[None], "28×28", "ink", 1.0, names=("input",),
                       largest=8)  # fmt: skip

@@ -71,9 +71,9 @@ def _perturbed(scene: Scene) -> None:
         bars = Bars("answer", "", answer, scene.names)
         pixel_view([digit, bars], "robust_input", digit.title)
     with right:
-        now = _accuracy(scene.choice.key, scene.moment.step, name, strength, scene)
+        now = _accuracy(scene.choice.key, scene.snapshot.step, name, strength, scene)
         shown = min(IMAGES, len(test_labels()))
-        curve = _curve(scene.choice.key, scene.moment.step, name, scene)
+        curve = _curve(scene.choice.key, scene.snapshot.step, name, scene)
         live_figure(
             robustness_curve(kind, kind.steps, curve, (strength, now), chance=1 / len(scene.names)),
             "robustness_curve",
@@ -126,7 +126,7 @@ def _fooled(scene: Scene) -> None:
             f"(ink is 1). Then {this} is read as **{plain(names[fooling.read])}**."
         )
     start = 0.1 if fooling is None else first_that_fools(fooling.epsilon)
-    key = f"inspect-epsilon-{scene.choice.key}-{scene.moment.step}-{scene.index}"
+    key = f"inspect-epsilon-{scene.choice.key}-{scene.snapshot.step}-{scene.index}"
     epsilon = st.slider("ε, the change of each pixel", 0.0, LARGEST_EPSILON, start, EPSILON_STEP,
                         format="%.3f", key=key)  # fmt: skip
     changed = fgsm(gradient, scene.image, epsilon)

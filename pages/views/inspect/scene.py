@@ -27,14 +27,14 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Network, moment and input of the page now.
+    """Network, snapshot and input of the page now.
 
     `image` float32 [28, 28] in [0, 1]; `label` is the right digit, None for a drawing whose
     digit nobody has told; `index` is the test image's, None for a drawing.
     """
 
     choice: NetworkChoice
-    moment: SnapshotInfo
+    snapshot: SnapshotInfo
     weights: Weights
     image: FloatArray
     label: int | None
@@ -56,7 +56,7 @@ class Scene:
     def outputs(self) -> list[FloatArray]:
         """The outputs of each layer of `probe.layers` for the image, without the batch axis."""
         picture = hashlib.md5(self.image.tobytes(), usedforsecurity=False).hexdigest()
-        return _outputs(self.choice.key, self.moment.step, picture, self)
+        return _outputs(self.choice.key, self.snapshot.step, picture, self)
 
     @property
     def probabilities(self) -> FloatArray:
@@ -75,7 +75,7 @@ class Scene:
 
     @property
     def input_name(self) -> str:
-        """What the input is, and what digit where that is known."""
+        """The name of the input, and its digit where that is known."""
         if self.label is None:
             return "My drawing"
         return f"Test image {self.index}: {one(self.names[self.label])}"
@@ -83,7 +83,7 @@ class Scene:
     @property
     def test_probabilities(self) -> FloatArray:
         """The probabilities for all test images, [n, classes]."""
-        return test_probabilities(self.choice.key, self.moment.step)
+        return test_probabilities(self.choice.key, self.snapshot.step)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -97,7 +97,7 @@ def _outputs(key: str, step: int, picture: str, _scene: Scene) -> list[FloatArra
 def test_probabilities(key: str, step: int) -> FloatArray:
     """A snapshot's probabilities for its test images, float32 [n, classes].
 
-    Raises KeyError when the moment is not kept.
+    Raises KeyError when the snapshot is not kept.
     """
     from mnist_core.inspection.activations import probe
 

@@ -14,7 +14,7 @@ from mnist_core.inspection.activation_maximization import dead_units
 from mnist_core.inspection.activations import FloatArray
 from mnist_core.inspection.weights import Kernel, histogram, initial_weights, kernels
 from mnist_core.storage.store import StoreError
-from pages.session.network_choice import DEFAULT_MODEL, Weights, moments, weights_at
+from pages.session.network_choice import DEFAULT_MODEL, Weights, snapshots, weights_at
 from pages.views.inspect.number import choose_number
 from pages.views.inspect.scene import Scene, test_images
 from pages.widgets.live_figure import live_figure
@@ -154,7 +154,7 @@ def _first_weights(scene: Scene) -> Weights:
     """The weights before training: the run's own where they are kept."""
     key = scene.choice.key
     kept = None
-    if key != DEFAULT_MODEL and moments(key)[0].step == 0:
+    if key != DEFAULT_MODEL and snapshots(key)[0].step == 0:
         with contextlib.suppress(StoreError):  # damaged: the seed gives them, too
             kept = weights_at(key, 0)
     if kept:
@@ -175,7 +175,7 @@ def _histogram(heading: str, now: FloatArray, then: FloatArray, key: str) -> Non
 
 def _dead(scene: Scene) -> None:
     """The share of ReLU units that no test image makes fire."""
-    found = _dead_units(scene.choice.key, scene.moment.step, scene)
+    found = _dead_units(scene.choice.key, scene.snapshot.step, scene)
     if not found:
         st.caption("This network has no ReLU, so none of its units can be dead.")
         return

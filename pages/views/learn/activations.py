@@ -8,15 +8,17 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import Experiment, NetworkSpec
-from mnist_core.experiment.activations import ACTIVATIONS, Activation
+from mnist_core.experiment.activations import ACTIVATIONS
 from mnist_core.experiment.layers import Dense, Flatten
 from mnist_core.figures.lesson.activations import activation_curves, stack_curve
 from mnist_core.lesson.numpy_net import Layer, collapse, forward
 from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
 from pages.views.learn.words import factor, plain, tex
 from pages.widgets.live_figure import live_figure
+from pages.widgets.player import player
 
-REACH, WIDTH, DEPTHS = 4.0, 6, (1, 8)
+REACH, Z_STEP = 4.0, 0.1
+WIDTH, DEEPEST, SHOWN_FIRST = 6, 8, 3  # neurons a layer, layers of the deepest stack, at first
 DEEP = 10  # layers that the text multiplies slopes over
 
 
@@ -60,21 +62,21 @@ def chapter() -> Chapter:
     steepest = float(ACTIVATIONS["sigmoid"].derivative(np.zeros(1))[0])
     return Chapter(
         text=f"""
-A neuron without an activation is **linear**: its output is a straight line or a flat plane. Put
-linear neurons side by side in **layers**, and layers in a row, and nothing is gained:
+A neuron without an activation is **linear**: it draws a straight line. Put linear neurons side by
+side in **layers**, and layers in a row, and nothing is gained:
 
 $$
 (x W_1) W_2 = x\\,(W_1 W_2) = x W
 $$
 
-The product of two matrices is one matrix, so that the whole stack **collapses** into a single
-layer. An activation between the layers prevents that. It need not be complicated: one corner, as
-in **ReLU**, is enough for a stack to bend its line wherever it needs to.
+The product of two matrices is one matrix: the stack **collapses** into a single layer. An
+activation in between prevents that. One corner, as in **ReLU**, is enough to bend the line
+wherever it needs to.
 
-Its **derivative** $\\varphi'(z)$, the slope of the curve, says how much a small change of $z$
-gets through. The **gradient**, which tells a weight how to change, comes back through these slopes,
-one factor a layer. The sigmoid’s slope is at most {steepest:g}: those of {DEEP} layers multiply to
-at most ${tex(steepest**DEEP, 3)}$. That is the **vanishing gradient**.
+Its **derivative** $\\varphi'(z)$, the slope of the curve, says how much of a small change of $z$
+gets through. The **gradient**, which tells a weight how to change, comes back through these
+slopes, one factor a layer. The sigmoid’s slope is at most {steepest:g}: those of {DEEP} layers
+multiply to at most ${tex(steepest**DEEP, 3)}$. That is the **vanishing gradient**.
 """,
         figure=figure,
         try_this="Choose **linear** and add layers: the line turns, but stays a line. Then choose "
@@ -100,61 +102,85 @@ def figure() -> None:
     )
     alone, together = side_by_side("bend", 1, 1)
     with alone:
-        _one(ACTIVATIONS[name])
+        _one(name)
     with together:
-        _stack(name, ACTIVATIONS[name])
+        _stack(name)
 
 
-def _one(activation: Activation) -> None:
-    z = np.linspace(-REACH, REACH, 161)
-    at = float(st.session_state.get("bend_z", 1.0))
-    here = np.array([at])
-    out, slope = float(activation.value(here)[0]), float(activation.derivative(here)[0])
+def _one(name: str) -> None:
+    activation = ACTIVATIONS[name]
+    z = np.linspace(-REACH, REACH, round(2 * REACH / Z_STEP) + 1)
+    value, slope = activation.value(z), activation.derivative(z)
     live_figure(
-        activation_curves(z, activation.value(z), activation.derivative(z), (at, out, slope)),
+        activation_curves(z, value, slope),
         "bend_curves",
-        f"{activation.title} and its derivative. At z = {at:g} it is {out:.3f} "
-        f"with slope {slope:.3f}.",
+        f"{activation.title} and its derivative between z = {-REACH:g} and {REACH:g}.",
+        clock="bend",
     )
-    st.slider("Sum $z$", -REACH, REACH, 1.0, 0.1, key="bend_z")
-    st.latex(
-        rf"\begin{{aligned}} \varphi(z) &= {activation.formula}"
-        rf" & \varphi({tex(at, 1)}) &= {tex(out, 3)} \\"
-        rf"\varphi'(z) &= {activation.slope} & \varphi'({tex(at, 1)}) &= {tex(slope, 3)}"
-        rf" \end{{aligned}}"
+    player(
+        "bend",
+        len(z) - 1,
+        8,
+        run=name,
+        label="Sum z",
+        names=[
+            f"z = {plain(at, 1)}: φ(z) = {plain(out, 3)}, slope {plain(steep, 3)}"
+            for at, out, steep in zip(z.tolist(), value.tolist(), slope.tolist(), strict=True)
+        ],
+        start=round((REACH + 1) / Z_STEP),
+        plays=False,
     )
+    st.latex(rf"\varphi(z) = {activation.formula} \qquad \varphi'(z) = {activation.slope}")
     st.caption(activation.about)
 
 
-def _stack(name: str, activation: Activation) -> None:
-    depth = int(st.session_state.get("stack_depth", 3))
-    layers = stack(depth, name)
+def _stack(name: str) -> None:
+    title = ACTIVATIONS[name].title
+    every = [stack(depth, name) for depth in range(1, DEEPEST + 1)]
     x = np.linspace(-2, 2, 121)
-    output = forward(layers, x[:, None]).outputs[-1][:, 0]
-    one = collapse(layers) if name == "linear" else None
-    same = None if one is None else forward([one], x[:, None]).outputs[-1][:, 0]
-    what = f"{depth} layer{'s' * (depth > 1)} of {WIDTH} {activation.title} neurons"
+    outputs = [forward(layers, x[:, None]).outputs[-1][:, 0] for layers in every]
+    collapsed = [collapse(layers) for layers in every] if name == "linear" else []
+    same = [forward([one], x[:, None]).outputs[-1][:, 0] for one in collapsed]
     live_figure(
-        stack_curve(x, output, same, what),
+        stack_curve(x, outputs, same),
         "stack_curve",
-        f"What {what} make of one input: " + ("a straight line." if one else "a bent curve."),
+        f"What stacks of 1 to {DEEPEST} layers of {WIDTH} {title} neurons make of one input: "
+        + ("straight lines." if same else "bent curves."),
+        clock="stack",
     )
-    st.slider("Layers in a row", *DEPTHS, 3, key="stack_depth")
-    if one is not None and same is not None:
-        gap = float(np.abs(same - output).max())
-        st.markdown(
-            f"All of it is one layer: $y = {tex(float(one.weights[0, 0]), 3)}\\,x + "
-            f"{factor(float(one.bias[0]), 3)}$. The two differ by at most ${tex(gap, 2)}$, "
-            "which is rounding."
+    player(
+        "stack",
+        DEEPEST - 1,
+        6,
+        run=name,
+        label="Layers in a row",
+        names=[
+            f"{depth} layer{'s' * (depth > 1)} of {WIDTH} neurons"
+            for depth in range(1, DEEPEST + 1)
+        ],
+        start=SHOWN_FIRST - 1,
+        plays=False,
+    )
+    if collapsed:
+        gap = max(
+            float(np.abs(one - all_of_it).max())
+            for one, all_of_it in zip(same, outputs, strict=True)
         )
-    else:
-        turns = int((np.abs(np.diff(output, 2)) > 1e-9).sum())
-        corners = " No single layer without an activation draws this." if turns else ""
-        st.markdown(f"The curve rises and falls by {plain(float(np.ptp(output)), 2)}.{corners}")
+        one = collapsed[-1]
+        st.markdown(
+            f"All {DEEPEST} layers are one: $y = {tex(float(one.weights[0, 0]), 3)}\\,x + "
+            f"{factor(float(one.bias[0]), 3)}$. However deep, stack and single layer differ by at "
+            f"most ${tex(gap, 2)}$, which is rounding."
+        )
+    elif any((np.abs(np.diff(output, 2)) > 1e-9).any() for output in outputs):
+        st.markdown("No single layer without an activation draws such a curve.")
 
 
 def stack(depth: int, activation: str) -> list[Layer]:
-    """`depth` layers of WIDTH neurons and one linear output, with fixed random weights."""
+    """`depth` layers of WIDTH neurons and one linear output, with fixed random weights.
+
+    The output's weights are such that it varies by 1 for inputs from −2 to 2.
+    """
     generator = np.random.default_rng(5)
     sizes = [1, *[WIDTH] * depth, 1]
     layers = []
@@ -164,4 +190,8 @@ def stack(depth: int, activation: str) -> list[Layer]:
         layers.append(
             Layer(weights, generator.normal(0, 0.5, units), "linear" if last else activation)
         )
-    return layers
+    made = forward(layers, np.linspace(-2, 2, 121)[:, None]).outputs[-1]
+    varies = max(float(np.ptp(made)), 1e-9)
+    output = layers[-1]
+    scaled = Layer(output.weights / varies, (output.bias - made.mean()) / varies)
+    return [*layers[:-1], scaled]

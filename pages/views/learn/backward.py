@@ -6,14 +6,25 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.experiment.shapes import CLASSES
-from mnist_core.figures.lesson.backward import EDGES, Shown, backward_drawing, share_bars
+from mnist_core.figures.lesson.backward import (
+    EDGES,
+    LAST_STEP,
+    Shown,
+    backward_drawing,
+    share_bars,
+)
+from mnist_core.figures.lesson.forward import AT_PIXELS, forward_drawing
 from mnist_core.lesson.numpy_net import cross_entropy, softmax
-from mnist_core.lesson.recordings import samples
+from mnist_core.lesson.recordings import pair_of
+from pages.session.lesson_digit import LessonDigit
 from pages.views.learn import chain
 from pages.views.learn.diagram import diagram
+from pages.views.learn.digit import NO_PAPER, choose_digit
+from pages.views.learn.network import compute, compute_back
 from pages.views.learn.parts import Chapter, Link, Option, Question, side_by_side
 from pages.views.learn.words import factor, plain, tex
 from pages.widgets.live_figure import live_figure
+from pages.widgets.player import player
 
 LOGITS = (1.0, 0.5, -1.0)
 RATE = 0.5
@@ -44,20 +55,19 @@ QUESTION = Question(
 def chapter() -> Chapter:
     """The chapter's content."""
     chance = float(np.log(CLASSES))
-    image = samples()[-1]
     return Chapter(
         text=f"""
 The loss $L$ says how wrong an answer is. For **classes**, such as digits, it is the
-**cross-entropy**: minus the logarithm of the probability given to the right class $c$.
+**cross-entropy**: minus the logarithm of the probability of the right class $c$.
 
 $$
 L = -\\ln p_c
 $$
 
-Sure and right: nearly 0. Sure and wrong: no limit. Guessing: $\\ln {CLASSES} = {chance:.3f}$.
+Sure and right: nearly 0. Sure and wrong: no limit. Guessing: $\\ln {CLASSES} = {chance:.2f}$.
 
-A gradient tells how fast the loss rises with a weight. **Backpropagation** finds them all,
-last layer first, by the **chain rule**: along an edge, changes multiply.
+A gradient says how fast the loss rises with a weight. **Backpropagation** finds them all, last
+layer first, by the **chain rule**: along an edge, derivatives multiply.
 
 $$
 \\begin{{aligned}}
@@ -66,23 +76,69 @@ $$
 \\end{{aligned}}
 $$
 
-Here $\\delta$ (delta) is the loss’s derivative by a neuron’s sum. At the outputs it is simply
-$\\delta_k = p_k - y_k$, where $y_k$ is 1 for the right class and 0 for all others.
+Here $\\delta$ is the derivative of the loss with respect to a neuron’s weighted sum. At the
+outputs it is $\\delta_k = p_k - y_k$, with $y_k = 1$ for the right class and 0 for the others.
 """,
-        figure={"The loss": loss_figure, "The chain rule, step by step": chain_figure},
-        try_this="What does it cost to be almost sure of a wrong class? Then step through the "
-        "chain rule, and before each step predict the number and check it.",
+        figure={
+            "Predict each gradient": chain_figure,
+            "Your digit, forward and back": flow_figure,
+            "The loss": loss_figure,
+        },
+        try_this="Predict each number, and check it. Then choose a 1, which this network reads "
+        "correctly: how large are the gradients now?",
         question=QUESTION,
         links=(
             Link(
                 "pages/inspect.py",
                 "See gradients flow back through a deep network",
-                {"run": "default", "view": "backward", "image": str(image.index)},
+                {"run": "default", "view": "backward"},
             ),
             Link("pages/train.py", "Watch a gradient vanish: ten sigmoid layers",
                  {"preset": "ten-sigmoids"}),
         ),
     )  # fmt: skip
+
+
+@st.fragment
+def flow_figure() -> None:
+    """The network of chapter 5, its answer and its loss, and the gradients back to the pixels."""
+    digit = choose_digit(NO_PAPER)
+    flow = compute(digit.image)
+    best = int(flow.shares.argmax())
+    right = digit.label
+    if right is None:
+        right = st.segmented_control(
+            "What have you drawn?",
+            list(range(len(flow.shares))),
+            default=best,
+            required=True,
+            key="flow_label",
+            wrap=True,
+        )
+    back, loss = compute_back(digit.image, right)
+    diagram(
+        forward_drawing(flow, "all", back),
+        "back_drawing",
+        f"{digit.name} goes through the network, which gives the right answer, {right}, "
+        f"{flow.shares[right]:.0%}. The loss is {loss:.3f}; gradients flow back to the pixels.",
+        clock="backward",
+    )
+    player(
+        "backward",
+        AT_PIXELS,
+        9,
+        run=(digit.image.tobytes(), right),
+        label="Stage",
+        names=(
+            "Forward: pixels",
+            "Forward: hidden neurons",
+            "Forward: logits",
+            f"The loss: −ln {plain(float(flow.shares[right]), 3)} = {plain(loss, 3)}",
+            "Back: ∂L/∂z of each logit is p − y",
+            "Back: times the weights, to the hidden neurons",
+            "Back to the pixels: blue ones raise the loss, orange ones lower it",
+        ),
+    )
 
 
 @st.fragment
@@ -125,17 +181,32 @@ def loss_figure() -> None:
 def chain_figure() -> None:
     """The chain rule on a small network, one derivative a step."""
     state = st.session_state
-    seed, label = state.setdefault("chain_seed", 0), state.setdefault("chain_label", 0)
-    found = chain.example(seed, label)
+    digit = choose_digit()
+    label, inputs = pair_input(digit)
+    if state.get("chain_digit") != (label, inputs):  # another digit: from the start
+        state.chain_digit, state.chain_at, state.chain_shown = (label, inputs), 0, False
+    found = chain.example(state.setdefault("chain_seed", 0), label, inputs)
     every = chain.steps(found)
     at = min(state.setdefault("chain_at", 0), len(every))
     shown = state.setdefault("chain_shown", False)
-    _drawing(found, every, at, shown)
-    if at == len(every):
-        _finished(found)
-    else:
-        _step(found, every[at], at, len(every), shown)
-    _buttons(at, len(every), shown)
+    drawing, beside = side_by_side("chain", 3, 2)
+    with drawing:
+        _drawing(found, every, at, shown)
+    with beside:
+        if at == len(every):
+            _finished(found)
+        else:
+            _step(found, every[at], at, len(every), shown)
+        _buttons(at, len(every), shown)
+
+
+def pair_input(digit: LessonDigit) -> tuple[int, tuple[float, float]]:
+    """The right output for a digit (0: it is a 1, 1: it is none) and its two pixels."""
+    known = digit.label
+    if known is None:
+        known = int(compute(digit.image).shares.argmax())
+    x1, x2 = (round(float(value), 2) for value in pair_of(digit.image))
+    return int(known != 1), (x1, x2)
 
 
 def _drawing(found: chain.Example, every: list[chain.Step], at: int, shown: bool) -> None:
@@ -156,12 +227,29 @@ def _drawing(found: chain.Example, every: list[chain.Step], at: int, shown: bool
                 {step.part: step.value for step in known},
                 now.part if now else None,
                 now.onward if now else frozenset(),
+                {step.part: step.value for step in every if isinstance(step.part, str)},
             )
         ),
         "chain_drawing",
-        f"A network of two inputs, two hidden neurons and two outputs; {len(known)} of "
+        f"A network of two pixels, two hidden neurons and two outputs; {len(known)} of "
         f"{len(every)} derivatives are known. "
         + (f"Now: {now.title}" if now else "All of them are found."),
+        clock="chain",
+    )
+    player(
+        "chain",
+        LAST_STEP,
+        6,
+        run=(found.seed, found.inputs.tolist()),
+        label="Stage",
+        names=(
+            "Two pixels",
+            "Forward to hidden",
+            "Forward to the outputs",
+            "Loss: back from here",
+            "Back to hidden",
+            "Back to the pixels",
+        ),
     )
     st.latex(
         rf"p = ({tex(float(shares[0]), 3)},\; {tex(float(shares[1]), 3)}) \qquad "
@@ -171,17 +259,15 @@ def _drawing(found: chain.Example, every: list[chain.Step], at: int, shown: bool
 
 def _step(found: chain.Example, now: chain.Step, at: int, count: int, shown: bool) -> None:
     st.markdown(f"**Step {at + 1} of {count}:** {now.title}")
-    formula, beside = side_by_side("chain", 1, 1)
     result = rf"\mathbf{{{tex(now.value, 3)}}}" if shown else r"\;?"
-    formula.latex(_formula(now, result))
-    with beside:
-        if not shown:
-            _prediction(now, at)
-        elif isinstance(now.part, tuple):
-            st.caption(
-                f"Checked by trying: nudge this weight by ±{chain.NUDGE:g}, and the loss changes "
-                f"at a rate of {plain(chain.nudged(found, now.part), 3)}."
-            )
+    st.latex(_formula(now, result))
+    if not shown:
+        _prediction(now, at)
+    elif isinstance(now.part, tuple):
+        st.caption(
+            f"Checked numerically: change this weight by ±{chain.NUDGE:g}, and the loss changes "
+            f"at a rate of {plain(chain.nudged(found, now.part), 3)}."
+        )
 
 
 def _formula(now: chain.Step, result: str) -> str:

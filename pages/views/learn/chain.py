@@ -16,6 +16,7 @@ from mnist_core.lesson.numpy_net import (
     softmax,
     step,
 )
+from mnist_core.lesson.recordings import pairs
 from pages.views.learn.words import factor, tex
 
 Part = str | tuple[str, str]
@@ -24,8 +25,9 @@ NUDGE = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A small network, one input with its right class, and both passes."""
+    """A small network with the weights of `seed`, one input with its right class, both passes."""
 
+    seed: int
     layers: list[Layer]
     inputs: np.ndarray
     label: int
@@ -57,20 +59,23 @@ class Step:
     onward: frozenset[Part]
 
 
-def example(seed: int, label: int) -> Example:
-    """The network with the weights that belong to `seed` (0: a friendly first set)."""
+def example(seed: int, label: int, inputs: tuple[float, float]) -> Example:
+    """The network with the weights that belong to `seed`, for these inputs.
+
+    Seed 0 are weights that were trained to tell a 1 (output 1) from anything else (output 2).
+    """
     if seed == 0:
-        first, second = np.array([[0.8, -0.4], [0.5, 0.9]]), np.array([[1.2, -0.7], [-0.5, 0.6]])
-        inputs = np.array([[1.0, 0.5]])
+        layers = list(pairs().layers)
     else:
         generator = np.random.default_rng(seed)
         first, second = (generator.uniform(-1.5, 1.5, (2, 2)).round(1) for _ in range(2))
-        inputs = generator.uniform(0.2, 1.0, (1, 2)).round(1)
-    layers = [Layer(first, np.zeros(2), "sigmoid"), Layer(second, np.zeros(2))]
-    passed = forward(layers, inputs)
-    labels = np.array([label])
+        layers = [Layer(first, np.zeros(2), "sigmoid"), Layer(second, np.zeros(2))]
+    x = np.array([inputs])
+    passed, labels = forward(layers, x), np.array([label])
     gradients = backward(layers, passed, labels)
-    return Example(layers, inputs, label, passed, gradients, cross_entropy(passed.sums[-1], labels))
+    return Example(
+        seed, layers, x, label, passed, gradients, cross_entropy(passed.sums[-1], labels)
+    )
 
 
 def steps(found: Example) -> list[Step]:
@@ -141,7 +146,7 @@ def _input_weight(found: Example, i: int, j: int) -> Step:
         f"the weight from input {i + 1} to hidden {j + 1}",
         rf"\frac{{\partial L}}{{\partial w_{{x{i + 1} \to h{j + 1}}}}}",
         rf"x_{i + 1} \cdot \delta_{{h{j + 1}}}",
-        rf"{factor(value, 1)} \cdot {factor(delta, 3)}",
+        rf"{factor(value, 2)} \cdot {factor(delta, 3)}",
         float(found.gradients[0].weights[i, j]),
         "The same rule as one layer later: what comes in, times the δ at the edge’s end.",
         frozenset({f"x{i + 1}", f"h{j + 1}"}),
@@ -175,7 +180,7 @@ def loss_after_step(found: Example, rate: float) -> float:
 
 
 def verdict(guess: float, value: float) -> tuple[bool, str]:
-    """Whether a predicted derivative is right, and a sentence about it."""
+    """A predicted derivative's verdict, right or not, and a sentence about it."""
     if abs(guess - value) <= max(0.02 * abs(value), 0.0015):
         return True, "Right."
     if value and abs(guess + value) <= max(0.02 * abs(value), 0.0015):

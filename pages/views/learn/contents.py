@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import streamlit as st
+
 if TYPE_CHECKING:
     from pages.views.learn.parts import Chapter
+
+
+ALL = "all"
+
+
+def on_paper() -> bool:
+    """Whether the page is the whole lesson, for printing."""
+    return st.query_params.get("chapter") == ALL
 
 
 @dataclass(frozen=True)
@@ -28,9 +38,15 @@ class Entry:
 
 CHAPTERS = (
     Entry(1, "neuron", "Neuron", "A neuron", "What does a neuron compute?"),
-    Entry(2, "activations", "Activations", "Activations", "Why must a neuron bend its sum?"),
+    Entry(2, "activations", "Activations", "Activations", "Why does a network need activations?"),
     Entry(3, "layers", "Layers", "A layer, a network", "What do hidden neurons look for?"),
-    Entry(4, "initialisation", "Initialisation", "Initialisation", "Which weights to begin with?"),
+    Entry(
+        4,
+        "initialisation",
+        "Initialisation",
+        "Initialisation",
+        "Which weights should training start from?",
+    ),
     Entry(5, "forward", "Forward", "The forward pass", "How do pixels become an answer?"),
     Entry(
         6,
@@ -39,15 +55,21 @@ CHAPTERS = (
         "Loss and backpropagation",
         "How does each weight learn its share of the mistake?",
     ),
-    Entry(7, "descent", "Descent", "Gradient descent", "How far, how often, on which way down?"),
     Entry(
-        8, "convolution", "Convolution", "Convolution and pooling", "Why do images want kernels?"
+        7,
+        "descent",
+        "Descent",
+        "Gradient descent",
+        "How big a step, how often, in which direction?",
+    ),
+    Entry(
+        8, "convolution", "Convolution", "Convolution and pooling", "Why do images need kernels?"
     ),
     Entry(
         9,
         "fitting",
         "Fitting",
         "Over- and underfitting",
-        "Has it understood, or learnt by heart?",
+        "Has it understood, or only memorised?",
     ),
 )

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import streamlit as st
 
 from mnist_core import PRESETS
-from mnist_core.figures.lesson.tables import grid, sign, tables
-from mnist_core.figures.pixels import Bars, Box, Images, Pixel
-from mnist_core.lesson.numpy_net import convolve, pad, pool
-from mnist_core.lesson.recordings import Sample, samples
+from mnist_core.figures.lesson.convolution import (
+    CONVOLUTION_CSS,
+    CONVOLUTION_HTML,
+    CONVOLUTION_JS,
+    convolution_data,
+    strongest,
+)
+from mnist_core.lesson.numpy_net import Padding, convolve, pad, pool
+from pages.session.lesson_digit import lesson_digit
+from pages.views.learn.digit import choose_digit
 from pages.views.learn.parts import Chapter, Link, Option, Question, side_by_side, train_link
-from pages.views.learn.words import plain, tex
-from pages.widgets.pixel_view import Click, pixel_view
+from pages.widgets.player import player
 
-SHOWN_FIRST = 5  # the digit
 SIZE = 3
 OWN = "own"
 KERNELS: dict[str, tuple[str, list[list[float]]]] = {
@@ -26,25 +28,13 @@ KERNELS: dict[str, tuple[str, list[list[float]]]] = {
     "blur": ("Blur", [[1 / 9] * SIZE] * SIZE),
     OWN: ("Your own", [[0, 1, 0], [1, -4, 1], [0, 1, 0]]),
 }
+PADDINGS: tuple[Padding, ...] = ("valid", "same")
 WINDOW = 2
 POOLS = {
     "none": "No pooling",
     "max": f"Max {WINDOW}×{WINDOW}",
     "average": f"Average {WINDOW}×{WINDOW}",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """An image [28, 28] in [0, 1], what slides over it, and what comes out."""
-
-    sample: Sample
-    image: np.ndarray
-    kernel: np.ndarray
-    stride: int
-    padding: str
-    padded: np.ndarray
-    feature_map: np.ndarray
 
 
 def chapter() -> Chapter:
@@ -56,26 +46,25 @@ def chapter() -> Chapter:
     same_size = (28 * 28 + 1) * side * side
     return Chapter(
         text=f"""
-To a dense neuron, an edge at the left has nothing to do with an edge at the right. But an edge is
-an edge wherever it is. A **kernel**, a small square of weights, **slides** over the image; at each
-place it is multiplied with what lies under it, and the sum becomes one pixel of a **feature map**.
-That is a **convolution**:
+An edge is an edge wherever it is; a dense neuron has to learn it anew at each place. A **kernel**,
+a small square of weights, **slides** over the image. At each place it is multiplied with what lies
+under it, and the sum becomes one pixel of a **feature map**. That is a **convolution**:
 
 $$
 z_{{rc}} = \\sum_{{i,j}} k_{{ij}}\\, x_{{r+i,\\,c+j}} + b
 $$
 
-The **stride** is how far it moves each time. **Padding** puts zeros around the image, so that the
-map stays as large. **Pooling** keeps the largest or mean value of each small window: fewer numbers,
-and a small shift of the digit changes less.
+The **stride** is how far it moves each time. **Padding** adds zeros around the image. **Pooling**
+keeps the largest or the mean value of each small window, so that a small shift of the digit matters
+less.
 
-One {kernel}×{kernel} kernel has {kernel**2} weights and a bias, **{kernel**2 + 1}**, for a map of
-{side}×{side}; a dense layer with as many outputs needs **{same_size:,}**. So the preset cnn, with
-{filters} kernels in its first layer alone, has **{cnn.parameters:,}** parameters, the dense
-two-layer network **{dense.parameters:,}**. Training finds the kernels by itself.
+One {kernel}×{kernel} kernel has **{kernel**2 + 1}** parameters for a map of {side}×{side}; a dense
+layer with as many outputs has **{same_size:,}**. So the preset cnn, with {filters} kernels in its
+first layer alone, has **{cnn.parameters:,}** parameters, the dense two-layer network
+**{dense.parameters:,}**. Training finds the kernels by itself.
 """,
         figure=figure,
-        try_this="Slide the kernel, or press a pixel of the feature map, and follow its sum. Then "
+        try_this="Let the kernel slide, or click a pixel of the map, and follow its sum. Then "
         "take **Your own** and find a kernel that answers only to strokes like /.",
         question=_question(side),
         links=(
@@ -84,7 +73,7 @@ two-layer network **{dense.parameters:,}**. Training finds the kernels by itself
             Link(
                 "pages/inspect.py",
                 "See a trained network’s feature maps",
-                {"run": "default", "view": "network", "image": str(_shown_first().index)},
+                {"run": "default", "view": "network", **lesson_digit().inspect_query},
             ),
         ),
     )
@@ -116,39 +105,57 @@ def _question(side: int) -> Question:
 
 @st.fragment
 def figure() -> None:
-    """Image, kernel and feature map; the sum of the pressed pixel; pooling."""
-    images, slider = side_by_side("slide", 3, 2)
-    with images:
-        sample = _image()
+    """Image, kernel and feature map; the sum at the kernel's place; pooling."""
+    digit = choose_digit()
     kernel = _kernel()
     stride, padding, pooling = _controls()
-    image = sample.image / 255.0
-    scene = Scene(
-        sample,
-        image,
-        kernel,
-        stride,
-        padding,
-        pad(image, SIZE, stride, padding),  # type: ignore[arg-type]
-        convolve(image, kernel, stride, padding),  # type: ignore[arg-type]
+    image = digit.image / 255.0
+    feature_map = convolve(image, kernel, stride, padding)
+    pooled = None
+    if pooling != "none":
+        pooled = pool(np.maximum(feature_map, 0), WINDOW, kind=pooling)
+    height, width = feature_map.shape
+    best = strongest(feature_map)
+    player(
+        "slide",
+        feature_map.size,
+        9,
+        run=(digit.image.tobytes(), kernel.tolist(), stride, padding),
+        label="Place of the kernel",
+        names=[
+            *(f"Row {row}, column {column}" for row in range(height) for column in range(width)),
+            "Row {}, column {}".format(*best),
+        ],
     )
-    with slider:
-        row, column = _place(scene)
-    _pictures(scene, row, column, pooling)
-    _sum(scene, row, column)
+    mount = st.components.v2.component(
+        "mnist_lab.convolution", html=CONVOLUTION_HTML, css=CONVOLUTION_CSS, js=CONVOLUTION_JS
+    )
+    mount(
+        key="conv_view",
+        data=convolution_data(
+            "slide",
+            digit.name,
+            pad(image, SIZE, stride, padding),
+            kernel,
+            stride,
+            feature_map,
+            pooled,
+            POOLS[pooling].lower(),
+            f"{digit.name}, its feature map of {height} by {width} and the pooled map.",
+        ),
+    )
+    st.markdown(
+        f"The map is {height}×{width}: {feature_map.size} such sums, from {SIZE * SIZE} weights."
+    )
 
 
-def _shown_first() -> Sample:
-    return next(sample for sample in samples() if sample.label == SHOWN_FIRST)
-
-
-def _controls() -> tuple[int, str, str]:
+def _controls() -> tuple[int, Padding, str]:
     with st.container(horizontal=True, gap="small"):
         stride = st.segmented_control(
             "Stride", [1, 2, 3], default=1, required=True, key="conv_stride"
         )
         padding = st.segmented_control(
-            "Padding", ["valid", "same"], default="valid", required=True, key="conv_padding",
+            "Padding", PADDINGS, default="valid", required=True, key="conv_padding",
             help="valid: no padding. same: zeros around the image.",
         )  # fmt: skip
         pooling = st.segmented_control(
@@ -156,14 +163,6 @@ def _controls() -> tuple[int, str, str]:
             key="conv_pool",
         )  # fmt: skip
     return stride, padding, pooling
-
-
-def _image() -> Sample:
-    firsts = {sample.label: sample for sample in reversed(samples())}
-    digit = st.segmented_control(
-        "Image", sorted(firsts), default=SHOWN_FIRST, required=True, key="conv_digit", wrap=True
-    )
-    return firsts[digit]
 
 
 def _kernel() -> np.ndarray:
@@ -206,96 +205,3 @@ def _own_kernel() -> np.ndarray:
                     )
                     values[row, column] = value or 0.0
     return values
-
-
-def _place(scene: Scene) -> tuple[int, int]:
-    """The chosen pixel of the map; at first the one that answers most."""
-    shape = scene.feature_map.shape
-    best = np.unravel_index(int(np.abs(scene.feature_map).argmax()), shape)
-    row, column = st.session_state.get("conv_place", (int(best[0]), int(best[1])))
-    row, column = min(row, shape[0] - 1), min(column, shape[1] - 1)
-    st.session_state.conv_slide = row * shape[1] + column
-
-    def slid() -> None:
-        st.session_state.conv_place = divmod(st.session_state.conv_slide, shape[1])
-
-    st.slider("Slide the kernel, row by row", 0, scene.feature_map.size - 1, key="conv_slide",
-              on_change=slid)  # fmt: skip
-    return row, column
-
-
-def _pictures(scene: Scene, row: int, column: int, pooling: str) -> None:
-    top, left = row * scene.stride, column * scene.stride
-    height, width = scene.feature_map.shape
-
-    def press(click: Click) -> None:
-        if click.group == "map":
-            st.session_state.conv_place = (click.row, click.column)
-        elif click.group == "image":  # the place whose kernel lies around the pressed pixel
-            places = [round((at - 1) / scene.stride) for at in (click.row, click.column)]
-            st.session_state.conv_place = (
-                min(max(places[0], 0), height - 1),
-                min(max(places[1], 0), width - 1),
-            )
-
-    padded = scene.padded.shape[0]
-    around = f", with a border of zeros {padded}×{padded}" if padded != 28 else ""
-    groups: list[Images | Bars] = [
-        Images(
-            "image",
-            f"A {scene.sample.label}",
-            scene.padded[None].astype(np.float32),
-            note=f"28×28{around}",
-            palette="ink",
-            noun="image",
-            boxes=(Box(0, top, left, top + SIZE, left + SIZE),),
-            largest=8,
-        ),
-        Images(
-            "map",
-            "Feature map",
-            scene.feature_map[None].astype(np.float32),
-            note=f"{height}×{width}",
-            selected=Pixel(0, row, column),
-            largest=8,
-        ),
-    ]
-    if pooling != "none":
-        pooled = pool(np.maximum(scene.feature_map, 0), WINDOW, kind=pooling)
-        groups.append(
-            Images(
-                "pooled",
-                f"ReLU, then {POOLS[pooling].lower()}",
-                pooled[None].astype(np.float32),
-                note=f"{pooled.shape[0]}×{pooled.shape[1]}",
-                largest=8,
-            )
-        )
-    total = scene.feature_map[row, column]
-    pixel_view(
-        groups,
-        "conv_view",
-        f"A {scene.sample.label}, its feature map of {height} by {width} and the pooled map. The "
-        f"pixel in row {row}, column {column} is {plain(float(total))}.",
-        press,
-    )
-
-
-def _sum(scene: Scene, row: int, column: int) -> None:
-    top, left = row * scene.stride, column * scene.stride
-    patch = scene.padded[top : top + SIZE, left : left + SIZE]
-    products = patch * scene.kernel
-    st.html(
-        tables(
-            grid(patch, "under the kernel"),
-            sign("×"),
-            grid(scene.kernel, "kernel"),
-            sign("="),
-            grid(products, "products"),
-        )
-    )
-    st.markdown(
-        f"Added up: ${tex(float(products.sum()), 3)}$, in row {row}, column {column} of the map. "
-        f"The map is {scene.feature_map.shape[0]}×{scene.feature_map.shape[1]}: "
-        f"{scene.feature_map.size} such sums, from {SIZE * SIZE} weights."
-    )

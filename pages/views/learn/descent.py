@@ -23,13 +23,14 @@ from mnist_core.lesson.numpy_net import (
 from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
 from pages.views.learn.words import plain, tex
 from pages.widgets.live_figure import live_figure
+from pages.widgets.player import player
 
 GRID = 81
 RATES = (0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)
 BATCHES = (1, 4, 16, 64)
 NAMES: dict[OptimizerName, str] = {
     "sgd": "SGD",
-    "momentum": "with momentum",
+    "momentum": "momentum",
     "adam": "Adam",
 }
 
@@ -73,7 +74,7 @@ QUESTION = Question(
         Option(
             f"{1000 // 100} steps",
             f"1,000 / 100 = {1000 // 100} batches, a step each, and every example has "
-            "been met once.",
+            "been used once.",
             right=True,
         ),
         Option(
@@ -95,28 +96,28 @@ def chapter() -> Chapter:
     )
     return Chapter(
         text=f"""
-The loss over all values that two parameters can take is a landscape, the **loss surface**. A real
-network’s has as many directions as parameters; the idea is the same. **Gradient descent** goes
-downhill, against the gradient, step by step:
+The loss over all values of two parameters is a landscape, the **loss surface**. A real network’s
+has as many directions as parameters; the idea is the same. **Gradient descent** goes downhill,
+against the gradient, step by step:
 
 $$
 \\theta \\leftarrow \\theta - \\eta\\,\\nabla L(\\theta)
 $$
 
-The **learning rate** $\\eta$ says how far a step goes. Too small: slow. Too large: it leaps across
-the valley, and out of it.
+The **learning rate** $\\eta$ sets the size of a step. Too small: slow. Too large: it overshoots the
+valley.
 
-The gradient of a few random examples, a **batch**, is rough but cheap; such descent is called
-**stochastic** (SGD). One round through all examples is an **epoch**: the two-layer network’s
-{images:,} images in batches of {training.batch_size} make {steps} steps.
+The gradient of a few random examples, a **batch**, is rough but cheap; this is **stochastic**
+gradient descent (SGD). One pass over all examples is an **epoch**: {images:,} images in batches of
+{training.batch_size} are {steps} steps.
 
-The rule for a step is the **optimiser**. **Momentum** keeps {MOMENTUM:g} of the last step, like a
-heavy ball: it crosses flat ground and smooths the noise. **Adam** also divides by each parameter’s
-usual gradient, so that steep and flat directions advance alike.
+The **optimiser** turns gradients into steps. **Momentum** keeps {MOMENTUM:g} of the last step, like
+a heavy ball. **Adam** also divides by each parameter’s usual gradient, so that steep and flat
+directions advance alike.
 """,
         figure=figure,
-        try_this="Full batch, SGD alone: find the largest learning rate that still arrives. Then "
-        "take batches of 1. Press anywhere on the surface to start from there.",
+        try_this="With all examples in a batch, find the largest learning rate at which SGD still "
+        "converges. Then try batches of 1. Click the surface to start from there.",
         question=QUESTION,
         links=(
             train_link("Train with a learning rate far too high", PRESETS["too-fast"]),
@@ -152,11 +153,24 @@ def figure() -> None:
             "descent_surface",
             f"The loss surface with the ways down from one start. Final losses: {ends}.",
             on_click=move,
+            clock="descent",
         )
     with right:
         live_figure(
-            descent_losses(losses, NAMES, steps), "descent_losses", f"Loss by step. {ends}."
+            descent_losses(losses, NAMES, steps),
+            "descent_losses",
+            f"Loss by step. {ends}.",
+            clock="descent",
         )
+    taken = max(len(path) for path in paths.values()) - 1
+    player(
+        "descent",
+        taken,
+        min(3 + taken / 15, 10),
+        run=(scene.title, start, rate, batch, epochs, names, seed),
+        label="Step",
+        names=[f"Step {step} of {taken}" for step in range(taken + 1)],
+    )
     _verdict(scene, losses, steps, epochs)
 
 
@@ -176,7 +190,7 @@ def _what() -> tuple[Scene, list[OptimizerName], tuple[float, float]]:
             list(NAMES),
             format_func=NAMES.__getitem__,
             selection_mode="multi",
-            default=["sgd"],
+            default=list(NAMES),
             key="descent_names",
         )
         start = _start(scenes()[chosen])
@@ -210,7 +224,7 @@ def _start_sliders(scene: Scene) -> list[tuple[str, str, float, float]]:
 
 
 def _start(scene: Scene) -> tuple[float, float]:
-    """Where all ways begin: the place last pressed, or set by its sliders."""
+    """Where all paths begin: the place last clicked, or set by its sliders."""
     sliders = _start_sliders(scene)
     for (key, *_), first in zip(sliders, scene.start, strict=True):
         st.session_state.setdefault(key, first)
@@ -228,7 +242,7 @@ def _verdict(
     st.markdown(
         f"${scene.model}$: **{steps}** step{'s' * (steps > 1)} an epoch, **{steps * epochs}** in "
         f"all. The lowest point on this map has a loss of ${tex(best, 3)}$."
-        + (f" :red[{' and '.join(gone)} leapt out of the valley.]" if gone else "")
+        + (f" :red[{' and '.join(gone)} diverged.]" if gone else "")
     )
     if steps > 1:
 
@@ -238,7 +252,7 @@ def _verdict(
         noise = float(np.mean([np.abs(np.diff(loss[-steps:])).mean() for loss in losses.values()]))
         words, button = st.columns([3, 2], vertical_alignment="center")
         words.caption(
-            f"In the last epoch the loss still goes up or down by {plain(noise, 4)} a step."
+            f"In the last epoch the loss still changes by {plain(noise, 4)} a step, on average."
         )
         button.button(
             "Shuffle the batches", icon=":material/casino:", on_click=again, key="descent_again"

@@ -1,4 +1,4 @@
-"""Chapter 9: learnt by heart, or understood?"""
+"""Chapter 9: does it generalise, or has it memorised?"""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from mnist_core.lesson.recordings import FITS, FitCurve, fit_curves
 from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
 from pages.views.learn.words import plain
 from pages.widgets.live_figure import live_figure
+from pages.widgets.player import player
 
 
 @dataclass(frozen=True)
 class Note:
-    """What a recorded run is called, and what to see in it."""
+    """The title of a recorded run, and what to see in it."""
 
     title: str
     about: str
@@ -32,20 +33,20 @@ def _silent() -> float:
 NOTES = {
     "plain": Note(
         f"{FITS['plain'].training.training_images:,} images",
-        "Overfitting: the training loss goes on falling, the validation loss turns and climbs.",
+        "Overfitting: the training loss falls towards 0; the validation loss turns and climbs.",
     ),
     "tiny": Note(
         "Two neurons a layer",
-        "Underfitting: both curves stay high together. The network is too small for the task.",
+        "Underfitting: both losses stay high. The network is too small for the task.",
     ),
     "dropout": Note(
         "Dropout",
-        f"In each step a random {_silent():.0%} of the neurons are silent, so that none can rely "
-        "on one other.",
+        f"In each step a random {_silent():.0%} of the outputs are 0, so that no neuron can rely "
+        "on any other. Dropout is active only during training.",
     ),
     "augmented": Note(
         "Augmentation",
-        "Every image is shifted and turned a little, anew each time: it is never met twice.",
+        "Every image is shifted and rotated a little, differently each time.",
     ),
     "more": Note(
         f"{FITS['more'].training.training_images:,} images",
@@ -59,12 +60,12 @@ QUESTION = Question(
     (
         Option(
             "Underfitting: train longer",
-            "An underfitted network is bad on its training images as well. This one "
-            "knows them by heart; training longer makes it worse.",
+            "An underfitted network is bad on its training images as well. This one has "
+            "memorised them; training longer makes it worse.",
         ),
         Option(
             "Overfitting: regularise, or get more images",
-            "It does almost perfectly on what it has met, and ever worse on what it has not.",
+            "It is almost perfect on its training images, and ever worse on new ones.",
             right=True,
         ),
         Option(
@@ -82,27 +83,26 @@ def chapter() -> Chapter:
     plain_run, mended = curves["plain"], curves["augmented"]
     return Chapter(
         text=f"""
-A network can do well because it has understood, or because it knows its training images **by
-heart**. To tell, some images are held back and never trained on, the **validation** images. What
-counts is how well it does on images that it has not met, its **generalisation**.
+A network can do well because it has understood, or because it has **memorised** its training
+images. To tell, some images are held back, the **validation** images. What counts is how well it
+does on images it has never seen, its **generalisation**.
 
 **Underfitting:** both losses stay high; too small a network, or too little training.
 **Overfitting:** the training loss falls towards 0, but the validation loss turns and climbs. With
-{plain_run.experiment.training.training_images:,} images this network’s **accuracy**, the share that
-it reads right, is {plain_run.accuracy[-1]:.1%} on them and {plain_run.val_accuracy[-1]:.1%} on new
-ones.
+{plain_run.experiment.training.training_images:,} images this network’s **accuracy** is
+{plain_run.accuracy[-1]:.1%} on them and {plain_run.val_accuracy[-1]:.1%} on new ones.
 
-What helps is called **regularisation**. **Dropout** silences random neurons in each step; alone it
-comes to {curves["dropout"].val_accuracy[-1]:.1%} on new images. **Augmentation** changes the images
-a little each time: {mended.val_accuracy[-1]:.1%}. **Early stopping** ends training when the
-validation loss has not improved for some epochs, the **patience**. More data helps most:
+What helps is called **regularisation**. **Dropout** sets random outputs to 0 during training; alone
+it reaches {curves["dropout"].val_accuracy[-1]:.1%} on new images. **Augmentation** varies the
+images: {mended.val_accuracy[-1]:.1%}. **Early stopping** ends training when the validation loss has
+not improved for some epochs, the **patience**. More data helps most:
 {curves["more"].val_accuracy[-1]:.1%}.
 
-Test images come last, and once: whoever chooses by them learns them, too.
+Use the test images once, at the end: if you tune on the test set, you overfit to it.
 """,
         figure=figure,
-        try_this="Compare the gap between the curves in all five runs. Then give early stopping a "
-        "patience of 1, and of 6: what does waiting cost or gain?",
+        try_this="Compare the gap between the curves in all five runs. Then set a patience of 1, "
+        "and of 6: what does waiting cost or gain?",
         question=QUESTION,
         links=(
             train_link("Overfit 1,000 images yourself", FITS["plain"]),
@@ -114,7 +114,7 @@ Test images come last, and once: whoever chooses by them learns them, too.
 
 @st.fragment
 def figure() -> None:
-    """The curves of a recorded run, as far as it is shown, with early stopping."""
+    """The curves of a recorded run, epoch by epoch, with early stopping."""
     name = st.pills(
         "Recorded run",
         list(NOTES),
@@ -124,8 +124,8 @@ def figure() -> None:
         key="fit_name",
     )
     curve = fit_curves()[name]
-    shown, patience, shares = _controls(len(curve.loss))
-    best = int(curve.val_loss[:shown].argmin()) + 1
+    patience, shares = _controls()
+    best = int(curve.val_loss.argmin()) + 1
     stop = early_stop(curve.val_loss, patience) if patience else None
     training, validation = (
         (curve.accuracy, curve.val_accuracy) if shares else (curve.loss, curve.val_loss)
@@ -134,18 +134,26 @@ def figure() -> None:
         fit_curves_figure(
             training,
             validation,
-            "Accuracy" if shares else "Loss · log",
+            "Accuracy" if shares else "Loss",
             shares=shares,
-            shown=shown,
             best=best,
             stop=stop,
         ),
         "fit_curves",
-        f"{NOTES[name].title}: after epoch {shown} the training loss is "
-        f"{curve.loss[shown - 1]:.3f}, the validation loss {curve.val_loss[shown - 1]:.3f}.",
+        f"{NOTES[name].title}: after epoch {len(curve.loss)} the training loss is "
+        f"{curve.loss[-1]:.3f}, the validation loss {curve.val_loss[-1]:.3f}.",
+        clock="fit",
     )
-    _numbers(curve, shown, best, stop, patience)
+    player(
+        "fit",
+        len(curve.loss) - 1,
+        6,
+        run=(name, shares),
+        label="Epoch",
+        names=[_at_epoch(curve, epoch) for epoch in range(len(curve.loss))],
+    )
     st.markdown(NOTES[name].about)
+    _stopped(curve, stop, patience)
     experiment = curve.experiment
     if patience:
         training_spec = experiment.training.model_copy(update={"patience": patience})
@@ -153,18 +161,16 @@ def figure() -> None:
     open_link(train_link("Train exactly this run", experiment))
 
 
-def _controls(epochs: int) -> tuple[int, int, bool]:
-    first, second, third = st.columns([3, 3, 2], vertical_alignment="bottom")
-    shown = first.slider("Up to epoch", 1, epochs, epochs, key="fit_shown")
-    patience = second.select_slider(
+def _controls() -> tuple[int, bool]:
+    first, second = st.columns([3, 2], vertical_alignment="bottom")
+    patience = first.select_slider(
         "Early stopping: patience",
         list(range(7)),
         0,
         format_func=lambda value: str(value) if value else "off",
         key="fit_patience",
     )
-    shares = third.toggle("Accuracy", key="fit_shares")
-    return int(shown), int(patience), shares
+    return int(patience), second.toggle("Accuracy instead of loss", key="fit_shares")
 
 
 def early_stop(val_loss: np.ndarray, patience: int) -> int | None:
@@ -177,15 +183,17 @@ def early_stop(val_loss: np.ndarray, patience: int) -> int | None:
     return None
 
 
-def _numbers(curve: FitCurve, shown: int, best: int, stop: int | None, patience: int) -> None:
-    at = shown - 1
-    gap = curve.accuracy[at] - curve.val_accuracy[at]
-    st.markdown(
-        f"Epoch **{shown}**: **{curve.accuracy[at]:.1%}** of the training images were read right "
-        "as they were met, while the network still learned from them; at its end "
-        f"**{curve.val_accuracy[at]:.1%}** of the validation images are. The difference is "
-        f"**{plain(100 * float(gap), 1)}** points."
+def _at_epoch(curve: FitCurve, at: int) -> str:
+    """What the player says at an epoch, `at` from 0."""
+    gap = 100 * float(curve.accuracy[at] - curve.val_accuracy[at])
+    return (
+        f"Epoch {at + 1}: training accuracy {curve.accuracy[at]:.1%}, validation accuracy "
+        f"{curve.val_accuracy[at]:.1%}, a gap of {plain(gap, 1)} points"
     )
+
+
+def _stopped(curve: FitCurve, stop: int | None, patience: int) -> None:
+    """What early stopping with this patience costs or gains."""
     if stop is not None:
         kept, full = (
             f"{curve.val_loss[place]:.3f} and an accuracy of {curve.val_accuracy[place]:.1%}"

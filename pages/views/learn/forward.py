@@ -6,16 +6,19 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core.figures.lesson.forward import Flow, forward_drawing
+from mnist_core.figures.lesson.forward import SOFTMAX, Flow, forward_drawing
 from mnist_core.figures.lesson.tables import grid, rows_table, sign, tables
-from mnist_core.lesson.numpy_net import forward, pool, softmax
-from mnist_core.lesson.recordings import POOLED, Sample, samples, small_net
+from mnist_core.lesson.recordings import POOLED, small_net
+from pages.session.lesson_digit import LessonDigit, lesson_digit
 from pages.views.learn.diagram import diagram
+from pages.views.learn.digit import choose_digit
+from pages.views.learn.network import compute
 from pages.views.learn.parts import Chapter, Link, Option, Question, side_by_side, train_link
 from pages.views.learn.words import factor, tex
+from pages.widgets.player import player
 
-SHOWN_FIRST = 3
 FIRST = "o"  # at first the output for the digit itself is chosen
+STAGES = ("Pixels", "Hidden neurons", "Logits", "Probabilities")
 
 
 QUESTION = Question(
@@ -46,107 +49,83 @@ def chapter() -> Chapter:
     net = small_net()
     hidden, output = net.layers
     count = net.experiment.network.parameters
-    first = next(sample for sample in samples() if sample.label == SHOWN_FIRST)
+    digit = lesson_digit()
     return Chapter(
         text=f"""
-The **forward pass** is the way from an image to an answer. Each layer waits for the one before,
-does the same arithmetic as a single neuron, and hands its outputs on:
+The **forward pass** is the way from an image to an answer. Each layer does the same arithmetic as
+a single neuron, and hands its outputs on:
 
 $$
 \\mathbf{{z}} = \\mathbf{{x}} W + \\mathbf{{b}} \\qquad \\mathbf{{a}} = \\varphi(\\mathbf{{z}})
 $$
 
 This network was trained for real, but is small enough to check every number. It averages
-{POOLED}×{POOLED} pixels each, so that {hidden.weights.shape[0]} are left, and has
-{hidden.weights.shape[1]} hidden ReLU neurons and {output.weights.shape[1]} outputs: {count}
-parameters, and still {net.test_accuracy:.0%} of the test images read right.
+{POOLED}×{POOLED} pixels each, has {hidden.weights.shape[1]} hidden ReLU neurons and
+{output.weights.shape[1]} outputs: {count} parameters, and reads {net.test_accuracy:.0%} of the test
+images correctly.
 
-The ten output sums are called **logits**. **Softmax** turns them into **probabilities**, positive
-and adding up to 1; the largest logit stays the largest:
+The ten output sums are called **logits**. **Softmax** turns them into **probabilities**: positive,
+and adding up to 1.
 
 $$
 p_k = \\frac{{e^{{z_k}}}}{{\\sum_j e^{{z_j}}}}
 $$
 """,
         figure=figure,
-        try_this="Press any neuron to see its sum written out. Which hidden neuron does most for "
+        try_this="Click any neuron to see its sum written out. Which hidden neuron does most for "
         "the right digit? Which speaks against it?",
         question=QUESTION,
         links=(
             train_link("Train this small network", net.experiment),
             Link(
                 "pages/inspect.py",
-                f"Follow a {SHOWN_FIRST} through a deep network",
-                {"run": "default", "view": "network", "image": str(first.index)},
+                "Follow your digit through a deep network",
+                {"run": "default", "view": "network", **digit.inspect_query},
             ),
-            Link("pages/draw.py", "Let it read a digit of your own"),
         ),
     )
 
 
 @st.fragment
 def figure() -> None:
-    """The network with all its numbers; the pressed part's arithmetic below it."""
-    sample = _choose_image()
-    flow = compute(sample)
+    """The network with all its numbers; the clicked part's arithmetic beside it."""
+    digit = choose_digit()
+    flow = compute(digit.image)
+    best = int(flow.shares.argmax())
     chosen = st.session_state.get("flow_part", FIRST)
     if chosen == FIRST:
-        chosen = f"o{sample.label}"
+        chosen = f"o{best if digit.label is None else digit.label}"
 
     def press(name: str) -> None:
         st.session_state.flow_part = name
 
-    best = int(flow.shares.argmax())
     drawing, beside = side_by_side("flow", 5, 3)
     with drawing:
         diagram(
             forward_drawing(flow, chosen),
             "flow_drawing",
-            f"A {sample.label} on its way through the network, which reads a {best} with "
-            f"{flow.shares[best]:.0%}. Press a neuron to see its sum.",
+            f"{digit.name} on its way through the network, which reads a {best} with "
+            f"{flow.shares[best]:.0%}. Click a neuron to see its sum.",
             press,
+            clock="forward",
         )
+        player("forward", SOFTMAX, 4.5, run=digit.image.tobytes(), label="Layer", names=STAGES)
     if chosen == "pixels":
-        _pixels(sample, flow, beside)
+        _pixels(digit, flow, beside)
     elif chosen.startswith("h"):
         _hidden(flow, int(chosen[1:]), beside)
     else:
         _output(flow, int(chosen[1:]), beside)
 
 
-def _choose_image() -> Sample:
-    every = samples()
-    labels = sorted({sample.label for sample in every})
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        digit = st.segmented_control(
-            "Show it a", labels, default=SHOWN_FIRST, required=True, key="flow_digit", wrap=True
-        )
-        second = st.toggle("Another one", key="flow_other")
-    return [sample for sample in every if sample.label == digit][int(second)]
-
-
-def compute(sample: Sample) -> Flow:
-    """The forward pass of the small network for one image."""
-    hidden, output = small_net().layers
-    pixels = pool(sample.image / 255.0, POOLED, kind="average")
-    passed = forward([hidden, output], pixels.reshape(1, -1))
-    return Flow(
-        pixels,
-        passed.outputs[1][0],
-        output.weights,
-        passed.sums[1][0],
-        softmax(passed.sums[1][0]),
-    )
-
-
-def _pixels(sample: Sample, flow: Flow, beside: DeltaGenerator) -> None:
+def _pixels(digit: LessonDigit, flow: Flow, beside: DeltaGenerator) -> None:
     beside.markdown(
         f"**The pixels.** Each is the mean of {POOLED}×{POOLED} pixels of the image, from 0 "
         "(black) to 1 (white)."
     )
     row, column = np.unravel_index(int(flow.pixels.argmax()), flow.pixels.shape)
     at = (int(row), int(column))
-    patch = sample.image[
+    patch = digit.image[
         at[0] * POOLED : (at[0] + 1) * POOLED, at[1] * POOLED : (at[1] + 1) * POOLED
     ]
     st.html(

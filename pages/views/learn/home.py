@@ -1,73 +1,60 @@
-"""The opening of the first page: what this is, its doors, and the lesson's contents."""
+"""The first page: what this is, a network that reads what one draws, and the chapters."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from pages.views.learn import progress
-from pages.views.learn.contents import CHAPTERS, Entry
+from pages.views.learn.contents import ALL, CHAPTERS, Entry
 from pages.views.learn.glossary import glossary
 
 HERE = "pages/learn.py"
-DOORS = (
-    (
-        "pages/train.py",
-        ":material/model_training: Train a network",
-        "Choose a network or build one from layers, press one button, and watch its loss fall.",
-    ),
-    (
-        "pages/draw.py",
-        ":material/draw: Draw a digit",
-        "Write with mouse, pen or finger and see what the network reads, and how sure it is.",
-    ),
-    (
-        "pages/inspect.py",
-        ":material/frame_inspect: Look inside",
-        "Open a trained network: its weights, what each layer sees, what it gets wrong.",
-    ),
-)
 
 
 def home() -> None:
-    """The page from top to bottom."""
-    st.title("Learn how neural networks work by training real ones")
-    st.markdown(
-        "A network is a stack of layers of simple **neurons**, joined by numbers, its **weights**. "
-        "Training shows it images, measures how wrong its answers are, and nudges every weight a "
-        "little so that they get less wrong, thousands of times. "
-        "Here you do all of it yourself, in seconds."
-    )
-    for column, (page, label, text) in zip(st.columns(3), DOORS, strict=True):
-        key = f"card_{page.removeprefix('pages/').removesuffix('.py')}"
-        with column, st.container(border=True, height="stretch", gap="xsmall", key=key):
-            st.page_link(page, label=f"**{label}**", query_params={})
-            st.write(text)
+    """The page from top to bottom; what is drawn and read comes last, when the rest stands."""
+    with st.container(key="hero"):
+        words, live = st.columns([5, 7], gap="large")
+    with words:
+        st.title("Learn how neural networks work by training real ones")
+        st.markdown(
+            "A network is a stack of layers of simple **neurons**, joined by numbers, its "
+            "**weights**. Training shows it images, measures how wrong its answers are, and nudges "
+            "every weight a little, thousands of times. Here you do all of it yourself, in seconds."
+        )
+        _begin()
     contents()
+    with live, st.container(key="live_digit"):
+        # Imported here: the opening is on its way to the screen before that.
+        from pages.views.learn.live_digit import live_digit
+
+        live_digit()
+
+
+def _begin() -> None:
+    seen = progress.progress().visited
+    following = next((entry for entry in CHAPTERS if entry.number not in seen), CHAPTERS[0])
+    with st.container(key="begin"):
+        st.page_link(
+            HERE,
+            label=f"**{'Resume' if seen else 'Begin'} with chapter {following.number}**",
+            icon=":material/play_arrow:",
+            query_params={"chapter": str(following.number)},
+        )
 
 
 def contents() -> None:
     """The nine chapters, with what has been seen and answered."""
-    # Imported here: the opening is on its way to the screen before that.
     from mnist_core.figures.lesson.cards import card_picture
 
     seen, given = progress.progress().visited, progress.answers()
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    left.header("The lesson: nine things to touch", anchor="lesson")
-    following = next((entry for entry in CHAPTERS if entry.number not in seen), CHAPTERS[0])
-    with right, st.container(horizontal=True, horizontal_alignment="right", key="begin"):
-        st.page_link(
-            HERE,
-            label=f"**{'Go on' if seen else 'Begin'} with chapter {following.number}**",
-            icon=":material/play_arrow:",
-            query_params={"chapter": str(following.number)},
-        )
-    for row in range(0, len(CHAPTERS), 3):
-        for column, entry in zip(st.columns(3), CHAPTERS[row : row + 3], strict=True):
-            key = f"card_{entry.number}"
-            with column, st.container(border=True, height="stretch", gap="xsmall", key=key):
-                _card(entry, entry.number in seen, entry.number in given)
-                st.html(card_picture(entry.number))
-    _footer(len(seen), len(given))
+    with st.container(key="cards"):
+        _heading(len(seen), len(given))
+        with st.container(key="card_grid"):
+            for entry in CHAPTERS:
+                with st.container(border=True, gap="xxsmall", key=f"card_{entry.number}"):
+                    _card(entry, entry.number in seen, entry.number in given)
+                    st.html(card_picture(entry.number))
 
 
 def _card(entry: Entry, seen: bool, answered: bool) -> None:
@@ -77,20 +64,21 @@ def _card(entry: Entry, seen: bool, answered: bool) -> None:
         icon=":material/check_circle:" if answered else "",
         query_params={"chapter": str(entry.number)},
     )
-    state = "  \n:small[:gray[question answered]]" if answered else "  \n:small[:gray[seen]]"
+    state = " :small[:gray[· answered]]" if answered else " :small[:gray[· seen]]"
     st.markdown(entry.question + (state if seen or answered else ""))
 
 
-def _footer(seen: int, answered: int) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        glossary()
-        st.page_link(
-            HERE,
-            label="The whole lesson on one page, for printing",
-            icon=":material/print:",
-            query_params={"chapter": "all"},
-        )
+def _heading(seen: int, answered: int) -> None:
+    """What the cards are, how far the visitor is, and what else there is to the lesson."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="card_head"):
+        st.header("Nine interactive chapters", anchor="lesson", width="content")
         if seen or answered:
+            count = len(CHAPTERS)
+            st.caption(
+                f"Chapters seen: {seen} of {count} · questions answered: {answered} of {count}",
+                help="This browser remembers it.",
+                width="content",
+            )
             st.button(
                 "Start over",
                 icon=":material/restart_alt:",
@@ -107,9 +95,12 @@ def _footer(seen: int, answered: int) -> None:
                 on_click=progress.bring_back,
                 key="bring_back_progress",
             )
-    if seen or answered:
-        count = len(CHAPTERS)
-        st.caption(
-            f"Chapters seen: {seen} of {count} · questions answered: {answered} of {count}. "
-            "This browser remembers it."
+        st.space("stretch")
+        st.page_link(
+            HERE,
+            label="All on one page, for printing",
+            icon=":material/print:",
+            query_params={"chapter": ALL},
+            width="content",
         )
+        glossary()

@@ -14,11 +14,12 @@ from mnist_core.lesson.numpy_net import LARGE, SMALL, forward, random_network
 from mnist_core.lesson.recordings import DEEP_LAYERS, DEEP_UNITS, loss_curves, samples
 from pages.views.learn.parts import Chapter, Option, Question, open_link, side_by_side, train_link
 from pages.widgets.live_figure import live_figure
+from pages.widgets.player import player
 
 
 @dataclass(frozen=True)
 class Start:
-    """How a set of first weights is called, its rule in LaTeX, and what becomes of it."""
+    """An initialization: its title, its rule in LaTeX, and what becomes of it."""
 
     title: str
     rule: str
@@ -34,12 +35,12 @@ STARTS = {
     "random_normal": Start(
         "Too small",
         rf"w \sim \mathcal{{N}}(0, {SMALL:g}^2)",
-        "Each layer whispers a little less, until nothing of the image is left.",
+        "The signal shrinks from layer to layer until nothing of the image is left.",
     ),
     "large": Start(
         "Too large",
         rf"w \sim \mathcal{{N}}(0, {LARGE:g}^2)",
-        "Each layer shouts louder than the last; the first loss is astronomical.",
+        "The signal grows from layer to layer; the first loss is astronomical.",
     ),
     "glorot_uniform": Start(
         "Glorot",
@@ -49,7 +50,7 @@ STARTS = {
     "he_normal": Start(
         "He",
         r"w \sim \mathcal{N}(0, 2 / n_\text{in})",
-        "Twice the variance, because ReLU silences half of the neurons.",
+        "Twice the variance, because ReLU sets half of the sums to 0.",
     ),
 }
 BENDS = {"relu": "ReLU", "tanh": "tanh", "sigmoid": "sigmoid"}
@@ -60,13 +61,12 @@ def chapter() -> Chapter:
     chance = float(np.log(CLASSES))
     return Chapter(
         text=f"""
-Before training somebody has to choose the weights. The choice is called **initialisation**, and it
-decides whether learning can begin at all.
+The choice of the first weights, the **initialisation**, decides whether learning can begin.
 
-If all weights are equal, all neurons of a layer are equal, and they stay so: random weights
-**break the symmetry**. How large should they be? A sum of $n$ products has a variance of
-$n \\cdot \\mathrm{{Var}}(w)$ times the mean square of the inputs. To keep a **signal** as strong
-after each layer as before, the weights must shrink as the number of inputs grows:
+Equal weights make equal neurons, and they stay equal: random weights **break the symmetry**. How
+large? A sum of $n$ products has a variance of $n \\cdot \\mathrm{{Var}}(w)$ times the mean square
+of the inputs. For a **signal** to stay as strong from layer to layer, weights must shrink as the
+number of inputs grows:
 
 $$
 \\begin{{aligned}}
@@ -75,14 +75,14 @@ $$
 \\end{{aligned}}
 $$
 
-The first figure sends real digits through {DEEP_LAYERS} layers of {DEEP_UNITS} neurons, just now,
-and gives the **spread** (standard deviation) of what comes out. The second is recorded: the
-**loss**, a number for how wrong the same network with ReLU is, after each **step** of training.
-Guessing among {CLASSES} digits has a loss of $\\ln {CLASSES} = {chance:.2f}$.
+At the left real digits go through {DEEP_LAYERS} layers of {DEEP_UNITS} neurons; the **spread** is
+the standard deviation of what comes out. At the right are recorded runs: the **loss**, which says
+how wrong the network is, after each **step** of training. Guessing among {CLASSES} digits has a
+loss of $\\ln {CLASSES} = {chance:.2f}$.
 """,
         figure=figure,
-        try_this="Go through the five starts with ReLU, then with tanh. Which one keeps the "
-        "spread alive down to layer 10? Does its recorded run learn fastest?",
+        try_this="Try all five with ReLU, then with tanh. Which one keeps the spread up to "
+        "layer 10? Does its recorded run learn fastest?",
         question=_question(chance),
         links=(
             train_link("Train a network that starts from zeros", PRESETS["zeros"]),
@@ -97,9 +97,9 @@ def _question(chance: float) -> Question:
         "Why not start with all weights at zero?",
         (
             Option(
-                "All neurons of a layer would stay the same for ever",
-                "Equal weights get equal gradients, so that a layer of many neurons can do "
-                "no more than a single one. With ReLU even that one never wakes up.",
+                "All neurons of a layer would stay identical",
+                "Equal weights get equal gradients, so that a layer can do no more than a "
+                "single neuron. With ReLU even that one never learns.",
                 right=True,
             ),
             Option(
@@ -109,8 +109,8 @@ def _question(chance: float) -> Question:
             ),
             Option(
                 "It takes longer, but it works in the end",
-                "Look at the recorded run: the loss does not move. More time does not help, "
-                "because the neurons never become different from each other.",
+                "Look at the recorded run: the loss does not move, because the neurons never "
+                "become different from each other.",
             ),
         ),
     )
@@ -120,7 +120,7 @@ def _question(chance: float) -> Question:
 def figure() -> None:
     """Signals through ten layers, and recorded runs from the same starts."""
     name = st.segmented_control(
-        "First weights",
+        "Initialisation",
         list(STARTS),
         format_func=lambda key: STARTS[key].title,
         default="random_normal",
@@ -155,6 +155,15 @@ def figure() -> None:
             "start_signals",
             f"{start.title} with {BENDS[bend]}: the spread of the outputs goes from {first} in "
             f"the first layer to {last} in the last.",
+            clock="start",
+        )
+        player(
+            "start",
+            DEEP_LAYERS,
+            3,
+            run=(name, bend, draws),
+            label="Layers that the signal has passed",
+            names=["Input", *(f"Layer {layer + 1}" for layer in range(DEEP_LAYERS))],
         )
     with later:
         _recorded(name)

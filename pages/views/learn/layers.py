@@ -5,20 +5,27 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from mnist_core import PRESETS, Experiment, NetworkSpec
+from mnist_core import Experiment, NetworkSpec
 from mnist_core.data.mnist import ink
 from mnist_core.experiment.layers import Dense, Flatten
 from mnist_core.experiment.shapes import CLASSES, total_parameters
 from mnist_core.figures.architecture import architecture
+from mnist_core.figures.lesson.forward import GROWN, growth_drawing
 from mnist_core.figures.lesson.layers import response_bars
 from mnist_core.figures.pixels import Images, Pixel
-from mnist_core.lesson.recordings import Neurons, neurons
+from mnist_core.lesson.numpy_net import forward
+from mnist_core.lesson.recordings import PAIR, Neurons, neurons
+from pages.views.learn.diagram import diagram
+from pages.views.learn.digit import NO_PAPER, choose_digit
+from pages.views.learn.network import compute
 from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
 from pages.views.learn.words import plain
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import Click, pixel_view
+from pages.widgets.player import player
 
 PIXELS = 28 * 28
+SHOWN_FAVOURITES = 4
 UNITS = (8, 16, 32, 64, 128, 256)
 
 
@@ -45,32 +52,31 @@ def chapter() -> Chapter:
     """The chapter's content."""
     found = neurons()
     units = found.net.layers[0].weights.shape[1]
-    two_layer = PRESETS["two-layer"].network
-    first, second = two_layer.shapes()[-2:]
     return Chapter(
         text=f"""
-Neurons side by side form a **layer**, their weights a matrix $W$, a column a neuron:
+Neurons side by side form a **layer**; their weights are a matrix $W$ with a column a neuron:
 
 $$
 \\mathbf{{a}} = \\varphi(\\mathbf{{x}} W + \\mathbf{{b}})
 $$
 
-Layers in a row form a **network**. What lies between the image and the ten outputs is called a
-**hidden layer**: nobody says what its neurons should do, they find out in training. In a **dense**
-layer every neuron sees every output of the layer before. **Flatten**, in the drawing, only puts the
-rows of pixels in one line.
+Layers in a row form a **network**. What a **hidden layer** between image and outputs should do,
+nobody says; training finds out. In a **dense** layer every neuron sees every output of the layer
+before. **Flatten** puts the rows of pixels in one line.
 
-All weights and biases together are the **parameters**: $(n + 1) \\cdot m$ in a dense layer of $m$
-neurons on $n$ inputs. The app’s two-layer network has {first.parameters:,} in its hidden and
-{second.parameters:,} in its output layer.
+Blue pixels speak for a neuron, orange ones against it. These {units} hidden neurons read
+{found.net.test_accuracy:.1%} of the **test** images, which training never saw.
 
-The second figure shows what {units} hidden neurons have learnt: blue pixels speak for the neuron,
-orange ones against it. Large weights cost extra here, which leaves strokes and little noise. This
-network reads {found.net.test_accuracy:.1%} of the **test** images, which it never saw in training.
+All weights and biases are the **parameters**: $(n + 1) \\cdot m$ in a dense layer of $m$ neurons
+on $n$ inputs.
 """,
-        figure={"Count its parameters": diagram, "What hidden neurons look for": responses},
-        try_this="Double the neurons and watch the count. Then press neurons: find one that wants "
-        "a stroke in a certain place, and see which digits excite it.",
+        figure={
+            "What hidden neurons look for": responses,
+            "From a neuron to a network": growth,
+            "Count parameters": parameters,
+        },
+        try_this="Click neurons: find one that wants a stroke in a certain place, and see which "
+        "digits excite it. Then watch the neuron of chapter 1 grow into a network.",
         question=QUESTION,
         links=(
             train_link(f"Train these {units} hidden neurons", found.net.experiment),
@@ -84,7 +90,37 @@ network reads {found.net.test_accuracy:.1%} of the **test** images, which it nev
 
 
 @st.fragment
-def diagram() -> None:
+def growth() -> None:
+    """Chapter 1's neuron grows into the network that runs in chapters 5 and 6."""
+    digit = choose_digit(NO_PAPER)
+    flow = compute(digit.image)
+    pixels, hidden, outputs = flow.pixels.size, len(flow.hidden), len(flow.logits)
+    one, layer = pixels + 1, (pixels + 1) * hidden
+    diagram(
+        growth_drawing(flow, PAIR),
+        "growth_drawing",
+        f"A neuron on two pixels becomes a network of {hidden} hidden neurons and {outputs} "
+        "outputs.",
+        clock="growth",
+    )
+    player(
+        "growth",
+        GROWN,
+        6,
+        run=digit.image.tobytes(),
+        label="Stage",
+        names=(
+            "A neuron on 2 pixels: 2 weights + 1 bias = 3 parameters",
+            f"The same on all {pixels} pixels: {pixels} + 1 = {one} parameters",
+            f"{hidden} of them are a layer: {hidden} · {one} = {layer} parameters",
+            f"Ten outputs on top: {layer} + {outputs} · ({hidden} + 1) = "
+            f"{layer + outputs * (hidden + 1)} parameters",
+        ),
+    )
+
+
+@st.fragment
+def parameters() -> None:
     """A network's drawing with its parameters, counted as its layers change."""
     left, right = st.columns(2)
     depth = left.slider("Hidden layers", 0, 3, 1, key="net_depth")
@@ -101,9 +137,10 @@ def diagram() -> None:
 
 @st.fragment
 def responses() -> None:
-    """The hidden neurons of a trained network, and what the pressed one responds to."""
-    found = neurons()
+    """The hidden neurons of a trained network, and what the chosen one responds to."""
+    digit, found = choose_digit(), neurons()
     chosen = int(st.session_state.setdefault("net_neuron", clearest(found)))
+    answers = forward(found.net.layers, digit.image.reshape(1, -1) / 255.0).outputs[1][0]
     weights = found.net.layers[0].weights.T.reshape(-1, 28, 28).astype(np.float32)
 
     def press(click: Click) -> None:
@@ -115,7 +152,9 @@ def responses() -> None:
                 "weights",
                 f"What {len(weights)} hidden neurons look for",
                 weights,
-                note="their weights after training; press one",
+                note=f"their weights after training; below each, its output for "
+                f"{digit.name[0].lower()}{digit.name[1:]}",
+                captions=tuple(plain(float(answer), 1) for answer in answers),
                 noun="neuron",
                 selected=Pixel(chosen, 0, 0),
                 largest=2,
@@ -141,11 +180,11 @@ def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
     with pictures:
         pixel_view(
             [
-                Images("one", f"Neuron {chosen}", weights[None], largest=4, noun="weight"),
+                Images("one", f"Neuron {chosen}", weights[None], largest=3, noun="weight"),
                 Images(
                     "favourites",
                     "Excited most by",
-                    ink(found.favourites[chosen]),
+                    ink(found.favourites[chosen][:SHOWN_FAVOURITES]),
                     palette="ink",
                     noun="test image",
                     largest=2,

@@ -1,4 +1,4 @@
-"""What every chapter is made of, and how it stands on the page."""
+"""The parts of every chapter, and their layout on the page."""
 
 from __future__ import annotations
 
@@ -73,30 +73,34 @@ def train_link(label: str, experiment: Experiment) -> Link:
 def show_chapter(
     number: int,
     title: str,
+    lead: str,
     chapter: Chapter,
     *,
     paper: Literal["answers", "questions"] | None = None,
 ) -> None:
     """The chapter from its heading to its links; on `paper` with the answer, or only the question.
 
-    The style sheet puts words and question beside the figure where there is room.
+    It opens with the question that it answers, `lead`, and its figure. The style sheet puts the
+    words beside the figure where there is room.
     """
     with st.container(key=f"chapter_{number}"), st.container(key=f"layout_{number}"):
-        with st.container(key=f"words_{number}"):
+        with st.container(key=f"head_{number}"):
             st.header(f"{number}  {title}", anchor=f"chapter-{number}")
+            st.markdown(lead)
+        with st.container(key=f"figure_{number}"):
+            show_figure(number, chapter, printed=paper is not None)
+        with st.container(key=f"words_{number}"):
             st.markdown(chapter.text)
             with st.container(key=f"try_{number}"):
                 st.markdown(f":material/touch_app: **Try this.** {chapter.try_this}")
-        with st.container(key=f"figure_{number}"):
-            show_figure(number, chapter, printed=paper is not None)
         with st.container(key=f"after_{number}"):
             with st.container(border=True, key=f"question_{number}"):
                 if paper is not None:
                     on_paper(chapter.question, with_answer=paper == "answers")
                 else:
                     question(number, chapter.question)
-            with st.container(gap="xxsmall", key=f"links_{number}"):
-                st.markdown(":material/science: **Now for real**")
+            with st.container(horizontal=True, gap="xxsmall", key=f"links_{number}"):
+                st.markdown(":material/science: **Now for real**", width="content")
                 for link in chapter.links:
                     open_link(link)
 

@@ -83,12 +83,12 @@ def forget() -> None:
 
 
 def was_forgotten() -> bool:
-    """Whether there is something for `bring_back`."""
+    """True when there is something for `bring_back`."""
     return "lesson_forgotten" in st.session_state
 
 
 def bring_back() -> None:
-    """What was known before the person started over, beside what came since."""
+    """Bring back the progress from before the person started over, beside what came since."""
     before: Progress | None = st.session_state.pop("lesson_forgotten", None)
     if before is not None:
         now = progress()

@@ -58,11 +58,10 @@ def _to(entry: Entry, side: Literal["left", "right"], icon: str) -> None:
 
 def whole_lesson() -> None:
     """All chapters, one after the other: for paper."""
-    st.title("Neural networks, learnt by touching them")
+    st.title("How neural networks work")
     with st.container(key="print_note"):
         st.info(
-            "All nine chapters on one page. Wait until the last figure is there, then use the "
-            "browser’s print command (Ctrl+P or ⌘P).",
+            "All nine chapters on one page. Wait for the last figure, then print: Ctrl+P or ⌘P.",
             icon=":material/print:",
         )
         answers = st.toggle("With the answers to the questions", value=True, key="print_answers")
@@ -81,6 +80,6 @@ def _show(entry: Entry, *, paper: Literal["answers", "questions"] | None = None)
     from pages.views.learn.parts import show_chapter
 
     try:
-        show_chapter(entry.number, entry.title, entry.open(), paper=paper)
+        show_chapter(entry.number, entry.title, entry.question, entry.open(), paper=paper)
     except RecordError as error:
         st.error(str(error), icon=":material/folder_off:")

@@ -8,33 +8,44 @@ from pages.streamlit_compat.selectors import with_selectors
 
 # No "<" in here: the sanitiser would drop the whole style sheet.
 _STYLE = with_selectors("""<style>
-/* Words and question at the left, the figure at the right; one below the other on a phone. */
+/* Its question, words and answers at the left, the figure at the right; on a phone the figure
+   follows the question. */
 [class*="st-key-layout_"] { gap: 1.25rem; }
 [class*="st-key-layout_"] > * { min-width: 0; width: 100%; }
 @media (min-width: 900px) {
   [class*="st-key-layout_"] { display: grid; grid-template-columns: 5fr 7fr;
-    grid-template-rows: auto 1fr; column-gap: 3rem; align-items: start; }
-  [class*="st-key-layout_"] > :nth-child(2) { grid-column: 2; grid-row: 1 / span 2; }
+    grid-template-rows: auto auto 1fr; column-gap: 2.5rem; align-items: start; }
+  [class*="st-key-layout_"] > :nth-child(2) { grid-column: 2; grid-row: 1 / span 3; }
   /* A chapter fits a screen, and so do the contents: narrow margins, close lines. */
   :st(page):has(.st-key-neighbours) { padding: 4rem 2.8rem 0.5rem; }
-  :st(page):has(.st-key-begin) { padding-top: 4.5rem;
-    padding-bottom: 1rem; }
-  [class*="st-key-chapter_"] [class*="st-key-words_"] h2 { padding-top: 0; }
-  [class*="st-key-layout_"] { row-gap: 0.8rem; }
+  :st(page):has(.st-key-neighbours) > :st(stack) { gap: 0.5rem; }
+  :st(page):has(.st-key-begin) { padding: 4rem 2.8rem 0.5rem; }
+  [class*="st-key-head_"] h2 { padding: 0; margin: 0; }
+  [class*="st-key-head_"] :st(words) { margin: 0; }
+  [class*="st-key-layout_"] { row-gap: 0.5rem; }
   [class*="st-key-words_"], [class*="st-key-figure_"] { gap: 0.6rem; }
   [class*="st-key-words_"] :st(text) p,
   [class*="st-key-after_"] :st(text) p { line-height: 1.42; }
   [class*="st-key-words_"] :st(text) p { margin-bottom: 0.6rem; }
   [class*="st-key-layout_"] .katex-display { margin: 0.35rem 0; }
-  [class*="st-key-after_"] { gap: 0.7rem; }
-  [class*="st-key-question_"] { gap: 0.3rem; padding: 0.6rem 1rem; }
-  [class*="st-key-question_"] :st(text) p { margin-bottom: 0.9rem; }
-  [class*="st-key-try_"] { margin-top: 0.5rem; }
+  [class*="st-key-after_"] { gap: 0.5rem; }
+  [class*="st-key-question_"] { gap: 0.2rem; padding: 0.5rem 0.9rem; }
+  [class*="st-key-question_"] :st(text) p { margin-bottom: 0.5rem; }
+  [class*="st-key-question_"] [role="radiogroup"] { gap: 0.1rem; }
+  [class*="st-key-question_"] :st(alert) { padding: 0.35rem 0.7rem; }
+  [class*="st-key-question_"] :st(alert) p { font-size: 0.92rem; line-height: 1.35; }
+  [class*="st-key-links_"] { flex-flow: row wrap; column-gap: 1.2rem; align-items: center; }
+  [class*="st-key-links_"] > * { width: auto; }
+  [class*="st-key-try_"] { margin-top: 0.2rem; }
 }
 @media (min-width: 900px) and (max-width: 1699px) {
   [class*="st-key-words_"] :st(text) p,
   [class*="st-key-after_"] :st(text) p { font-size: 0.94rem; }
 }
+
+[class*="st-key-head_"] { gap: 0.2rem; }
+[class*="st-key-head_"] p { margin: 0; font-size: 1.12rem; font-weight: 600;
+  color: var(--quiet-text); }
 
 /* Two parts of a figure stand side by side where both have room. */
 [class*="st-key-beside_"] :st(row) { flex-wrap: wrap; }
@@ -70,7 +81,26 @@ _STYLE = with_selectors("""<style>
   .st-key-strip :st(page_link) { padding: 0.3rem 0.5rem; }
 }
 
-/* The cards of the opening are links as a whole. */
+/* The first page: a network that reads what one draws beside the headline; cards of one height,
+   three in a row, that are links as a whole. */
+.st-key-hero h1 { padding: 0 0 0.4rem; line-height: 1.2; }
+.st-key-live_digit { min-height: 15.5rem; --paper-width: 11.5rem; --diagram-width: 20rem; }
+.st-key-live_digit :st(column) { position: relative; }
+.st-key-player_home { position: absolute; bottom: 0; left: 0; width: auto; }
+.st-key-live_digit .st-key-canvas { gap: 0.4rem; }
+.st-key-card_grid { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr));
+  grid-auto-rows: 1fr; gap: 0.7rem; }
+.st-key-card_grid > * { min-width: 0; width: 100%; height: 100%; }
+.st-key-card_grid [class*="st-key-card_"] { height: 100%; padding: 0.55rem 0.9rem; }
+.st-key-cards { gap: 0.5rem; }
+.st-key-cards h2 { padding: 0; font-size: 1.3rem; }
+.st-key-card_head :st(page_link) { background: transparent; }
+@media (max-width: 899px) {
+  .st-key-card_grid { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+}
+@media (max-width: 639px) {
+  .st-key-card_grid { grid-template-columns: 1fr; grid-auto-rows: auto; }
+}
 [class*="st-key-card_"] { position: relative; transition: border-color 0.15s; }
 [class*="st-key-card_"]:hover { border-color: rgba(45, 130, 220, 0.9); }
 [class*="st-key-card_"] :st(page_link) { background: transparent;
@@ -83,7 +113,9 @@ _STYLE = with_selectors("""<style>
   position: absolute; right: 1rem; top: 50%; transform: translateY(-50%); width: auto;
   pointer-events: none; }
 .card-picture { display: block; width: 110px; }
-.st-key-begin :st(page_link) { background: rgba(45, 130, 220, 0.2); }
+.st-key-begin :st(page_link) { background: var(--focus-ring); padding: 0.4rem 1.1rem; width: auto;
+  display: inline-flex; }
+.st-key-begin :st(page_link) * { color: light-dark(#ffffff, #0b1118) !important; }
 
 @media print {
   /* Charts keep the width they have on the screen, and the browser shrinks the whole to the

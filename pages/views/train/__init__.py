@@ -1,1 +1,1 @@
-"""What the page Train is made of."""
+"""The parts of the page Train."""

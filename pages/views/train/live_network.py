@@ -21,7 +21,7 @@ from mnist_core.visitors.limits import current
 from pages.editors import draft
 from pages.session.data_sets import class_names, dataset_of
 from pages.session.errors import fragment
-from pages.session.network_choice import moments, weights_at
+from pages.session.network_choice import snapshots, weights_at
 from pages.session.open_elsewhere import look_inside
 
 # Between two looks at what the worker has sent; each takes time from training.
@@ -51,7 +51,7 @@ _HTML = """<section class="live" aria-label="The network, alive">
 
 @dataclass
 class Choice:
-    """What the visitor looks at: `source` and, of the test images, which one."""
+    """The visitor's input: `source` and, of the test images, which one."""
 
     source: str = TEST
     index: int = 0
@@ -94,7 +94,7 @@ def _show(engine: VisitorEngine, run: Run) -> None:
             "title": title,
             "source": choice.source,
             "drawn": _drawing() is not None,
-            "misread": bool(moments(run.id)),
+            "misread": bool(snapshots(run.id)),
             "classes": list(class_names(run.experiment)),
             # On a phone the page goes there once.
             "started": run.id if run.id == st.session_state.get("started_run") else None,
@@ -158,19 +158,19 @@ def _image(choice: Choice, experiment: Experiment) -> tuple[npt.NDArray[np.uint8
 
 
 def _count(run: Run) -> int:
-    """How many test images there are."""
+    """The number of test images."""
     return len(dataset_of(run.experiment).y_test)
 
 
 def _drawing() -> npt.NDArray[np.float32] | None:
-    """What the visitor last drew, float32 [28, 28] in [0, 1]."""
+    """The visitor's last drawing, float32 [28, 28] in [0, 1]."""
     found = st.session_state.get("drawing_image28")
     return None if found is None else np.asarray(found, np.float32)
 
 
 def _of_snapshot(run: Run, view: View) -> dict[str, Any] | None:
     """The frame of the newest snapshot; None when there is none yet, or it is damaged."""
-    kept = moments(run.id)
+    kept = snapshots(run.id)
     if not kept:
         return None
     return _packed(run.id, kept[-1].step, view, run)
@@ -191,7 +191,7 @@ def _misread(run: Run) -> npt.NDArray[np.intp]:
     """Which of the first test images the newest snapshot gets wrong."""
     from mnist_core.inspection.activations import probe
 
-    step = moments(run.id)[-1].step
+    step = snapshots(run.id)[-1].step
     weights, data = weights_at(run.id, step), dataset_of(run.experiment)
     if weights is None:
         return np.zeros(0, np.intp)

@@ -60,7 +60,7 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Watched:
-    """What the panel shows: a run, those laid over it, and what to say while it says nothing.
+    """The subject of the panel: a run, those laid over it, and a hint while nothing is to be said.
 
     `try_out` starts an experiment, `duplicate` makes one out of a run; `quiet` says that another
     note already has the notes' place.
@@ -92,7 +92,7 @@ def _refresh_seconds(run: Run) -> float | None:
 
 @dataclass(frozen=True)
 class _View:
-    """What is shown of a run, and kept in the session: the database may be away the next time."""
+    """A run as shown, kept in the session: the database may be away the next time."""
 
     run: Run
     place: Place | None
@@ -102,7 +102,7 @@ class _View:
 
 
 def _panel(store: Store, engine: VisitorEngine, watched: Watched, every: float | None) -> None:
-    """What is refreshed; a database that does not answer now may do so the next time."""
+    """The part that is refreshed; a database that does not answer now may do so the next time."""
     away = None
     try:
         note_presence()
@@ -134,7 +134,7 @@ def last_seen(engine: VisitorEngine, try_out: Callable[[Experiment], None], away
 
 
 def _read(store: Store, engine: VisitorEngine, watched: Watched) -> _View | None:
-    """What is kept of the run just now, None when it has been deleted. Raises StoreError."""
+    """Read the run as it is kept just now, None when it has been deleted. Raises StoreError."""
     run = store.run(watched.run_id)
     if run is None:
         return None
@@ -166,21 +166,21 @@ def _show(view: _View, engine: VisitorEngine, watched: Watched, away: str | None
 
 @dataclass(frozen=True)
 class _State:
-    """What the run does by now, as far as the engine knows more than what is stored.
+    """The state of the run, where the engine knows more than what is stored.
 
     `storage_error` is why the database cannot be used, `loss` how the run has ended meanwhile,
-    `silence` for how many seconds nothing has been heard of its training.
+    `unheard` for how many seconds nothing has been heard of its training.
     """
 
     status: str
     storage_error: str | None = None
     loss: str | None = None
-    silence: float | None = None
+    unheard: float | None = None
 
     @property
     def urgent(self) -> bool:
-        """Whether this is to be said before all else."""
-        return self.storage_error is not None or self.silence is not None
+        """True when this is to be said before all else."""
+        return self.storage_error is not None or self.unheard is not None
 
 
 def _state(run: Run, engine: VisitorEngine, away: str | None) -> _State:
@@ -202,7 +202,7 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
             if state.loss:
                 st.error(f"{state.loss} {_LOST}", icon=ICONS["failed"])
             st.error(f"{state.storage_error} {_waiting_words(run, state.loss)}", icon=ICON)
-        elif state.silence is not None:
+        elif state.unheard is not None:
             st.warning(_SILENT, icon=":material/hearing_disabled:")
         elif about == run.id:
             st.warning(plain(said), icon=":material/block:")
@@ -243,11 +243,11 @@ def _remedy(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
 def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine) -> None:
     status = state.status
     words = _queue_words(place, engine) if status == "queued" else status_words(run, status)
-    if state.silence is not None:
-        words = f"nothing heard for {clock(state.silence)} · {_reached(run)}"
+    if state.unheard is not None:
+        words = f"nothing heard for {clock(state.unheard)} · {_reached(run)}"
     if projector.is_on():  # where there is no menu of runs
         words = f"{plain(run.name)} · {words}"
-    colour = "orange" if state.silence is not None else COLOURS[status]
+    colour = "orange" if state.unheard is not None else COLOURS[status]
     with st.container(key="training_status"):
         st.markdown(f":{colour}[{ICONS[status]} **{status}**] {words}")
         # Always there, so that nothing moves when training begins.
@@ -263,7 +263,7 @@ _SILENT = (
 
 
 def _waiting_words(run: Run, loss: str | None) -> str:
-    """What becomes of the run while the database is away."""
+    """The words for what becomes of the run while the database is away."""
     if loss or not run.active:
         return "The page tries again by itself."
     if run.status == "queued":
@@ -279,7 +279,7 @@ def _last_seen(run: Run) -> float | None:
 
 
 def _reached(run: Run) -> str:
-    """How far it has come: "epoch 2 of 5 · step 512 of 2,110"."""
+    """The progress in words: "epoch 2 of 5 · step 512 of 2,110"."""
     if not run.total_steps:
         return "not started yet"
     return f"epoch {run.epoch} of {run.epochs} · step {run.step:,} of {run.total_steps:,}"
@@ -394,7 +394,7 @@ def _go_on_button(run: Run, engine: VisitorEngine) -> None:
 
 
 def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
-    """What is needed now and then: other runs' curves, a copy to change, smoothing, speed."""
+    """Controls needed now and then: other runs' curves, a copy to change, smoothing, speed."""
     run = view.run
     with st.popover("More", icon=":material/more_horiz:", key="icon-run_more",
                     help="Compare, duplicate, smoothing, learning rate, slow motion"):  # fmt: skip
@@ -476,7 +476,7 @@ def _charts(run: Run, curves: list[RunCurves]) -> None:
 
 
 def _axis_control(name: str) -> bool:
-    """Whether the chart's axis is logarithmic; the control lies over the chart's corner."""
+    """Ask for a linear or logarithmic axis; the control lies over the chart's corner."""
     with st.container(key=f"axis_{name}", width="content"):
         return bool(
             st.segmented_control(

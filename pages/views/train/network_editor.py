@@ -76,7 +76,7 @@ def offer_mending(problems: Sequence[Problem]) -> None:
 
 
 def output_initializer() -> None:
-    """How the output layer's weights start."""
+    """Choose the initializer of the output layer."""
     if draft.shown("output"):
         fields.choose(
             "Output layer starts from",

@@ -1,0 +1,73 @@
+"""Chapter 8's figure: a kernel that slides over an image and fills its feature map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_core.figures.player import CLOCK_JS
+from mnist_core.figures.template import FOR_DARK, LIGHT, QUIET, THEME_JS
+
+Floats = npt.NDArray[np.float64]
+
+CONVOLUTION_JS: str = (
+    THEME_JS + CLOCK_JS + Path(__file__).with_name("convolution.js").read_text(encoding="utf-8")
+)
+CONVOLUTION_CSS: str = Path(__file__).with_name("convolution.css").read_text(encoding="utf-8")
+CONVOLUTION_HTML = (
+    '<div class="convolution"><svg role="img"></svg><div class="sum" aria-live="off"></div></div>'
+)
+
+
+def convolution_data(
+    clock: str,
+    name: str,
+    padded: Floats,
+    kernel: Floats,
+    stride: int,
+    feature_map: Floats,
+    pooled: Floats | None,
+    pooling: str,
+    alt: str,
+) -> dict[str, Any]:
+    """The data that CONVOLUTION_JS takes.
+
+    `padded` [h, w] in [0, 1] is the image with its border of zeros, called `name`; `pooled` the
+    map after ReLU and pooling, whose kind is called `pooling` (None: not shown). The clock goes
+    through all places of `feature_map`, row by row, and then to the strongest answer.
+    """
+    height, width = feature_map.shape
+    side = padded.shape[0]
+    return {
+        "clock": clock,
+        "name": name,
+        "padded": padded.round(4).tolist(),
+        "kernel": kernel.tolist(),
+        "stride": stride,
+        "map": feature_map.round(4).tolist(),
+        "pooled": None if pooled is None else pooled.round(4).tolist(),
+        "best": list(strongest(feature_map)),
+        "notes": {
+            "image": "28×28" if side == 28 else f"with zeros around it {side}×{side}",
+            "map": f"{height}×{width}",
+            "pooling": f"ReLU, {pooling}",
+            "pooled": "" if pooled is None else f"{pooled.shape[0]}×{pooled.shape[1]}",
+        },
+        "colours": {
+            "positive": LIGHT[0],
+            "negative": LIGHT[1],
+            "accent": LIGHT[2],
+            "quiet": QUIET,
+        },
+        "dark": FOR_DARK,
+        "alt": alt,
+    }
+
+
+def strongest(feature_map: Floats) -> tuple[int, int]:
+    """Row and column of the largest absolute value."""
+    row, column = np.unravel_index(int(np.abs(feature_map).argmax()), feature_map.shape)
+    return int(row), int(column)
