@@ -252,7 +252,7 @@ def test_networks_are_compared_and_their_disagreements_found(open_page, own_run)
     vote = int((np.mean(list(shares.values()), axis=0).argmax(1) != data.y_test).sum())
     table = page.table[0].value
     assert table["Network"].tolist() == [*map(plain, wrong), "**Vote of all**"]
-    assert table["Test images misread"].tolist() == [f"{n:,}" for n in (*wrong.values(), vote)]
+    assert table["Misread test images"].tolist() == [f"{n:,}" for n in (*wrong.values(), vote)]
 
 
 def test_a_run_is_watched_while_it_learns(open_page, own_run):
