@@ -49,6 +49,8 @@ class Session:
         self._url = url.rstrip("/")
         self.token = token or new_token()
         self.received = 0  # bytes so far
+        self.refreshes: list[float] = []  # seconds that parts which repeat have taken
+        self._refresh_began: float | None = None
         self._changed = threading.Condition()
         # What is on the page, by its place: the element, its fragment, the run that made it.
         self._elements: dict[tuple[int, ...], tuple[Any, str, int]] = {}
@@ -132,7 +134,7 @@ class Session:
         with self._changed:
             # One thing at a time, so that it is clear what the next answer answers.
             self._changed.wait_for(lambda: not self._asked, REPEAT_TIMEOUT)
-            self._asked = True
+            self._asked, self._refresh_began = True, None
             self._request(fragment, [trigger] if trigger else [], repeated=False)
             if not self._changed.wait_for(lambda: not self._asked, TIMEOUT):
                 raise SessionError(f"/{self._page} did not answer within {TIMEOUT:.0f} s.")
@@ -193,6 +195,9 @@ class Session:
             # A page that asks to be run again has not answered yet.
             if message.script_finished != AGAIN:
                 self._asked = False
+                if self._refresh_began is not None:
+                    self.refreshes.append(time.monotonic() - self._refresh_began)
+                self._refresh_began = None
             self._forget_old(whole=message.script_finished == WHOLE)
             self._changed.notify_all()
 
@@ -216,7 +221,7 @@ class Session:
         for fragment, (interval, due) in self._repeats.items():
             if due <= now and not self._asked:
                 self._repeats[fragment] = interval, now + interval
-                self._asked = True
+                self._asked, self._refresh_began = True, now
                 try:
                     self._request(fragment, [], repeated=True)
                 except ConnectionClosed:

@@ -7,6 +7,9 @@ and does, again and again until the time is up, what people do: open a page, loo
 one visitor has opened each page and view, as on a server that has been used. A time is from the
 request until the server has answered in full. Memory is measured in four parts of that time: what
 comes and goes with visitors must level off.
+
+With `--board` all of them are a class, its teacher included, and look at its board, which looks
+again every three seconds; the time of each look is told.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +60,19 @@ class Times:
         with self._lock:
             self.seconds[what].append(seconds)
 
+    def add(self, what: str, seconds: list[float]) -> None:
+        """Keep times that were measured elsewhere."""
+        with self._lock:
+            self.seconds[what] += seconds
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this benchmark."""
     parser.add_argument("--sessions", type=int, default=50, help="visitors (%(default)s)")
     parser.add_argument("--seconds", type=float, default=180, help="how long (%(default)s)")
     parser.add_argument("--arrive", type=float, default=30, help="all are there by then, seconds")
+    parser.add_argument("--board", action="store_true",
+                        help="all are a class that watches its board")  # fmt: skip
     parser.add_argument("--think", type=float, default=8, help="a visitor's pause, seconds")
 
 
@@ -79,7 +90,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         learners = stack.enter_context(open_sessions(server.url, TRAININGS))
         for learner in learners:
             train(learner, long, until="running")
-        times, memory = _visits(server, args)
+        room = _open_class(server, args.sessions) if args.board else None
+        times, memory = _visits(server, args, room)
         if still := sum("**running**" not in learner.text() for learner in learners):
             raise RuntimeError(f"{still} of the trainings ended before the visitors left.")
     return {"memory": memory, "errors": times.errors} | _table(times)
@@ -107,14 +119,47 @@ def _public_server() -> Iterator[Server]:
                 yield server
 
 
-def _visits(server: Server, args: argparse.Namespace) -> tuple[Times, list[dict[str, float]]]:
+@dataclass(frozen=True)
+class _Class:
+    """A class's code, and the tokens of those in it, its teacher first."""
+
+    code: str
+    tokens: tuple[str, ...]
+
+
+def _open_class(server: Server, size: int) -> _Class:
+    """A class of so many with its teacher, each with a run that has ended, on the server."""
+    from mnist_core.classrooms import classrooms
+    from mnist_core.classrooms.codes import Guesses
+    from mnist_core.storage.store import Store
+    from mnist_core.training.loop import train
+    from mnist_core.visitors.identity import new_token, owner_of
+
+    store, tokens = Store(home=server.home), tuple(new_token() for _ in range(size))
+    room = classrooms.open_classroom(store, owner_of(tokens[0]), "The class")
+    classrooms.change(store, owner_of(tokens[0]), room.id, shared=True)
+    short = PRESETS["two-layer"].training.model_copy(update={"epochs": 1})
+    experiment = PRESETS["two-layer"].model_copy(update={"training": short})
+    events, guesses = list(train(experiment)), Guesses()
+    for number, token in enumerate(tokens[1:]):
+        classrooms.join(store, owner_of(token), room.code, f"Pupil {number}", guesses)
+        run = store.create_run(experiment, owner_of(token), "two-layer", server="bench")
+        for event in events:
+            store.record(run, event)
+    store.close()
+    return _Class(room.code, tokens)
+
+
+def _visits(
+    server: Server, args: argparse.Namespace, room: _Class | None
+) -> tuple[Times, list[dict[str, float]]]:
     """All visitors' doings, and the memory after each part of the time."""
     from benchmarks.memory import memory
 
     times, held, began = Times(), [], time.monotonic()
     until = began + args.arrive + args.seconds
     threads = [
-        threading.Thread(target=_visitor, args=(server.url, number, args, until, times))
+        threading.Thread(target=_visitor, args=(server.url, number, args, until, times, room))
         for number in range(args.sessions)
     ]
     for thread in threads:
@@ -129,18 +174,32 @@ def _visits(server: Server, args: argparse.Namespace) -> tuple[Times, list[dict[
     return times, held
 
 
-def _visitor(url: str, number: int, args: argparse.Namespace, until: float, times: Times) -> None:
+def _visitor(
+    url: str,
+    number: int,
+    args: argparse.Namespace,
+    until: float,
+    times: Times,
+    room: _Class | None,
+) -> None:
     """One visitor's thread: comes, uses the pages by turns, and leaves."""
     from benchmarks._sessions import Session
 
     chance = random.Random(number)
     time.sleep(chance.uniform(0, args.arrive))
     try:
-        session = Session(url)
+        session = Session(url, None if room is None else room.tokens[number])
     except Exception as error:
         times.errors.append(f"connect: {type(error).__name__}: {error}")
         return
     with session:
+        if room is not None:
+            times.note("page /explore", lambda: session.visit("explore", f"class={room.code}"))
+            time.sleep(max(0.0, until - time.monotonic()))
+            if "with a network" not in session.text():
+                times.errors.append("The board is not there.")
+            times.add("board", session.refreshes)
+            return
         steps = [_browse, _inspect, _draw]
         while time.monotonic() < until:
             for what, action in chance.choice(steps)(session, chance):

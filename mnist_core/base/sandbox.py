@@ -123,7 +123,7 @@ def call(
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise LimitReached(
-                f"This took longer than {seconds:g} seconds and was given up."
+                f"This took longer than {seconds:g} seconds and was stopped."
             ) from None
         finally:
             _end(process)
@@ -131,10 +131,10 @@ def call(
         raise _failure(code, folder / ERRORS, limits)
     try:
         if (folder / ANSWER).stat().st_size > MAX_ANSWER:
-            raise WorkFailed("This could not be done: the process gave too long an answer.")
+            raise WorkFailed("This failed: the process's answer was too long.")
         return json.loads((folder / ANSWER).read_text())
     except (OSError, ValueError):
-        raise WorkFailed("This could not be done: the process gave no answer.") from None
+        raise WorkFailed("This failed: the process gave no answer.") from None
 
 
 def clean_environment() -> dict[str, str]:
@@ -173,19 +173,18 @@ def _failure(code: int, errors: Path, limits: ProcessLimits) -> WorkFailed:
     """The sentence for an exit code."""
     if code == -getattr(signal, "SIGXCPU", 0):
         return LimitReached(
-            f"This took more than {limits.cpu_seconds} seconds of computing and was given up."
+            f"This took more than {limits.cpu_seconds} seconds of computing time and was stopped."
         )
     last = _last_line(errors)
     if code == NO_MEMORY_CODE or "bad_alloc" in last:
         megabytes = limits.memory // 1_000_000
-        return LimitReached(f"This needs more than the {megabytes:,} MB of memory it may have.")
+        return LimitReached(f"This needs more than the {megabytes:,} MB of memory allowed.")
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         return ProcessCrashed(
-            f"This could not be done: the process that did it crashed ({name}). Nothing else was "
-            "harmed."
+            f"This failed: its process crashed ({name}). Nothing else was affected."
         )
-    return WorkFailed(f"This could not be done: {last or 'the process ended early'}.")
+    return WorkFailed(f"This failed: {last or 'the process ended early'}.")
 
 
 def _last_line(errors: Path) -> str:

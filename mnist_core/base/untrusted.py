@@ -51,7 +51,7 @@ def read_zip(data: bytes, limits: Limits, what: str) -> dict[str, bytes]:
     """
     if len(data) > limits.file_bytes:
         raise FileRefused(
-            f"{_big(what)} is {_size(len(data))}; at most {_size(limits.file_bytes)} are taken."
+            f"{_big(what)} is {_size(len(data))}; at most {_size(limits.file_bytes)} are read."
         )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -72,7 +72,7 @@ def _check_entries(entries: Sequence[zipfile.ZipInfo], limits: Limits, what: str
         )
     names = [entry.filename for entry in entries]
     if len(set(names)) < len(names):
-        raise FileRefused(f"{_big(what)} holds two entries of one name.")
+        raise FileRefused(f"{_big(what)} holds two entries with the same name.")
     total = sum(entry.file_size for entry in entries)
     if total > limits.unpacked_bytes:
         raise FileRefused(
@@ -82,11 +82,11 @@ def _check_entries(entries: Sequence[zipfile.ZipInfo], limits: Limits, what: str
     for entry in entries:
         plain_name = len(entry.filename) <= MAX_ENTRY_NAME and _ENTRY_NAME.fullmatch(entry.filename)
         if not plain_name or entry.is_dir():
-            raise FileRefused(f"{_big(what)} holds an entry whose name is no plain file name.")
+            raise FileRefused(f"{_big(what)} holds an entry without a plain file name.")
         if entry.flag_bits & 0x1:
             raise FileRefused(f"{_big(what)} is encrypted; save it without a password.")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise FileRefused(f"{_big(what)} is packed in a way that is not taken here.")
+            raise FileRefused(f"{_big(what)} is packed in an unsupported format.")
         if entry.file_size > RATIO_FROM and entry.file_size > MAX_RATIO * entry.compress_size:
             raise FileRefused(
                 f"{_big(what)} would unpack to more than {MAX_RATIO} times its size; such files "
@@ -99,7 +99,7 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, what: str) -> byte
     with archive.open(entry) as stream:
         content = stream.read(entry.file_size + 1)
     if len(content) != entry.file_size:
-        raise FileRefused(f"{_big(what)} is damaged: {entry.filename} has another size than said.")
+        raise FileRefused(f"{_big(what)} is damaged: {entry.filename} has the wrong size.")
     return content
 
 
@@ -169,7 +169,7 @@ def read_npy(data: bytes, what: str) -> npt.NDArray[Any]:
     found, fortran, dtype, start = _npy_header(data, what)
     if dtype.hasobject:
         raise FileRefused(
-            f"{_big(what)} is an array of Python objects, which can run code when they are loaded. "
+            f"{_big(what)} is an array of Python objects, which can execute code when loaded. "
             "Save it as numbers: np.asarray(array, dtype=np.uint8), labels as np.int64."
         )
     if dtype.kind not in "buifUS" or 0 in found:
@@ -193,7 +193,7 @@ def _npy_header(data: bytes, what: str) -> tuple[tuple[int, ...], bool, np.dtype
     plain = all(type(size) is int and 0 <= size <= MAX_AXIS for size in found)
     size = math.prod(found) * dtype.itemsize if plain and len(found) <= MAX_AXES else -1
     if len(data) - stream.tell() != size and not (plain and dtype.hasobject):
-        raise FileRefused(f"{_big(what)} is damaged: an array has another size than it says.")
+        raise FileRefused(f"{_big(what)} is damaged: an array has the wrong size.")
     return found, fortran, dtype, stream.tell()
 
 

@@ -93,8 +93,8 @@ class WarmProcess:
                 return self._ask(function, arguments, tell)
             except _Died:
                 raise ProcessCrashed(
-                    "TensorFlow crashed over this computation, in a process of its own. Nothing "
-                    "else was harmed, but this cannot be shown."
+                    "TensorFlow crashed in this computation, in a separate process. Nothing else "
+                    "was affected, but this cannot be shown."
                 ) from None
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class WarmProcess:
                 raise
             process.kill()
             raise LimitReached(
-                f"This took longer than {self._call_seconds:g} seconds and was given up."
+                f"This took longer than {self._call_seconds:g} seconds and was stopped."
             ) from None
 
     def _living(self) -> _Process:

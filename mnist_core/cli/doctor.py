@@ -174,11 +174,11 @@ def database() -> str:
         where = sa.make_url(url)
     except sa.exc.ArgumentError:
         raise Wrong(
-            "MNIST_LAB_DATABASE is no database’s address, such as "
+            "MNIST_LAB_DATABASE is not a database address such as "
             "postgresql+psycopg://name:password@host/name."
         ) from None
     if where.get_backend_name() == "sqlite" and not Path(where.database or "").exists():
-        return "none yet; the app makes it at its first start"
+        return "none yet; the app creates it at its first start"
     try:
         return _insert_and_take_back(where)
     except sa.exc.SQLAlchemyError as error:
@@ -228,8 +228,8 @@ def _shown(where: Any) -> str:
 
 def _database_remedy(where: Any) -> str:
     if where.get_backend_name() == "sqlite":
-        return "Make file and folder writable; bring a damaged file back from a copy, or move it."
-    return "Start the database, or put MNIST_LAB_DATABASE right (unset: SQLite in the home folder)."
+        return "Make file and folder writable; restore a damaged file from a backup, or move it."
+    return "Start the database, or correct MNIST_LAB_DATABASE (unset: SQLite in the home folder)."
 
 
 # Also those that one part of MNIST Lab sets for another.
@@ -276,7 +276,7 @@ def settings() -> str:
         wrong.append(f"{admin_key.SETTING} needs {admin_key.SHORTEST} or more characters")
     if wrong:
         raise Wrong(f"{'; '.join(wrong)}.")
-    shared = "a shared server" if limits.current().public else "a lab of one’s own"
+    shared = "a shared server" if limits.current().public else "a personal lab"
     return f"{shared}, training with {threads or 'all'} threads"
 
 

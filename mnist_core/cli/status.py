@@ -231,7 +231,7 @@ def sections(status: Status) -> list[Section]:
     warnings = [Section("Warnings", [("Network", each) for each in status.warnings])]
     return [
         *(warnings if status.warnings else []),
-        Section("Queue", [(run.run, _queued(run)) for run in status.queue], "No run waits."),
+        Section("Queue", [(run.run, _queued(run)) for run in status.queue], "No runs are queued."),
         Section("Servers", _processes(status.servers), "No server runs on this database."),
         Section("Workers", _processes(status.workers), "No process trains."),
         Section("Use", _use(status)),

@@ -67,7 +67,7 @@ def _entries(data: bytes, what: str) -> Iterator[tuple[str, bytes]]:
                     ValueError, OSError, OverflowError):  # fmt: skip
                 raise FileRefused(f"{what} is damaged: it cannot be unpacked.") from None
             if len(content) != entry.file_size:
-                raise FileRefused(f"{what} is damaged: an entry does not have its stated size.")
+                raise FileRefused(f"{what} is damaged: an entry has the wrong size.")
             yield entry.filename, content
 
 

@@ -60,9 +60,7 @@ def decode(data: bytes) -> tuple[npt.NDArray[np.uint8], float]:
     except Image.DecompressionBombError:
         raise Refused(_too_large(MAX_JPEG_PIXELS)) from None
     except UnidentifiedImageError:
-        raise Refused(
-            "This is no picture in PNG, JPEG, HEIC, WebP, AVIF, BMP or GIF format."
-        ) from None
+        raise Refused("This is not a PNG, JPEG, HEIC, WebP, AVIF, BMP or GIF picture.") from None
     except Exception:  # decoders of damaged files raise whatever they come upon
         raise Refused(DAMAGED) from None
 

@@ -29,7 +29,7 @@ def open_picture(data: bytes) -> tuple[npt.NDArray[np.uint8], float]:
     """
     if len(data) > MAX_BYTES:
         raise PhotoError(
-            f"The file has {len(data) / 1e6:.0f} MB; up to {MAX_BYTES // 1_000_000} MB can be read."
+            f"The file is {len(data) / 1e6:.0f} MB; up to {MAX_BYTES // 1_000_000} MB can be read."
         )
     with sandbox.folder_with({}) as folder:
         (folder / FILE).write_bytes(data)

@@ -100,7 +100,7 @@ def default_model_card(folder: Path | None = None) -> dict[str, Any]:
     return card
 
 
-_REMEDY = "Restore it with “git checkout models”, or make it anew with “make model”."
+_REMEDY = "Restore it with “git checkout models”, or train it again with “make model”."
 
 
 @lru_cache(maxsize=4)

@@ -20,9 +20,7 @@ UPKEEP_SECONDS = 3600.0
 # A century is for ever: dates end in the year 9999, and do not begin before the year 1.
 MOST_DAYS = 36_500
 
-_FULL = (
-    "This server keeps as much as it may. Try again later, or remove runs and data sets of yours."
-)
+_FULL = "This server is full. Try again later, or delete some of your runs and data sets."
 
 
 class Upkeep:

@@ -89,7 +89,7 @@ class VisitorEngine:
         if bounds.waiting is not None:
             queued = sum(run.status == "queued" for run in self._engine.store.active_runs())
             if queued >= bounds.waiting:
-                return f"{queued:,} runs wait already. Try again in some minutes."
+                return f"{queued:,} runs are already waiting. Try again in a few minutes."
         return address_limits.start_problem(self._engine.store, self._address, bounds)
 
     def study_problem(self, spec: StudySpec, done: int = 0) -> str | None:
@@ -142,6 +142,17 @@ class VisitorEngine:
         if more := command.get("epochs", 0):
             self._check(self.problem(run.experiment, run.epochs + more))
         self._engine.send(run_id, **command)
+
+    def change(self, run_id: str, experiment: Experiment) -> None:
+        """Let an own run go on as `experiment`. Raises Refused and StoreError."""
+        run = self._own(run_id)
+        if run is None:
+            return
+        self._check(self.problem(experiment))
+        try:
+            self._engine.change(run_id, experiment)
+        except ValueError as error:
+            raise Refused(str(error)) from None
 
     def stop(self, run_id: str) -> None:
         """End an own run; its curve and weights stay."""

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, TypedDict
@@ -24,6 +25,7 @@ from mnist_core.base.errors import first_line
 from mnist_core.base.tensorflow_compat import give_back
 from mnist_core.engine import dataset_transfer
 from mnist_core.engine.dask_compat import bear_clock_changes, is_cancelled
+from mnist_core.experiment import changes
 from mnist_core.experiment.spec import Experiment
 from mnist_core.training.control import Control
 from mnist_core.training.events import Event, Failed, Resume, to_message, unpack_arrays
@@ -35,8 +37,11 @@ TRAIN = "mnist_core.training.loop:train"
 TAKEN = "taken"
 EXIT_WITH_PARENT = "MNIST_LAB_EXIT_WITH_PARENT"
 THREADS = "MNIST_LAB_THREADS"
-# "0": do not load TensorFlow ahead of the first run.
+# "0": do not load TensorFlow ahead of the first run; "compile": also compile what classes train.
 WARM = "MNIST_LAB_WARM"
+COMPILE = "compile"
+# The preset that a class begins with. XLA compiles for a number of images: it takes all of them.
+COMMON = "two-layer"
 # Below the app's own process, so that pages stay quick while a network trains.
 NICENESS = 10
 # How soon a run ends that nobody waits for any more.
@@ -54,13 +59,15 @@ class TrainedElsewhere(RuntimeError):
 class Order(TypedDict):
     """A run that is to be trained.
 
-    `attempt` names this try of it, `experiment` is JSON, `resume` holds what `Resume` does, its
-    weights packed; `commands` were given before the start.
+    `attempt` names this try of it, `experiment` and `changes`, those made earlier in this run, are
+    JSON, `resume` holds what `Resume` does, its weights packed; `commands` were given before the
+    start.
     """
 
     run_id: str
     attempt: str
     experiment: str
+    changes: str
     resume: dict[str, Any] | None
     commands: list[dict[str, Any]]
 
@@ -99,7 +106,9 @@ def _train_run(order: Order, key: str, topic: str, trainer: str) -> None:
         with _importing:
             train = _function(trainer)
         dataset = dataset_transfer.dataset_for(experiment, tell, control)
-        given = {} if dataset is None else {"dataset": dataset}
+        given: dict[str, Any] = {} if dataset is None else {"dataset": dataset}
+        if made := changes.from_json(order["changes"]):
+            given["changes"] = made
         with logs.about(run=run_id):
             resume = _resume(order["resume"])
             for event in train(experiment, **given, control=control, resume=resume):
@@ -168,6 +177,7 @@ def _stop_when_cancelled(key: str, control: Control) -> threading.Event:
 def _resume(packed: dict[str, Any] | None) -> Resume | None:
     if packed is None:
         return None
+    metrics = packed.get("metrics")
     return Resume(
         packed["step"],
         unpack_arrays(packed["weights"]),
@@ -176,6 +186,7 @@ def _resume(packed: dict[str, Any] | None) -> Resume | None:
         packed.get("seconds", 0.0),
         tuple(packed.get("val_losses", ())),
         tuple(packed.get("kept", ())),
+        *(() if metrics is None else unpack_arrays(metrics)),
     )
 
 
@@ -191,7 +202,7 @@ def _why(error: Exception) -> str:
             "The training process ran out of memory. Its curve is kept; use a smaller batch or a "
             "smaller network."
         )
-    return f"Training could not go on: {first_line(error)}"
+    return f"Training could not continue: {first_line(error)}"
 
 
 def _release_memory() -> None:
@@ -233,3 +244,22 @@ def _load_tensorflow() -> None:
             tf.config.threading.set_intra_op_parallelism_threads(int(threads))
         import_module("mnist_core.training.train_step")
         import_module("mnist_core.data.mnist").load()
+    if os.environ.get(WARM) == COMPILE:
+        _compile_ahead()
+
+
+def _compile_ahead() -> None:
+    """Train an epoch of the common preset for nobody: what it compiles waits for the first run."""
+    from mnist_core.experiment.presets import PRESETS
+
+    preset = PRESETS[COMMON]
+    training = preset.training.model_copy(update={"epochs": 1})
+    began = time.monotonic()
+    try:
+        for _event in _function(TRAIN)(preset.model_copy(update={"training": training})):
+            if _controls:
+                return  # somebody waits for their own
+    except Exception:
+        log.exception("nothing is compiled ahead")
+    else:
+        log.info("%s is compiled after %.1f seconds", COMMON, time.monotonic() - began)

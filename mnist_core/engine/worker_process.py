@@ -14,6 +14,7 @@ from distributed.security import Security
 from mnist_core.base import logs, sandbox
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine import certificates, worker
+from mnist_core.visitors import limits
 
 log = logging.getLogger(__name__)
 
@@ -136,10 +137,15 @@ class LocalWorker:
         }
         return kept | {
             worker.EXIT_WITH_PARENT: "1",
-            worker.WARM: "1" if self._warm else "0",
+            worker.WARM: _warm_word() if self._warm else "0",
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
             "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
         }
+
+
+def _warm_word() -> str:
+    """The extent to which the worker prepares itself: a shared server expects a class."""
+    return worker.COMPILE if limits.current().public else "1"
 
 
 def _python_path() -> list[str]:

@@ -17,6 +17,8 @@ BLUE, ORANGE = colour(0), colour(1)
 _SCALE = [[0.0, "rgba(11,111,194,0.06)"], [1.0, "rgba(11,111,194,0.9)"]]
 _BAND_OPACITY = 0.18
 _SMALL = TEXT_SIZE - 2
+# Of so many cells or more, colours reach from the best so many times as far as to the median.
+MANY, REACH = 4, 4
 # With more cells than these in a row their values are told on hover alone.
 MOST_LABELLED = 8
 
@@ -167,6 +169,7 @@ def heat_map(
         xgap=2,
         ygap=2,
         colorscale=_SCALE,
+        **_colour_range(means, scale.more_is_better),
         reversescale=not scale.more_is_better,
         texttemplate=f"%{{z:{scale.format}}}" if labelled else "",
         textfont={"size": _SMALL},
@@ -222,11 +225,25 @@ def small_multiples(
         figure,
         height=90 + PANEL * len(upwards),
         margin={"l": 84, "r": 10, "t": 50, "b": 40},
-        title=title(f"Epoch by epoch: {scale.setting} across, {upward_setting} upwards"),
+        title=title(f"{scale.setting.capitalize()} →, {upward_setting} ↑"),
         showlegend=False,
         uirevision="multiples",
         **layout,
     )
+
+
+def _colour_range(
+    means: Sequence[Sequence[float | None]], more_is_better: bool
+) -> dict[str, float]:
+    """The ends of the colours, so that a few very bad cells do not make all others look alike."""
+    known = [mean for row in means for mean in row if mean is not None]
+    if len(known) < MANY:
+        return {}
+    best = max(known) if more_is_better else min(known)
+    bound = best - REACH * (best - float(np.median(known)))
+    if more_is_better:
+        return {"zmin": max(min(known), bound), "zmax": best}
+    return {"zmin": best, "zmax": min(max(known), bound)}
 
 
 def _add_band(figure: go.Figure, value: Value, scale: Scale, shade: str, axes: str = "") -> None:

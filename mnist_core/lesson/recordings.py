@@ -380,7 +380,7 @@ def _directions() -> Floats:
 
 
 def _gap(points: Floats, ones: Array) -> float:
-    """How wide the widest straight gap between the groups is; negative where none parts them."""
+    """The width of the widest straight gap between the groups; negative where none parts them."""
     along = points @ _directions()
     return float((along[ones].min(axis=0) - along[~ones].max(axis=0)).max())
 

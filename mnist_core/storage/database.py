@@ -25,32 +25,32 @@ BUSY_SECONDS = 5
 
 # SQLite's primary result codes that say so, each with its sentence.
 _UNAVAILABLE = {
-    sqlite3.SQLITE_FULL: "The disk is full: {place} takes nothing more. Make room on it.",
+    sqlite3.SQLITE_FULL: "The disk is full: {place} cannot grow. Free some space.",
     sqlite3.SQLITE_BUSY: "Another program keeps the database {place} locked. Close it there.",
     sqlite3.SQLITE_LOCKED: "Another program keeps the database {place} locked. Close it there.",
     sqlite3.SQLITE_READONLY: "The database {place} cannot be written. Make it writable, and the "
     "folder it is in.",
-    sqlite3.SQLITE_IOERR: "The disk does not read or write the database {place}. Look after it.",
-    sqlite3.SQLITE_CANTOPEN: "The database {place} cannot be opened any more. Bring back its "
+    sqlite3.SQLITE_IOERR: "The disk does not read or write the database {place}. Check it.",
+    sqlite3.SQLITE_CANTOPEN: "The database {place} can no longer be opened. Restore its "
     "folder, or restart the server.",
     **dict.fromkeys(
         recovery.DAMAGED,
         "The database {place} is damaged. Restart the server: it keeps the file under another "
-        "name and goes on with all of it that can be read.",
+        "name and continues with everything that can be read.",
     ),
 }
-_AWAY = "The database does not answer just now; nothing is lost."
+_AWAY = "The database does not respond at the moment; nothing is lost."
 _NO_ANSWER = (
-    "The database that MNIST_LAB_DATABASE names does not answer. Start it, or check the setting; "
+    "The database in MNIST_LAB_DATABASE does not respond. Start it, or check the setting; "
     "the server's log says more."
 )
 _MISSING = (
-    "The file {file} with all runs is not in its place any more. Bring it back before the server "
-    "is started again, or they are gone."
+    "The file {file} with all runs is no longer in its place. Put it back before the server "
+    "restarts, or they are lost."
 )
 _REPLACED = (
-    "Another file has come into the place of {file}. Bring the first one back, or restart the "
-    "server to open this one."
+    "Another file has replaced {file}. Put the original back, or restart the server to open "
+    "this one."
 )
 # How long a database on the network may take to answer, and how soon a broken line is noticed.
 CONNECT_SECONDS = 5
@@ -121,7 +121,7 @@ def explain(error: SQLAlchemyError, engine: sa.Engine) -> StoreError:
         log.warning("the database does not answer: %s", reason)
         return Unavailable(_AWAY)
     log.warning("the database refuses: %s", reason)
-    return StoreError("The database did not take this. The server's log says why.")
+    return StoreError("The database rejected this. The server's log says why.")
 
 
 class DatabaseFile:
@@ -190,11 +190,11 @@ def _begin_anew(path: Path) -> str:
     try:
         private_file(begun)
         recovery.copy_readable(path, begun)
-        rest = "All of it that could be read is here; curves may have gaps."
+        rest = "Everything that could be read is here; curves may have gaps."
     except (sqlite3.Error, OSError) as error:
         log.warning("nothing of %s could be read: %s", path, error)
         begun.unlink(missing_ok=True)
-        rest = "Nothing of it could be read, so that this lab begins anew."
+        rest = "Nothing in it could be read, so this lab starts empty."
     if not path.exists() or path.stat().st_ino != before:
         begun.unlink(missing_ok=True)  # another server has done so meanwhile
         return ""
@@ -218,7 +218,7 @@ def _cannot_open(url: str | None, folder: Path, error: Exception) -> str:
     reason = str(getattr(error, "orig", None) or error)
     if url is None:
         return (
-            f"The folder {folder} cannot keep your runs ({reason}). Make it writable, or set "
+            f"The folder {folder} cannot store your runs ({reason}). Make it writable, or set "
             "MNIST_LAB_HOME to a folder that is."
         )
     try:

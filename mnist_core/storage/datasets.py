@@ -108,8 +108,8 @@ def load(store: Store, owner: str, digest: str) -> Dataset:
 def not_here(digest: str) -> str:
     """The sentence for a set that a run, a link or a file names, and nobody here has."""
     return (
-        f"The data set {digest[:8]} that this was trained on, or is to be trained on, is not here. "
-        "Add its files under Explore → Data: the same images are the same set again."
+        f"The data set {digest[:8]} that this needs is not here. Add its files under "
+        "Explore → Data: the same images make the same data set."
     )
 
 
@@ -122,8 +122,8 @@ def problem(store: Store, owner: str, experiment: Experiment) -> str | None:
         return not_here(experiment.data)
     if len(info.classes) != experiment.network.classes:
         return (
-            f"The data set “{info.title}” has {len(info.classes)} classes, but the network tells "
-            f"{experiment.network.classes} apart. Choose the data set again."
+            f"The data set “{info.title}” has {len(info.classes)} classes, but the network has "
+            f"{experiment.network.classes}. Choose the data set again."
         )
     return None
 

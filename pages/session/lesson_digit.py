@@ -30,12 +30,12 @@ class LessonDigit:
 
     @property
     def name(self) -> str:
-        """What a sentence calls it: "A 3", "Your drawing"."""
+        """Its name at the head of a sentence: "A 3", "Your drawing"."""
         return "Your drawing" if self.label is None else f"A {self.label}"
 
     @property
     def inspect_query(self) -> dict[str, str]:
-        """What an address of Look inside says to open on this digit; a drawing is there anyway."""
+        """The query of Look inside's address that opens this digit; a drawing is there anyway."""
         return {} if self.index is None else {"image": str(self.index)}
 
 

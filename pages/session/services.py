@@ -73,7 +73,9 @@ def shared_engine() -> Engine:
 def take_up() -> None:
     """Have the engine look after the runs, without a page. Raises StoreError."""
     _store()
-    _engine()
+    engine = _engine()
+    if current().public:
+        engine.warm()  # the first of a class shall not wait for TensorFlow
 
 
 @once

@@ -33,7 +33,8 @@ input[role="combobox"] { text-overflow: ellipsis; }
   overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 /* Streamlit keeps a replaced widget below the new one until the run ends. */
 [class*="st-key-slot-"] > :st(stale):not(:first-child) { display: none; }
-@media (max-width: 640px) { :st(row) { row-gap: 1rem; } }
+@media (max-width: 640px) { :st(row) { row-gap: 1rem; }
+  .st-key-study_status, .st-key-best_trial, .st-key-study_verdict { min-width: 100%; } }
 a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="range"]:focus-visible {
   outline: 2px solid var(--focus-ring) !important; outline-offset: 2px; }
 </style>""")

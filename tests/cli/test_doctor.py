@@ -204,7 +204,7 @@ def test_an_address_that_is_none(monkeypatch):
     ],
 )
 def test_settings_that_make_no_sense(monkeypatch, name, value):
-    assert "a lab of one’s own" in doctor.settings()
+    assert "a personal lab" in doctor.settings()
     monkeypatch.setenv(name, value)
     assert name in trouble(doctor.settings)
 

@@ -49,7 +49,7 @@ def test_its_settings_count(lab, capsys):
     Store(f"sqlite:///{lab / 'lab.db'}").close()
     assert command.main(["status"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("Looking at the lab that runs as ") and "No run waits." in said
+    assert said.startswith("Looking at the lab that runs as ") and "No runs are queued." in said
     assert os.environ["MNIST_LAB_HOME"] == str(lab)
     assert os.environ["STREAMLIT_SERVER_BASE_URL_PATH"] == "lab"
     assert os.environ["STREAMLIT_SERVER_PORT"].isdecimal()

@@ -94,7 +94,7 @@ def test_the_command_reads_the_database_of_the_home(home, capsys):
     assert not (home / "lab.db").exists()
     Store().close()
     assert command.main(["status"]) == 0
-    assert "No run waits." in capsys.readouterr().out
+    assert "No runs are queued." in capsys.readouterr().out
     done = subprocess.run(
         [sys.executable, "-m", "mnist_core", "status", "--json"],
         cwd=REPOSITORY, capture_output=True, text=True, check=True,

@@ -302,7 +302,7 @@ def test_without_a_network_there_is_a_sentence() -> None:
         return {"problem": "URL fetch failure: [Errno -2] Name or service not known"}
 
     def hangs(*_):
-        raise WorkFailed("This took longer than 120 seconds and was given up.")
+        raise WorkFailed("This took longer than 120 seconds and was stopped.")
 
     for call in (unreachable, hangs):
         with pytest.raises(FileRefused, match=r"no network connection .*add them here"):

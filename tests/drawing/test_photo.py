@@ -179,12 +179,12 @@ def whole():
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: b"", "no picture"),
-        (lambda: b"not a picture at all" * 50, "no picture"),
-        (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),
-        (lambda: as_file(photo([[1]])[0], "TIFF"), "no picture"),
+        (lambda: b"", "not a PNG"),
+        (lambda: b"not a picture at all" * 50, "not a PNG"),
+        (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a PNG"),
+        (lambda: as_file(photo([[1]])[0], "TIFF"), "not a PNG"),
         (lambda: whole()[:2000], "damaged"),
-        (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "(damaged|no picture)"),
+        (lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "(damaged|not a PNG)"),
         (lambda: bomb(8000), "more than .0 million pixels"),
         (lambda: bomb(60000), "more than .0 million pixels"),
         (lambda: as_file(Image.new("L", (6, 200))), "only 6 × 200 pixels"),

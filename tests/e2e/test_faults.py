@@ -63,7 +63,7 @@ def test_names_notes_and_links_are_only_text(server, page, home):
     open_page(page, f"{server.url}/train?{QUERY}", "training_status")
     told = "“<img src=x> **m** $x$ [a](javascript:"
     wait_until(
-        lambda: "which is no layer" in (text := message(page)) and told in text,
+        lambda: "which is not a layer" in (text := message(page)) and told in text,
         20,
         "The link's mistake is not told as it is",
     )

@@ -343,9 +343,11 @@ def test_a_drawing_is_read_beside_the_headline_and_goes_through_the_lesson(serve
         round(part(page, f"card_{entry.number}").bounding_box()["height"]) for entry in CHAPTERS
     }
     assert len(heights) == 1, f"Cards are of different heights: {heights}"
+    expect(part(page, "paper_hint")).to_have_text("Draw a digit")
     draw(page, [(0.5, 0.15), (0.5, 0.85)])
     figure = part(page, "home_flow").locator(".diagram")
     expect(figure).to_have_attribute("aria-label", re.compile("Your drawing .* reads a 1"))
+    expect(page.locator(".st-key-paper_hint")).to_have_count(0)
     page.get_by_role("link", name="Begin with chapter 1").click()
     expect(part(page, "neuron").locator("svg.neuron")).to_have_attribute(
         "aria-label", re.compile("Your drawing"), timeout=30_000

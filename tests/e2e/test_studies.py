@@ -51,7 +51,7 @@ def test_a_setting_is_compared_over_seeds_and_a_dot_opens_its_run(server, page):
     assert "/inspect" in address(page)
 
 
-def test_a_cell_of_the_heat_map_opens_its_run_and_a_search_shows_its_figures(server, page):
+def test_a_cell_that_fills_opens_its_run_and_a_search_shows_its_figures(server, page):
     open_page(page, f"{server.url}/explore")
     open_tab(page)
     part(page, "start_study").wait_for(timeout=60_000)
@@ -61,19 +61,22 @@ def test_a_cell_of_the_heat_map_opens_its_run_and_a_search_shows_its_figures(ser
     fill(page, "study_seeds", "1")
     page.get_by_text("5 × 5 values × 1 seed: 25 trainings").wait_for(timeout=20_000)
     press(page, "start_study")
-    ends(page, 25)
+    status = part(page, "study_status")
+    wait_until(lambda: " 0 of 25" not in status.inner_text(), 120, "No trial ends")
     plot = part(page, "compare_heat").locator(".nsewdrag").first.bounding_box()
     page.mouse.click(plot["x"] + 0.1 * plot["width"], plot["y"] + 0.9 * plot["height"])
     opened = part(page, "open_trial")
-    wait_until(lambda: "Trial 0 " in opened.inner_text(), 20, "The cell opened no trial")
+    wait_until(lambda: "Trial 0 " in opened.inner_text(), 30, "The cell opened no trial")
     assert opened.get_by_role("button", name="Draw").count() == 1
+    press(page, "stop_study")
+    wait_until(lambda: "stopped" in status.inner_text(), 60, "It does not stop")
 
     press(page, "open_new_study")
     page.get_by_role("radio", name="Search").click()
-    fill(page, "study_trials", "3")
-    page.get_by_text("3 trials of at most 1 epoch each.").wait_for(timeout=20_000)
+    fill(page, "study_trials", "2")
+    page.get_by_text("2 trials of at most 1 epoch each.").wait_for(timeout=20_000)
     press(page, "start_study")
-    ends(page, 3)
+    ends(page, 2)
     part(page, "study_chart").get_by_role("radio", name="Curves").click()
     found = wait_until(lambda: curves(page, "study_chart_area"), 20, "No curves appeared")
-    assert sum(len(curve["x"]) == 1 for curve in found) >= 3
+    assert sum(len(curve["x"]) == 1 for curve in found) >= 2

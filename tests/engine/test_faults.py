@@ -235,7 +235,7 @@ def test_a_damaged_database_is_kept_and_what_can_be_read_goes_on(damage: str, ho
         assert [run.id for run in reversed(store.runs())] == runs[: len(store.runs())] != []
         assert len(store.steps(runs[0]).step) == 200 and whole(store, runs[0])
     else:
-        assert store.runs() == [] and "begins anew" in store.notice
+        assert store.runs() == [] and "starts empty" in store.notice
     assert store.run(recorded(store)).test_accuracy == 0.9
     store.close()
     again = Store()
@@ -295,7 +295,7 @@ def test_damaged_weights_are_a_sentence_and_the_rest_of_the_run_is_there(home: P
 
     app = open_page()
     before = store.run(run_id)
-    press(app, "Go on")
+    press(app, "Resume")
     said = "\n".join(item.value for item in app.warning)
     assert "cannot go on" in said and "step 200 is damaged" in said
     assert store.run(run_id) == before and whole(store, run_id)

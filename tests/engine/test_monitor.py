@@ -71,7 +71,7 @@ def test_a_run_whose_worker_is_missing_for_some_looks_is_lost(
     [
         ("error", False, "was killed", []),
         ("lost", False, "connection to the scheduler was lost", []),
-        ("error", True, "did not answer any more", ["end worker"]),
+        ("error", True, "stopped responding", ["end worker"]),
     ],
 )
 def test_how_a_run_was_lost_is_said(

@@ -63,12 +63,12 @@ def test_a_worker_that_falls_silent_is_told_and_speaks_again(monkeypatch) -> Non
     with halted(engine.worker_pid()):
         wait(lambda: store.run(run_id).unheard, "a word about the silence")
         app.run()
-        assert "nothing heard for" in status(app) and "images/s" not in status(app)
-        assert any("press **Stop**" in item.value for item in app.warning)
+        assert "no response for" in status(app) and "images/s" not in status(app)
+        assert any("click **Stop**" in item.value for item in app.warning)
         reached = store.run(run_id).step
     reach(store, run_id, lambda run: run.unheard is None and run.step > reached + 5)
     app.run()
-    assert "**running**" in status(app) and "nothing heard" not in status(app)
+    assert "**running**" in status(app) and "no response" not in status(app)
     assert whole(store, run_id)
 
 
@@ -83,7 +83,7 @@ def test_stop_ends_a_run_whose_worker_hangs_and_the_next_one_trains(store, monke
         wait(lambda: engine._tasks.get(run_id).hangs, "the silence")
         engine.stop(run_id)
         run = store.run(run_id)
-        assert run.status == "stopped" and "did not answer" in run.message
+        assert run.status == "stopped" and "did not respond" in run.message
         assert f"from step {run.checkpoint_step}" in run.message and whole(store, run_id)
         reach(store, waiting, lambda run: run.step > 3)
         assert engine.worker_pid() != pid
@@ -122,9 +122,9 @@ def test_a_home_that_is_moved_away_holds_training_until_it_is_back(home: Path) -
     home.rename(elsewhere)
     wait(lambda: engine.storage_error, "word that the file is gone")
     app.run()
-    assert "not in its place any more" in errors(app) and "Training waits" in errors(app)
+    assert "no longer in its place" in errors(app) and "Training waits" in errors(app)
     assert "**paused**" in status(app)
-    with pytest.raises(Unavailable, match="Bring it back"):
+    with pytest.raises(Unavailable, match="Put it back"):
         engine.start(LONG)
     assert not home.exists()
     elsewhere.rename(home)
@@ -139,7 +139,7 @@ def test_another_file_in_the_place_of_the_database_is_not_taken_for_it(home: Pat
     store = Store()
     recorded(store)
     (home / "lab.db").rename(home / "first.db")
-    with pytest.raises(Unavailable, match="not in its place"):
+    with pytest.raises(Unavailable, match="no longer in its place"):
         store.runs()
     (home / "lab.db").write_bytes(b"")
     with pytest.raises(Unavailable, match="Another file"):
@@ -164,12 +164,12 @@ def test_only_a_run_that_can_go_on_offers_it(home: Path) -> None:
         values = {"status": "failed", "message": message, "interrupted": True}
         connection.execute(sa.update(runs).values(**values))
     app = open_page()
-    assert not button(app, "Go on").disabled and "last snapshot" in app.error[0].value
+    assert not button(app, "Resume").disabled and "last snapshot" in app.error[0].value
     remove_snapshots(store, run_id)
     app.run()
-    assert button(app, "Go on").disabled
+    assert button(app, "Resume").disabled
     (said,) = [item.value for item in app.error]
-    assert "it cannot go on" in said and "last snapshot" not in said
+    assert "it cannot be resumed" in said and "last snapshot" not in said
     engine = ENGINES[0]
     with pytest.raises(StoreError, match=r"no snapshot|is gone"):
         engine.continue_run(run_id)
@@ -219,7 +219,7 @@ def test_a_database_that_is_away_is_a_sentence_and_the_status_stays(monkeypatch,
             app.run()
             assert "**paused**" in status(app)
             said = errors(app)
-            assert "does not answer" in said and "nothing is lost" in said
+            assert "does not respond" in said and "nothing is lost" in said
             assert "127.0.0.1" not in said and str(server.port) not in said
         press(app, "Pause")
         assert "**paused**" in status(app)
@@ -237,5 +237,5 @@ def test_a_database_that_is_away_at_the_start_is_a_sentence(monkeypatch) -> None
     url = "postgresql+psycopg://lab@127.0.0.1:9/postgres"
     monkeypatch.setenv("MNIST_LAB_DATABASE", url)
     app = open_page()
-    assert "does not answer" in errors(app)
+    assert "does not respond" in errors(app)
     assert "127.0.0.1" not in errors(app) and "psycopg" not in errors(app)

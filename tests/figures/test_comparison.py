@@ -62,6 +62,13 @@ def test_a_heat_map_fills_cell_by_cell() -> None:
     assert figures.heat_map(["0.001"], ["16"], cells, worse, "units").data[0].reversescale
 
 
+def test_a_very_bad_cell_does_not_make_the_others_look_alike() -> None:
+    results = (0.1, 0.90, 0.91, 0.92, 0.93)
+    cells = {(str(at), "16"): value(str(at), at, result) for at, result in enumerate(results)}
+    (shown,) = figures.heat_map([str(at) for at in range(5)], ["16"], cells, SCALE, "units").data
+    assert shown.zmin == pytest.approx(0.93 - 4 * 0.02) and shown.zmax == 0.93
+
+
 def test_small_multiples_have_one_scale_for_all() -> None:
     cells = {("0.001", "16"): VALUES[0], ("0.01", "32"): VALUES[1]}
     figure = figures.small_multiples(["0.001", "0.01"], ["16", "32"], cells, SCALE, "units")

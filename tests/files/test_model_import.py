@@ -428,7 +428,7 @@ def test_the_preparation_is_found_by_trying(words) -> None:
 def test_a_sigmoid_at_the_end_is_explained() -> None:
     model = import_model(small_h5(settings(2, activation="sigmoid")), "s.h5", some(), call=here)
     assert "sigmoid of its own" in model.note
-    assert model.poor and "That is little" in model.note
+    assert model.poor and "That is low" in model.note
 
 
 # --- as a run -----------------------------------------------------------------------------------
@@ -489,8 +489,8 @@ def inside(name: str, class_name: str, **more: Any) -> Any:
 
 CODE = {"class_name": "__lambda__", "config": {"code": "4wAAAAAAAA=="}}
 STRANGE = {
-    "Lambda": (described(1, class_name="Lambda"), "“hidden” holds code"),
-    "a Lambda inside": (settings(1, activation=CODE), "“hidden” holds code"),
+    "Lambda": (described(1, class_name="Lambda"), "“hidden” contains custom code"),
+    "a Lambda inside": (settings(1, activation=CODE), "“hidden” contains custom code"),
     "a custom layer": (described(1, class_name="Mine", module="elsewhere"), "“Mine”, a custom"),
     "a registered layer": (described(1, registered_name="pack>Mine"), "custom object"),
     "an initialiser from outside": (
@@ -502,8 +502,8 @@ STRANGE = {
         inside("kernel_constraint", "MaxNorm", module="evil"), "“MaxNorm” as its"),
     "a function of one's own": (
         settings(1, activation={"class_name": "function", "config": "f", "module": "mine"}),
-        "holds code"),
-    "an unknown layer": (described(1, class_name="LSTM"), r"“hidden” \(LSTM\) is of a kind"),
+        "contains custom code"),
+    "an unknown layer": (described(1, class_name="LSTM"), r"“hidden” \(LSTM\) is of a type"),
     "an unknown activation": (settings(1, activation="mish"), "“hidden”.*activation mish"),
     "an activation that is a dict": (settings(1, activation={"a": 1}), "activation"),
     "whole numbers": (settings(1, dtype="int8"), "float32"),
@@ -515,7 +515,7 @@ STRANGE = {
     "a layer that is text": (lambda c: c["config"].update(layers=["x"]), "no settings"),
     "a model class": (lambda c: c.update(class_name="Mine"), "custom|no Sequential"),
     "a softmax within": (settings(1, activation="softmax"), "comes after a softmax"),
-    "two layers of one name": (settings(1, name="out"), "one name"),
+    "two layers of one name": (settings(1, name="out"), "same name"),
     "no name": (settings(1, name=3), "no name"),
 }  # fmt: skip
 
@@ -550,7 +550,7 @@ def test_a_model_with_branches_is_refused() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "no model file"),
+        (b"", "not a model file"),
         (b"\x89HDF\r\n\x1a\n" + b"0" * 100, "damaged"),
         (zipped({"a": b"1"}), "holds a, but"),
         (zipped({"archive/data.pkl": b""}), "PyTorch.*onnx"),
@@ -630,7 +630,7 @@ def another_shape(file: h5py.File) -> None:
     ("write", "words"),
     [(fan(18, 10), "two names"), (link_outside, "link"), (soft_link, "link"), (huge, "memory"),
      (outside, "plain"), (empty, "no weights|damaged"), (text_for_weights, "plain"),
-     (not_numbers, "no numbers"), (another_shape, "fit|cannot be read|weights")],
+     (not_numbers, "not numbers"), (another_shape, "fit|cannot be read|weights")],
 )  # fmt: skip
 def test_strange_weights_are_refused(write, words) -> None:
     stream = io.BytesIO(small_h5())

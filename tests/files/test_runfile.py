@@ -121,7 +121,7 @@ def test_a_gap_in_the_steps_stays_a_gap(store: Store) -> None:
 
 def test_a_run_that_goes_on_is_not_saved(store: Store) -> None:
     run = store.run(store.create_run(SMALL))
-    with pytest.raises(FileRefused, match="still goes on"):
+    with pytest.raises(FileRefused, match="still training"):
         from_store(store, run)
 
 

@@ -308,4 +308,4 @@ def test_a_photo_is_read_and_a_broken_one_is_a_sentence(open_page):
     assert len(last) == len(first) and set(last).isdisjoint(first)
     page.file_uploader[0].set_value(("paper.png", b"no picture", "image/png")).run()
     page = settled(page, lambda page: page.error)
-    assert "no picture" in page.error[0].value
+    assert "not a PNG" in page.error[0].value

@@ -21,7 +21,7 @@ from mnist_core.training.events import Finished, Started, Steps
 from pages.session import services
 from pages.views.explore import files_models, files_open, files_save
 from pages.views.explore.files_link import train_address
-from pages.views.explore.files_parts import distinct
+from pages.widgets.menu_labels import distinct
 from tests.support.model_files import h5, pair, small_h5
 from tests.support.runs_in_store import SMALL, ended_run
 from tests.support.sandbox import zipped
@@ -115,14 +115,14 @@ def test_models_are_prepared_in_the_background_and_offered_when_equal(store, mon
         (
             ModelFile("keras", b"model", 0.0, 0, 1.0),
             ModelFile("onnx", b"model", 5.4e-7, 0, 1.0),
-            ModelFile("litert", b"", 0.3, 5, 1.0, "The LiteRT file computes something else."),
+            ModelFile("litert", b"", 0.3, 5, 1.0, "The LiteRT file gives other results."),
         )
     )
     app.run()
     assert not app.exception, app.exception
     keys = {button.key for button in app.download_button}
     assert {"save_keras", "save_onnx"} <= keys and "save_litert" not in keys
-    assert "5e-07" in texts(app) and "computes something else" in texts(app)
+    assert "5e-07" in texts(app) and "gives other results" in texts(app)
 
 
 def test_a_file_becomes_a_run_once(store) -> None:
@@ -178,7 +178,7 @@ def test_refused_files_are_named_with_the_reason_and_the_others_are_taken(store)
 def test_a_model_of_keras_2_says_how_its_images_were_prepared(store) -> None:
     app = drop(files(OPEN), ("old.h5", small_h5()))
     app = read(app)
-    assert "preparations tried" in texts(app) and "That is little" in texts(app)
+    assert "preparations tried" in texts(app) and "That is low" in texts(app)
     app.button(key="keep_files").click().run()
     (run,) = store.runs()
     assert run.name == "old" and "preparations tried" in run.note

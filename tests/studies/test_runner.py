@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from mnist_core import PRESETS, Experiment, ExperimentError
 from mnist_core.engine.engine import Engine
 from mnist_core.experiment import search_space
+from mnist_core.experiment.grid_order import combinations
 from mnist_core.experiment.study import StudySpec, default_study
 from mnist_core.storage.store import Store
 from mnist_core.studies import records
@@ -152,6 +153,38 @@ def test_what_does_not_fit_is_told_and_the_study_goes_on(runner: StudyRunner, st
     assert "does not fit" in done[3].why and done[3].run is None
     network = store.run(done[2].run).experiment.network
     assert [layer.kind for layer in network.layers[:3]] == ["conv", "max_pool", "max_pool"]
+
+
+def test_a_grid_is_trained_in_its_order_each_combination_once(
+    runner: StudyRunner, store: Store
+) -> None:
+    vary = (
+        search_space.vary_over(RATE, (0.1, 0.003, 0.01)),
+        search_space.vary_over(UNITS, (16, 8)),
+    )
+    spec = study(vary=vary, sampler="grid", trials=6)
+    study_id = runner.start(spec)
+    assert ended(store, study_id).status == "finished"
+    tried = [tuple(trial.values.values()) for trial in trials(store, study_id)]
+    assert tried == [tuple(each.values()) for each in combinations(spec)]
+    assert [units for _, units in tried] == [8, 8, 8, 16, 16, 16]
+
+
+def test_a_grid_that_is_stopped_trains_nothing_more_and_can_be_resumed(
+    runner: StudyRunner, store: Store
+) -> None:
+    """Also the trials that a worker has been given together with the one that trains."""
+    vary = (search_space.vary_over(RATE, (0.1, 0.003, 0.01, 0.03, 0.001)),)
+    very_slow = BASE.model_copy(update={"name": "very slow"})
+    study_id = runner.start(study(base=very_slow, vary=vary, sampler="grid", trials=5))
+
+    wait(lambda: any(trial.results for trial in trials(store, study_id)), "a first result")
+    runner.stop(study_id)
+    assert ended(store, study_id).status == "stopped" and not store.active_runs()
+    assert runner.resume(study_id) and ended(store, study_id).status == "finished"
+    done = trials(store, study_id)
+    assert [trial.state for trial in done] == ["finished"] * 5
+    assert len({trial.values["learning rate"] for trial in done}) == 5
 
 
 def test_trials_that_cannot_be_trained_end_the_study(runner: StudyRunner, store: Store) -> None:

@@ -253,7 +253,7 @@ def test_a_full_server_says_so_until_there_is_room(engine: Engine, store: Store,
     hers = come(engine, 0, HERE)
     runs = [ended_run(store, owner=visitor(0)) for _ in range(2)]
     engine._upkeep.make_room()
-    with pytest.raises(Refused, match="This server keeps as much as it may"):
+    with pytest.raises(Refused, match="This server is full"):
         hers.start(SHORT)
     assert hers.room().oldest.id == runs[0]
     store.delete(runs[0])

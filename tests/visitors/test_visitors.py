@@ -154,7 +154,7 @@ def test_the_queue_has_an_end(engine: Engine, store: Store, monkeypatch):
     monkeypatch.setenv("MNIST_LAB_MAX_EPOCHS", "none")
     for _ in range(2):
         store.set_status(store.create_run(SMALL, HIS), "queued", server=engine.id)
-    with pytest.raises(Refused, match="2 runs wait already"):
+    with pytest.raises(Refused, match="2 runs are already waiting"):
         VisitorEngine(engine, HERS).start(SMALL)
 
 

@@ -59,7 +59,7 @@ def activation_curves(z: Floats, value: Floats, slope: Floats) -> go.Figure:
 
 
 def stack_curve(x: Floats, stacks: Sequence[Floats], ones: Sequence[Floats]) -> go.Figure:
-    """What stacks of 1, 2, … layers make of x, one shown at a time; the clock chooses.
+    """Outputs of stacks of 1, 2, … layers for x, one shown at a time; the clock chooses.
 
     `ones` are the single layers that do the same; empty where there are none.
     """

@@ -258,7 +258,7 @@ def _edges(flow: Flow, chosen: str, hidden: Floats, outputs: Floats) -> list[str
 
 
 def _pulses_forward(flow: Flow, hidden: Floats, outputs: Floats) -> list[str]:
-    """What each neuron gets: the products of the pixels that count most, and of all outputs."""
+    """Each neuron's inputs: the products of the pixels that count most, and of all outputs."""
     by_pixel = flow.pixels.reshape(-1, 1) * flow.hidden_weights
     most = max(float(np.abs(by_pixel).max()), 1e-9)
     parts = []
@@ -291,7 +291,7 @@ def _pulses(
 
 
 def _pulses_back(flow: Flow, back: Back, hidden: Floats, outputs: Floats) -> list[str]:
-    """What comes back along each edge: the weight times the derivative at its end."""
+    """The value that comes back along each edge: the weight times the derivative at its end."""
     parts = _pulses(flow.output_weights * back.logits, hidden, outputs, AT_HIDDEN, back=True)
     to_pixels = flow.hidden_weights * back.hidden
     most = max(float(np.abs(to_pixels).max()), 1e-9)

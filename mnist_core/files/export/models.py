@@ -69,8 +69,8 @@ def convert(
     """
     if not all(np.isfinite(weight).all() for weight in weights):
         raise WorkFailed(
-            "The weights of this moment are no longer numbers: the run had diverged. Choose an "
-            "earlier moment."
+            "The weights of this checkpoint are not numbers: the run had diverged. Choose an "
+            "earlier checkpoint."
         )
     arrays = {f"w{index:03d}": np.asarray(weight) for index, weight in enumerate(weights)}
     request = {"network": json.loads(network.model_dump_json()), "formats": list(formats)}
@@ -89,7 +89,7 @@ def _judged(name: str, answer: dict[str, Any], path: Any) -> ModelFile:
         problem = f"{title} cannot hold this network: {problem}"
     elif not difference <= TOLERANCE:  # NaN too
         problem = (
-            f"The {title} file computes something else: its probabilities differ by up to "
+            f"The {title} file gives other results: its probabilities differ by up to "
             f"{difference:.2g}, more than the {TOLERANCE:g} allowed. It is not offered."
         )
     return ModelFile(

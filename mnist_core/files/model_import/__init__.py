@@ -78,14 +78,14 @@ class ImportedModel:
         )
         if self.ending in RISING:
             said += (
-                f" In the file each output is a {self.ending.replace('_', ' ')} of its own; here "
-                "the softmax of the same logits is shown, which reads the same digit, but gives "
-                "shares that add up to 100%."
+                f" In the file each output is a separate {self.ending.replace('_', ' ')}; here the "
+                "softmax of the same logits is shown. It predicts the same digit, but its "
+                "probabilities add up to 100%."
             )
         if self.poor:
             said += (
-                " That is little: the images that it was trained on were prepared in another "
-                "way, or it has learned little, or something else."
+                " That is low: its training images were prepared in another way, or it learned "
+                "little, or something other than these images."
             )
         return said
 

@@ -22,7 +22,7 @@ MAX_CONFIG = 2 * MEGABYTE
 _KERAS_ENTRIES = {"config.json", "metadata.json", "model.weights.h5"}
 # From this version on; TensorFlow's SavedModel begins in the same way, with version 1.
 _FIRST_ONNX_VERSION, _LAST_ONNX_VERSION = 3, 40
-_NO_CODE = "It holds Python objects, which can run code when they are loaded. "
+_NO_CODE = "It holds Python objects, which can execute code when loaded. "
 _TO_KERAS = "Load it where it was made and save it with model.save(“model.keras”)."
 _TO_ONNX = "Export it there with torch.onnx.export(model, example, “model.onnx”)."
 
@@ -45,7 +45,7 @@ def open_container(data: bytes) -> ModelFile:
     if len(data) > LIMITS.file_bytes:
         raise FileRefused(
             f"This model file is {len(data) // MEGABYTE:,} MB; at most "
-            f"{LIMITS.file_bytes // MEGABYTE} MB are taken. Without the optimiser's state it is "
+            f"{LIMITS.file_bytes // MEGABYTE} MB are read. Without the optimiser's state it is "
             "a third of that: model.save(“model.keras”, include_optimizer=False)."
         )
     if data[:8] == HDF5:
@@ -72,7 +72,7 @@ def _open_zip(data: bytes) -> ModelFile:
     if not names >= _KERAS_ENTRIES:
         inside = readable(", ".join(sorted(names)[:3]))[:90] or "nothing"
         raise FileRefused(
-            f"This zip file is not a model of Keras: it holds {inside}, but a .keras file holds "
+            f"This zip file is not a Keras model: it holds {inside}, but a .keras file holds "
             "config.json, metadata.json and model.weights.h5. Upload the model file itself."
         )
     entries = read_zip(data, LIMITS, WHAT)
@@ -90,10 +90,10 @@ def _entry_names(data: bytes) -> set[str]:
 
 
 _OTHER_ZIPS: Mapping[str, str] = {
-    "data.pkl": f"This is a model of PyTorch. {_NO_CODE}{_TO_ONNX}",
+    "data.pkl": f"This is a PyTorch model. {_NO_CODE}{_TO_ONNX}",
     "saved_model.pb": "This is TensorFlow's SavedModel, a folder with a program in it, which is "
     f"not run here. {_TO_KERAS}",
-    "model.json": f"This is a model for TensorFlow.js. {_TO_KERAS}",
+    "model.json": f"This is a TensorFlow.js model. {_TO_KERAS}",
 }
 
 
@@ -106,12 +106,12 @@ def _named(data: bytes) -> str:
     if data[:2] == b"\x08\x01" or data[:1] == b"\n":
         return f"This is a TensorFlow program (.pb), which is not run here. {_TO_KERAS}"
     if data[:6] == b"\x93NUMPY":
-        return "This is an array of NumPy, not a model. Upload the model's own file."
+        return "This is a NumPy array, not a model. Upload the model's own file."
     if data[:1] in (b"{", b"["):
         return _about_json(data)
     return (
-        "This is no model file that is read here: Keras's .keras and .h5 are, and .onnx. Other "
-        "frameworks can export to ONNX."
+        "This is not a model file that this app can read. It reads Keras's .keras and .h5, and "
+        ".onnx; other frameworks can export to ONNX."
     )
 
 
@@ -123,8 +123,8 @@ def _about_json(data: bytes) -> str:
         keras = False
     if keras:
         return (
-            "This is the description of a Keras model without its weights. Upload the file with "
-            "the weights (.h5) together with it."
+            "This is the description of a Keras model without its weights. Upload it together "
+            "with the file of its weights (.h5)."
         )
     return "This is a JSON file, not a model. Upload the model's own file."
 

@@ -48,7 +48,7 @@ class Hdf5:
     def array(self, path: str) -> Array:
         """A dataset's numbers. Raises FileRefused when it holds no numbers."""
         if path not in self.datasets:
-            raise FileRefused("This model's weights are damaged: one is named but not there.")
+            raise FileRefused("This model's weights are damaged: one is missing.")
         dataset = self.file[self.datasets[path]]
         _check_numbers(dataset)
         return np.asarray(dataset[()], np.float64)
@@ -116,7 +116,7 @@ def _walk(file: h5py.File) -> Hdf5:
             raise FileRefused("This model's weights are nested too deeply.")
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise FileRefused("This model's weights hold a link to somewhere else.")
+                raise FileRefused("This model's weights contain an external link.")
             item = group[name]
             address = h5py.h5o.get_info(item.id).addr
             if address in seen:

@@ -135,9 +135,9 @@ def _check_class(value: Config, owner: str, setting: str) -> None:
     class_name, module = value["class_name"], value.get("module")
     if class_name in _CODE and not _is_builtin(value):
         raise FileRefused(
-            f"This model is refused: {owner} holds code of its own (a Lambda), which could do "
-            "anything when it is loaded. Put what it does into ordinary layers, such as "
-            "Rescaling or Reshape, and save it again."
+            f"This model is refused: {owner} contains custom code (a Lambda), which could do "
+            "anything when loaded. Replace it by standard layers, such as Rescaling or Reshape, "
+            "and save the model again."
         )
     if class_name in _VALUES or class_name in _CODE:
         return
@@ -155,7 +155,7 @@ def _check_class(value: Config, owner: str, setting: str) -> None:
         shown = class_name[:40] if isinstance(class_name, str) else "?"
         place = f" as its {setting.replace('_', ' ')[:40]}" if role else ""
         raise FileRefused(
-            f"This model is refused: {owner} uses “{shown}”{place}, a custom object that is no "
+            f"This model is refused: {owner} uses “{shown}”{place}, a custom object that is not "
             "part of Keras."
         )
 
@@ -205,15 +205,15 @@ def _layers_of(model: Config) -> list[dict[str, Any]]:
     for number, layer in enumerate(layers):
         if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict):
             if not (isinstance(layer, dict) and isinstance(layer.get("config"), list)):
-                raise FileRefused("This file does not hold together: a layer has no settings.")
+                raise FileRefused("This file is inconsistent: a layer has no settings.")
             layer["config"] = {"name": layer.get("name", f"model_{number}"),
                                "layers": layer["config"]}  # fmt: skip
         name = layer["config"].setdefault("name", layer.get("name"))
         if not isinstance(name, str):
-            raise FileRefused("This file does not hold together: a layer has no name.")
+            raise FileRefused("This file is inconsistent: a layer has no name.")
     names = [layer["config"]["name"] for layer in layers]
     if len(set(names)) < len(names):
-        raise FileRefused("This file does not hold together: two layers have one name.")
+        raise FileRefused("This file is inconsistent: two layers have the same name.")
     return layers
 
 
@@ -260,7 +260,7 @@ def _in_order(layers: Sequence[dict[str, Any]], settings: Config) -> list[dict[s
                 "can be shown here, without branches."
             )
         name = sources[0]
-    raise FileRefused("This file does not hold together: its layers are not connected.")
+    raise FileRefused("This file is inconsistent: its layers are not connected.")
 
 
 def _ends(value: Any) -> Iterator[str]:

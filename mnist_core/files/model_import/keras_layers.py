@@ -76,8 +76,8 @@ def take_layer(stack: Stack, layer: KerasLayer, weights_of: WeightsOf) -> None:
     class_name = _ALIASES.get(layer.class_name, layer.class_name)
     if class_name not in _TAKERS:
         raise FileRefused(
-            f"{layer.words} is of a kind that MNIST Lab cannot show, so that this model is not "
-            "taken."
+            f"{layer.words} is of a type that MNIST Lab cannot show, so this model cannot be "
+            "opened."
         )
     settings = Settings(_modern(layer.settings), layer.words)
     settings.check_floats()
@@ -252,7 +252,7 @@ def _batch_norm(stack: Stack, settings: Settings, weights: Weights) -> None:
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
     channels = 1 if stack.channels_first and len(stack.shape) == 3 else len(stack.file_shape)
     if axis not in (-1, channels) or (axis == -1 and channels == 1 and len(stack.shape) == 3):
-        raise FileRefused(f"{settings.words} normalises another axis than the channels.")
+        raise FileRefused(f"{settings.words} normalises an axis other than the channels.")
     stack.batch_norm(
         weights.get("gamma"),
         weights.get("beta"),
@@ -309,7 +309,7 @@ def _leaky_relu(stack: Stack, settings: Settings, _weights: Weights) -> None:
 
 def _elu(stack: Stack, settings: Settings, _weights: Weights) -> None:
     if settings.number("alpha", 1.0) != 1:
-        raise FileRefused(f"{settings.words} has another alpha than 1.")
+        raise FileRefused(f"{settings.words} has an alpha other than 1.")
     stack.activation("elu", settings.words)
 
 

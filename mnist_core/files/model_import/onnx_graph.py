@@ -53,12 +53,12 @@ def take_onnx(content: bytes, classes: int) -> Taken:
     if len(graph.node) > MAX_NODES:
         raise FileRefused(f"This ONNX model has more than {MAX_NODES:,} operations.")
     if len(model.functions):
-        raise FileRefused("This ONNX model has functions of its own; export it without them.")
+        raise FileRefused("This ONNX model has custom functions; export it without them.")
     constants = {tensor.name: _array(tensor) for tensor in graph.initializer}
     inputs = [one for one in graph.input if one.name not in constants]
     if len(inputs) != 1:
         raise FileRefused(
-            f"This ONNX model has {len(inputs)} inputs; MNIST Lab shows networks of one."
+            f"This ONNX model has {len(inputs)} inputs; MNIST Lab shows networks with one."
         )
     sizes = [size.dim_value or None for size in inputs[0].type.tensor_type.shape.dim]
     stack = Stack.begin(_input_shape(sizes))
@@ -175,8 +175,8 @@ def _folded(node: Node) -> Array | None:
 
 def _unknown(proto: Any) -> str:
     return (
-        f"Operation “{(proto.name or proto.op_type)[:40]}” ({proto.op_type[:40]}) is of a kind "
-        "that MNIST Lab cannot show, so that this model is not taken."
+        f"Operation “{(proto.name or proto.op_type)[:40]}” ({proto.op_type[:40]}) is of a type "
+        "that MNIST Lab cannot show, so this model cannot be opened."
     )
 
 
@@ -185,12 +185,11 @@ def _take(stack: Stack, node: Node, place: int) -> None:
     taker = _TAKERS.get(node.kind)
     if taker is None:
         raise FileRefused(
-            f"{node.words} is of a kind that MNIST Lab cannot show, so that this model is not "
-            "taken."
+            f"{node.words} is of a type that MNIST Lab cannot show, so this model cannot be opened."
         )
     try:
         if place and node.kind not in ("Add", "Mul"):
-            raise FileRefused(f"{node.words} computes with what MNIST Lab cannot show.")
+            raise FileRefused(f"{node.words} uses values that MNIST Lab cannot show.")
         taker(stack, node)
     except FileRefused:
         raise
@@ -321,7 +320,7 @@ def _batch_norm(stack: Stack, node: Node) -> None:
 
 def _flatten(stack: Stack, node: Node) -> None:
     if int(node.settings.get("axis", 1)) != 1:
-        raise FileRefused(f"{node.words} keeps axes apart that MNIST Lab cannot.")
+        raise FileRefused(f"{node.words} keeps axes separate that MNIST Lab cannot.")
     stack.flatten()
 
 
@@ -339,7 +338,7 @@ def _reshape(stack: Stack, node: Node) -> None:
 def _transpose(stack: Stack, node: Node) -> None:
     order = [int(axis) for axis in node.settings.get("perm", ())]
     if not order or order[0] != 0:
-        raise FileRefused(f"{node.words} exchanges axes in a way that MNIST Lab cannot show.")
+        raise FileRefused(f"{node.words} transposes axes in a way that MNIST Lab cannot show.")
     stack.transpose([axis - 1 for axis in order[1:]], node.words)
 
 
@@ -362,7 +361,7 @@ def _reduce_mean(stack: Stack, node: Node) -> None:
     axes = node.settings.get("axes") or ([] if given is None else given.ravel())
     wanted = {2, 3} if stack.channels_first else {1, 2}
     if {int(axis) % 4 for axis in axes} != wanted:
-        raise FileRefused(f"{node.words} takes means that MNIST Lab cannot show.")
+        raise FileRefused(f"{node.words} computes means that MNIST Lab cannot show.")
     stack.global_pool("average_pool", node.words)
 
 
@@ -378,13 +377,13 @@ def _activation(name: str) -> Callable[[Stack, Node], None]:
 
 def _elu(stack: Stack, node: Node) -> None:
     if float(node.settings.get("alpha", 1.0)) != 1:
-        raise FileRefused(f"{node.words} has another alpha than 1.")
+        raise FileRefused(f"{node.words} has an alpha other than 1.")
     _activation("elu")(stack, node)
 
 
 def _softmax(stack: Stack, node: Node) -> None:
     if int(node.settings.get("axis", -1)) not in (1, -1, len(stack.shape)):
-        raise FileRefused(f"{node.words} goes over another axis than the classes.")
+        raise FileRefused(f"{node.words} runs over an axis other than the classes.")
     stack.activation("softmax", node.words)
 
 

@@ -160,13 +160,13 @@ class Stack:
         """Batch normalisation with its moving statistics."""
         self._open(words)
         if self.pads != NO_PADS or self.copies > 1 or self.per_pixel is not None:
-            raise FileRefused(f"{words} stands where MNIST Lab cannot have it.")
+            raise FileRefused(f"{words} is in a place where MNIST Lab cannot have it.")
         parts = [np.ones_like(mean) if gamma is None else gamma,
                  np.zeros_like(mean) if beta is None else beta, mean, variance]  # fmt: skip
         if self.row_order is not None:
             parts = [self._in_our_order(part, words, done=False) for part in parts]
         if any(part.shape != self.shape[-1:] for part in parts):
-            raise FileRefused(f"{words} normalises another axis than the channels.")
+            raise FileRefused(f"{words} normalises an axis other than the channels.")
         parts[3] = parts[3] + epsilon - EPSILON  # another epsilon than ours goes into the variance
         self._add({"kind": "batch_norm"}, parts, self.shape)
 
@@ -184,9 +184,9 @@ class Stack:
         """Max or average pooling; `kind` is "max_pool" or "average_pool"."""
         self._open(words)
         if len(self.shape) != 3 or self.pads != NO_PADS or self.copies > 1:
-            raise FileRefused(f"{words} stands where MNIST Lab cannot have it.")
+            raise FileRefused(f"{words} is in a place where MNIST Lab cannot have it.")
         if len(set(sizes)) != 1 or len(set(strides)) != 1:
-            raise FileRefused(f"{words} has windows or steps that are not square.")
+            raise FileRefused(f"{words} has windows or strides that are not square.")
         size, stride = int(sizes[0]), int(strides[0])
         if pads != NO_PADS:
             if kind != "max_pool" or pads != _same_pads(self.shape, size, stride):
@@ -200,7 +200,7 @@ class Stack:
         """The mean or the largest value of each map, as a row of numbers."""
         self._open(words)
         if len(self.shape) != 3 or self.pads != NO_PADS or self.copies > 1:
-            raise FileRefused(f"{words} stands where MNIST Lab cannot have it.")
+            raise FileRefused(f"{words} is in a place where MNIST Lab cannot have it.")
         if kind == "average_pool":
             self._add({"kind": "global_average_pool"}, [], self.shape[2:])
             return
@@ -225,9 +225,9 @@ class Stack:
             return
         self._open(words)
         if self.pads != NO_PADS and name not in _KEEPS_ZERO:
-            raise FileRefused(f"{words} stands where MNIST Lab cannot have it.")
+            raise FileRefused(f"{words} is in a place where MNIST Lab cannot have it.")
         if self.copies > 1 or self.per_pixel is not None:
-            raise FileRefused(f"{words} stands where MNIST Lab cannot have it.")
+            raise FileRefused(f"{words} is in a place where MNIST Lab cannot have it.")
         layer: dict[str, Any] = {"kind": "activation", "activation": name}
         if name == "leaky_relu":
             layer |= {"negative_slope": slope}
@@ -254,7 +254,7 @@ class Stack:
             self.front = (self.front[0] * scale, self.front[1] * scale + offset)
             return
         if self.per_pixel is not None or self.pads != NO_PADS:
-            raise FileRefused(f"{words} stands where MNIST Lab cannot have it.")
+            raise FileRefused(f"{words} is in a place where MNIST Lab cannot have it.")
         self.layers.append({"kind": "rescale", "scale": scale, "offset": offset})
 
     def scale_pixels(self, factor: Array, offset: Array, words: str) -> None:
@@ -324,11 +324,11 @@ class Stack:
         if len(self.shape) != 3 or tuple(order) == (0, 1, 2):
             if tuple(order) == tuple(range(len(order))):
                 return
-            raise FileRefused(f"{words} exchanges axes in a way that MNIST Lab cannot show.")
+            raise FileRefused(f"{words} transposes axes in a way that MNIST Lab cannot show.")
         to_first = tuple(order) == (2, 0, 1) and not self.channels_first
         to_last = tuple(order) == (1, 2, 0) and self.channels_first
         if not (to_first or to_last):
-            raise FileRefused(f"{words} exchanges axes in a way that MNIST Lab cannot show.")
+            raise FileRefused(f"{words} transposes axes in a way that MNIST Lab cannot show.")
         self.channels_first = to_first
 
     # --- the end ---------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ class Stack:
             raise FileRefused(f"This model cannot be shown here. {error}") from None
         arrays = [array.astype(np.float32) for arrays in self.weights for array in arrays]
         if not all(np.isfinite(array).all() for array in arrays):
-            raise FileRefused("This model's weights hold infinities or values that are no numbers.")
+            raise FileRefused("This model's weights hold values that are infinite or not numbers.")
         return Taken(network, tuple(arrays), self.ending, self.front, self.input_shape)
 
     def _take_rising_end(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.base.untrusted import MEGABYTE
+from mnist_core.base.tensorflow_compat import give_back
+from mnist_core.base.untrusted import MEGABYTE, FileRefused
 from mnist_core.experiment.spec import MNIST
 from mnist_core.files import runfile
 from mnist_core.files.runfile import keep, with_author_in_note
@@ -12,7 +13,7 @@ from mnist_core.storage import datasets
 from mnist_core.storage.store import LONGEST_TAG, StoreError
 from mnist_core.visitors.limits import current, upload_problem
 from pages.session.compared_runs import compare_with
-from pages.session.data_sets import own_sets, title_of
+from pages.session.data_sets import own_sets, titles_of
 from pages.session.limits import no_room_for, open_files_note, upload_megabytes
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
@@ -98,7 +99,7 @@ def _models_read() -> None:
     st.selectbox(
         "Models read",
         names,
-        format_func=title_of,
+        format_func=titles_of(names).__getitem__,
         key="open_data",
         help="A model must have one output for each class of this data set.",
     )
@@ -161,17 +162,17 @@ def _keep_label(count: int, everything: bool) -> str:
 
 def _keep_now(items: list[Opened], tag: str) -> None:
     """Callback: each file becomes a run, as a whole or not at all."""
-    size = sum(item.run.bytes for item in items if item.run is not None)
+    size = sum(item.bytes for item in items)
     if said := no_room_for(len(items), size):
         st.session_state.keep_problem = said
         return
     try:
         for item in items:
-            assert item.run is not None
-            item.kept_as = keep(
-                get_store(), with_author_in_note(item.run), owner(), [tag] if tag else []
-            )
-    except StoreError as error:
+            run = with_author_in_note(item.whole())
+            item.kept_as = keep(get_store(), run, owner(), [tag] if tag else [])
+            del run
+        give_back()
+    except (StoreError, FileRefused) as error:
         st.session_state.keep_problem = f"Not all runs could be kept. {error}"
 
 

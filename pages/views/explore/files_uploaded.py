@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import streamlit as st
 
 from mnist_core import PRESETS, ExperimentError
 from mnist_core.base.job_queue import QueueFull
+from mnist_core.base.tensorflow_compat import give_back
 from mnist_core.base.untrusted import FileRefused
 from mnist_core.data import mnist
 from mnist_core.experiment.shapes import CLASSES
@@ -38,8 +39,9 @@ MOST_RUNS = 100
 class Opened:
     """An uploaded file: its run, or the sentence that says why it is none, or neither yet.
 
-    `alone` is the refusal of a file that holds weights without their network; `place` is what
-    the file's widgets are called by.
+    Of a run file the curves alone are held, `read` reads all of it again; `bytes` is what the whole
+    run takes. `alone` is the refusal of a file that holds weights without their network; `place` is
+    what the file's widgets are called by.
     """
 
     name: str
@@ -51,6 +53,20 @@ class Opened:
     alone: WeightsAlone | None = None
     work: Future[tuple[RunFile, bool]] | None = None
     kept_as: str | None = None
+    read: Callable[[], RunFile] | None = None
+    bytes: int = 0
+
+    def take(self, read: Callable[[], RunFile]) -> None:
+        """Check a whole run file, and hold its curves: thirty with weights would be gigabytes."""
+        whole = read()
+        self.run, self.read, self.bytes = whole.curves_alone(), read, whole.bytes
+        del whole
+        give_back()
+
+    def whole(self) -> RunFile:
+        """The run with its weights. Raises FileRefused."""
+        assert self.run is not None
+        return self.run if self.read is None else self.read()
 
     def look(self) -> None:
         """Take over what the work in the background has found, when it is done."""
@@ -66,7 +82,7 @@ class Opened:
         except Exception as error:  # one file's trouble must not hide the others of a class
             self.problem = _unforeseen(error)
         else:
-            self.note, self.poor = self.run.facts.note, poor
+            self.note, self.poor, self.bytes = self.run.facts.note, poor, self.run.bytes
 
 
 def read_once(uploads: Sequence[Any]) -> list[Opened]:
@@ -96,7 +112,7 @@ def _opened(known: dict[str, Opened], upload: Any, description: Any) -> Opened:
         item = known[place] = Opened(upload.name, upload.file_id)
         try:
             if is_run:
-                item.run = runfile.read(upload.getvalue())
+                item.take(lambda: runfile.read(upload.getvalue()))
             else:
                 text = description.getvalue() if described else None
                 item.work = _submit(upload, data_name, text, network)

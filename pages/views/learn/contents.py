@@ -16,7 +16,7 @@ ALL = "all"
 
 
 def on_paper() -> bool:
-    """Whether the page is the whole lesson, for printing."""
+    """True when the page is the whole lesson, for printing."""
     return st.query_params.get("chapter") == ALL
 
 

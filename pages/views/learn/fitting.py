@@ -184,7 +184,7 @@ def early_stop(val_loss: np.ndarray, patience: int) -> int | None:
 
 
 def _at_epoch(curve: FitCurve, at: int) -> str:
-    """What the player says at an epoch, `at` from 0."""
+    """The player's words at an epoch, `at` from 0."""
     gap = 100 * float(curve.accuracy[at] - curve.val_accuracy[at])
     return (
         f"Epoch {at + 1}: training accuracy {curve.accuracy[at]:.1%}, validation accuracy "
@@ -193,7 +193,7 @@ def _at_epoch(curve: FitCurve, at: int) -> str:
 
 
 def _stopped(curve: FitCurve, stop: int | None, patience: int) -> None:
-    """What early stopping with this patience costs or gains."""
+    """The cost or gain of early stopping with this patience."""
     if stop is not None:
         kept, full = (
             f"{curve.val_loss[place]:.3f} and an accuracy of {curve.val_accuracy[place]:.1%}"

@@ -69,7 +69,7 @@ def _card(entry: Entry, seen: bool, answered: bool) -> None:
 
 
 def _heading(seen: int, answered: int) -> None:
-    """What the cards are, how far the visitor is, and what else there is to the lesson."""
+    """The heading over the cards: the visitor's progress, and what else there is to the lesson."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="card_head"):
         st.header("Nine interactive chapters", anchor="lesson", width="content")
         if seen or answered:

@@ -14,11 +14,6 @@ from pages.views.learn.digit import take_drawing
 from pages.views.learn.network import compute
 from pages.widgets.player import player
 
-# On empty paper; the pen goes through it.
-INVITATION = """<style>.st-key-sheet { position: relative; }
-.st-key-sheet::after { content: "Draw a digit"; position: absolute; inset: 0; display: grid;
-  place-items: center; color: #56616f; pointer-events: none; }</style>"""
-
 
 @st.fragment
 def live_digit() -> None:
@@ -28,6 +23,9 @@ def live_digit() -> None:
     take_drawing()
     with sheet:
         paper(tools=False)
+        if not drawing():
+            with st.container(key="paper_hint"):
+                st.markdown("Draw a digit")
     try:
         digit = lesson_digit()
     except RecordError as error:
@@ -44,5 +42,3 @@ def live_digit() -> None:
             clock="home",
         )
         player("home", SOFTMAX, 2.4, run=digit.image.tobytes(), label="Layer", small=True)
-    if not drawing():
-        st.html(INVITATION)

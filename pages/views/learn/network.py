@@ -11,7 +11,7 @@ from mnist_core.lesson.recordings import POOLED, small_net
 
 
 def pixels_of(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """What the network sees of an image [28, 28]: [7, 7] in [0, 1]."""
+    """The network's input for an image [28, 28]: [7, 7] in [0, 1]."""
     return pool(image / 255.0, POOLED, kind="average")
 
 

@@ -86,6 +86,11 @@ _STYLE = with_selectors("""<style>
 .st-key-hero h1 { padding: 0 0 0.4rem; line-height: 1.2; }
 .st-key-live_digit { min-height: 15.5rem; --paper-width: 11.5rem; --diagram-width: 20rem; }
 .st-key-live_digit :st(column) { position: relative; }
+/* On empty paper; the pen goes through it. */
+.st-key-paper_hint { position: absolute; top: 0; left: 0; width: min(100%, var(--paper-width));
+  aspect-ratio: 1; display: grid; place-items: center; pointer-events: none; }
+.st-key-paper_hint p { color: #56616f; }
+:st(column):has(.st-key-sheet:active) .st-key-paper_hint { visibility: hidden; }
 .st-key-player_home { position: absolute; bottom: 0; left: 0; width: auto; }
 .st-key-live_digit .st-key-canvas { gap: 0.4rem; }
 .st-key-card_grid { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr));
