@@ -101,13 +101,13 @@ def hint() -> str:
 
 def newcomers_view() -> None:
     """Show something where the curves will be, while there is no run."""
-    st.info("Press **Start training** and watch the network learn.", icon=":material/play_circle:")
+    st.info("Click **Start training** and watch the network learn.", icon=":material/play_circle:")
     if words := hint():
         st.markdown(words)
     if shapes:
         st.html(architecture(shapes))
     else:
-        st.caption("The network's picture is drawn again once its layers fit together.")
+        st.caption("The picture appears once the layers fit together.")
 
 
 entry.through_app("train")

@@ -43,6 +43,7 @@ from mnist_core.engine.scheduler import Scheduler, newest_snapshot
 from mnist_core.engine.server_heartbeat import ServerHeartbeat
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.engine.upkeep import Upkeep
+from mnist_core.experiment import changes
 from mnist_core.experiment.spec import Experiment
 from mnist_core.experiment.training_cost import is_small
 from mnist_core.storage.store import Store
@@ -81,7 +82,8 @@ class Engine:
         self._upkeep = Upkeep(store)
         sender = CommandSender(self._connection, store)
         self._commands = RunCommands(store, self._tasks, self._connection, sender)
-        self._scheduler = Scheduler(store, self._tasks, self._connection, self._messages)
+        self._scheduler = Scheduler(store, self._tasks, self._connection, self._messages,
+                                    self._commands)  # fmt: skip
         self._live = LiveWatch(self._tasks, sender)
         self._recorder = Recorder(store, self._tasks, self._messages, self._commands, sender,
                                   self._live, self._heartbeat.beat)  # fmt: skip
@@ -145,12 +147,25 @@ class Engine:
         self._heartbeat.make_known()
         remote_commands.forget(self.store, run_id)
         self.store.queue_again(run_id, self.id)
-        asked_before = max(0, run.epochs - run.experiment.training.epochs)
+        asked_before = max(0, run.epochs - run.present_experiment.training.epochs)
         task = _task(run_id, run.experiment, run.owner, run.study)
         task.resume = True
         if asked_before + epochs:
             task.commands.append({"epochs": asked_before + epochs})
         self._scheduler.enqueue(task)
+
+    def change(self, run_id: str, experiment: Experiment) -> None:
+        """Let a run that has begun go on as `experiment` from its next step on.
+
+        Raises ValueError, with a sentence, for what cannot change (`experiment.changes.problem`),
+        and StoreError.
+        """
+        run = self.store.run(run_id)
+        if run is None or not run.active:
+            return
+        if why := changes.problem(run.present_experiment, experiment, run.epoch):
+            raise ValueError(why)
+        self.send(run_id, experiment=experiment.to_json())
 
     def send(self, run_id: str, **command: Any) -> None:
         """Pass a command to a run, now or at its start (see `training.control.Control.send`).
@@ -164,11 +179,14 @@ class Engine:
         self._commands.stop(run_id, why)
 
     def pause(self, run_id: str) -> None:
-        """Hold a run after its present step."""
+        """Hold a run after its present step.
+
+        As soon as another one waits for its worker, that one trains there.
+        """
         self.send(run_id, pause=True)
 
     def resume(self, run_id: str) -> None:
-        """Let a paused run go on."""
+        """Let a paused run go on; one that has given its worker away queues for another."""
         self.send(run_id, pause=False)
 
     def watch(self, run_id: str, view: View) -> dict[str, Any] | None:

@@ -99,13 +99,14 @@ class Monitor:
     def renew_worker(self) -> None:
         """Replace a local worker that has grown large while nobody needs it."""
         with self._tasks.lock:  # nothing is handed out meanwhile
-            if self._tasks.all():
+            if not all(task.released for task in self._tasks.all()):
                 self._busy_at = time.monotonic()
             elif time.monotonic() - self._busy_at >= RENEW_SECONDS:
                 self._connection.renew_worker()
 
     def _not_started(self) -> list[Task]:
-        return [task for task in self._tasks.unended() if task.worker is None]
+        tasks = self._tasks.unended()
+        return [task for task in tasks if task.worker is None and not task.released]
 
     # Runs that are handed out
 
@@ -145,6 +146,8 @@ class Monitor:
         # Whichever worker speaks takes up a run that waits.
         shortest = min(quiet.values(), default=0.0)
         for task in self._tasks.unended():
+            if task.released:
+                continue
             before = task.silent_for
             task.listen(shortest if task.worker is None else quiet.get(task.worker, 0.0))
             self._report_hanging(task, before)

@@ -119,6 +119,11 @@ class Recorder:
         elif kind == "steps":
             paused = message["paused"]
             task.paused = (task.paused or time.monotonic()) if paused else None
+            if message["loss"]:
+                self._commands.keeps_worker(task)
+        elif kind == "released":
+            log.info("a paused run gives its worker to those who wait", extra=about)
+            self._commands.released(task, message["command"])
         elif kind in ("finished", "failed"):
             self._tasks.forget(task)
             why = f": {message['reason']}" if kind == "failed" else ""

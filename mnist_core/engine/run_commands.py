@@ -17,7 +17,8 @@ from mnist_core.visitors import heartbeat
 log = logging.getLogger(__name__)
 
 _NOT_STARTED = "It was stopped before it started."
-_HUNG = "It was stopped while its training process did not answer."
+_NOT_RESUMED = "It was stopped while it waited to resume. Its curve and its weights are kept."
+_HUNG = "It was stopped while its training process did not respond."
 
 
 class RunCommands:
@@ -63,21 +64,72 @@ class RunCommands:
         """Note that a run has been stopped that no command reaches: it waits, or it hangs."""
         changes: dict[str, Any] = {"ended": datetime.now(UTC)}
         message = why or _NOT_STARTED
-        run = self._store.run(task.run_id) if task.worker is not None else None
-        if run is not None:
+        run = self._store.run(task.run_id)
+        if run is not None and task.worker is not None:
             message = f"{why or _HUNG} {heartbeat.what_is_left(run)}"
             changes["interrupted"] = True
+        elif task.released:
+            message = why
+        elif run is not None and run.step:
+            message = why or _NOT_RESUMED
         self._store.set_status(task.run_id, "stopped", message, **changes)
         self._tasks.forget(task)
 
     def _deliver(self, task: Task, command: dict[str, Any]) -> None:
         pause = command.get("pause")
-        if self._tasks.storage_error and pause is not None:
+        if task.released:
+            self._to_released(task, command)
+        elif self._tasks.storage_error and pause is not None:
             task.held = not pause  # it pauses already; this is for when it could go on
         elif task.worker is None:
             task.commands.append(command)
+        elif task.releasing and not command.get("stop"):
+            task.commands.append(command)  # until it is known whether its worker still has it
         else:
+            if _goes_on(command):
+                task.paused = None
             self._sender.post(task.worker, task.run_id, command)
+
+    # A paused run gives its worker to those who wait
+
+    def ask_to_release(self, task: Task) -> None:
+        """Ask a paused run's worker to let go of it."""
+        with self._tasks.lock:
+            if task.idles and task.worker is not None:
+                task.releasing = True
+                self._sender.post(task.worker, task.run_id, {"release": True})
+
+    def keeps_worker(self, task: Task) -> None:
+        """A run has gone on: it was resumed before it could be released. With the lock held."""
+        if not task.releasing:
+            return
+        task.releasing = False
+        commands, task.commands = task.commands, []
+        for command in commands:
+            self._deliver(task, command)
+
+    def released(self, task: Task, command: dict[str, Any]) -> None:
+        """A run's worker has let go of it; what was asked meanwhile follows. With the lock held.
+
+        `command` brings back what had been asked before.
+        """
+        meanwhile, task.commands = task.commands, []
+        task.release(command)
+        if task.stopping:
+            self._note_stopped(task, "")
+            return
+        self._tasks.turn.set()
+        for later in meanwhile:
+            self._deliver(task, later)
+
+    def _to_released(self, task: Task, command: dict[str, Any]) -> None:
+        """Keep a command for when the run trains again; it waits for that once it is resumed."""
+        if command.get("pause") is None:
+            task.commands.append(command)
+        if _goes_on(command):
+            self._store.wait_again(task.run_id)
+            task.wait_again()
+            self._tasks.turn.set()
 
     def started(self, task: Task, worker: str) -> None:
         """Send a run what was asked of it before it started, on this worker. With the lock held."""
@@ -118,3 +170,8 @@ class RunCommands:
                 self.stop(run_id)
             else:
                 self.send(run_id, **command)
+
+
+def _goes_on(command: dict[str, Any]) -> bool:
+    """Whether it lets a paused run take steps."""
+    return command.get("pause") is False or command.get("step", 0) > 0

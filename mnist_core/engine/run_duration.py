@@ -87,7 +87,8 @@ class Durations:
     def left(self, run: Run, elapsed: float | None = None) -> Estimate:
         """The time that a run still takes that was queued or has trained for `elapsed` seconds."""
         whole = self.of_run(run)
-        if run.status == "queued" or not run.total_steps:
+        resumed = 0 < run.step < run.total_steps
+        if (run.status == "queued" and not resumed) or not run.total_steps:
             return whole
         if not run.step:  # it is being compiled
             gone = min(elapsed or 0.0, 0.8 * whole.least)

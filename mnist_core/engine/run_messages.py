@@ -36,7 +36,7 @@ class RunMessages:
     def end_waiting(self, why: str) -> None:
         """Say so of all runs that no scheduler has been given yet."""
         for task in self._tasks.unended():
-            if task.future is None:
+            if task.future is None and not task.released:
                 self.end_failed(task, why)
 
     def end_lost(self, task: Task, what: str) -> None:

@@ -69,6 +69,18 @@ def due(
     Each turn that was given takes a seat until its run ends, or the last of those that share it.
     `passed_over` are runs that had their chance and whose server did not take it.
     """
-    free = seats - len({ticket.turn for ticket in tickets if ticket.turn is not None})
-    waiting = [t for t in tickets if t.turn is None and t.run not in passed_over]
-    return in_turn(waiting, served)[: max(0, free)]
+    return in_turn(_waiting(tickets, passed_over), served)[: max(0, _free(tickets, seats))]
+
+
+def lacking(tickets: Sequence[Ticket], seats: int, passed_over: Collection[str] = ()) -> int:
+    """How many more `seats` it would take for all to train at once, as `due` counts them."""
+    waiting = len(_waiting(tickets, passed_over))
+    return max(0, min(waiting, waiting - _free(tickets, seats)))
+
+
+def _waiting(tickets: Sequence[Ticket], passed_over: Collection[str]) -> list[Ticket]:
+    return [t for t in tickets if t.turn is None and t.run not in passed_over]
+
+
+def _free(tickets: Sequence[Ticket], seats: int) -> int:
+    return seats - len({ticket.turn for ticket in tickets if ticket.turn is not None})

@@ -32,6 +32,9 @@ class Task:
     `held` says that it pauses because nothing can be stored, `over` that its end is known and only
     remains to be stored, and `loss` how it came. `views` is what its worker knows to be looked at.
 
+    `releasing` says that it has been asked, in a pause, to give its worker to those who wait, and
+    `released` that it has: then it waits for the person, not for its turn.
+
     `small` says that it may share a Dask task with others of its study, which one worker trains one
     after the other; `together` are the runs of such a task that are still wanted, this one among
     them, empty for a run that has a Dask task to itself.
@@ -65,6 +68,8 @@ class Task:
     paused: float | None = None
     stopping: bool = False
     held: bool = False
+    releasing: bool = False
+    released: bool = False
     over: bool = False
     loss: str = ""
     heard: float | None = None
@@ -82,6 +87,31 @@ class Task:
     def reachable(self) -> bool:
         """True when commands reach it: it has started, and its process does not hang."""
         return self.worker is not None and not self.hangs
+
+    @property
+    def waits(self) -> bool:
+        """True when it waits for its turn."""
+        return not self.due and not self.released
+
+    @property
+    def idles(self) -> bool:
+        """True when it pauses on a worker that others could have; not when that has been asked."""
+        steered = self.held or self.releasing or self.stopping
+        return self.reachable and self.paused is not None and not steered
+
+    def release(self, command: dict[str, Any]) -> None:
+        """Its worker has let go of it, in a pause; `command` brings back what was asked of it."""
+        self.released, self.releasing, self.resume = True, False, True
+        self.attempt, self.future, self.worker = self._new_attempt(), None, None
+        self.together.discard(self.run_id)  # the others of its Dask task go on
+        self.together = set()
+        self.due, self.taken, self.done_at, self.views = False, False, None, ()
+        self.began = self.paused = self.heard = self.silent_for = None
+        self.commands = [command, *self.commands] if command else self.commands
+
+    def wait_again(self) -> None:
+        """It has been resumed, and waits for its turn."""
+        self.released, self.queued = False, time.monotonic()
 
     def try_again(self) -> None:
         """Make it wait once more, as another attempt."""
@@ -131,7 +161,7 @@ class Task:
             pause=None if self.paused is None else now - self.paused,
             away=min(absent, now - self.queued),  # whoever starts a run is there
             # Its study looks after a trial that waits.
-            waits=not self.due and self.study is None,
+            waits=self.waits and self.study is None,
         )
 
     def hear(self, message: dict[str, Any]) -> None:

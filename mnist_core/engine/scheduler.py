@@ -10,11 +10,13 @@ from typing import Any
 
 from mnist_core.engine import queue_position, run_queue, turns
 from mnist_core.engine.dask_client import Connection
+from mnist_core.engine.run_commands import RunCommands
 from mnist_core.engine.run_duration import Durations
 from mnist_core.engine.run_messages import RunMessages
 from mnist_core.engine.run_task import Task
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.engine.worker import Order
+from mnist_core.experiment import changes
 from mnist_core.storage import datasets
 from mnist_core.storage.store import Run, Store, StoreError, Unavailable
 from mnist_core.training.events import Resume, pack_arrays
@@ -33,7 +35,7 @@ MOST_TOGETHER = 8
 DURATIONS_SECONDS = 5.0
 
 _NOT_FROM_HERE = (
-    "The run cannot go on: no snapshot of it is kept. Its curve is kept; start it again."
+    "The run cannot be resumed: no snapshot of it is kept. Its curve is kept; start it again."
 )
 
 
@@ -44,10 +46,15 @@ class Scheduler:
     """
 
     def __init__(
-        self, store: Store, tasks: TaskTable, connection: Connection, messages: RunMessages
+        self,
+        store: Store,
+        tasks: TaskTable,
+        connection: Connection,
+        messages: RunMessages,
+        commands: RunCommands,
     ) -> None:
         self._store, self._tasks = store, tasks
-        self._connection, self._messages = connection, messages
+        self._connection, self._messages, self._commands = connection, messages, commands
         self._last_number = 0
         # Runs of other servers whose turn it is, and since when.
         self._others_due: dict[str, float] = {}
@@ -80,7 +87,7 @@ class Scheduler:
         for task in unended:
             if task.due and task.future is None:  # its worker has died, or it could not be read
                 self._submit([task])
-        if any(not task.due for task in unended):
+        if any(task.waits or task.idles for task in unended):
             while self._give_turns():  # who shares a turn leaves one to somebody else
                 pass
 
@@ -95,8 +102,9 @@ class Scheduler:
             task = self._tasks.get(ticket.run)
             if task is None:
                 others.append(ticket.run)
-            elif not task.due and not task.over:
+            elif task.waits and not task.over:
                 shared = self._give_turn(ticket, task) or shared
+        self._free_workers(run_queue.lacking(tickets, self.seats(), passed_over))
         now = time.monotonic()
         self._others_due = {run: self._others_due.get(run, now) for run in [*others, *passed_over]}
         return shared
@@ -120,10 +128,18 @@ class Scheduler:
         waiting = [
             each
             for each in self._tasks.unended()
-            if each.small and each.study == task.study and not each.due and each is not task
+            if each.small and each.study == task.study and each.waits and each is not task
         ]
         share = -(-(len(waiting) + 1) // self.seats())
         return waiting[: min(share, MOST_TOGETHER) - 1]
+
+    def _free_workers(self, lacking: int) -> None:
+        """Let as many paused runs give up their workers as are `lacking` for those who wait."""
+        tasks = self._tasks.unended()
+        coming = sum(task.releasing for task in tasks)
+        idle = [task for task in tasks if task.idles]
+        for task in idle[: max(0, lacking - coming)]:
+            self._commands.ask_to_release(task)
 
     def _next_number(self) -> int:
         """The time, so that Dask serves several servers in turn, too; each number once."""
@@ -172,6 +188,7 @@ class Scheduler:
             run_id=task.run_id,
             attempt=task.attempt,
             experiment=run.experiment.to_json(),
+            changes=changes.to_json(run.changes),
             resume=resume,
             commands=[],
         )
@@ -228,4 +245,5 @@ def pack(point: Resume | None) -> dict[str, Any] | None:
         "seconds": point.seconds,
         "val_losses": point.val_losses,
         "kept": point.kept,
+        "metrics": pack_arrays((point.loss, point.accuracy)),
     }

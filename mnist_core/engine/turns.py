@@ -16,7 +16,10 @@ REMEMBERED = 10_000
 
 
 def tickets(store: Store, servers: Collection[str]) -> list[Ticket]:
-    """The runs of these servers that wait or train, in the order in which they were queued."""
+    """The runs of these servers that wait or train, in the order in which they were queued.
+
+    A paused run that has given its worker away waits for its person, and has none.
+    """
     runs, visitors = schema.runs.c, schema.visitors.c
     since = sa.func.coalesce(runs.queued, runs.created)
     columns = (runs.id, runs.owner, visitors.address, runs.study, runs.turn)
@@ -24,6 +27,7 @@ def tickets(store: Store, servers: Collection[str]) -> list[Ticket]:
         sa.select(*columns)
         .select_from(schema.runs.outerjoin(schema.visitors, visitors.owner == runs.owner))
         .where(runs.status.in_(ACTIVE), runs.server.in_(sorted(servers)))
+        .where((runs.status != "paused") | runs.turn.is_not(None))
         .order_by(since, runs.number)
     )
     with store.transaction() as connection:

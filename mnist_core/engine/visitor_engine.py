@@ -143,6 +143,17 @@ class VisitorEngine:
             self._check(self.problem(run.experiment, run.epochs + more))
         self._engine.send(run_id, **command)
 
+    def change(self, run_id: str, experiment: Experiment) -> None:
+        """Let an own run go on as `experiment`. Raises Refused and StoreError."""
+        run = self._own(run_id)
+        if run is None:
+            return
+        self._check(self.problem(experiment))
+        try:
+            self._engine.change(run_id, experiment)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+
     def stop(self, run_id: str) -> None:
         """End an own run; its curve and weights stay."""
         if self._own(run_id) is not None:

@@ -25,6 +25,7 @@ from mnist_core.base.errors import first_line
 from mnist_core.base.tensorflow_compat import give_back
 from mnist_core.engine import dataset_transfer
 from mnist_core.engine.dask_compat import bear_clock_changes, is_cancelled
+from mnist_core.experiment import changes
 from mnist_core.experiment.spec import Experiment
 from mnist_core.training.control import Control
 from mnist_core.training.events import Event, Failed, Resume, to_message, unpack_arrays
@@ -58,13 +59,15 @@ class TrainedElsewhere(RuntimeError):
 class Order(TypedDict):
     """A run that is to be trained.
 
-    `attempt` names this try of it, `experiment` is JSON, `resume` holds what `Resume` does, its
-    weights packed; `commands` were given before the start.
+    `attempt` names this try of it, `experiment` and `changes`, those made earlier in this run, are
+    JSON, `resume` holds what `Resume` does, its weights packed; `commands` were given before the
+    start.
     """
 
     run_id: str
     attempt: str
     experiment: str
+    changes: str
     resume: dict[str, Any] | None
     commands: list[dict[str, Any]]
 
@@ -103,7 +106,9 @@ def _train_run(order: Order, key: str, topic: str, trainer: str) -> None:
         with _importing:
             train = _function(trainer)
         dataset = dataset_transfer.dataset_for(experiment, tell, control)
-        given = {} if dataset is None else {"dataset": dataset}
+        given: dict[str, Any] = {} if dataset is None else {"dataset": dataset}
+        if made := changes.from_json(order["changes"]):
+            given["changes"] = made
         with logs.about(run=run_id):
             resume = _resume(order["resume"])
             for event in train(experiment, **given, control=control, resume=resume):
@@ -172,6 +177,7 @@ def _stop_when_cancelled(key: str, control: Control) -> threading.Event:
 def _resume(packed: dict[str, Any] | None) -> Resume | None:
     if packed is None:
         return None
+    metrics = packed.get("metrics")
     return Resume(
         packed["step"],
         unpack_arrays(packed["weights"]),
@@ -180,6 +186,7 @@ def _resume(packed: dict[str, Any] | None) -> Resume | None:
         packed.get("seconds", 0.0),
         tuple(packed.get("val_losses", ())),
         tuple(packed.get("kept", ())),
+        *(() if metrics is None else unpack_arrays(metrics)),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.experiment.layers import Dropout
+from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.spec import Augmentation, Experiment
 from mnist_core.experiment.validation import ExperimentError
@@ -47,16 +48,16 @@ def advise(
         return _slower(experiment, "The loss is no longer a number: the steps were far too large.")
     if len(loss) >= FIRST_JUDGEMENT:
         late_loss = float(np.mean(loss[-WINDOW:]))
-        chance = float(np.log(classes))
+        chance = LOSSES[experiment.training.loss].guess(classes)
         if late_loss > 2 * chance:
-            finding = f"The loss is {late_loss:.3g}, far above the {chance:.1f} of pure guessing"
+            finding = f"The loss is {late_loss:.3g}, far above the {chance:.2g} of pure guessing"
             return _slower(experiment, f"{finding}: the learning rate is too high.")
         if float(np.mean(accuracy[-WINDOW:])) < 1 / classes + min(0.5 / classes, 0.05):
             return _stuck(experiment)
         if dead_units is not None and dead_units > DEAD_SHARE:
             finding = (
-                f"{dead_units:.0%} of the ReLU units are dead: no image switches them on, so "
-                "they no longer learn. Large steps push units there."
+                f"{dead_units:.0%} of the ReLU units are dead: no image activates them, so they no "
+                "longer learn. Steps that are too large cause this."
             )
             if (slower := _slower(experiment, finding)) is not None:
                 return slower
@@ -148,18 +149,19 @@ def how_to_read(experiment: Experiment) -> str:
     sentences = []
     if training.label_smoothing:
         sentences.append(
-            f"Label smoothing keeps the loss of training above "
+            f"Label smoothing keeps the training loss above "
             f"{smoothing_floor(training.label_smoothing, classes):.2f}; validation is without it."
         )
     harder = []
     if training.augmentation.active:
-        harder.append("images are changed at random")
+        harder.append("augmentation")
     if any(isinstance(layer, Dropout) for layer in experiment.network.layers):
-        harder.append("values are dropped")
+        harder.append("dropout")
     if harder:
-        neither = "does neither" if len(harder) > 1 else "does not"
+        what = " and ".join(harder).capitalize()
+        verb = "are" if len(harder) > 1 else "is"
         sentences.append(
-            f"During training, {' and '.join(harder)}; validation {neither}, so it may look better."
+            f"{what} {verb} active only during training, so validation may look better."
         )
     return " ".join(sentences)
 

@@ -55,7 +55,8 @@ def layer_words(layer: LayerSpec) -> str:
     for name, field in type(layer).model_fields.items():
         value = getattr(layer, name)
         if name != "kind" and value != field.default:
-            parts.append(f"{name.replace('_', ' ')} {_words(value)}")
+            words = name.replace("_", " ")
+            parts.append(words if value is True else f"{words} {_words(value)}")
     return " · ".join(parts)
 
 
@@ -107,7 +108,10 @@ def _changes(preset: Experiment, experiment: Experiment) -> list[str]:
         for name in type(new).model_fields:
             if getattr(new, name) != getattr(old, name):
                 what = f"layer {number} {name.replace('_', ' ')}"
-                changes.append(_change(what, _words(getattr(new, name))))
+                value = getattr(new, name)
+                is_switch = isinstance(value, bool)
+                changes.append(f"{'' if value else 'not '}{what}" if is_switch
+                               else _change(what, _words(value)))  # fmt: skip
     for name, (_, value) in differences([preset, experiment]).items():
         if not name.startswith("Layer ") and name != "Data set":
             changes.append(_change(name.lower().removeprefix("augmentation: "), value))

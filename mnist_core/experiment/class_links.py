@@ -21,7 +21,7 @@ GROUPS: dict[str, str] = {
     "layers": "Layers",
     "output": "Start of the output layer",
     "dataset": "Data set",
-    "optimizer": "Optimiser",
+    "optimizer": "Optimiser and loss",
     "learning_rate": "Learning rate",
     "schedule": "Learning-rate schedule",
     "batch_size": "Batch size",

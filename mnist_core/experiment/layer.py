@@ -41,6 +41,7 @@ class Layer(Value):
         has_kernel: True where its first array of weights multiplies its inputs.
         first_only: True where it can be the first layer alone.
         repeatable: False where a second one right after it changes nothing.
+        statistics: Which of its arrays of weights are gathered, not learned by gradient descent.
     """
 
     title: ClassVar[str]
@@ -54,6 +55,7 @@ class Layer(Value):
     has_kernel: ClassVar[bool] = False
     first_only: ClassVar[bool] = False
     repeatable: ClassVar[bool] = True
+    statistics: ClassVar[tuple[str, ...]] = ()
 
     kind: str
 
@@ -95,7 +97,8 @@ class Layer(Value):
 
     def summary(self) -> str:
         """The layer in a line: "Dense · 128 units · relu"."""
-        return " · ".join([self.title.capitalize(), *self.details()])
+        frozen = ["frozen"] if getattr(self, "frozen", False) else []
+        return " · ".join([self.title.capitalize(), *self.details(), *frozen])
 
 
 def need_image(before: Shape) -> None:

@@ -24,14 +24,18 @@ _Window = Annotated[int, Field(ge=1, le=28)]
 _Stride = Annotated[_Window, Editing("Stride", study=(1, 2))]
 _Padding = Annotated[PaddingName, Editing("Padding", varied=False)]
 _Activation = Annotated[ActivationName, Editing("Activation")]
-_Initializer = Annotated[InitializerName, Editing("Weights start from")]
+_Initializer = Annotated[InitializerName, Editing("Weight initialiser")]
 _Share = Annotated[float, Field(ge=0.0, le=1.0)]
+_Frozen = Annotated[bool, Editing("Freeze its weights", varied=False)]
 _L1 = Annotated[_Share, Editing("L1 penalty", step=0.0001, study=(1e-6, 1e-2), log=True)]
 _L2 = Annotated[_Share, Editing("L2 penalty", step=0.0001, study=(1e-6, 1e-2), log=True)]
 
 
 class Dense(Layer):
-    """Every unit sees every input: activation(weights · inputs + bias)."""
+    """Every unit sees every input: activation(weights · inputs + bias).
+
+    The weights of a `frozen` layer stay as they are while the others learn.
+    """
 
     title, short_title, keras_class = "dense", "dense", "Dense"
     icon, colour, derivative = "hub", "orange", "w"
@@ -45,6 +49,7 @@ class Dense(Layer):
     initializer: _Initializer = "glorot_uniform"
     l1: _L1 = 0.0
     l2: _L2 = 0.0
+    frozen: _Frozen = False
 
     def output_shape(self, before: Shape) -> Shape:
         need_row(before)
@@ -67,7 +72,10 @@ class Dense(Layer):
 
 
 class Conv(Layer):
-    """Each filter slides a small kernel over the image and makes one feature map."""
+    """Each filter slides a small kernel over the image and makes one feature map.
+
+    The weights of a `frozen` layer stay as they are while the others learn.
+    """
 
     title, short_title, keras_class = "convolution", "convolution", "Conv2D"
     icon, colour, derivative = "blur_on", "blue", "w"
@@ -84,6 +92,7 @@ class Conv(Layer):
     initializer: _Initializer = "glorot_uniform"
     l1: _L1 = 0.0
     l2: _L2 = 0.0
+    frozen: _Frozen = False
 
     def output_shape(self, before: Shape) -> Shape:
         window = (self.kernel_size, self.stride, self.padding)
@@ -174,16 +183,25 @@ class AveragePool(_Pool):
 
 
 class BatchNorm(Layer):
-    """Brings each channel of a batch to mean 0 and variance 1, then learns a scale and shift."""
+    """Brings each channel of a batch to mean 0 and variance 1, then learns a scale and shift.
+
+    A `frozen` one keeps its scale, shift, mean and variance, and uses these (Keras's rule).
+    """
 
     title, short_title, keras_class = "batch normalisation", "batch norm", "BatchNormalization"
     icon, colour = "equalizer", "olive"
     derivative = r"\frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}"
 
+    statistics = ("moving mean", "moving variance")
+
     kind: Literal["batch_norm"] = "batch_norm"
+    frozen: _Frozen = False
 
     def weight_shapes(self, before: Shape) -> dict[str, Shape]:
-        return dict.fromkeys(("gamma", "beta", "moving mean", "moving variance"), before[-1:])
+        return dict.fromkeys(("gamma", "beta", *self.statistics), before[-1:])
+
+    def keras_arguments(self, seed: int) -> dict[str, Any]:
+        return {"trainable": False} if self.frozen else {}
 
     def short(self) -> str:
         return "norm"
@@ -362,6 +380,8 @@ def _kernel_arguments(layer: Dense | Conv, seed: int) -> dict[str, Any]:
     )
     if layer.l1 or layer.l2:
         found["kernel_regularizer"] = ("L1L2", {"l1": layer.l1, "l2": layer.l2})
+    if layer.frozen:
+        found["trainable"] = False
     return found
 
 

@@ -36,6 +36,7 @@ _LOGARITHMIC = ("learning_rate", "weight_decay", "training_images")
 _LEFT_OUT = (
     *("augmentation", "validation_share", "max_minutes", "target_accuracy", "patience"),
     *("precision", "kind"),
+    "loss",  # trials of different losses could not be compared by it
 )
 
 

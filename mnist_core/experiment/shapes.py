@@ -27,7 +27,9 @@ MAX_ACTIVATIONS = 2_000_000
 class LayerShape:
     """One row of the summary: `output_shape` has no batch axis, (height, width, channels) or (n,).
 
-    `kind` is a layer's kind, or "input" or "output"; `multiplications` are for one image.
+    `kind` is a layer's kind, or "input" or "output"; `multiplications` are for one image. `trained`
+    of the `parameters` are learned: not those of a frozen layer, nor the statistics of batch
+    normalisation.
     """
 
     name: str
@@ -36,6 +38,7 @@ class LayerShape:
     parameters: int
     multiplications: int = 0
     activation: str | None = None
+    trained: int = 0
 
 
 def layer_shapes(layers: Sequence[Layer], classes: int = CLASSES) -> tuple[LayerShape, ...]:
@@ -58,14 +61,20 @@ def layer_shapes(layers: Sequence[Layer], classes: int = CLASSES) -> tuple[Layer
             missing_layer="flatten",
         )
     weights = last[0] * classes
-    rows.append(LayerShape("output", "output", (classes,), weights + classes, weights, "softmax"))
+    output = weights + classes
+    rows.append(LayerShape("output", "output", (classes,), output, weights, "softmax", output))
     _check_size(rows)
     return tuple(rows)
 
 
 def total_parameters(rows: Sequence[LayerShape]) -> int:
-    """All trainable and counted parameters of a network."""
+    """All parameters of a network, those that are not trained included."""
     return sum(row.parameters for row in rows)
+
+
+def trained_parameters(rows: Sequence[LayerShape]) -> int:
+    """The parameters of a network that training changes by gradient descent."""
+    return sum(row.trained for row in rows)
 
 
 def layer_name(index: int, kind: str) -> str:
@@ -89,13 +98,16 @@ def _row(index: int, layer: Layer, before: Shape) -> LayerShape:
         shape = layer.output_shape(before)
     except ShapeMismatch as error:
         raise _error(f"{title}{error}", index, error.field, error.missing_layer) from None
+    weights = {name: math.prod(size) for name, size in layer.weight_shapes(before).items()}
+    learned = sum(size for name, size in weights.items() if name not in layer.statistics)
     return LayerShape(
         layer_name(index, layer.kind),
         layer.kind,
         shape,
-        sum(map(math.prod, layer.weight_shapes(before).values())),
+        sum(weights.values()),
         layer.multiplications(before),
         getattr(layer, "activation", None),
+        0 if getattr(layer, "frozen", False) else learned,
     )
 
 

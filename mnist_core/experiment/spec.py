@@ -18,6 +18,7 @@ from mnist_core.experiment import url
 from mnist_core.experiment.fields import Value
 from mnist_core.experiment.initializers import InitializerName
 from mnist_core.experiment.layers import LayerSpec
+from mnist_core.experiment.losses import LOSSES, LossName
 from mnist_core.experiment.optimizers import OPTIMIZERS, OptimizerName
 from mnist_core.experiment.preset_values import PRESET_VALUES
 from mnist_core.experiment.schedules import ScheduleName
@@ -111,6 +112,7 @@ class TrainingSpec(Value):
     validation loss) end training before its last epoch.
     """
 
+    loss: LossName = "cross_entropy"
     optimizer: OptimizerName = "adam"
     learning_rate: Annotated[float, Field(ge=1e-6, le=1000)] = 0.001
     schedule: ScheduleName = "constant"
@@ -148,6 +150,14 @@ class TrainingSpec(Value):
                 f"Weight decay works only with the {takers} optimiser, not with {self.optimizer}. "
                 f"Choose {takers}, set weight decay to 0, or use a layer's L2 penalty.",
                 "weight_decay",
+            )
+
+        if self.label_smoothing > 0 and not LOSSES[self.loss].label_smoothing:
+            title = LOSSES[self.loss].title.lower()
+            raise _problem(
+                f"Label smoothing works with cross-entropy only, not with {title}. Set label "
+                "smoothing to 0, or choose cross-entropy.",
+                "label_smoothing",
             )
 
     @property

@@ -42,6 +42,7 @@ def compiled_settings(experiment: Experiment) -> tuple[Any, ...]:
         training.optimizer,
         training.weight_decay,
         training.batch_size,
+        training.loss,
         training.label_smoothing,
         training.augmentation,
     )

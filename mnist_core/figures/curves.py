@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from mnist_core.figures.change_marks import change_lines, change_words
 from mnist_core.figures.template import (
     GRID,
     GROUND,
@@ -47,6 +48,8 @@ class RunCurves:
     accuracy in [0, 1]. `epoch_steps` are the steps at which epochs ended, `val_loss` and
     `val_accuracy` their validation values: None where there is none, empty for none at all.
     `least_loss` is what label smoothing keeps the loss of training above, None without any.
+    `loss_title` says which loss it is. `changes` are what was changed in mid-run, and after which
+    step.
     """
 
     name: str
@@ -57,6 +60,8 @@ class RunCurves:
     val_loss: Sequence[float | None] = ()
     val_accuracy: Sequence[float | None] = ()
     least_loss: float | None = None
+    loss_title: str = ""
+    changes: Sequence[tuple[int, str]] = ()
 
 
 def loss_chart(
@@ -109,7 +114,7 @@ def _chart(
         traces += line.training(smoothing, limit)
     for line in lines:  # above all training lines
         traces += line.validation()
-    heading = {"loss": "Loss", "accuracy": "Error" if log_y else "Accuracy"}[metric]
+    heading = {"loss": _loss_heading(runs), "accuracy": "Error" if log_y else "Accuracy"}[metric]
     # Two entries a row fit a phone; those of a single run have room beside the heading.
     entries = len(lines) + 2 if len(lines) > 1 else 0
     a_row = 1 if len(lines) > 1 and max(len(line.name) for line in lines) > LONGEST_OF_TWO else 2
@@ -124,9 +129,13 @@ def _chart(
         uirevision=f"{uirevision}-{metric}-{log_y}",
         legend=_legend(rows, height),
         shapes=_epoch_marks(runs)
+        + change_lines([run.changes for run in runs])
         + [line.divergence_mark() for line in lines if line.broken]
         + _least_loss_line(runs, metric),
-        annotations=[line.divergence_words() for line in lines if line.broken]
+        annotations=change_words(
+            [(run.step, run.changes) for run in runs], below=metric == "accuracy" and not log_y
+        )
+        + [line.divergence_words() for line in lines if line.broken]
         + _least_loss_words(runs, metric, log_y)
         + _leap_words(lines, metric, log_y),
         # On hover alone, at the plot's edge, where no legend is.
@@ -135,6 +144,14 @@ def _chart(
         yaxis=_y_axis(lines, metric, log_y),
     )
     return figure.add_traces(traces + _key(lines, smoothing))
+
+
+def _loss_heading(runs: Sequence[RunCurves]) -> str:
+    """Which loss is drawn; of runs with different ones, that they do not compare."""
+    titles = dict.fromkeys(run.loss_title for run in runs)
+    if len(titles) > 1:
+        return "Loss (of different kinds)"
+    return next(iter(titles), "") or "Loss"
 
 
 def _leap_words(lines: Sequence[_Line], metric: Metric, log_y: bool) -> list[dict[str, Any]]:

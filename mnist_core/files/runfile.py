@@ -40,6 +40,8 @@ from mnist_core.base.untrusted import (
     readable,
 )
 from mnist_core.data.custom import MAX_IMAGES
+from mnist_core.experiment import changes
+from mnist_core.experiment.changes import MOST_CHANGES, Change
 from mnist_core.experiment.fields import Value
 from mnist_core.experiment.spec import Experiment, NetworkSpec
 from mnist_core.experiment.validation import ExperimentError
@@ -109,6 +111,13 @@ class SnapshotFacts(Value):
     val_accuracy: Share | None
 
 
+class ChangeFacts(Value):
+    """After which step the run went on as another experiment."""
+
+    step: Count
+    experiment: dict[str, Any]
+
+
 class RunFacts(Value):
     """The content of `run.json`. `segments` are (first step, count) of the step values in order."""
 
@@ -118,6 +127,7 @@ class RunFacts(Value):
     tags: Annotated[tuple[Tag, ...], Field(max_length=MOST_TAGS)] = ()
     preset: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9-]+$")] | None = None
     experiment: dict[str, Any]
+    changes: Annotated[tuple[ChangeFacts, ...], Field(max_length=MOST_CHANGES)] = ()
     status: Literal["finished", "stopped", "failed"]
     message: Annotated[Text, Field(max_length=1_000)] = ""
     precision: Literal["", "float32", "bfloat16"] = ""
@@ -127,6 +137,7 @@ class RunFacts(Value):
     total_steps: Count
     steps_per_epoch: Annotated[int, Field(ge=0, le=MAX_IMAGES)]
     epoch: Annotated[int, Field(ge=0, le=MAX_EPOCHS)]
+    epochs_planned: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] | None = None
     learning_rate: Annotated[float, Field(ge=0, le=1e6)] | None = None
     images_per_second: Annotated[float, Field(ge=0, le=1e12)] | None = None
     seconds: Seconds
@@ -153,6 +164,7 @@ class RunFacts(Value):
             "epochs": all(a.epoch < b.epoch and a.step < b.step for a, b in pairwise(self.epochs))
             and all(epoch.step <= last for epoch in self.epochs),
             "moments": all(a < b for a, b in pairwise(steps)),
+            "changes": all(a.step <= b.step for a, b in pairwise(self.changes)),
             "state": self.state_step is None or self.state_step in steps,
         }
         for name, right in facts.items():
@@ -178,7 +190,8 @@ class _Manifest(Value):
 class RunFile:
     """A whole run: facts, `loss` and `accuracy` float32 [n], and the weights of each snapshot.
 
-    `state` holds the optimiser's arrays at `facts.state_step`, or nothing.
+    `state` holds the optimiser's arrays at `facts.state_step`, or nothing; `changes` are those made
+    of the experiment in mid-run.
     """
 
     facts: RunFacts
@@ -187,6 +200,7 @@ class RunFile:
     accuracy: Floats
     weights: tuple[tuple[Floats, ...], ...]
     state: tuple[npt.NDArray[Any], ...] = ()
+    changes: tuple[Change, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -252,6 +266,10 @@ def from_store(store: Store, run: Run, *, snapshots: Kept = "all", author: str =
         **{name: _finite(value) for name, value in plain.items()},
         author=author,
         experiment=run.experiment.model_dump(mode="json"),
+        changes=tuple(
+            ChangeFacts(step=made.step, experiment=made.experiment.model_dump(mode="json"))
+            for made in run.changes
+        ),
         segments=_segments(metrics.step),
         epochs=tuple(_epoch_facts(epoch) for epoch in store.epochs(run.id)[:MAX_EPOCHS]),
         moments=tuple(
@@ -268,6 +286,7 @@ def from_store(store: Store, run: Run, *, snapshots: Kept = "all", author: str =
         metrics.accuracy,
         tuple(kept_weights for _, kept_weights in weights),
         arrays,
+        run.changes,
     )
 
 
@@ -279,8 +298,8 @@ def _thinned(kept: Sequence[SnapshotInfo]) -> list[SnapshotInfo]:
 
 _FROM_RUN = (
     "name", "note", "tags", "preset", "status", "message", "precision", "started", "ended",
-    "step", "total_steps", "steps_per_epoch", "epoch", "learning_rate", "images_per_second",
-    "seconds", "dead_units", "test_loss", "test_accuracy",
+    "step", "total_steps", "steps_per_epoch", "epoch", "epochs_planned", "learning_rate",
+    "images_per_second", "seconds", "dead_units", "test_loss", "test_accuracy",
 )  # fmt: skip
 
 
@@ -345,8 +364,12 @@ def read(data: bytes) -> RunFile:
     facts = _parse(RunFacts, entries["run.json"])
     try:
         experiment = Experiment.parse(facts.experiment)
+        made = tuple(Change(m.step, Experiment.parse(m.experiment)) for m in facts.changes)
     except ExperimentError as error:
         raise FileRefused(f"This run file does not hold an experiment. {error}") from None
+    for before, after in pairwise([experiment, *(change.experiment for change in made)]):
+        if why := changes.problem(before, after):
+            raise FileRefused(f"This run file does not hold together. {why}")
     _check_names(entries, facts)
     length = sum(size for _, size in facts.segments)
     loss, accuracy = (
@@ -360,7 +383,8 @@ def read(data: bytes) -> RunFile:
         for index in range(len(facts.moments))
     )
     state = [entries[_state_name(index)] for index in range(facts.state_arrays)]
-    return RunFile(facts, experiment, loss, accuracy, weights, _read_state(state, experiment))
+    kept = _read_state(state, experiment)
+    return RunFile(facts, experiment, loss, accuracy, weights, kept, made)
 
 
 def _check_manifest(entries: dict[str, bytes]) -> None:
@@ -450,6 +474,7 @@ def _run_row(run: RunFile, run_id: str, owner: str, tags: Sequence[str]) -> dict
         "id": run_id,
         "owner": owner,
         "experiment": run.experiment.to_json(),
+        "changes": changes.to_json(run.changes),
         "tags": json.dumps([tag for tag in together if tag][:MOST_TAGS]),
         "created": datetime.now(UTC),
         "attempt": 1,

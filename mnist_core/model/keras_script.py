@@ -7,21 +7,26 @@ the same order from the same weights: its curve is the app's curve, to rounding.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from mnist_core.data.mnist import SPLIT_SEED
+from mnist_core.experiment.changes import Change, story
 from mnist_core.experiment.initializers import INITIALIZERS
+from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.schedules import SCHEDULES
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import MNIST, Experiment
 from mnist_core.model.build import keras_optimizer, layer_seed
 
 
-def keras_script(experiment: Experiment) -> str:
+def keras_script(experiment: Experiment, changes: Sequence[Change] = ()) -> str:
     """The experiment as a Keras script that trains the same network in the same way.
 
     Args:
         experiment: What to train; presets and links give one.
+        changes: What was changed in a run of it after training had begun; the script's header
+            says so.
 
     Returns:
         The script's text. Saved to a file and run by itself, it prints Keras's progress.
@@ -34,7 +39,7 @@ def keras_script(experiment: Experiment) -> str:
     scheduled = training.schedule != "constant"
     augmented = training.augmentation.active
     parts = [
-        _header(experiment, augmented),
+        _header(experiment, augmented, changes),
         _data(experiment),
         _model(experiment),
         _schedule_source(training.schedule) if scheduled else "",
@@ -46,16 +51,27 @@ def keras_script(experiment: Experiment) -> str:
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
-def _header(experiment: Experiment, augmented: bool) -> str:
+def _header(experiment: Experiment, augmented: bool, changes: Sequence[Change]) -> str:
     title = " ".join(experiment.name.split()).replace('"', "'").replace("\\", "/") or "a network"
     imports = ["import keras", "import numpy as np"]
     if augmented:
         imports = ["import math", "", *imports, "import tensorflow as tf"]
     data = "MNIST" if experiment.data == MNIST else "images of your own"
     first = f'"""Train {title} on {data} with plain Keras.'
-    notes = _left_out(experiment)
+    notes = _changed(experiment, changes) + _left_out(experiment)
     opening = "\n".join([first, "", *notes, '"""']) if notes else first + '"""'
     return opening + "\n\n" + "\n".join(imports)
+
+
+def _changed(experiment: Experiment, changes: Sequence[Change]) -> list[str]:
+    """What the run was given in mid-run, which this script leaves out."""
+    if not changes:
+        return []
+    return [
+        "The run was changed while it trained; this script keeps the settings of its start:",
+        *(f"  after step {step}: {words}" for step, words in story(experiment, changes)),
+        "",
+    ]
 
 
 def _left_out(experiment: Experiment) -> list[str]:
@@ -74,7 +90,7 @@ def _left_out(experiment: Experiment) -> list[str]:
     if _has_other_objective(experiment):
         said.append(
             "Keras's loss and val_loss count label smoothing and penalties on weights, too;\n"
-            "val_cross_entropy is without them, as the app's validation loss is."
+            f"val_{training.loss} is without them, as the app's validation loss is."
         )
     wanted, convolutional = training.precision, experiment.network.convolutional
     if wanted == "bfloat16" or (wanted == "auto" and convolutional):
@@ -83,7 +99,7 @@ def _left_out(experiment: Experiment) -> list[str]:
 
 
 def _has_other_objective(experiment: Experiment) -> bool:
-    """True when what is minimised is more than the cross-entropy of the labels."""
+    """True when what is minimised is more than the loss of the labels."""
     penalised = any(
         getattr(layer, name, 0) for layer in experiment.network.layers for name in ("l1", "l2")
     )
@@ -193,16 +209,13 @@ def _unannotated(body: str) -> str:
 
 def _compile(experiment: Experiment) -> str:
     class_name, settings = keras_optimizer(experiment.training)
-    smoothing = experiment.training.label_smoothing
-    loss = (
-        f"keras.losses.CategoricalCrossentropy(label_smoothing={smoothing})"
-        if smoothing
-        else '"sparse_categorical_crossentropy"'
-    )
+    chosen, smoothing = LOSSES[experiment.training.loss], experiment.training.label_smoothing
+    rows = bool(smoothing) or chosen.sparse is None
+    kind = chosen.categorical if rows else chosen.sparse
+    loss = f"keras.losses.{kind}({_arguments({'label_smoothing': smoothing} if smoothing else {})})"
     metrics = ['"accuracy"']
     if _has_other_objective(experiment):
-        kind = "CategoricalCrossentropy" if smoothing else "SparseCategoricalCrossentropy"
-        metrics.append(f'keras.metrics.{kind}(name="cross_entropy")')
+        metrics.append(f'keras.metrics.{kind}(name="{experiment.training.loss}")')
     lines = [
         "model.compile(",
         f"    optimizer=keras.optimizers.{class_name}({_arguments(settings)}),",
@@ -211,8 +224,8 @@ def _compile(experiment: Experiment) -> str:
         ")",
     ]
     classes = experiment.network.classes
-    if smoothing:
-        lines.insert(0, "# Label smoothing needs the labels as rows, one number a class.")
+    if rows:
+        lines.insert(0, "# This loss takes the labels as rows, one number a class.")
         for name in ("y_train", "y_val", "y_test"):
             lines.insert(1, f"{name} = keras.utils.to_categorical({name}, {classes})")
     return "\n".join(lines)

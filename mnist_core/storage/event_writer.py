@@ -8,13 +8,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mnist_core.experiment import changes as mid_run
+from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import schema
 from mnist_core.training.events import (
+    Changed,
     Epoch,
     Event,
     Failed,
     Finished,
     Live,
+    Released,
     Snapshot,
     Started,
     Steps,
@@ -24,9 +28,9 @@ from mnist_core.training.events import (
 _Condition = sa.ColumnElement[bool]
 
 _ENDINGS = {
-    "minutes": "It ended because its minutes were up.",
-    "target": "It ended because it reached the target accuracy.",
-    "no improvement": "It ended because the validation loss no longer improved.",
+    "minutes": "It stopped because its time was up.",
+    "target": "It stopped because it reached the target accuracy.",
+    "no improvement": "It stopped because the validation loss no longer improved.",
 }
 
 # Of a run that lives, whatever another server took its silence for: its sentence goes with it, that
@@ -56,6 +60,10 @@ def record(
         _record_epoch(connection, this, run_id, event)
     elif isinstance(event, Snapshot):
         _record_snapshot(connection, this, run_id, event)
+    elif isinstance(event, Changed):
+        _record_change(connection, this, event)
+    elif isinstance(event, Released):
+        update(connection, this, status="paused", turn=None, worker=None, unheard=None)
     elif isinstance(event, Live):
         return  # worth seeing only while it happens
     else:
@@ -88,6 +96,7 @@ def _record_started(
         steps_per_epoch=event.steps_per_epoch,
         parameters=event.parameters,
         precision=event.precision,
+        epochs_planned=event.epochs,
         test_loss=None,
         test_accuracy=None,
         **latest,
@@ -95,6 +104,9 @@ def _record_started(
     # A run that goes on starts again from its snapshot: what came after it will be repeated.
     if known:
         _forget_after(connection, run_id, event.step)
+        # Training makes these again.
+        kept = [change for change in _changes(connection, this) if change.step < event.step]
+        update(connection, this, changes=mid_run.to_json(kept))
 
 
 def _record_steps(connection: sa.Connection, this: _Condition, run_id: str, event: Steps) -> None:
@@ -116,6 +128,8 @@ def _record_steps(connection: sa.Connection, this: _Condition, run_id: str, even
             "images_per_second": event.images_per_second,
             "total_steps": event.total_steps,
         }
+        if event.epochs is not None:
+            changes["epochs_planned"] = event.epochs
     if update(connection, this, **changes) and len(event.loss):
         connection.execute(
             schema.steps.insert().values(
@@ -156,6 +170,24 @@ def _record_snapshot(
                 weights=weights,
             )
         )
+
+
+def _record_change(connection: sa.Connection, this: _Condition, event: Changed) -> None:
+    change = mid_run.Change(event.step, Experiment.from_json(event.experiment))
+    made = [*_changes(connection, this), change][-mid_run.MOST_CHANGES :]
+    update(
+        connection,
+        this,
+        changes=mid_run.to_json(made),
+        total_steps=event.total_steps,
+        steps_per_epoch=event.steps_per_epoch,
+        epochs_planned=event.epochs,
+    )
+
+
+def _changes(connection: sa.Connection, this: _Condition) -> tuple[mid_run.Change, ...]:
+    text = connection.execute(sa.select(schema.runs.c.changes).where(this)).scalar()
+    return mid_run.from_json(text or "[]")
 
 
 def _record_end(connection: sa.Connection, this: _Condition, event: Finished | Failed) -> None:

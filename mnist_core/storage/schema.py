@@ -124,6 +124,10 @@ runs = Table(
     Column("tags", Words, nullable=False, server_default="[]"),
     Column("note", Words, nullable=False, server_default=""),
     Column("deleted", UtcTime, index=True),
+    # What was changed of the experiment in mid-run: a JSON list (see `experiment.changes`); and how
+    # many epochs the run is to take by now, None where that follows from its experiment.
+    Column("changes", Words, nullable=False, server_default="[]"),
+    Column("epochs_planned", Integer),
     # The number of the turn at which it was given to a worker, None while it waits for one.
     Column("turn", Integer),
     # The study that made this run, and which of its trials it is.

@@ -30,6 +30,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from mnist_core.base.errors import StoreError as StoreError
 from mnist_core.base.errors import Unavailable as Unavailable
 from mnist_core.base.paths import home as default_home
+from mnist_core.experiment import changes
+from mnist_core.experiment.changes import Change, present
 from mnist_core.experiment.spec import Experiment
 from mnist_core.storage import event_writer, schema
 from mnist_core.storage.database import BUSY_SECONDS as BUSY_SECONDS
@@ -61,7 +63,8 @@ class Run:
     `loss`, `accuracy`, `val_loss` and `val_accuracy` are the latest; None before the first.
     `checkpoint_step` is where it could go on: None unless that snapshot is kept. `deleted` is when
     the person put the run aside; `study` and `trial` say which study made it. `unheard` is since
-    when nothing has been heard of its training, None while it speaks.
+    when nothing has been heard of its training, None while it speaks; `turn` numbers the turn at
+    which it was given to a training process, None while it has none.
     """
 
     id: str
@@ -105,6 +108,19 @@ class Run:
     study: str | None
     trial: int | None
     unheard: datetime | None = None
+    turn: int | None = None
+    changes: tuple[Change, ...] = ()
+    epochs_planned: int | None = None
+
+    @property
+    def present_experiment(self) -> Experiment:
+        """How it trains by now, after what was changed in mid-run."""
+        return present(self.experiment, self.changes)
+
+    @property
+    def gave_way(self) -> bool:
+        """True of a paused run that has given its training process to those who wait."""
+        return self.status == "paused" and self.turn is None
 
     @property
     def active(self) -> bool:
@@ -114,6 +130,8 @@ class Run:
     @property
     def epochs(self) -> int:
         """The number of epochs that the run is to take, those asked for later included."""
+        if self.epochs_planned is not None:
+            return self.epochs_planned
         planned = self.experiment.training.epochs
         if not self.step or not self.steps_per_epoch:
             return planned
@@ -296,6 +314,12 @@ class Store:
         """Change what a run is doing; `more` are other columns of the runs table."""
         with self.transaction() as connection:
             self._update(connection, run_id, status=status, message=message, **more)
+
+    def wait_again(self, run_id: str) -> None:
+        """Put a paused run that has no training process at the end of the queue."""
+        with self.transaction() as connection:
+            queued = _queued_now(connection)
+            self._update(connection, run_id, status="queued", queued=queued, turn=None)
 
     def queue_again(self, run_id: str, server: str) -> None:
         """Put an ended run at the end of the queue, for `server` to train."""
@@ -489,7 +513,11 @@ class Store:
         before = [epoch.val_loss for epoch in self.epochs(run_id) if epoch.step <= last]
         losses = tuple(val_loss for val_loss in before if val_loss is not None)
         kept = tuple(moment.step for moment in self.snapshots(run_id) if moment.step <= last)
-        return Resume(last, tuple(weights), row.checkpoint, row.seconds, losses, kept)
+        metrics = self.steps(run_id)
+        ended = max((epoch.step for epoch in self.epochs(run_id) if epoch.step <= last), default=0)
+        begun = (metrics.step > ended) & (metrics.step <= last)
+        return Resume(last, tuple(weights), row.checkpoint, row.seconds, losses, kept,
+                      metrics.loss[begun], metrics.accuracy[begun])  # fmt: skip
 
 
 def is_passing(error: BaseException | None, store: Store) -> bool:
@@ -521,12 +549,18 @@ def _run(row: Any) -> Run:
     values = row._asdict()
     values["experiment"] = _experiment(values["experiment"])
     values["tags"] = tuple(json.loads(values["tags"]))
+    values["changes"] = _changes(values["changes"])
     return Run(**values)
 
 
 @lru_cache(maxsize=2048)
 def _experiment(text: str) -> Experiment:
     return Experiment.from_json(text)
+
+
+@lru_cache(maxsize=256)
+def _changes(text: str) -> tuple[Change, ...]:
+    return changes.from_json(text)
 
 
 def _epoch(values: dict[str, Any]) -> Epoch:

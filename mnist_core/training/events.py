@@ -20,7 +20,10 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Started:
-    """Training is about to take its first step (or to go on from `step`)."""
+    """Training is about to take its first step (or to go on from `step`).
+
+    `epochs` is how many it is to take in all, those asked for later included; None: not said.
+    """
 
     kind: ClassVar[str] = "started"
     total_steps: int
@@ -28,6 +31,7 @@ class Started:
     parameters: int
     precision: str = "float32"
     step: int = 0
+    epochs: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +40,7 @@ class Steps:
 
     `loss` and `accuracy` are float32 [k], each taken on that step's batch before its update.
     `k` is 0 when only the state changed (`paused`). `seconds` excludes pauses; `total_steps`
-    grows when epochs are added while the run goes on.
+    and `epochs` grow when epochs are added while the run goes on.
     """
 
     kind: ClassVar[str] = "steps"
@@ -50,6 +54,7 @@ class Steps:
     images_per_second: float = 0.0
     seconds_left: float | None = None
     paused: bool = False
+    epochs: int | None = None
 
     @property
     def last_step(self) -> int:
@@ -130,6 +135,30 @@ class Failed:
     reason: str
 
 
+@dataclass(frozen=True)
+class Changed:
+    """From the step after `step` on, the run trains as `experiment` says, an experiment as JSON."""
+
+    kind: ClassVar[str] = "changed"
+    step: int
+    experiment: str
+    total_steps: int
+    steps_per_epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Released:
+    """A paused run has ended here, to be resumed from its snapshot after `step` steps.
+
+    `command` is what `Control.send` takes then: what was asked of the run so far.
+    """
+
+    kind: ClassVar[str] = "released"
+    step: int
+    command: dict[str, Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Live:
     """A frame for one of the views that somebody looks at (`live_view.pack`); it is not stored.
@@ -149,7 +178,8 @@ class Resume:
     """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself.
 
     `seconds` is how long the run has trained so far, `val_losses` what it came to at the end of
-    each epoch up to that step, `kept` the steps of all snapshots up to there.
+    each epoch up to that step, `kept` the steps of all snapshots up to there. `loss` and
+    `accuracy`, float32 [k], are those of the steps taken in the epoch that had not ended.
     """
 
     step: int
@@ -158,11 +188,14 @@ class Resume:
     seconds: float = 0.0
     val_losses: tuple[float, ...] = ()
     kept: tuple[int, ...] = ()
+    loss: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    accuracy: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
-Event = Started | Steps | Epoch | Snapshot | Finished | Failed | Live
+Event = Started | Steps | Epoch | Snapshot | Finished | Failed | Changed | Released | Live
 _CLASSES: dict[str, type[Any]] = {
-    event.kind: event for event in (Started, Steps, Epoch, Snapshot, Finished, Failed, Live)
+    event.kind: event
+    for event in (Started, Steps, Epoch, Snapshot, Finished, Failed, Changed, Released, Live)
 }
 
 

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from mnist_core.experiment.layer import Shape
 from mnist_core.experiment.layers import Conv
+from mnist_core.experiment.losses import LossName
 from mnist_core.experiment.shapes import INPUT_SHAPE, LayerShape
 from mnist_core.experiment.spec import NetworkSpec
 
@@ -193,12 +194,17 @@ def _with_edges(found: list[Block]) -> tuple[Block, ...]:
 class LiveView:
     """Makes frames of a model of `network` as it is at the moment; compiles when first used."""
 
-    def __init__(self, network: NetworkSpec, model: keras.Model) -> None:
-        """`model` comes from `build_model(network)`; its weights may change between frames."""
+    def __init__(
+        self, network: NetworkSpec, model: keras.Model, loss: LossName = "cross_entropy"
+    ) -> None:
+        """`model` comes from `build_model(network)`; its weights may change between frames.
+
+        `loss` is what gradients are of.
+        """
         import keras
         import tensorflow as tf
 
-        self.blocks = blocks(network)
+        self.blocks, self._loss = blocks(network), loss
         outputs = [model.get_layer(block.output).output for block in self.blocks]
         self._forward = keras.Model(model.input, outputs)
         self._kernels = [model.get_layer(b.kernel).kernel for b in self.blocks if b.kernel]
@@ -234,8 +240,10 @@ class LiveView:
         return tf.nn.softmax(outputs[-1][0]), self._shown(outputs, self._kernels)
 
     def _show_gradients(self, image: Any, label: Any) -> Any:
-        """Of the cross-entropy of this image; a `label` of -1 is the class that is read."""
+        """Of this image's loss; a `label` of -1 is the class that is read."""
         import tensorflow as tf
+
+        from mnist_core.training.losses import losses_of
 
         with tf.GradientTape() as tape:
             pixels = _as_input(image)
@@ -244,7 +252,7 @@ class LiveView:
             logits = outputs[-1][0]
             read = tf.argmax(logits, output_type=tf.int32)
             wanted = tf.where(label < 0, read, label)
-            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits)
+            loss = losses_of(self._loss, wanted[None], logits[None])
         by_outputs, by_kernels = tape.gradient(
             loss, (outputs, self._kernels), unconnected_gradients="zero"
         )
@@ -272,21 +280,27 @@ class LiveView:
 
 
 @lru_cache(maxsize=8)
-def _snapshot_view(network: NetworkSpec) -> tuple[LiveView, keras.Model, threading.Lock]:
+def _snapshot_view(
+    network: NetworkSpec, loss: LossName
+) -> tuple[LiveView, keras.Model, threading.Lock]:
     from mnist_core.model.build import build_model
 
     model = build_model(network)
-    return LiveView(network, model), model, threading.Lock()
+    return LiveView(network, model, loss), model, threading.Lock()
 
 
 def snapshot_frame(
-    network: NetworkSpec, weights: Sequence[npt.NDArray[Any]], view: View, step: int
+    network: NetworkSpec,
+    weights: Sequence[npt.NDArray[Any]],
+    view: View,
+    step: int,
+    loss: LossName = "cross_entropy",
 ) -> Frame:
     """The frame of a network with these weights, in `model.get_weights()` order.
 
     Raises ValueError when the weights are another network's.
     """
-    made, model, lock = _snapshot_view(network)
+    made, model, lock = _snapshot_view(network, loss)
     with lock:
         model.set_weights(list(weights))
         return made.frame(view, step)

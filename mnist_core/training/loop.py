@@ -17,16 +17,21 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.data import mnist
+from mnist_core.experiment.changes import Change, present, problem
 from mnist_core.experiment.schedules import factors
 from mnist_core.experiment.spec import Experiment, TrainingSpec
 from mnist_core.training import misread
 from mnist_core.training.control import Control, ControlState
+from mnist_core.training.epoch_clock import EpochClock
 from mnist_core.training.events import (
+    Changed,
     Epoch,
     Event,
     Failed,
     Finished,
+    FloatArray,
     Live,
+    Released,
     Resume,
     Snapshot,
     Started,
@@ -65,6 +70,7 @@ def train(
     *,
     control: Control | None = None,
     resume: Resume | None = None,
+    changes: Sequence[Change] = (),
 ) -> Iterator[Event]:
     """Train an experiment and yield what happens, as it happens.
 
@@ -76,6 +82,8 @@ def train(
             has to be given.
         control: Steers the run while it goes on.
         resume: Where an earlier run of the same experiment was, to go on from there.
+        changes: What was changed in an earlier run, in the order of the steps; each change is made
+            again at its step.
 
     Yields:
         First `Started`, last `Finished` (with the trained model) or `Failed`; steps, epochs and
@@ -84,7 +92,8 @@ def train(
     from mnist_core.training.train_step import return_program
 
     began = time.perf_counter()
-    run = _prepare(experiment, mnist.fitting(experiment, dataset), control or Control(), resume)
+    given = mnist.fitting(experiment, dataset)
+    run = _prepare(experiment, given, control or Control(), resume, changes)
     run.pace.began = began
     try:
         yield from _events(run, resume)
@@ -100,10 +109,14 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
         run.program.model.count_params(),
         run.precision,
         run.step,
+        run.epochs,
     )
     if resume is None:
         yield _snapshot(run)
-    while (reason := _reason_to_end(run)) is None:
+    while True:
+        yield from _changes_due(run)
+        if (reason := _reason_to_end(run)) is not None:
+            break
         if _held(run):
             if not run.paused_told:
                 run.paused_told = True
@@ -111,6 +124,9 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
                 if run.step not in run.snapshots_taken:
                     yield _snapshot(run)
             yield from _live(run)
+            if (controls := run.control.read()).release:
+                yield Released(run.step, controls.to_command())
+                return
             _wait(run, 0.5)
             continue
         event = _turn(run)
@@ -120,7 +136,7 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
             first = event.first_step + int(np.argmin(np.isfinite(event.loss)))
             yield Failed(first, event.epoch, _diverged(first, event.learning_rate))
             return
-        epoch_ended = run.step % run.steps_per_epoch == 0
+        epoch_ended = run.clock.met == 0
         if run.step in run.snapshot_steps or (epoch_ended and run.step > run.planned_steps):
             yield _snapshot(run)
         if epoch_ended:
@@ -181,17 +197,20 @@ class _Pace:
 
 @dataclass(eq=False)
 class _Run:
-    """The state of the loop while it goes on. `step` counts the steps taken so far."""
+    """What the loop knows while it goes on: now as `experiment`, with `changes` to be made yet.
+
+    `planned_steps` are those of the experiment, without epochs asked for later.
+    """
 
     model: keras.Model
     program: TrainingProgram
-    training: TrainingSpec
+    experiment: Experiment
+    changes: list[Change]
+    clock: EpochClock
     split: mnist.Split
     dataset: mnist.Dataset
     control: Control
     precision: str
-    step: int
-    steps_per_epoch: int
     planned_steps: int
     snapshot_steps: frozenset[int]
     extra_epochs: int = 0
@@ -206,59 +225,82 @@ class _Run:
     most_unplanned: int = 1
     unplanned: list[int] = field(default_factory=list)
     pace: _Pace = field(default_factory=_Pace)
-    loss_sum: float = 0.0
-    hits_sum: float = 0.0
-    images_met: int = 0
+    epoch_loss: list[FloatArray] = field(default_factory=list)
+    epoch_accuracy: list[FloatArray] = field(default_factory=list)
     best_val_loss: float = math.inf
     epochs_without_gain: int = 0
     ended: str | None = None
     live: dict[str, _Shown] = field(default_factory=dict)
 
     @property
-    def total_steps(self) -> int:
-        return self.planned_steps + self.extra_epochs * self.steps_per_epoch
+    def training(self) -> TrainingSpec:
+        return self.experiment.training
+
+    @property
+    def step(self) -> int:
+        """The steps taken so far."""
+        return self.clock.step
 
     @property
     def epoch(self) -> int:
         """The epoch that the last step belongs to, from 1."""
-        return max(1, math.ceil(self.step / self.steps_per_epoch))
+        return self.clock.epoch
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs the run is to take."""
+        return self.training.epochs + self.extra_epochs
+
+    @property
+    def total_steps(self) -> int:
+        return self.clock.total(self.epochs)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.clock.steps_per_epoch
 
 
 _NOTHING = np.zeros(0, np.float32)
 
 
 def _prepare(
-    experiment: Experiment, dataset: mnist.Dataset, control: Control, resume: Resume | None
+    experiment: Experiment,
+    dataset: mnist.Dataset,
+    control: Control,
+    resume: Resume | None,
+    changes: Sequence[Change],
 ) -> _Run:
     from mnist_core.model.build import build_model
     from mnist_core.training.precision import choose_precision
     from mnist_core.training.train_step import borrow_program
 
-    training = experiment.training
-    split = mnist.split(dataset, training)
+    split = mnist.split(dataset, experiment.training)
     precision = choose_precision(experiment)
+    step = resume.step if resume else 0
+    # What was changed at the snapshot's own step comes after it.
+    made = [change for change in changes if change.step < step]
+    clock, planned = _clock_at(step, len(split.x_train), experiment, made)
+    experiment = present(experiment, made)
+    training = experiment.training
     model = build_model(experiment.network, training.seed, precision)
     program = borrow_program(experiment, precision)
     program.begin(model, split.x_train, split.y_train, training.seed)
     if resume is not None:
         program.model.set_weights(list(resume.weights))
         _restore(program, resume.checkpoint)
-    steps_per_epoch = math.ceil(len(split.x_train) / training.batch_size)
-    planned = steps_per_epoch * training.epochs
     size = sum(weight.nbytes for weight in model.get_weights())
-    step = resume.step if resume else 0
     moments = snapshot_steps(planned, size, control.read().snapshots)
     kept = resume.kept if resume else ()
     run = _Run(
         model=model,
         program=program,
-        training=training,
+        experiment=experiment,
+        changes=list(changes[len(made) :]),
+        clock=clock,
         split=split,
         dataset=dataset,
         control=control,
         precision=precision,
-        step=step,
-        steps_per_epoch=steps_per_epoch,
         planned_steps=planned,
         snapshot_steps=frozenset(moments),
         snapshots_taken=set(kept),
@@ -267,19 +309,80 @@ def _prepare(
         extra_epochs=control.read().extra_epochs,
         resumed=resume is not None,
         seconds=resume.seconds if resume else 0.0,
+        epoch_loss=[resume.loss] if resume else [],
+        epoch_accuracy=[resume.accuracy] if resume else [],
     )
-    if training.max_minutes is not None:
-        run.most_seconds = _most_seconds(60 * training.max_minutes, run.seconds)
+    run.most_seconds = _most_seconds(training, run.seconds)
     if resume is not None:
         _remember(run, resume.val_losses)
     return run
 
 
-def _most_seconds(limit: float, before: float) -> float:
+def _clock_at(
+    step: int, images: int, experiment: Experiment, changes: Sequence[Change]
+) -> tuple[EpochClock, int]:
+    """The clock after `step` steps on so many images, and how many are planned by then."""
+    clock = EpochClock(images, experiment.training.batch_size)
+    planned = clock.total(experiment.training.epochs)
+    for change in changes:
+        clock.advance(change.step - clock.step)
+        clock.batch_size = change.experiment.training.batch_size
+        planned = clock.total(change.experiment.training.epochs)
+    clock.advance(step - clock.step)
+    return clock, planned
+
+
+def _changes_due(run: _Run) -> Iterator[Changed]:
+    """Make the changes that this step brings: those of an earlier run, and what is asked for."""
+    while run.changes and run.changes[0].step <= run.step:
+        yield _change(run, run.changes.pop(0).experiment)
+    if (asked := run.control.take_experiment()) is not None:
+        after = Experiment.from_json(asked)
+        if after != run.experiment and problem(run.experiment, after, run.epoch) is None:
+            run.changes = []  # the person has decided otherwise
+            yield _change(run, after)
+
+
+def _change(run: _Run, after: Experiment) -> Changed:
+    """Go on as another experiment: the weights stay, and what fits of the optimiser's state."""
+    from mnist_core.training.train_step import borrow_program, return_program
+
+    if not run.program.computes(after, run.precision):
+        program = borrow_program(after, run.precision)
+        program.begin(run.program.model, run.split.x_train, run.split.y_train, after.training.seed)
+        program.take_over_optimizer(run.program)
+        return_program(run.program)
+        run.program, run.compiled, run.step_seconds = program, False, None
+        run.pace = _Pace(began=time.perf_counter())
+    run.resumed = True  # how long it takes says nothing of the experiment that it began as
+    run.experiment = after
+    run.clock.batch_size = after.training.batch_size
+    run.planned_steps = run.clock.total(after.training.epochs)
+    size = sum(weight.nbytes for weight in run.model.get_weights())
+    most = run.control.read().snapshots
+    run.snapshot_steps = _snapshot_steps_from(run, snapshot_steps(run.planned_steps, size, most))
+    run.most_seconds = _most_seconds(after.training, run.seconds)
+    run.ended = None
+    return Changed(run.step, after.to_json(), run.total_steps, run.steps_per_epoch, run.epochs)
+
+
+def _snapshot_steps_from(run: _Run, moments: Sequence[int]) -> frozenset[int]:
+    """The planned snapshots from here on, with those kept no more than `moments` in all."""
+    before = run.snapshots_taken.difference(run.unplanned)
+    coming = [step for step in moments if step > run.step]
+    room = max(1, len(moments) - len(before))
+    places = np.unique(np.linspace(0, len(coming) - 1, min(room, len(coming))).round().astype(int))
+    return frozenset(before).union(coming[place] for place in places)
+
+
+def _most_seconds(training: TrainingSpec, before: float) -> float:
     """All the training that a run may have, which has trained for `before` seconds already.
 
-    `limit` in all; the same again for whoever lets it go on after that was used up.
+    Its limit in all; the same again for whoever lets it go on after that was used up.
     """
+    if training.max_minutes is None:
+        return math.inf
+    limit = 60 * training.max_minutes
     return limit * (1 + before // limit)
 
 
@@ -344,19 +447,15 @@ def _turn(run: _Run) -> Steps:
     """Take the steps of one turn and say how they went."""
     controls = run.control.read()
     count = _steps_in_turn(run, controls)
-    order = _order(run)
-    within = run.step % run.steps_per_epoch
-    batch_size = run.training.batch_size
-    first = within * batch_size
-    images = order[first : first + count * batch_size]
+    training, first = run.training, run.clock.met
+    images = _order(run)[first : first + count * training.batch_size]
     batches = images.reshape(count, -1)
-    total = run.planned_steps
-    base = controls.learning_rate or run.training.learning_rate
-    rates = base * factors(run.training.schedule, run.step, count, total)
+    schedule = factors(training.schedule, run.step, count, run.planned_steps)
+    rates = training.learning_rate * schedule
     started = time.perf_counter()
     loss, accuracy = run.program.run(batches, rates.astype(np.float32), run.step)
     seconds = time.perf_counter() - started
-    _note(run, loss, accuracy, images.size, seconds, count)
+    _note(run, loss, accuracy, seconds)
     if controls.steps_allowed:
         run.control.take_step()
     if controls.delay:
@@ -369,18 +468,17 @@ def _steps_in_turn(run: _Run, controls: ControlState) -> int:
     if controls.delay or controls.steps_allowed or run.step_seconds is None:
         return 1
     count = int(np.clip(TURN_SECONDS / max(run.step_seconds, 1e-6), 1, MAX_STEPS_A_TURN))
-    within = run.step % run.steps_per_epoch
-    full_batches = len(run.split.x_train) // run.training.batch_size
+    full_batches = (run.clock.images - run.clock.met) // run.training.batch_size
     # The last batch of an epoch may be smaller than the others: it goes alone.
-    count = min(count, full_batches - within if within < full_batches else 1)
-    upcoming = [step - run.step for step in run.snapshot_steps if step > run.step]
+    count = min(count, max(1, full_batches))
+    stops = [*run.snapshot_steps, *(change.step for change in run.changes)]
+    upcoming = [step - run.step for step in stops if step > run.step]
     return max(1, min([count, *upcoming]))
 
 
 def _order(run: _Run) -> npt.NDArray[np.int32]:
     """The order in which the present epoch meets the training images; a new one each epoch."""
-    epoch = run.step // run.steps_per_epoch
-    return epoch_order(len(run.split.x_train), run.training.seed, epoch)
+    return epoch_order(run.clock.images, run.training.seed, run.clock.ended)
 
 
 def epoch_order(images: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
@@ -388,32 +486,23 @@ def epoch_order(images: int, seed: int, epoch: int) -> npt.NDArray[np.int32]:
     return np.random.default_rng([seed, epoch]).permutation(images).astype(np.int32)
 
 
-def _note(
-    run: _Run,
-    loss: npt.NDArray[np.float32],
-    accuracy: npt.NDArray[np.float32],
-    images: int,
-    seconds: float,
-    count: int,
-) -> None:
-    run.step += count
+def _note(run: _Run, loss: FloatArray, accuracy: FloatArray, seconds: float) -> None:
+    run.clock.advance(len(loss))
     run.seconds += seconds
     run.pace.note(run.step, seconds)
     run.epoch_seconds += seconds
-    share = images / count
-    run.loss_sum += float(loss.sum()) * share
-    run.hits_sum += float(accuracy.sum()) * share
-    run.images_met += images
+    run.epoch_loss.append(loss)
+    run.epoch_accuracy.append(accuracy)
     # The very first call also compiles: no measure of a step's time.
     if run.compiled:
-        run.step_seconds = seconds / count
+        run.step_seconds = seconds / len(loss)
     run.compiled = True
 
 
 def _steps(
     run: _Run,
-    loss: npt.NDArray[np.float32],
-    accuracy: npt.NDArray[np.float32],
+    loss: FloatArray,
+    accuracy: FloatArray,
     learning_rate: float,
     images_per_second: float = 0.0,
 ) -> Steps:
@@ -431,6 +520,7 @@ def _steps(
         images_per_second=images_per_second,
         seconds_left=left,
         paused=run.paused_told,
+        epochs=run.epochs,
     )
 
 
@@ -440,19 +530,28 @@ def _epoch(run: _Run) -> Epoch:
     if len(run.split.x_val):
         val_loss, val_accuracy = run.program.evaluate(run.split.x_val, run.split.y_val)
         _judge(run, val_loss, val_accuracy)
-    met = max(1, run.images_met)
     event = Epoch(
         epoch=run.epoch,
         step=run.step,
-        loss=run.loss_sum / met,
-        accuracy=run.hits_sum / met,
+        loss=_epoch_mean(run, run.epoch_loss),
+        accuracy=_epoch_mean(run, run.epoch_accuracy),
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         seconds=run.epoch_seconds,
     )
-    run.loss_sum = run.hits_sum = run.epoch_seconds = 0.0
-    run.images_met = 0
+    run.epoch_seconds = 0.0
+    run.epoch_loss, run.epoch_accuracy = [], []
     return event
+
+
+def _epoch_mean(run: _Run, pieces: Sequence[FloatArray]) -> float:
+    """The mean over the epoch's images of what its batches came to.
+
+    The same number however many steps each turn took, and whether or not the run paused: the
+    pieces are joined first. Those of a run that an earlier version kept may lack some steps.
+    """
+    values = np.concatenate(pieces).astype(np.float64)
+    return float(np.average(values, weights=run.clock.last_sizes[-len(values) :]))
 
 
 def _judge(run: _Run, val_loss: float, val_accuracy: float) -> None:
@@ -493,7 +592,7 @@ def _snapshot(run: _Run) -> Snapshot:
     accuracy, dead_units = run.program.quick_look(images[:QUICK_IMAGES], labels[:QUICK_IMAGES])
     return Snapshot(
         step=run.step,
-        epoch=run.step / run.steps_per_epoch,
+        epoch=run.clock.epochs_passed,
         weights=tuple(run.program.model.get_weights()),
         val_accuracy=accuracy if validates else None,
         checkpoint=pack_arrays([variable.numpy() for variable in _hidden_state(run.program)]),

@@ -22,6 +22,7 @@ from mnist_core.experiment.spec import Experiment
 from mnist_core.experiment.training_cost import compiled_settings
 from mnist_core.model.build import build_model, build_optimizer
 from mnist_core.training.live_view import LiveView
+from mnist_core.training.losses import losses_of
 
 EVALUATION_BATCH = 500
 # Compiled programs that wait for a run of the same kind.
@@ -47,7 +48,7 @@ class TrainingProgram:
         self._images: Any = None
         self._labels: Any = None
         self._fresh = [variable.numpy() for variable in self.optimizer.variables]
-        self._smoothing = training.label_smoothing
+        self._loss, self._smoothing = training.loss, training.label_smoothing
         self._augmentation = (
             training.augmentation.model_dump() if training.augmentation.active else {}
         )
@@ -75,6 +76,19 @@ class TrainingProgram:
             variable.assign(value)
         self._images, self._labels = tf.constant(images), tf.constant(labels.astype(np.int32))
         self._seed = tf.constant(seed)
+
+    def computes(self, experiment: Experiment, precision: str) -> bool:
+        """Whether its compiled functions are those of this experiment."""
+        return self.compiled_for == (*compiled_settings(experiment), precision)
+
+    def take_over_optimizer(self, other: TrainingProgram) -> None:
+        """Take over what another program's optimiser of the same kind knows of the weights."""
+        if type(self.optimizer) is not type(other.optimizer):
+            return
+        known = {_variable_name(variable): variable for variable in other.optimizer.variables}
+        for variable in self.optimizer.variables:
+            if (found := known.get(_variable_name(variable))) is not None:
+                variable.assign(found)
 
     def let_go(self) -> None:
         """The run is over: its images need not be held until the next one begins."""
@@ -106,7 +120,7 @@ class TrainingProgram:
     @cached_property
     def live_view(self) -> LiveView:
         """Frames of the model as it is; made when somebody first looks."""
-        return LiveView(self._network, self.model)
+        return LiveView(self._network, self.model, self._loss)
 
     def evaluate(self, images: ByteArray, labels: ByteArray) -> tuple[float, float]:
         """Mean loss and accuracy over `images` uint8 [n, 28, 28], dropout and the like off."""
@@ -172,7 +186,7 @@ class TrainingProgram:
         """Forward pass, loss, backward pass, update: the whole of learning."""
         with tf.GradientTape() as tape:
             logits = self._logits(images, training=True)
-            loss = tf.reduce_mean(self._cross_entropy(labels, logits))
+            loss = tf.reduce_mean(losses_of(self._loss, labels, logits, self._smoothing))
             total = tf.add_n([loss, *self.model.losses])  # with the layers' L1 and L2 penalties
         gradients = tape.gradient(total, self.model.trainable_variables)
         self.optimizer.apply(gradients)
@@ -180,15 +194,8 @@ class TrainingProgram:
 
     def _evaluate_batch(self, images: Any, labels: Any) -> Any:
         logits = self._logits(_as_input(images), training=False)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        losses = losses_of(self._loss, labels, logits)
         return tf.reduce_sum(losses), tf.cast(tf.argmax(logits, axis=-1), tf.uint8)
-
-    def _cross_entropy(self, labels: Any, logits: Any) -> Any:
-        if not self._smoothing:
-            return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        classes = logits.shape[-1]
-        wanted = tf.one_hot(labels, classes) * (1 - self._smoothing) + self._smoothing / classes
-        return tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
 
     def _augment(self, images: Any, seed: Any, step: Any) -> Any:
         from mnist_core.model.augment import augment
@@ -251,6 +258,11 @@ def xla_pays(experiment: Experiment) -> bool:
 
 def _fits(shape: tuple[int, ...], table: tuple[int, int]) -> bool:
     return shape[0] <= table[0] and shape[1] == table[1]
+
+
+def _variable_name(variable: Any) -> str:
+    """An optimiser's variable without the optimiser's own name, which Keras numbers."""
+    return str(variable.path).partition("/")[2]
 
 
 def _has_relu(layer: Any) -> bool:

@@ -97,17 +97,19 @@ def what_is_left(run: Run) -> str:
     kept = "The curve up to there is kept."
     if run.checkpoint_step is None:
         return f"{kept} Start it again."
-    return f"{kept} {_CAN_GO_ON.format(f'{run.checkpoint_step:,}')}"
+    return f"{kept} {_CAN_RESUME.format(f'{run.checkpoint_step:,}')}"
 
 
 def message_now(run: Run) -> str:
     """The message of a run's end, without the snapshot that has gone since."""
     if run.checkpoint_step is not None:
         return run.message
-    return re.sub(re.escape(_CAN_GO_ON).replace(r"\{\}", "[0-9,]+"), "", run.message).strip()
+    return _SAID.sub("", run.message).strip()
 
 
-_CAN_GO_ON = "It can go on from step {}, its last snapshot."
+_CAN_RESUME = "It can be resumed from step {}, its last snapshot."
+# That, and what earlier versions have stored in its place.
+_SAID = re.compile(r"It can (be resumed|go on) from step [0-9,]+, its last snapshot\.")
 
 
 def _rows(store: Store) -> list[Any]:

@@ -27,10 +27,7 @@ def reason_to_end(times: Times, limits: Limits) -> str | None:
     if _over(times.training, limits.minutes):
         return f"It was stopped after {limits.minutes:g} minutes, this server’s limit. {KEPT}"
     if _over(times.pause, limits.pause_minutes):
-        return (
-            f"It was stopped because it had paused for {limits.pause_minutes:g} minutes and held "
-            f"up those who wait. {KEPT}"
-        )
+        return f"It was stopped because it had paused for {limits.pause_minutes:g} minutes. {KEPT}"
     if times.waits and leaves_queue(times.away, limits):
         return (
             f"It left the queue because you had no page open for {limits.away_queued_seconds:g} "

@@ -53,6 +53,12 @@ def slide(
         st.slider(label, low, high, value=current, step=step, help=tip, **_wiring(path))
 
 
+def switch(label: str, path: draft.Path, tip: str | None = None) -> None:
+    """On or off."""
+    with _slot(path):
+        st.toggle(label, value=bool(draft.value(path)), help=tip, **_wiring(path))
+
+
 def pick(label: str, path: draft.Path, options: Sequence[Any], tip: str | None = None) -> None:
     """One of some numbers on a slider; the draft's own value joins them."""
     current = draft.value(path)
@@ -93,11 +99,13 @@ def choose(
 def _first(path: draft.Path, current: Any, optional: bool) -> Any:
     """The value that a field begins with, to which Streamlit returns when it is emptied.
 
-    So an optional field begins empty, and what it holds now comes from the session's state.
+    So an optional field begins empty, and what it holds now comes from the session's state. It is
+    put there each time: a popover makes its fields when it is opened, and one that the browser is
+    told of no value for would begin empty, and empty the draft.
     """
     if not optional:
         return current
-    st.session_state.setdefault(draft.key(path), current)
+    st.session_state[draft.key(path)] = current
     return None
 
 

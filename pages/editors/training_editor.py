@@ -9,6 +9,7 @@ import streamlit as st
 
 from mnist_core import Problem
 from mnist_core.data.mnist import DatasetError
+from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.schedules import SCHEDULES
 from mnist_core.experiment.shapes import CLASSES
@@ -21,7 +22,7 @@ from pages.editors import draft, fields
 from pages.editors.augmentation_preview import Image, augmentation_preview
 from pages.editors.problem_notes import show_problems
 from pages.session import explore_tabs as tabs
-from pages.session.data_sets import own_sets, title_of
+from pages.session.data_sets import own_sets, titles_of
 from pages.widgets.layout import slot
 
 LEARNING_RATES = [round(m * 10.0**e, 6) for e in range(-5, 1) for m in (1, 2, 5)] + [10.0]
@@ -65,7 +66,7 @@ def training_editor(problems: Sequence[Problem], digit: Callable[[], Image]) -> 
                 show_problems(item for item in mistakes if item.field in names)
         said |= names
     if not controls and not folded:
-        st.caption("The link that you opened keeps all of these settings.")
+        st.caption("The link you opened fixes all of these settings.")
     show_problems(item for item in mistakes if item.field not in said)
 
 
@@ -86,7 +87,7 @@ def _dataset() -> None:
             "Data set",
             list(counts),
             index=list(counts).index(data),
-            format_func=title_of,
+            format_func=titles_of(counts).__getitem__,
             key=key,
             on_change=chosen,
             help="Add your own under Explore → Data. The output layer has a neuron a class.",
@@ -98,9 +99,21 @@ def _optimizer() -> None:
         "Optimiser",
         ("training", "optimizer"),
         list(OPTIMIZERS),
-        tip="How a gradient becomes a change of the weights.",
+        tip="How a gradient becomes an update of the weights.",
         show=lambda name: OPTIMIZERS[name].title,
     )
+    _loss()
+
+
+def _loss() -> None:
+    fields.choose(
+        "Loss",
+        ("training", "loss"),
+        list(LOSSES),
+        show=lambda name: LOSSES[name].title,
+    )
+    if (chosen := LOSSES.get(draft.value(("training", "loss")))) is not None:
+        st.caption(chosen.expect)
 
 
 def _learning_rate() -> None:
@@ -108,7 +121,7 @@ def _learning_rate() -> None:
         "Learning rate",
         ("training", "learning_rate"),
         LEARNING_RATES,
-        tip="How far each step goes along the gradient. Too small: slow. Too large: it leaps.",
+        tip="How far each step goes along the gradient. Too small: slow. Too large: unstable.",
     )
 
 
@@ -133,7 +146,7 @@ def _batch_size() -> None:
 
 
 def _epochs() -> None:
-    fields.whole("Epochs", ("training", "epochs"), tip="How often each training image is met.")
+    fields.whole("Epochs", ("training", "epochs"), tip="How often each training image is used.")
 
 
 def _seed() -> None:
@@ -155,7 +168,7 @@ def _data() -> None:
         0.0,
         0.5,
         0.01,
-        tip="The share of the training images that is held back to check on.",
+        tip="Share of the training images that is set aside for validation.",
     )
     fields.whole(
         "Training images (empty: all)",
@@ -169,8 +182,8 @@ def _data() -> None:
         0.0,
         0.5,
         0.05,
-        tip="This share of each label is spread over all classes, so that the network does not "
-        "learn to be all too sure.",
+        tip="Spreads this share of each label over all classes, so that the network does not "
+        "become overconfident.",
     )
     optimizer = OPTIMIZERS.get(draft.value(("training", "optimizer")))
     if (optimizer and optimizer.weight_decay) or draft.value(("training", "weight_decay")):
@@ -184,7 +197,7 @@ def _data() -> None:
 
 
 def _augmentation() -> None:
-    st.caption("Every image is changed a little at random, each time it is met.")
+    st.caption("Each image is changed a little at random every time it is used.")
     at = ("training", "augmentation")
     fields.slide("Shift (pixels)", (*at, "shift"), 0.0, 6.0, 0.1)
     fields.slide("Rotate (degrees)", (*at, "rotate"), 0.0, 45.0, 1.0)
@@ -216,7 +229,7 @@ def _stop_conditions() -> None:
     fields.whole(
         "Patience (epochs)",
         ("training", "patience"),
-        tip="Training ends after so many epochs without a better validation loss.",
+        tip="Training ends after this many epochs without a lower validation loss.",
         optional=True,
     )
 
@@ -226,7 +239,13 @@ _FOLDED: dict[str, tuple[str, Callable[[], None], set[str]]] = {
     "data": (
         "Data and regularisation",
         _data,
-        {"validation_share", "training_images", "label_smoothing", "weight_decay", "precision"},
+        {
+            "validation_share",
+            "training_images",
+            "label_smoothing",
+            "weight_decay",
+            "precision",
+        },
     ),
     "augmentation": ("Augmentation", _augmentation, set(Augmentation.model_fields)),
     "stop": ("Stop early", _stop_conditions, {"max_minutes", "target_accuracy", "patience"}),

@@ -117,7 +117,7 @@ def _step(number: int, name: str, now: str, page: str, run: Run | None) -> None:
             st.markdown(f"{number}\u2002{STEPS[name]}")
     elif name == TRAIN and run is not None and run.active:
         # The page Train says itself how long it takes.
-        _now(f":material/hourglass_top: It trains{'' if page == 'train' else _time_left(run)}")
+        _now(f":material/hourglass_top: Training…{'' if page == 'train' else _time_left(run)}")
     elif name == READ and page == "draw":
         _now(":material/draw: Draw a digit")
     elif st.button(f"{number}\u2002{STEPS[name]}", key=f"tour_{name}", type="primary"):

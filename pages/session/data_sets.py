@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 from mnist_core.data import mnist
@@ -12,6 +14,7 @@ from mnist_core.storage import datasets
 from mnist_core.storage.datasets import SetInfo
 from mnist_core.storage.store import StoreError
 from pages.session.services import get_store, owner
+from pages.widgets.menu_labels import distinct
 
 
 def own_sets() -> dict[str, SetInfo]:
@@ -35,6 +38,11 @@ def title_of(data: str) -> str:
         return "MNIST"
     info = own_sets().get(data)
     return f"Data set {data[:8]}, which is not here" if info is None else info.title
+
+
+def titles_of(names: Iterable[str]) -> dict[str, str]:
+    """The same for each of them, no two alike: for a menu."""
+    return distinct({name: title_of(name) for name in names})
 
 
 def class_names(experiment: Experiment) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from mnist_core.drawing.pretrained import EXPERIMENT, DefaultModelError, default
 from mnist_core.experiment.spec import Experiment, NetworkSpec
 from mnist_core.storage.store import Run, SnapshotInfo
 from pages.session.services import get_store, owner
+from pages.widgets.menu_labels import distinct
 
 DEFAULT_MODEL = "default"
 RECENT_RUNS = 200
@@ -134,7 +134,8 @@ def forget_choices() -> None:
 @st.cache_resource(ttl=2, max_entries=256, show_spinner=False)
 def _network_choices(owner: str) -> dict[str, NetworkChoice]:
     runs = get_store().runs(owner, limit=RECENT_RUNS, trials_last=True)
-    choices = [NetworkChoice(run.id, run_label(run), run) for run in runs]
+    labels = run_labels({run.id: run for run in runs})
+    choices = [NetworkChoice(run.id, labels[run.id], run) for run in runs]
     choices.append(NetworkChoice(DEFAULT_MODEL, _default_label()))
     return {choice.key: choice for choice in choices}
 
@@ -144,7 +145,10 @@ def older_choice(key: str | None) -> dict[str, NetworkChoice]:
     if key is None or key in network_choices():
         return {}
     run = get_store().run(key)
-    return {} if run is None else {key: NetworkChoice(key, run_label(run), run)}
+    if run is None:
+        return {}
+    labels = {choice.key: choice.label for choice in network_choices().values()}
+    return {key: NetworkChoice(key, distinct(labels | {key: run_label(run)})[key], run)}
 
 
 def choice_of(key: str | None) -> NetworkChoice | None:
@@ -231,14 +235,11 @@ def run_label(run: Run) -> str:
 
 
 def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
-    """The names of these runs in a menu, no two alike: a browser sends back the words."""
-    labels: dict[str, str] = {}
-    seen: Counter[str] = Counter()
-    for run_id, run in runs.items():
-        label = run_label(run)
-        seen[label] += 1
-        labels[run_id] = label if seen[label] == 1 else f"{label} ({seen[label]})"
-    return labels
+    """What a menu calls each of these runs, newest first, no two alike.
+
+    Of two called alike the older keeps its label when another one comes.
+    """
+    return distinct({run_id: run_label(runs[run_id]) for run_id in reversed([*runs])})
 
 
 def _default_label() -> str:

@@ -27,25 +27,26 @@ def queue_panel() -> None:
 def _panel() -> None:
     runs = get_store().active_runs()
     with st.popover(f"{len(runs)} runs", icon=":material/format_list_numbered:", key="queue_panel",
-                    help="What trains, waits and pauses"):  # fmt: skip
+                    help="Runs that are training, waiting or paused"):  # fmt: skip
         for run in runs:
-            _row(run)
+            _row(run, runs)
         if not runs:
-            st.caption("Nothing trains, waits or pauses any more.")
+            st.caption("No run is training, waiting or paused any more.")
             return
         st.button(
             f"Stop all {len(runs)}",
             key="stop_all",
             icon=":material/stop_circle:",
-            help="Curves and weights stay.",
+            help="Curves and weights are kept.",
             on_click=_stop,
             args=([run.id for run in runs],),
         )
 
 
-def _row(run: Run) -> None:
+def _row(run: Run, runs: list[Run]) -> None:
     left = "" if run.seconds_left is None else f" · {clock(run.seconds_left)} left"
     words = f" · epoch {run.epoch} of {run.epochs}{left}" if run.total_steps else ""
+    words += _gave_way_words(runs) if run.gave_way else ""
     with st.container(
         key=f"queued_{run.id}", horizontal=True, vertical_alignment="center", gap="small"
     ):
@@ -53,6 +54,12 @@ def _row(run: Run) -> None:
         if run.status == "paused":
             st.button("Resume", key=f"queue-resume-{run.id}", on_click=_resume, args=(run.id,))
         st.button("Stop", key=f"queue-stop-{run.id}", on_click=_stop, args=([run.id],))
+
+
+def _gave_way_words(runs: list[Run]) -> str:
+    """Who trains in a paused run's place."""
+    names = [plain(run.name) for run in runs if run.status == "running"]
+    return f" · gave its place to {names[0]}" if len(names) == 1 else " · waits for **Resume**"
 
 
 @said_later

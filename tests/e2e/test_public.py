@@ -60,7 +60,7 @@ def test_two_visitors_see_only_their_own_and_take_turns(server, page, stranger):
     wait_for_status(stranger, "queued", timeout=30)
     place = part(stranger, "training_status")
     wait_until(
-        lambda: re.search(r"queued\W+1 run is ahead of this one", place.inner_text()),
+        lambda: re.search(r"queued\W+1 run ahead", place.inner_text()),
         20,
         "The queue's place is not shown",
     )

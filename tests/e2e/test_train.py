@@ -119,13 +119,20 @@ def test_the_address_alone_gives_another_browser_the_same_network(server, page, 
 
 
 def test_editing_a_layer_changes_summary_and_address(server, page):
-    open_page(page, f"{server.url}/train?preset=two-layer", "preset")
+    open_page(page, f"{server.url}/train?preset=two-layer&training_images=5000", "preset")
     part(page, "layers").get_by_role("button", name="dense 128").click()
     units = page.get_by_label("Units", exact=True)
     units.fill("32")
     units.press("Enter")
     wait_until(lambda: "units%3A32" in address(page), 20, "The address did not follow")
     page.keyboard.press("Escape")
+    # Fields that may be empty hold what the link said, also when they are first seen.
+    press(page, "training_popover")
+    page.get_by_text("Data and regularisation").click()
+    images = page.get_by_label("Training images (empty: all)")
+    wait_until(lambda: images.input_value() == "5000", 20, "The setting is lost")
+    page.keyboard.press("Escape")
+    wait_until(lambda: "training_images=5000" in address(page), 5, "The setting is lost")
     part(page, "icon-network").get_by_role("button").first.click()
     page.get_by_role("tab", name="Summary").click()
     page.get_by_text("25,450 parameters in all.").wait_for(timeout=20_000)

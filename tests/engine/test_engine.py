@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from mnist_core import PRESETS
+from mnist_core import PRESETS, Experiment
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine import worker
 from mnist_core.engine.dask_client import Connection
@@ -324,3 +324,60 @@ def test_a_server_that_does_not_take_its_turn_holds_nobody_up(
     monkeypatch.setattr("mnist_core.engine.scheduler.PATIENCE_SECONDS", 0.0)
     reach(store, ours, is_status("finished"))
     assert store.run(theirs).status == "queued"
+
+
+# Two epochs of eight steps each: small enough to be trained for real.
+REAL = Experiment.from_query(
+    "layers=conv(filters:4,kernel_size:3);dropout(rate:0.3);flatten;dense(units:8);batch_norm"
+    "&epochs=2&batch_size=64&training_images=500&seed=3&augment_shift=1"
+)
+
+
+def test_a_paused_run_gives_its_worker_up_and_resumes_with_the_same_numbers(store: Store) -> None:
+    engine = Engine(store)
+    try:
+        # The worker loads TensorFlow first.
+        unbroken = reach(store, engine.start(REAL), is_status("finished"), seconds=240).id
+        run_id = engine.start(REAL)
+        engine.send(run_id, step=11)  # into the second epoch
+        reach(store, run_id, lambda run: run.status == "paused" and run.step == 11)
+        other = engine.start(REAL.model_copy(update={"name": "waits"}))
+        assert reach(store, other, is_status("finished")).step == 16
+        assert store.run(run_id).gave_way
+        engine.resume(run_id)
+        ended = reach(store, run_id, is_status("finished"))
+        assert (ended.step, ended.test_loss) == (16, store.run(unbroken).test_loss)
+        np.testing.assert_equal(vars(store.steps(run_id)), vars(store.steps(unbroken)))
+        told = [
+            [(e.loss, e.accuracy, e.val_loss, e.val_accuracy) for e in store.epochs(run)]
+            for run in (run_id, unbroken)
+        ]
+        assert told[0] == told[1] and len(told[0]) == 2
+        for mine, theirs in zip(store.weights(run_id), store.weights(unbroken), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    finally:
+        engine.close()
+
+
+def test_stop_and_epochs_reach_a_run_that_gave_its_worker_away(
+    engine: Engine, store: Store
+) -> None:
+    first = engine.start(LONG)
+    reach(store, first, lambda run: run.step > 3)
+    engine.send(first, epochs=1)
+    engine.pause(first)
+    reach(store, first, is_status("paused"))
+    second = engine.start(LONG)
+    reach(store, second, is_status("running"))
+    reached = store.run(first)
+    engine.resume(first)
+    assert engine.place(first).ahead == 1
+    engine.stop(second)
+    run = reach(store, first, lambda run: run.step > reached.step)
+    assert run.total_steps == 20 * 201 and whole(store, first)
+    engine.pause(first)
+    reach(store, first, is_status("paused"))
+    third = engine.start(LONG)
+    reach(store, third, is_status("running"))
+    engine.stop(first)
+    assert store.run(first).status == "stopped" and store.run(third).status == "running"

@@ -295,7 +295,7 @@ def test_damaged_weights_are_a_sentence_and_the_rest_of_the_run_is_there(home: P
 
     app = open_page()
     before = store.run(run_id)
-    press(app, "Go on")
+    press(app, "Resume")
     said = "\n".join(item.value for item in app.warning)
     assert "cannot go on" in said and "step 200 is damaged" in said
     assert store.run(run_id) == before and whole(store, run_id)

@@ -38,7 +38,7 @@ def test_a_run_that_hangs_ends_with_its_process(parts: Parts) -> None:
     task.hangs = True
     parts.commands.stop(task.run_id)
     run = parts.store.run(task.run_id)
-    assert run.status == "stopped" and run.interrupted and "did not answer" in run.message
+    assert run.status == "stopped" and run.interrupted and "did not respond" in run.message
     assert "from step 5" in run.message
     assert parts.connection.calls == ["end worker"] and parts.sender.sent == []
 

@@ -6,16 +6,17 @@ import pytest
 
 from mnist_core.engine import scheduler as module
 from mnist_core.engine.dask_client import WorkerInfo
+from mnist_core.engine.run_task import Task
 from mnist_core.engine.scheduler import Scheduler
 from mnist_core.storage.store import Store, Unavailable
-from mnist_core.training.events import Started
+from mnist_core.training.events import Released, Started
 from tests.support.engine_parts import SERVER, Parts, steps
 from tests.support.runs import LONG, recorded
 
 
 @pytest.fixture
 def scheduler(parts: Parts) -> Scheduler:
-    return Scheduler(parts.store, parts.tasks, parts.connection, parts.messages)
+    return Scheduler(parts.store, parts.tasks, parts.connection, parts.messages, parts.commands)
 
 
 def test_a_run_that_is_queued_wakes_the_scheduler_and_its_worker(
@@ -107,6 +108,61 @@ def test_a_server_that_does_not_take_its_turn_is_passed_over(
     monkeypatch.setattr(module, "PATIENCE_SECONDS", -1.0)
     scheduler.hand_out()
     assert ours.due
+
+
+def paused(parts: Parts) -> Task:
+    """A run that pauses on the only worker."""
+    task = parts.training()
+    parts.store.set_status(task.run_id, "paused", turn=1)
+    task.paused = 0.0
+    return task
+
+
+def test_a_paused_run_is_asked_for_its_worker_only_when_another_waits(
+    scheduler: Scheduler, parts: Parts
+) -> None:
+    task = paused(parts)
+    scheduler.hand_out()
+    assert parts.sender.sent == []
+    waits = parts.queued()
+    scheduler.hand_out()
+    scheduler.hand_out()
+    assert parts.sender.sent == [(task.run_id, {"release": True})] and not waits.due
+    parts.store.record(task.run_id, Released(7, {}))
+    with parts.tasks.lock:
+        parts.commands.released(task, {"epochs": 2})
+    scheduler.hand_out()
+    assert waits.due and task.released and task.commands == [{"epochs": 2}]
+    assert scheduler.place(task.run_id) is None and parts.store.run(task.run_id).gave_way
+
+
+def test_a_resume_that_crosses_the_release_counts_either_way(
+    scheduler: Scheduler, parts: Parts
+) -> None:
+    task, _ = paused(parts), parts.queued()
+    scheduler.hand_out()
+    parts.commands.send(task.run_id, pause=False)
+    assert len(parts.sender.sent) == 1, "It is not known yet whether the worker has it still"
+    with parts.tasks.lock:
+        parts.commands.released(task, {})
+    assert parts.store.run(task.run_id).status == "queued" and task.waits
+    other = paused(parts)
+    scheduler.hand_out()
+    parts.commands.send(other.run_id, delay=1.0)
+    with parts.tasks.lock:
+        parts.commands.keeps_worker(other)
+    assert parts.sender.sent[-1] == (other.run_id, {"delay": 1.0}) and not other.releasing
+
+
+def test_a_run_that_gave_its_worker_away_can_be_stopped(scheduler: Scheduler, parts: Parts) -> None:
+    task, _ = paused(parts), parts.queued()
+    scheduler.hand_out()
+    parts.store.record(task.run_id, Released(7, {}))
+    with parts.tasks.lock:
+        parts.commands.released(task, {})
+    parts.commands.stop(task.run_id)
+    run = parts.store.run(task.run_id)
+    assert (run.status, run.message) == ("stopped", "") and parts.tasks.get(task.run_id) is None
 
 
 def small(parts: Parts, study: str = "sweep"):

@@ -63,12 +63,12 @@ def test_a_worker_that_falls_silent_is_told_and_speaks_again(monkeypatch) -> Non
     with halted(engine.worker_pid()):
         wait(lambda: store.run(run_id).unheard, "a word about the silence")
         app.run()
-        assert "nothing heard for" in status(app) and "images/s" not in status(app)
-        assert any("press **Stop**" in item.value for item in app.warning)
+        assert "no response for" in status(app) and "images/s" not in status(app)
+        assert any("click **Stop**" in item.value for item in app.warning)
         reached = store.run(run_id).step
     reach(store, run_id, lambda run: run.unheard is None and run.step > reached + 5)
     app.run()
-    assert "**running**" in status(app) and "nothing heard" not in status(app)
+    assert "**running**" in status(app) and "no response" not in status(app)
     assert whole(store, run_id)
 
 
@@ -83,7 +83,7 @@ def test_stop_ends_a_run_whose_worker_hangs_and_the_next_one_trains(store, monke
         wait(lambda: engine._tasks.get(run_id).hangs, "the silence")
         engine.stop(run_id)
         run = store.run(run_id)
-        assert run.status == "stopped" and "did not answer" in run.message
+        assert run.status == "stopped" and "did not respond" in run.message
         assert f"from step {run.checkpoint_step}" in run.message and whole(store, run_id)
         reach(store, waiting, lambda run: run.step > 3)
         assert engine.worker_pid() != pid
@@ -164,12 +164,12 @@ def test_only_a_run_that_can_go_on_offers_it(home: Path) -> None:
         values = {"status": "failed", "message": message, "interrupted": True}
         connection.execute(sa.update(runs).values(**values))
     app = open_page()
-    assert not button(app, "Go on").disabled and "last snapshot" in app.error[0].value
+    assert not button(app, "Resume").disabled and "last snapshot" in app.error[0].value
     remove_snapshots(store, run_id)
     app.run()
-    assert button(app, "Go on").disabled
+    assert button(app, "Resume").disabled
     (said,) = [item.value for item in app.error]
-    assert "it cannot go on" in said and "last snapshot" not in said
+    assert "it cannot be resumed" in said and "last snapshot" not in said
     engine = ENGINES[0]
     with pytest.raises(StoreError, match=r"no snapshot|is gone"):
         engine.continue_run(run_id)

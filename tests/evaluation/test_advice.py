@@ -19,10 +19,10 @@ def test_a_good_run_gets_no_advice() -> None:
 
 def test_curves_that_differ_by_design_are_explained() -> None:
     assert how_to_read(PRESETS["two-layer"]) == ""
-    assert "values are dropped" in how_to_read(PRESETS["cnn"])
+    assert "Dropout is active only during training" in how_to_read(PRESETS["cnn"])
     assert "above 0.50; validation is without it." in how_to_read(PRESETS["fast-99"])
     said = how_to_read(PRESETS["best"])
-    assert "During training, images are changed at random; validation does not, so" in said
+    assert "Augmentation is active only during training, so" in said
 
 
 def test_the_floor_of_the_smoothed_loss_is_what_a_perfect_network_reaches() -> None:
@@ -39,6 +39,13 @@ def test_divergence_lowers_the_learning_rate() -> None:
         assert advice is not None and "learning rate" in advice.remedy
         assert advice.experiment.training.learning_rate <= 0.1
         assert advice.experiment.network == PRESETS["too-fast"].network
+
+
+def test_what_counts_as_guessing_depends_on_the_loss() -> None:
+    squared = Experiment.from_query("preset=two-layer&loss=mean_squared_error")
+    assert advise(squared, flat(0.09), flat(0.5), []) is None
+    advice = advise(squared, flat(0.19), flat(0.1), [])
+    assert advice is not None and "far above the 0.09" in advice.finding
 
 
 def test_zeros_are_replaced_everywhere() -> None:

@@ -36,10 +36,18 @@ def test_awkward_values_survive_json_and_url_exactly() -> None:
     experiment = Experiment(
         name="a & b = c; #1 (50 % off) é “x”",
         network=NetworkSpec(
-            layers=(Conv(filters=3, l1=1e-7, padding="same"), MaxPool(stride=1), Flatten())
+            layers=(
+                Conv(filters=3, l1=1e-7, padding="same", frozen=True),
+                MaxPool(stride=1),
+                Flatten(),
+            )
         ),
         training=TrainingSpec(
-            learning_rate=0.1 + 0.2, max_minutes=0.1, patience=2, training_images=100
+            loss="mean_squared_error",
+            learning_rate=0.1 + 0.2,
+            max_minutes=0.1,
+            patience=2,
+            training_images=100,
         ),
     )
     assert Experiment.from_json(experiment.to_json()) == experiment

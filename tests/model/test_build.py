@@ -73,6 +73,18 @@ def test_bfloat16_keeps_weights_and_output_in_float32() -> None:
     assert np.asarray(model(np.zeros((1, 28, 28, 1), np.float32))).dtype == np.float32
 
 
+def test_freezing_a_layer_changes_no_order_of_weights() -> None:
+    layers = [
+        layer.model_copy(update={"frozen": True}) if hasattr(layer, "frozen") else layer
+        for layer in EVERY_LAYER.layers
+    ]
+    frozen = build_model(EVERY_LAYER.model_copy(update={"layers": tuple(layers)}), seed=1)
+    for one, two in zip(frozen.get_weights(), build_model(EVERY_LAYER, 1).get_weights(),
+                        strict=True):  # fmt: skip
+        np.testing.assert_array_equal(one, two)
+    assert len(frozen.trainable_variables) == 2, "The output layer's alone"
+
+
 def test_softmax_regression_is_the_smallest_network() -> None:
     spec = Experiment(network=NetworkSpec.model_validate({"layers": [{"kind": "flatten"}]}))
     assert build_model(spec.network).count_params() == 7850

@@ -21,7 +21,7 @@ from mnist_core.training.events import Finished, Started, Steps
 from pages.session import services
 from pages.views.explore import files_models, files_open, files_save
 from pages.views.explore.files_link import train_address
-from pages.views.explore.files_parts import distinct
+from pages.widgets.menu_labels import distinct
 from tests.support.model_files import h5, pair, small_h5
 from tests.support.runs_in_store import SMALL, ended_run
 from tests.support.sandbox import zipped

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core import PRESETS, Experiment
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Failed, Finished, Snapshot, Started, Steps
+from tests.support.runs import is_status, reach
 from tests.support.train_page import (
     ENGINES,
     button,
@@ -35,7 +36,7 @@ def test_a_first_visitor_finds_a_network_and_one_button() -> None:
     app = open_page()
     assert draft(app) == PRESETS["cnn"]
     assert not button(app, "Start training").disabled
-    assert any("Press **Start training**" in item.value for item in app.info)
+    assert any("Click **Start training**" in item.value for item in app.info)
     link = {k: v if isinstance(v, str) else v[0] for k, v in app.query_params.items()}
     assert Experiment.from_query(link) == PRESETS["cnn"]
 
@@ -146,7 +147,7 @@ def test_start_watch_and_stop() -> None:
         time.sleep(0.05)
     app.run()
     assert any("**stopped**" in item.value for item in app.markdown)
-    assert button(app, "Go on") and not app.exception
+    assert button(app, "Resume") and not app.exception
 
 
 def recorded_run(experiment: Experiment, *events) -> str:
@@ -197,7 +198,7 @@ def test_an_interrupted_run_can_go_on() -> None:
     app = open_page()
     said = plain_again("\n".join(item.value for item in app.warning))
     assert "server went down while this run was at step 10" in said and "step 10" in said
-    press(app, "Go on")
+    press(app, "Resume")
     store = ENGINES[0].store
     end = time.monotonic() + 60
     while store.run(run_id).step < 15:
@@ -279,3 +280,47 @@ def test_a_run_is_named_by_what_was_changed() -> None:
     number(app, "Epochs").set_value(1).run()
     button(app, "Start training").click().run()
     assert Store().runs()[0].name == "two-layer, epochs 1 · run 1"
+
+
+def test_a_duplicate_with_one_thing_changed_lies_over_the_run_it_comes_from() -> None:
+    first = recorded_run(PRESETS["two-layer"], Started(200, 200, 10), flat_steps(0.1, 0.97),
+                         Finished(200, 1, 0.05, 0.9876, "epochs", 9.0))  # fmt: skip
+    app = open_page(preset="cnn")
+    press(app, "Duplicate and change one thing")
+    assert preset_box(app).value == "two-layer"
+    number(app, "Epochs").set_value(1).run()
+    press(app, "Start training")
+    newest = Store().runs()[0]
+    assert newest.id != first and newest.name.startswith("two-layer, epochs 1")
+    assert newest.experiment.network == PRESETS["two-layer"].network
+    assert app.session_state["shown_run"] == newest.id
+    assert list(app.session_state["compared"]) == [first]
+    ENGINES[0].stop(newest.id)
+
+
+def test_settings_change_in_a_pause_and_the_run_goes_on_with_them() -> None:
+    app = open_page(preset="two-layer", epochs="200", hide="advice")
+    press(app, "Start training")
+    store = ENGINES[0].store
+    run_id = store.runs()[0].id
+    reach(store, run_id, lambda run: run.step > 3)
+    app.run()
+    press(app, "Pause")
+    reached = reach(store, run_id, is_status("paused")).step
+    app.run()
+    assert any("Paused. Change" in item.value for item in app.caption)
+    number(app, "Epochs").set_value(150).run()
+    assert any("trains on with epochs 200 → 150" in item.value for item in app.markdown)
+    press(app, "Resume")
+    run = reach(store, run_id, lambda run: run.step > reached and run.status == "running")
+    assert [(change.step, change.experiment.training.epochs) for change in run.changes] == [
+        (reached, 150)
+    ]
+    assert (run.epochs, run.experiment.training.epochs) == (150, 200)
+    app.run()
+    press(app, "Pause")
+    reach(store, run_id, is_status("paused"))
+    number(app, "Seed").set_value(7).run()
+    assert any("keeps its seed" in item.value for item in app.caption)
+    press(app, "Edit this run's settings")
+    assert number(app, "Seed").value == 0 and number(app, "Epochs").value == 150

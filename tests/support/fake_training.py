@@ -8,8 +8,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mnist_core.experiment.spec import Experiment
 from mnist_core.training.control import Control
-from mnist_core.training.events import Epoch, Event, Finished, Resume, Snapshot, Started, Steps
+from mnist_core.training.events import (
+    Changed,
+    Epoch,
+    Event,
+    Finished,
+    Released,
+    Resume,
+    Snapshot,
+    Started,
+    Steps,
+)
 
 STEPS_PER_EPOCH = 20
 STEP_SECONDS = 0.02
@@ -17,12 +28,7 @@ STEP_SECONDS = 0.02
 
 def train(experiment, *, control: Control, resume: Resume | None = None) -> Iterator[Event]:
     """One step at a time; the loss after step n is 1/n, so that any gap shows."""
-    if experiment.name == "refuses":
-        raise RuntimeError("there is no such network")
-    if experiment.name == "prepares":
-        time.sleep(2)
-    if experiment.name == "hungry":
-        eat_memory()
+    _begin_as(experiment.name)
     step = resume.step if resume else 0
     paused = False
 
@@ -36,11 +42,18 @@ def train(experiment, *, control: Control, resume: Resume | None = None) -> Iter
 
     yield Started(total(), STEPS_PER_EPOCH, 7, step=step)
     while step < total() and not control.read().stop:
+        if (asked := control.take_experiment()) is not None:
+            experiment = Experiment.from_json(asked)
+            yield Changed(step, asked, total(), STEPS_PER_EPOCH, experiment.training.epochs)
         wishes = control.read()
         if wishes.pause and not wishes.steps_allowed:
             if not paused:
                 paused = True
                 yield steps(0)
+                yield Snapshot(step, step / STEPS_PER_EPOCH, (np.zeros(3),), 0.5, b"state")
+            if (wishes := control.read()).release:
+                yield Released(step, wishes.to_command())
+                return
             control.wait(0.2)
             continue
         paused = False
@@ -55,6 +68,16 @@ def train(experiment, *, control: Control, resume: Resume | None = None) -> Iter
             yield Epoch(step // STEPS_PER_EPOCH, step, 1 / step, 0.5, 0.4, 0.6, 1.0)
     reason = "stopped" if control.read().stop else "epochs"
     yield Finished(step, 1, 0.3, 0.9, reason, 1.0)
+
+
+def _begin_as(name: str) -> None:
+    """What a network of some name does before its first step."""
+    if name == "refuses":
+        raise RuntimeError("there is no such network")
+    if name == "prepares":
+        time.sleep(2)
+    if name == "hungry":
+        eat_memory()
 
 
 def train_on(

@@ -24,8 +24,8 @@ def wait(condition: Callable[[], object], what: str = "", seconds: float = 60) -
         time.sleep(0.02)
 
 
-def reach(store: Store, run_id: str, test: Callable[[Run], object]) -> Run:
-    wait(lambda: test(store.run(run_id)), f"a state of {store.run(run_id)}")
+def reach(store: Store, run_id: str, test: Callable[[Run], object], seconds: float = 60) -> Run:
+    wait(lambda: test(store.run(run_id)), f"a state of {store.run(run_id)}", seconds)
     return store.run(run_id)
 
 

@@ -15,6 +15,9 @@ import pytest
 from mnist_core import Experiment
 from mnist_core.data import mnist
 from mnist_core.engine import worker
+from mnist_core.experiment.changes import Change
+from mnist_core.experiment.losses import LOSSES
+from mnist_core.experiment.shapes import trained_parameters
 from mnist_core.model.build import build_model
 from mnist_core.model.keras_script import keras_script
 from mnist_core.training.control import Control
@@ -120,11 +123,56 @@ def test_a_paused_run_wakes_at_once_when_it_is_stopped() -> None:
 
 def test_the_learning_rate_changes_while_it_runs_and_epochs_can_be_added() -> None:
     control = Control()
-    control.send(learning_rate=0.5, epochs=1)
+    control.send(experiment=experiment("&learning_rate=0.5").to_json(), epochs=1)
     events = list(train(experiment(), control=control))
     rates = {e.learning_rate for e in events if e.kind == "steps"}
     assert rates == {0.5}
     assert [e.epoch for e in events if e.kind == "epoch"] == [1, 2, 3]
+
+
+OTHERWISE = [
+    "&learning_rate=0.01&epochs=3&batch_size=64&augment_shift=1",
+    "&optimizer=momentum&loss=mean_squared_error&schedule=cosine",
+    "&layers=conv(filters:4,stride:2,frozen:True);batch_norm;activation;flatten;dropout(rate:0.5)",
+]
+
+
+@pytest.mark.parametrize("more", OTHERWISE)
+def test_a_run_that_was_changed_in_a_pause_can_be_repeated(more: str) -> None:
+    before, after = experiment(), experiment(more)
+    control, events = Control(), []
+    control.send(step=7)
+    for event in train(before, control=control):
+        events.append(event)
+        if event.kind == "steps" and event.paused:
+            control.send(experiment=after.to_json(), pause=False)
+    (changed,) = (event for event in events if event.kind == "changed")
+    assert (changed.step, changed.experiment) == (7, after.to_json())
+    assert [e.epoch for e in events if e.kind == "epoch"] == [*range(1, after.training.epochs + 1)]
+    assert events[-1].step == changed.total_steps == len(losses(events))
+    np.testing.assert_array_equal(losses(events)[:7], losses(list(train(before)))[:7])
+    # From the beginning, and from the snapshot of the pause.
+    made = [Change(7, after)]
+    again = list(train(before, changes=made))
+    np.testing.assert_array_equal(losses(again), losses(events))
+    paused = next(e for e in events if e.kind == "snapshot" and e.step == 7)
+    resume = Resume(7, paused.weights, paused.checkpoint)
+    rest = list(train(before, changes=made, resume=resume))
+    np.testing.assert_array_equal(losses(rest), losses(events)[7:])
+    # And from one that was kept after the change.
+    later = [e for e in events if e.kind == "snapshot" and e.step > 7][1]
+    resume = Resume(later.step, later.weights, later.checkpoint)
+    rest = list(train(before, changes=made, resume=resume))
+    np.testing.assert_array_equal(losses(rest), losses(events)[later.step :])
+    for mine, theirs in zip(rest[-1].model.get_weights(), events[-1].model.get_weights(),
+                            strict=True):  # fmt: skip
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_what_cannot_change_in_mid_run_is_not_changed() -> None:
+    control = Control()
+    control.send(experiment=experiment("&seed=5").to_json())
+    assert "changed" not in {event.kind for event in train(experiment(), control=control)}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +200,8 @@ def test_a_run_that_goes_on_counts_all_its_seconds() -> None:
 
 
 def test_minutes_that_are_used_up_are_given_again_to_a_run_that_goes_on() -> None:
-    assert [_most_seconds(60.0, before) for before in (0.0, 59.0, 60.5, 119.0, 121.0)] == [
+    minute = experiment("&max_minutes=1").training
+    assert [_most_seconds(minute, before) for before in (0.0, 59.0, 60.5, 119.0, 121.0)] == [
         60.0, 60.0, 120.0, 120.0, 180.0,
     ]  # fmt: skip
 
@@ -246,7 +295,8 @@ def test_a_pause_keeps_the_moment_it_came_at_however_large_the_network() -> None
 @pytest.mark.parametrize(
     ("more", "base"),
     [("&optimizer=adamw&weight_decay=0.01&schedule=one_cycle&label_smoothing=0.1", SMALL),
-     ("", "layers=flatten;dense(units:16,l2:0.01)&training_images=1050&batch_size=100&epochs=2"),
+     ("&loss=mean_squared_error", "layers=flatten;dense(units:16,frozen:True);"
+      "dense(units:16,l2:0.01)&training_images=1050&batch_size=100&epochs=2"),
      ("&augment_shift=2&augment_elastic=0.5&optimizer=nesterov&schedule=cosine", SMALL)],
 )  # fmt: skip
 def test_the_keras_script_alone_reaches_the_same_curve(
@@ -254,12 +304,12 @@ def test_the_keras_script_alone_reaches_the_same_curve(
 ) -> None:
     spec = experiment(more, base)
     script = keras_script(spec).replace("data/mnist.npz", str(mnist.MNIST_FILE))
-    # Where Keras's loss is more than the labels' cross-entropy, the script prints both.
-    other = "cross_entropy" in script
-    loss = "cross_entropy" if other else "loss"
+    # Where Keras's loss is more than the labels' own, the script prints both.
+    other = f'(name="{spec.training.loss}")' in script
+    loss = spec.training.loss if other else "loss"
     last = f"model.history.history['val_{loss}'][-1]"
     # The app's training loss counts label smoothing, too, but no penalty.
-    first = f"model.history.history['{'cross_entropy' if 'l2' in base else 'loss'}'][-1]"
+    first = f"model.history.history['{loss if 'l2' in base else 'loss'}'][-1]"
     script += f"\nprint('VALUES', {first}, results['{loss}'], {last})\n"
     path = tmp_path / "script.py"
     path.write_text(script)
@@ -274,6 +324,30 @@ def test_the_keras_script_alone_reaches_the_same_curve(
     assert events[-1].test_loss == pytest.approx(values[1], rel=2e-2)
     assert epoch.val_loss == pytest.approx(values[2], rel=2e-2)
     assert other == ("smoothing" in more or "l2" in base)
+
+
+def test_frozen_weights_stay_and_the_others_learn() -> None:
+    layers = "layers=conv(filters:4,stride:4,frozen:True);batch_norm(frozen:True);flatten;"
+    spec = experiment("&epochs=1", f"{layers}dense(units:6)&training_images=500&batch_size=100")
+    before = build_model(spec.network, spec.training.seed)
+    after = list(train(spec))[-1].model
+    for old, new in zip(before.layers, after.layers, strict=True):
+        frozen = old.name in ("conv_1", "batch_norm_2")
+        for mine, theirs in zip(old.get_weights(), new.get_weights(), strict=True):
+            assert np.array_equal(mine, theirs) == frozen, old.name
+    trained = sum(weight.numpy().size for weight in after.trainable_variables)
+    assert trained_parameters(spec.network.shapes()) == trained
+
+
+def test_the_mean_squared_error_is_that_of_keras() -> None:
+    spec = experiment("&loss=mean_squared_error&epochs=1", DENSE)
+    events = list(train(spec))
+    first = next(event for event in events if event.kind == "steps")
+    assert first.loss[0] == pytest.approx(LOSSES["mean_squared_error"].guess(10), rel=0.3)
+    data = mnist.load()
+    probabilities = events[-1].model.predict(mnist.ink(data.x_test)[..., None], verbose=0)
+    wanted = np.mean((probabilities - np.eye(10)[data.y_test]) ** 2)
+    assert events[-1].test_loss == pytest.approx(wanted, rel=1e-4)
 
 
 DENSE = "layers=flatten;dense(units:16)&training_images=1050&batch_size=100&epochs=2"

@@ -14,11 +14,11 @@ from mnist_core.storage import datasets
 from mnist_core.storage.datasets import SetInfo
 from mnist_core.storage.store import StoreError
 from pages.editors import draft
-from pages.session.data_sets import forget_sets, own_dataset, own_sets, title_of
+from pages.session.data_sets import forget_sets, own_dataset, own_sets, titles_of
 from pages.session.services import get_store, owner
 from pages.views.explore.data_add import add_view
 from pages.views.explore.data_images import show_images
-from pages.views.explore.files_parts import distinct, size_words
+from pages.views.explore.files_parts import size_words
 from pages.widgets.escape import plain
 
 
@@ -33,7 +33,7 @@ def view() -> None:
         names = [MNIST, *known]
         if st.session_state.get("data_chosen") not in names:
             st.session_state.data_chosen = names[0]
-        labels = distinct({name: title_of(name) for name in names})
+        labels = titles_of(names)
         st.selectbox("Data set", names, format_func=labels.__getitem__, key="data_chosen")
         with st.expander(
             "Add a data set of your own", icon=":material/add:", expanded=not known, key="data_add"

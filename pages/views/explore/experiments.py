@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core import PRESET_NOTES, PRESETS, Experiment
 from pages.editors import draft
 from pages.session.services import get_store, owner
-from pages.views.explore.files_parts import distinct
+from pages.widgets.menu_labels import distinct
 
 DRAFT = "draft"
 RECENT_RUNS = 50

@@ -13,7 +13,7 @@ from mnist_core.storage import datasets
 from mnist_core.storage.store import LONGEST_TAG, StoreError
 from mnist_core.visitors.limits import current, upload_problem
 from pages.session.compared_runs import compare_with
-from pages.session.data_sets import own_sets, title_of
+from pages.session.data_sets import own_sets, titles_of
 from pages.session.limits import no_room_for, open_files_note, upload_megabytes
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
@@ -99,7 +99,7 @@ def _models_read() -> None:
     st.selectbox(
         "Models read",
         names,
-        format_func=title_of,
+        format_func=titles_of(names).__getitem__,
         key="open_data",
         help="A model must have one output for each class of this data set.",
     )

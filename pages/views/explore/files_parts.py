@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from itertools import count
 
 from mnist_core.storage.store import Run
 
@@ -20,17 +18,3 @@ def size_words(size: int) -> str:
 def file_name(run: Run) -> str:
     """The run's name as the name of a file: letters, digits and dashes."""
     return re.sub(r"[^\w.-]+", "-", run.name).strip("-.")[:60] or "run"
-
-
-def distinct(labels: Mapping[str, str]) -> dict[str, str]:
-    """The labels, those that are given twice with a number: a menu tells its options by them."""
-    found: dict[str, str] = {}
-    taken = set(labels.values())
-    for key, label in labels.items():
-        if label in found.values():
-            label = next(
-                free for number in count(2) if (free := f"{label} ({number})") not in taken
-            )
-            taken.add(label)
-        found[key] = label
-    return found

@@ -19,7 +19,8 @@ from pages.session.limits import upload_megabytes
 from pages.session.network_choice import snapshots
 from pages.session.services import get_store, owner
 from pages.views.explore.files_models import models
-from pages.views.explore.files_parts import distinct, file_name, size_words
+from pages.views.explore.files_parts import file_name, size_words
+from pages.widgets.menu_labels import distinct
 
 RECENT_RUNS = 200
 KEPT_CONVERSIONS = 4
@@ -166,7 +167,7 @@ def _logs(store: Store, run: Run) -> bytes:
 
 
 def _script(_store: Store, run: Run) -> str:
-    return keras_script(run.experiment)
+    return keras_script(run.experiment, run.changes)
 
 
 def _metrics(store: Store, run: Run) -> tuple[StepMetrics, list[Epoch]]:

@@ -19,6 +19,7 @@ from pages.session.services import get_engine, get_store, notice, owner, shared_
 from pages.views.explore import studies_compare_form, studies_form
 from pages.widgets.clock import clock
 from pages.widgets.escape import plain
+from pages.widgets.menu_labels import distinct
 
 if TYPE_CHECKING:
     from mnist_core.studies.runner import StudyRunner
@@ -154,10 +155,11 @@ def _choose(studies: list[Study]) -> Study | None:
     key = "study_menu"
     wanted = st.session_state.pop("shown_study", None) or st.session_state.get(key)
     st.session_state[key] = wanted if wanted in known else studies[0].id
+    labels = distinct({study.id: _label(study) for study in studies})
     chosen = st.selectbox(
         "Study",
         list(known),
-        format_func=lambda study_id: _label(known[study_id]),
+        format_func=labels.__getitem__,
         key=key,
         persist_state="session",
         label_visibility="collapsed",

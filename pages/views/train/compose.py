@@ -10,7 +10,8 @@ from mnist_core import PRESET_NOTES, PRESETS, Experiment, Problem
 from mnist_core.experiment.class_links import class_query
 from mnist_core.experiment.layer import describe_shape
 from mnist_core.experiment.optimizers import OPTIMIZERS
-from mnist_core.experiment.shapes import LayerShape, total_parameters
+from mnist_core.experiment.shapes import LayerShape, total_parameters, trained_parameters
+from mnist_core.experiment.spec import TrainingSpec
 from mnist_core.figures.architecture import architecture
 from mnist_core.model.keras_script import keras_script
 from pages.editors import draft
@@ -91,6 +92,8 @@ def _settings(experiment: Experiment | None, problems: tuple[Problem, ...]) -> N
         training = experiment.training
         optimizer = OPTIMIZERS[training.optimizer].title.removesuffix(" with momentum")
         label = f"{optimizer} {training.learning_rate:g} · {training.epochs} ep"
+        if training.loss != TrainingSpec().loss:
+            label += " · MSE"
     elif any(item.layer is None and item.field not in (None, "layers") for item in problems):
         label = ":red[Training]"
     tip = "Optimiser, learning rate, epochs, data, augmentation, stopping"
@@ -117,7 +120,7 @@ def _whole_network(experiment: Experiment | None, shapes: tuple[LayerShape, ...]
                 elif name == "Keras script":
                     _script_view(experiment)
                 elif shapes is None:
-                    st.info(f"The {name.lower()} appears when the layers fit together.")
+                    st.info(f"The {name.lower()} appears once the layers fit together.")
                 elif name == "Picture":
                     st.html(architecture(shapes))
                 else:
@@ -131,11 +134,17 @@ def _summary_table(shapes: tuple[LayerShape, ...]) -> None:
             "Layer": [shape.name for shape in shapes],
             "Output shape": [describe_shape(shape.output_shape) for shape in shapes],
             "Parameters": [shape.parameters for shape in shapes],
+            "Trained": [shape.trained for shape in shapes],
         },
         hide_index=True,
         alt="The layers with their output shapes and parameters",
     )
-    st.caption(f"{total_parameters(shapes):,} parameters in all.")
+    total, trained = total_parameters(shapes), trained_parameters(shapes)
+    st.caption(
+        f"{total:,} parameters in all, {trained:,} of them trained."
+        if trained < total
+        else f"{total:,} parameters in all."
+    )
 
 
 def _script_view(experiment: Experiment | None) -> None:
@@ -145,14 +154,14 @@ def _script_view(experiment: Experiment | None) -> None:
         st.download_button("Download", text, "mnist_network.py", icon=":material/download:")
         st.code(text, language="python")
     else:
-        st.info("The script appears when the experiment holds together.")
+        st.info("The script appears once the settings are valid.")
 
 
 def _link(experiment: Experiment | None) -> None:
     """The address that opens this very experiment, ready to copy; none while it is wrong."""
     if experiment is None:
-        st.info("The link appears when the experiment holds together.")
+        st.info("The link appears once the settings are valid.")
         return
-    st.caption("Whoever opens this link gets the same network and the same settings.")
+    st.caption("Anyone who opens this link gets the same network and settings.")
     query = class_query(experiment, draft.hidden_controls())
     address_to_copy(f"{page_address()}?{query}")

@@ -6,6 +6,7 @@ const CALM = 1000; // least time between two frames where motion is not wanted
 const NARROW = 620; // pixels: below, the blocks lie below one another
 const GAP = 3; // between two tiles
 const LABEL = 20; // height of a line of text
+const SHORT = 740; // pixels of a window in which the network gets less height
 const MOST_LINES = 160; // connections drawn between two blocks
 
 const views = new WeakMap();
@@ -181,7 +182,7 @@ function layOut(frame, width, classes) {
     }
     return { ...place, height: y };
   }
-  const height = Math.round(Math.min(290, Math.max(228, width * 0.2)));
+  const height = Math.round(Math.min(290, Math.max(innerHeight < SHORT ? 206 : 228, width * 0.2)));
   const gap = hidden.length > 6 ? 20 : 34;
   const side = Math.min(112, height - 2 * LABEL - 20);
   const right = 176;

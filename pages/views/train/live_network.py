@@ -33,11 +33,11 @@ INSIDE = "inside"  # not an image, but the wish to look at this one on Look insi
 
 _CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _JS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-_HTML = """<section class="live" aria-label="The network, alive">
-<header><h3>The network, alive</h3><span class="about"></span>
+_HTML = """<section class="live" aria-label="Live network">
+<header><h3>Live network</h3><span class="about"></span>
 <span class="group" role="group" aria-label="Image">
 <button type="button" data-choose="test">Next image</button
-><button type="button" data-choose="misread">A misread one</button
+><button type="button" data-choose="misread">Misread image</button
 ><button type="button" data-choose="drawing">My drawing</button></span>
 <span class="group" role="group" aria-label="What is shown">
 <button type="button" data-mode="weights">Weights</button
@@ -98,7 +98,7 @@ def _show(engine: VisitorEngine, run: Run) -> None:
             "classes": list(class_names(run.experiment)),
             # On a phone the page goes there once.
             "started": run.id if run.id == st.session_state.get("started_run") else None,
-            "note": "" if frame else "It comes alive with the first step of training.",
+            "note": "" if frame else "Appears with the first training step.",
         },
         on_gradients_change=_take_gradients,
         on_choose_change=lambda: _choose(run),
@@ -182,7 +182,9 @@ def _packed(run_id: str, step: int, view: View, _run: Run) -> dict[str, Any] | N
         weights = weights_at(run_id, step)
         if weights is None:
             return None
-        return pack(snapshot_frame(_run.experiment.network, weights, view, step))
+        trained = _run.present_experiment
+        frame = snapshot_frame(trained.network, weights, view, step, trained.training.loss)
+        return pack(frame)
     except (StoreError, ValueError):
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +29,7 @@ from pages.session.explore_tabs import what_if
 from pages.session.network_choice import network_choices
 from pages.session.open_elsewhere import has_weights, let_it_read
 from pages.session.services import note_presence
+from pages.views.train.mid_run import offer, offer_note, with_rate
 from pages.views.train.run_choice import compared, run_picker
 from pages.widgets.clock import clock
 from pages.widgets.escape import plain
@@ -41,7 +43,7 @@ SHARED_REFRESH_SECONDS = 1.0
 WAITING_REFRESH_SECONDS = 2.0
 SMOOTHING = 0.9
 # Of a chart, in pixels, and of the window in which all that is watched then stands whole.
-HEIGHT, WINDOW_HEIGHT = 262, 785
+HEIGHT, WINDOW_HEIGHT = 232, 755
 ICONS = {
     "queued": ":material/hourglass_top:",
     "running": ":material/play_circle:",
@@ -213,11 +215,13 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
             box(plain(message_now(run)) + _cannot_go_on(run), icon=ICONS[run.status])
             if advice is not None:
                 _remedy(advice, watched.try_out)
+        elif (found := offer(run)) is not None and (found.experiment or advice is None):
+            offer_note(run, found)
         elif advice is not None:
             with st.container(key="advice", horizontal=True, vertical_alignment="center"):
                 st.markdown(f":material/lightbulb: {advice.finding}")
                 _remedy(advice, watched.try_out)
-        elif note := how_to_read(run.experiment):
+        elif note := how_to_read(run.present_experiment):
             with st.container(key="how_to_read"):
                 st.caption(f":material/info: {note}")
         else:
@@ -226,7 +230,7 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
 
 def _cannot_go_on(run: Run) -> str:
     if run.step < run.total_steps and run.step and run.checkpoint_step is None:
-        return " No snapshot of it is kept, so that it cannot go on; start it again."
+        return " No snapshot was kept, so it cannot be resumed; start it again."
     return ""
 
 
@@ -236,7 +240,7 @@ def _remedy(advice: Advice, try_out: Callable[[Experiment], None]) -> None:
         key="take_advice",
         icon=":material/build:",
         type="primary",
-        help="Stops this run if it still goes on, and starts one with the change.",
+        help="Stops this run if it is still training, and starts a new one with this change.",
         on_click=try_out,
         args=(advice.experiment,),
     )
@@ -246,7 +250,7 @@ def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine)
     status = state.status
     words = _queue_words(place, engine) if status == "queued" else status_words(run, status)
     if state.unheard is not None:
-        words = f"nothing heard for {clock(state.unheard)} · {_reached(run)}"
+        words = f"no response for {clock(state.unheard)} · {_reached(run)}"
     if projector.is_on():  # where there is no menu of runs
         words = f"{plain(run.name)} · {words}"
     colour = "orange" if state.unheard is not None else COLOURS[status]
@@ -256,11 +260,11 @@ def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine)
         st.progress(min(1.0, run.step / run.total_steps) if run.total_steps else 0.0)
 
 
-_LOST = "What was stored of it before is kept; the rest is stored as soon as it can be."
+_LOST = "What was stored before is kept; the rest is stored as soon as possible."
 _SILENT = (
-    "The training process is silent: it was halted, the computer is short of memory, or a step "
-    "takes very long. If it speaks again, training goes on by itself. If not, press **Stop** and "
-    "then **Go on**: that starts a new process."
+    "The training process does not respond: it was halted, the computer is short of memory, or a "
+    "step takes very long. Training continues by itself once it responds again. If it does not, "
+    "click **Stop**, then **Resume**: that starts a new process."
 )
 
 
@@ -270,7 +274,7 @@ def _waiting_words(run: Run, loss: str | None) -> str:
         return "The page tries again by itself."
     if run.status == "queued":
         return "The run waits until this is over."
-    return "Training waits, and goes on by itself as soon as this is over."
+    return "Training waits, and continues by itself as soon as this is over."
 
 
 def _last_seen(run: Run) -> float | None:
@@ -294,28 +298,29 @@ def status_words(run: Run, status: str | None = None) -> str:
     """
     status = status or run.status
     if status == "running" and run.step == 0:
-        return "the network is being compiled; the first step follows"
-    parts = [_reached(run)] if run.total_steps else []
+        return "compiling the network"
+    parts = [f"**{run.test_accuracy:.2%}** on test images"] if run.test_accuracy is not None else []
+    parts += [_reached(run)] if run.total_steps else []
     if status == "running":
         if run.images_per_second:
             parts.append(f"{run.images_per_second:,.0f} images/s")
         if run.seconds_left is not None:
             parts.append(f"{clock(run.seconds_left)} left")
     elif run.seconds:
-        parts.append(f"{clock(run.seconds)} of training")
-    if run.test_accuracy is not None:
-        parts.append(f"**{run.test_accuracy:.2%}** on test images")
+        parts.append(f"trained for {clock(run.seconds)}")
+    if run.gave_way:
+        parts.append("its place went to the next run; **Resume** queues it again")
     return " · ".join(parts)
 
 
 def _queue_words(place: Place | None, engine: VisitorEngine) -> str:
-    """Its place and the wait: "2 runs are ahead of this one; it starts in about 40 s"."""
+    """Its place and the wait: "2 runs ahead · starts in about 40 s"."""
     if place is not None and place.ahead:
-        runs = "run is" if place.ahead == 1 else "runs are"
-        return f"{place.ahead} {runs} ahead of this one; it starts in {_about(place.wait)}"
+        runs = "run" if place.ahead == 1 else "runs"
+        return f"{place.ahead} {runs} ahead · starts in {_about(place.wait)}"
     if not engine.ready():
-        return "the training process is starting and loads TensorFlow: a few seconds"
-    return "it starts now: the network is being built and compiled"
+        return "starting the training process; loading TensorFlow takes a few seconds"
+    return "starting: building and compiling the network"
 
 
 def _about(wait: Estimate) -> str:
@@ -335,20 +340,24 @@ def _ask(action: Callable[..., None], *arguments: Any, **more: Any) -> None:
 
 
 def _controls(run: Run, engine: VisitorEngine, advice: Advice | None) -> None:
-    paused = run.status == "paused"
+    found = offer(run)
+    changed = found.experiment if found is not None else None
     if not run.active:
         # The one filled button is what to do next.
         _hand_on_button(run, "primary" if advice is None else "secondary")
         if not projector.is_on():
             _go_on_button(run, engine)
         return
+    paused = run.status == "paused"
     st.button(
         "Resume" if paused else "Pause",
         key="pause_training",
         icon=":material/play_arrow:" if paused else ":material/pause:",
+        type="secondary" if changed is None else "primary",
+        help=None if changed is None else "With the settings above.",
         disabled=run.status == "queued",
         on_click=_ask,
-        args=(engine.resume if paused else engine.pause, run.id),
+        args=(partial(_resume, engine, changed) if paused else engine.pause, run.id),
     )
     st.button(
         "Stop",
@@ -368,6 +377,13 @@ def _controls(run: Run, engine: VisitorEngine, advice: Advice | None) -> None:
         )
 
 
+def _resume(engine: VisitorEngine, changed: Experiment | None, run_id: str) -> None:
+    """Let a paused run go on, with other settings where some are `changed`."""
+    if changed is not None:
+        engine.change(run_id, changed)
+    engine.resume(run_id)
+
+
 def _hand_on_button(run: Run, kind: Literal["primary", "secondary"]) -> None:
     """To the page where this run reads what a person draws."""
     if has_weights(run) and st.button(
@@ -382,13 +398,13 @@ def _hand_on_button(run: Run, kind: Literal["primary", "secondary"]) -> None:
 def _go_on_button(run: Run, engine: VisitorEngine) -> None:
     unfinished = run.step < run.total_steps
     st.button(
-        "Go on" if unfinished else "One epoch more",
+        "Resume" if unfinished else "One more epoch",
         key="continue_training",
         icon=":material/play_arrow:" if unfinished else ":material/add:",
         disabled=run.step == 0 or run.checkpoint_step is None,
-        help="Training goes on from its last snapshot."
+        help="Continues from its last snapshot."
         if run.checkpoint_step is not None
-        else "No snapshot of this run is kept: it cannot go on.",
+        else "No snapshot of this run is kept, so it cannot be resumed.",
         on_click=_ask,
         args=(engine.continue_run, run.id),
         kwargs={"epochs": 0 if unfinished else 1},
@@ -406,8 +422,8 @@ def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
                 "Duplicate and change one thing",
                 key="duplicate_run",
                 icon=":material/content_copy:",
-                help="Its network and settings become the draft; the next run's curves are laid "
-                "over this one's.",
+                help="Loads its network and settings into the editor; the next run is overlaid on "
+                "this one.",
                 on_click=watched.duplicate,
                 args=(run,),
             )
@@ -427,8 +443,15 @@ def _more(view: _View, engine: VisitorEngine, watched: Watched) -> None:
 
 
 def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
+    rate = run.present_experiment.training.learning_rate
+    # Another field once it is changed otherwise.
+    key = f"live-rate-{run.id}-{len(run.changes)}"
+
+    def change_rate(run_id: str) -> None:
+        engine.change(run_id, with_rate(run, st.session_state[key]))
+
     st.button(
-        "One epoch more",
+        "One more epoch",
         key="one_epoch",
         icon=":material/add:",
         on_click=_ask,
@@ -439,17 +462,16 @@ def _while_it_runs(run: Run, engine: VisitorEngine) -> None:
         "Learning rate now",
         1e-6,
         1000.0,
-        value=run.experiment.training.learning_rate,
-        step=run.experiment.training.learning_rate / 10,
+        value=rate,
+        step=rate / 10,
         format="%g",
-        key=f"live-rate-{run.id}",
-        help="Replaces the base learning rate from the next step on.",
-        on_change=lambda: _ask(
-            engine.send, run.id, learning_rate=st.session_state[f"live-rate-{run.id}"]
-        ),
+        key=key,
+        help="The base learning rate from the next step on; the curve gets a mark. Pause to change "
+        "other settings.",
+        on_change=lambda: _ask(change_rate, run.id),
     )
     st.slider(
-        "Slow motion: seconds a step",
+        "Slow motion: seconds per step",
         0.0,
         2.0,
         step=0.1,
@@ -516,4 +538,4 @@ def _find_advice(store: Store, run: Run) -> Advice | None:
         return None
     steps = store.steps(run.id)
     val_loss = [epoch.val_loss for epoch in store.epochs(run.id)]
-    return advise(run.experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)
+    return advise(run.present_experiment, steps.loss, steps.accuracy, val_loss, run.dead_units)

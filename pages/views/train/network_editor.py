@@ -27,19 +27,19 @@ def layer_chips(problems: Sequence[Problem]) -> None:
             wrong = "-wrong" if own else ""
             with st.container(key=f"chip-{layer['kind']}-{index}{wrong}", width="content"):
                 if fixed:
-                    st.markdown(f"{_icon(layer['kind'])} {as_layer(layer).short()}")
+                    st.markdown(f"{_icon(layer['kind'])} {chip_label(layer)}")
                 else:
                     _chip(index, layer, len(layers), own)
-        if not fixed:
-            _add_layer()
-            if draft.can_undo():
-                icon_button("Undo the last change of the network", ":material/undo:",
-                            "undo_layers", draft.undo)  # fmt: skip
+    if not fixed:  # beside the row, which may be wider than its place
+        _add_layer()
+        if draft.can_undo():
+            icon_button("Undo the last change to the network", ":material/undo:",
+                        "undo_layers", draft.undo)  # fmt: skip
 
 
 def _chip(index: int, layer: dict[str, Any], count: int, problems: Sequence[Problem]) -> None:
     summary = as_layer(layer).summary()
-    with st.popover(as_layer(layer).short(), help=f"Layer {index + 1}: {summary}"):
+    with st.popover(chip_label(layer), help=f"Layer {index + 1}: {summary}"):
         st.markdown(f"{_icon(layer['kind'])} **{index + 1}. {summary}**")
         _layer_fields(index, layer)
         show_problems(problems)
@@ -79,11 +79,17 @@ def output_initializer() -> None:
     """Choose the initializer of the output layer."""
     if draft.shown("output"):
         fields.choose(
-            "Output layer starts from",
+            "Output weight initialiser",
             ("network", "output_initializer"),
             list(INITIALIZERS),
-            tip="How the weights of the output layer are drawn before the first step.",
+            tip="How the output layer's weights are drawn before the first step.",
         )
+
+
+def chip_label(layer: dict[str, Any]) -> str:
+    """The layer in a word or two, a frozen one with a snowflake."""
+    frozen = " :material/ac_unit:" if layer.get("frozen") else ""
+    return as_layer(layer).short() + frozen
 
 
 def as_layer(layer: dict[str, Any]) -> Layer:
@@ -118,6 +124,8 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
             continue
         if form.choices:
             fields.choose(label, path, form.choices)
+        elif form.number is None:
+            fields.switch(label, path)
         elif form.number is int:
             fields.whole(label, path, optional=form.optional)
         elif editing.slider and form.low is not None and form.high is not None:
@@ -125,7 +133,7 @@ def _layer_fields(index: int, layer: dict[str, Any]) -> None:
         else:
             fields.real(label, path, editing.step, optional=form.optional)
     if not forms:
-        st.caption("This layer has nothing to set.")
+        st.caption("This layer has no settings.")
 
 
 def _add_layer() -> None:

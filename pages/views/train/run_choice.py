@@ -71,7 +71,7 @@ def compared(runs: Mapping[str, Run], chosen: str) -> None:
             max_selections=MOST_COMPARED,
             # A new key for what was laid over: the browser may still send what the old one held.
             key=f"compared-{state.get('compared_version', 0)}",
-            placeholder="Lay other runs over it",
+            placeholder="Overlay other runs",
         )
     if list(now) != before:
         state.compared = list(now)

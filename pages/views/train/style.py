@@ -20,10 +20,14 @@ _STYLE = with_selectors(
 :st(page) > :st(stack) { gap: 0.55rem; }
 .st-key-watch, .st-key-watch > div > :st(stack) { gap: 0.45rem; }
 .st-key-compose { flex-wrap: nowrap; gap: 0.5rem; }
-.st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 0;
+.st-key-compose > * { flex: none; }
+.st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 0 1 auto; width: auto;
   min-width: 0; }
+.st-key-compose > :is(.st-key-training_popover, :has(> .st-key-training_popover)) {
+  margin-left: auto; }
 .st-key-compose > :has(.st-key-queue_panel) { flex: none; width: auto; }
-:st(popover) [class*="st-key-queued_"] > :st(element):first-child { flex: 1 1 auto; }
+:st(popover) [class*="st-key-queued_"] > :st(element):first-child { flex: 1 1 auto; min-width: 0; }
+@media (min-width: 641px) { :st(popover) [class*="st-key-queued_"] { flex-wrap: nowrap; } }
 /* The layers as a row of chips. */
 .st-key-layers { flex-wrap: nowrap; gap: 1rem; overflow-x: auto; scrollbar-width: thin;
   padding: 3px; align-items: center; }
@@ -62,6 +66,8 @@ _STYLE = with_selectors(
 .st-key-run_bar button { padding-left: 0.6rem; padding-right: 0.6rem; }
 .st-key-run_bar button p { white-space: nowrap; }
 .st-key-charts :st(column) { position: relative; }
+/* A chart takes its room before it is drawn. */
+.st-key-loss_chart, .st-key-accuracy_chart { min-height: 232px; }
 :st(wrapper):has(> [class*="st-key-axis_"]) { position: absolute; right: 0;
   top: -2px; width: auto; z-index: 3; }
 [class*="st-key-axis_"] [role="group"], [class*="st-key-axis_"] [role="radiogroup"] {
@@ -70,8 +76,8 @@ _STYLE = with_selectors(
 [class*="st-key-axis_"] button p { font-size: 0.8rem; }
 /* What is watched does not fade while the page is drawn anew. */
 .st-key-watch :st(stale) { opacity: 1 !important; transition: none !important; }
-@media (min-width: 901px) and (max-width: 1320px) {
-  .st-key-preset { width: 11rem !important; }
+@media (min-width: 901px) and (max-width: 1400px) {
+  .st-key-preset, .st-key-compose > :st(wrapper):has(> .st-key-preset) { width: 10rem !important; }
   .st-key-layers { gap: 0.85rem; }
 }
 @media (max-width: 900px) {
@@ -85,8 +91,13 @@ _STYLE = with_selectors(
   .st-key-compose .st-key-start_training { flex: 1 1 auto; }
   .st-key-compose .st-key-start_training button { width: 100%; }
   .st-key-training_status p { font-size: 0.9rem; }
-  .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 100%;
+  .st-key-compose > :st(wrapper):has(> .st-key-layers) { flex: 1 1 calc(100% - 5rem);
     order: 5; }
+  .st-key-compose > :is(.st-key-icon-add_layer, :has(> .st-key-icon-add_layer)) { order: 6; }
+  .st-key-compose > :is(.st-key-training_popover, :has(> .st-key-training_popover)) {
+    margin-left: 0; }
+  .st-key-run_bar button { padding-left: 0.4rem; padding-right: 0.4rem; }
+  .st-key-run_bar button p { font-size: 0.84rem; }
   .stApp [class*="st-key-note_"] { --note: 4.9rem; }
   .stApp .st-key-advice :st(words) p { font-size: 0.78rem; line-height: 1.2; }
   .stApp .st-key-advice :st(element):has(button) { flex: 0 0 8.6rem; }
