@@ -9,6 +9,7 @@ from pages.session import inspect_state as places
 from pages.session.errors import fragment
 from pages.session.inspect_state import VIEWS
 from pages.session.network_choice import NetworkChoice, choice_of, forget_snapshots
+from pages.session.paper import paper
 from pages.streamlit_compat import entry
 from pages.views.inspect.style import style
 from pages.widgets.layout import unseen_title
@@ -89,7 +90,7 @@ def show(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
         main = st.container(key="inspect_main")
     if draws:
         with side:
-            chooser.draw_here()
+            paper()
     with main:
         scene = chooser.make_scene(choice, snapshot)
     if scene is None:
@@ -127,9 +128,5 @@ unseen_title("Look inside")
 style()
 for sentence in places.load():
     st.warning(sentence)
-if st.session_state.get("drawing_image28") is not None:
-    from pages.views.inspect.chooser import note_drawing
-
-    note_drawing()
 every = interval()
 fragment(body, run_every=every)(every)

@@ -12,8 +12,8 @@ from mnist_core.inspection.arithmetic import Arithmetic, softmax
 Array = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
-# Channels that are written out by the width of their patches up to which they are, and inputs of a
-# dense neuron; the others are summed up. The sum is to stand on the screen of its pixel.
+# How many channels are written out, by the widest patch for which that holds, and how many inputs
+# of a dense neuron; the others are summed up. The sum is to stand on the screen of its pixel.
 CHANNELS, INPUTS = {3: 2, 7: 1}, 8
 # From this width on a patch is written with smaller numbers of two decimals.
 WIDE = 4

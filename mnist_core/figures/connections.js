@@ -6,15 +6,13 @@ const STRONGEST = 6; // inputs of a dense neuron that get a line and a product w
 const LARGEST_PATCH = 5; // windows larger than this are outlined, their products not written out
 const SVG = "http://www.w3.org/2000/svg";
 
-// IEEE 754 half precision.
-function halves(base64) {
+// Weights as whole numbers of two bytes, in units of `step`.
+function weightsOf(base64, step) {
   const letters = atob(base64);
   const found = new Float32Array(letters.length / 2);
   for (let i = 0; i < found.length; i++) {
     const bits = letters.charCodeAt(2 * i) | (letters.charCodeAt(2 * i + 1) << 8);
-    const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : fraction * 2 ** -24;
-    found[i] = bits & 0x8000 ? -size : size;
+    found[i] = step * (bits & 0x8000 ? bits - 0x10000 : bits);
   }
   return found;
 }
@@ -25,6 +23,7 @@ const valueAt = (group, { image, row, column }) =>
 // The place in the source group of a dense layer's input with this number.
 function placeOf(link, group, index) {
   if (!link.maps) {
+    if (group.count > 1) return { image: index, row: 0, column: 0 }; // a few, each a square
     return { image: 0, row: Math.floor(index / group.width), column: index % group.width };
   }
   const at = Math.floor(index / group.count);
@@ -174,7 +173,8 @@ function reasons(view, part, pixel) {
   if (part === target && source) {
     const inputs = inputsOf(link, source.group, target.group, pixel);
     if (inputs[0]?.product === undefined) return null;
-    return link.kind === "dense" ? productList(source, inputs) : patchTable(link, source, inputs);
+    return link.kind === "dense"
+      ? productList(link, source, inputs) : patchTable(link, source, inputs);
   }
   if (part !== source || !target?.cursor) return null;
   const mine = inputsOf(link, source.group, target.group, target.cursor)
@@ -194,15 +194,16 @@ function text(tag, words, className = "") {
   return element;
 }
 
-function productList(source, inputs) {
+function inputName(link, group, { image, row, column }) {
+  if (!link.maps) return `input ${group.count > 1 ? image : row * group.width + column}`;
+  return `${group.count > 1 ? `map ${image}, ` : ""}row ${row}, column ${column}`;
+}
+
+function productList(link, source, inputs) {
   const list = document.createElement("div");
   list.append(text("p", `The largest of ${inputs.length} products, input × weight:`));
   for (const input of strongest(inputs)) {
-    const name = source.group.count > 1 ? `map ${input.image}, ` : "";
-    const where = source.group.tile
-      ? `input ${input.row * source.group.width + input.column}`
-      : `${name}row ${input.row}, column ${input.column}`;
-    list.append(text("p", `${where}: ${product(input)}`));
+    list.append(text("p", `${inputName(link, source.group, input)}: ${product(input)}`));
   }
   return list;
 }

@@ -263,12 +263,13 @@ function moved({ group, layout }, { image, row, column }, down, across) {
 }
 
 function choose(view, part, { image, row, column }) {
-  if (!part.group.still) {
-    part.cursor = { image, row, column }; // at once; the server's answer follows
-    drawGroup(part, view.theme);
-    linkUp(view);
-  }
-  view.send({ group: part.group.key, image, row, column });
+  part.cursor = { image, row, column }; // at once; the server's answer follows
+  drawGroup(part, view.theme);
+  linkUp(view);
+  // By the unit, too: the order of the images may be another one by now.
+  const link = view.data.connection;
+  const unit = link?.target === part.group.key ? link.units[image] : undefined;
+  view.send({ group: part.group.key, image, row, column, unit: unit ?? null });
 }
 
 function fillCaption(view, figure, group) {
@@ -398,7 +399,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     group.tile = group.noun === "tile";
   }
   const link = data.connection;
-  if (link) link.numbers = link.weights && halves(link.weights);
+  if (link) link.numbers = link.weights && weightsOf(link.weights, link.step);
   view.data = data;
   view.send = (click) => setTriggerValue("clicked", click);
   view.tip.hidden = true;

@@ -185,13 +185,16 @@ def _group(group: Group) -> dict[str, Any]:
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
-    """Weights travel as float16: the products that are written out have three digits."""
+    """Weights travel as whole numbers of two bytes: products are written with three decimals."""
     weights = connection.weights
-    return vars(connection) | {
-        "weights": None if weights is None else _base64(weights, "<f2"),
-        "outputs": 0 if weights is None else weights.shape[-1],
-        "units": list(connection.units),
-    }
+    found = vars(connection) | {"units": list(connection.units), "outputs": 0, "step": 0.0}
+    if weights is None:
+        return found
+    step = float(np.abs(weights).max(initial=0)) / np.iinfo(np.int16).max or 1.0
+    whole = np.round(weights / np.float32(step))
+    return found | {
+        "weights": _base64(whole, "<i2"), "outputs": weights.shape[-1], "step": step
+    }  # fmt: skip
 
 
 def _images(group: Images) -> dict[str, Any]:
@@ -243,7 +246,5 @@ def shown(value: float) -> str:
 
 
 def _base64(values: npt.ArrayLike, dtype: str = "<f4") -> str:
-    """As bytes, little endian; what is too large for the dtype is its largest number."""
-    limits = np.finfo(dtype)
-    fitting = np.clip(values, limits.min, limits.max) if dtype == "<f2" else values
-    return base64.b64encode(np.ascontiguousarray(fitting, dtype).tobytes()).decode()
+    """As bytes, little endian."""
+    return base64.b64encode(np.ascontiguousarray(values, dtype).tobytes()).decode()

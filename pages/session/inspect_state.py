@@ -51,7 +51,14 @@ class Place:
 
     def look_at(self, index: int) -> None:
         """Make a test image the input."""
-        self.source, self.index, self.is_given = TEST, index, True
+        self.source, self.index, self.is_given = TEST, max(index, 0), True
+
+    def open_run(self, run: str | None) -> None:
+        """Show this network; another one than before from its newest checkpoint on."""
+        if run != self.run:
+            self.step = self.layer = self.unit = None
+            self.playing = False
+        self.run, self.missing = run, False
 
 
 def place() -> Place:
@@ -94,7 +101,7 @@ def load() -> list[str]:
         return []
     st.session_state.inspect_query = query
     here, wrong = place(), []
-    here.run, here.missing = query.get("run", here.run), False
+    here.open_run(query.get("run", here.run))
     here.layer = query.get("layer", here.layer)
     view = OTHER_NAMES.get(query.get("view", here.view), query.get("view", here.view))
     if view in VIEWS:
@@ -106,8 +113,10 @@ def load() -> list[str]:
         if name not in query:
             continue
         if query[name].isdecimal() and len(query[name]) < 12 and low <= int(query[name]) <= high:
-            setattr(here, {"image": "index"}.get(name, name), int(query[name]))
-            here.is_given = here.is_given or name == "image"
+            if name == "image":
+                here.look_at(int(query[name]))
+            else:
+                here.step = int(query[name])
         else:
             wrong.append(f"“{name}” in the address is a whole number from {low} to {high:,}.")
     return wrong

@@ -40,7 +40,8 @@ def look_inside(run_id: str, step: int | None = None, image: int | None = None) 
     from pages.session.inspect_state import DRAWING, place
 
     here = place()
-    here.run, here.step, here.missing, here.layer, here.unit = run_id, step, False, None, None
+    here.open_run(run_id)
+    here.step, here.layer, here.unit = step, None, None
     if image is not None:
         here.look_at(image)
     elif st.session_state.get("drawing_image28") is not None:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import streamlit as st
 
-from mnist_core.figures.pixels import PIXELS_CSS, PIXELS_JS, Connection, Group, pixels_data
+from mnist_core.figures.pixels import PIXELS_CSS, PIXELS_JS, Connection, Group, Images, pixels_data
 
 
 @dataclass(frozen=True)
 class Click:
-    """A press on a pixel, or on a group's title (`image` is -1 then)."""
+    """A click on a pixel, or on a group's title (`image` is -1 then).
+
+    `unit` is what the pixel's image shows by the view's `Connection`, None without.
+    """
 
     group: str
     image: int
     row: int
     column: int
+    unit: int | None = None
 
 
 def pixel_view(
@@ -45,9 +51,9 @@ def pixel_view(
     )
 
     def clicked() -> None:
-        found = st.session_state[key].get("clicked")
+        found = read_click(st.session_state[key].get("clicked"), groups)
         if on_click and found:
-            on_click(Click(found["group"], found["image"], found["row"], found["column"]))
+            on_click(found)
 
     mount(
         key=key,
@@ -56,3 +62,25 @@ def pixel_view(
         ),
         on_clicked_change=clicked,
     )
+
+
+def read_click(sent: Any, groups: Sequence[Group]) -> Click | None:
+    """The click that a browser sends, which may be anything; None unless these groups have it."""
+    if not isinstance(sent, dict):
+        return None
+    group = next((one for one in groups if one.key == sent.get("group")), None)
+    place = [whole(sent.get(name)) for name in ("image", "row", "column")]
+    if group is None or place == [-1, 0, 0]:
+        return Click(group.key, -1, 0, 0) if group and group.opens else None
+    sizes = np.shape(group.values) if isinstance(group, Images) else ()
+    image, row, column = place
+    if len(sizes) < 3 or image is None or row is None or column is None:
+        return None
+    if not (0 <= image < sizes[0] and 0 <= row < sizes[1] and 0 <= column < sizes[2]):
+        return None
+    return Click(group.key, image, row, column, whole(sent.get("unit")))
+
+
+def whole(sent: object) -> int | None:
+    """A whole number that a browser sends; None for anything else."""
+    return sent if type(sent) is int else None

@@ -9,8 +9,11 @@ import pytest
 from playwright.sync_api import expect
 
 from benchmarks._digits import DIGITS
-from mnist_core import load_default_model
+from mnist_core import Experiment, load_default_model
 from mnist_core.data import mnist
+from mnist_core.model.build import build_model
+from mnist_core.storage.store import Store
+from mnist_core.training.events import Snapshot
 from tests.e2e.helpers import (
     choose_preset,
     draw,
@@ -164,6 +167,43 @@ def _by_keras(layer: str, row: int, column: int, channel: int) -> float:
         0 if found.bias is None else found.bias
     )
     return float(np.asarray(sums)[0, row, column, channel])
+
+
+@pytest.mark.timeout(120)
+def test_each_of_a_few_inputs_is_told_apart(server, page):
+    experiment = Experiment.from_query("layers=flatten;dense(units:12)")
+    store = Store(home=server.home)
+    run = store.create_run(experiment)
+    weights = build_model(experiment.network, 0).get_weights()
+    store.record(run, Snapshot(0, 0.0, tuple(weights), 0.1))
+    store.close()
+    open_page(page, f"{server.url}/inspect?run={run}&layer=logits&image=18", "feature_maps")
+    source, target = canvas(page, "feature_maps"), canvas(page, "feature_maps", 1)
+    expect(target).to_be_visible(timeout=60_000)
+    box = target.bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    tip = part(page, "feature_maps").locator(".tip")
+    expect(tip).to_contain_text(re.compile(r"input \d+: "))
+    area = source.bounding_box()
+    starts = (
+        part(page, "feature_maps")
+        .locator("svg.links line")
+        .evaluate_all(
+            """lines => lines.map(line => {
+          const box = line.ownerSVGElement.getBoundingClientRect();
+          return [box.x + line.x1.baseVal.value, box.y + line.y1.baseVal.value];
+        })"""
+        )
+    )
+    assert starts and all(
+        0 <= x - area["x"] <= area["width"] and 0 <= y - area["y"] <= area["height"]
+        for x, y in starts
+    )
+    # The second of the values received opens as number 1 of the layer before.
+    page.mouse.click(area["x"] + 80, area["y"] + 20)
+    expect(page.get_by_text(re.compile(r"^dense_2:relu, number 1 = "))).to_be_visible(
+        timeout=20_000
+    )
 
 
 @pytest.mark.timeout(120)

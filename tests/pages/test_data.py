@@ -240,7 +240,7 @@ def test_look_inside_shows_its_images_and_names(own_run, view) -> None:
     app = open_page("inspect", run=own_run, view=view, image="4")
     assert not app.error and not app.warning
     classes = next(item for item in app.selectbox if item.label == "Class")
-    assert classes.options == ["any", *NAMES]
+    assert classes.options == ["any class", *NAMES]
     assert next(item for item in app.number_input if item.label == "Index (0 to 29)").max == 29
     if view == "mistakes":
         assert "of the 30 test images" in texts(app)

@@ -200,6 +200,25 @@ def test_play_shows_every_moment_and_stops_at_the_last(monkeypatch) -> None:
     assert seen == ["0", "10", "20", "newest"]
 
 
+def test_another_run_opens_at_its_newest_checkpoint() -> None:
+    first, second = make_run(SMALL), make_run(SMALL)
+    app = open_page(run=first, step="0")
+    app.query_params.clear()
+    app.query_params["run"] = second
+    app.run()
+    assert not app.exception and app.query_params["run"] == second
+    assert "step" not in app.query_params
+
+
+def test_a_link_with_an_image_shows_it_after_a_drawing() -> None:
+    app = open_page(run="default")
+    app.segmented_control(key="inspect-source").set_value("My drawing").run()
+    app.query_params["image"] = "7"
+    app.run()
+    assert not app.exception and app.query_params["image"] == "7"
+    assert "Draw a digit" not in said(app)
+
+
 def test_choosing_a_digit_shows_one() -> None:
     app = open_page(run=make_run(SMALL), image="0")  # a 7
     app.selectbox(key="inspect-digit").set_value(3).run()

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import html
 from concurrent.futures import wait
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core.drawing.drawn_digits import find_drawn
 from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
-from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
+from mnist_core.drawing.preprocessing import Steps
 from mnist_core.drawing.reader import Reading
-from mnist_core.drawing.strokes import picture
-from pages.session.paper import drawing
+from pages.session.drawn_digits import can_doubt, detector, digits_drawn, share
 from pages.session.reader import NotReadable, Reader, wait_for
-from pages.views.draw.networks import can_doubt, current_reader, detector, training_images
+from pages.views.draw.networks import current_reader, training_images
 from pages.views.draw.parts import (
     bars,
     confidence,
@@ -98,7 +96,7 @@ def answer() -> Answer | None:
     with below:
         several = len(found) > 1
         chosen = found[which_digit([one.text for one in found], "drawn_digit") if several else 0]
-        st.session_state.drawing_image28 = chosen.steps.image28
+        share(chosen.steps)
         st.html(bars(chosen.reading.probabilities, chosen.reader.names))
     return chosen
 
@@ -122,40 +120,6 @@ class _Place:
             self.element = st.markdown(text)
         else:
             self.element.markdown(text)
-
-
-def digits_drawn() -> tuple[Steps, ...]:
-    """The digits of the drawing on their way to 28×28, from left to right; () without ink.
-
-    Look inside shares them.
-    """
-    found: tuple[Steps, ...] = ()
-    drawn = picture(drawing())
-    if not drawing():
-        pass
-    elif can_doubt():
-        found = tuple(digit.steps for digit in find_drawn(drawn, switches()))
-    else:
-        steps = prepare(drawn, switches())
-        found = () if steps.blank else (steps,)
-    st.session_state.drawing_image28 = found[0].image28 if found else None
-    return found
-
-
-def switches() -> Preprocessing:
-    """Which steps the person has left on."""
-    return Preprocessing(**dict.fromkeys(steps_off(), False))
-
-
-def steps_off() -> list[str]:
-    """The steps that the person has turned off, by the name of their field."""
-    names = [field.name for field in fields(Preprocessing)]
-    return [name for name in names if not st.session_state.get(switch_key(name), True)]
-
-
-def switch_key(step: str) -> str:
-    """The key of the switch that turns a step on and off."""
-    return f"step_{step}"
 
 
 def _read(drawn: tuple[Steps, ...], reader: Reader) -> list[Answer]:

@@ -10,7 +10,6 @@ import streamlit as st
 
 from mnist_core.data.mnist import Dataset
 from mnist_core.drawing.neighbours import Neighbours, neighbours
-from mnist_core.drawing.not_a_digit import doubt
 from mnist_core.experiment.spec import MNIST
 from mnist_core.storage.store import SnapshotInfo
 from pages.session.data_sets import class_names, own_dataset
@@ -125,14 +124,3 @@ def training_images_of(reader: Reader) -> Future[Neighbours]:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _own_training_images(digest: str, _data: Dataset) -> Future[Neighbours]:
     return loader().submit(Neighbours, _data.x_train, _data.y_train)
-
-
-@st.cache_resource(show_spinner=False)
-def detector() -> Future[FloatArray]:
-    """The detector of other drawings, loaded in the background: its first answer takes a second."""
-    return loader().submit(doubt, np.zeros((1, 28, 28), np.float32))
-
-
-def can_doubt() -> bool:
-    """True when that is there."""
-    return detector().done() and detector().exception() is None

@@ -15,10 +15,11 @@ from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
 from mnist_core.drawing.photo import FoundPicture, PhotoError, find_photo
 from mnist_core.drawing.picture_file import ENDINGS, MAX_BYTES
 from mnist_core.drawing.segment import Box
+from pages.session.drawn_digits import can_doubt
 from pages.session.reader import FloatArray, NotReadable, Reader, wait_for
 from pages.session.services import owner
 from pages.views.draw.answer import Answer
-from pages.views.draw.networks import can_doubt, current_reader
+from pages.views.draw.networks import current_reader
 from pages.views.draw.parts import gallery, percent, small_image, which_digit
 from pages.views.draw.steps import consequences, pictures
 from pages.widgets.background import PHOTOS, come_back_for, newest

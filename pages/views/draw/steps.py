@@ -13,8 +13,9 @@ from mnist_core.drawing.neighbours import Neighbours
 from mnist_core.drawing.preprocessing import Preprocessing, Steps, pad_square, prepare
 from mnist_core.experiment.class_names import one as called
 from pages.session.data_sets import dataset_of
+from pages.session.drawn_digits import steps_off, switch_key
 from pages.session.reader import Reader
-from pages.views.draw.answer import Answer, steps_off, switch_key
+from pages.views.draw.answer import Answer
 from pages.views.draw.networks import training_images, training_images_of
 from pages.views.draw.parts import gallery, percent, small_image
 

@@ -24,7 +24,7 @@ from mnist_core.inspection.gradients import backward as gradients_of
 from mnist_core.inspection.latex import number
 from mnist_core.inspection.occlusion import SIDE, occlusion
 from pages.views.inspect.network import STRIP_MAPS, as_images, passes_through, strip_layers
-from pages.views.inspect.scene import Scene, test_images, test_labels
+from pages.views.inspect.scene import FloatArray, Scene, test_images, test_labels
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import pixel_view
@@ -44,8 +44,8 @@ def backward(scene: Scene) -> None:
         f"The {noun(scene.names)} that the loss is computed for",
         list(range(len(scene.names))),
         format_func=scene.names.__getitem__,
-        default=scene.read if scene.label is None else scene.label,
-        key=f"inspect-label-{scene.choice.experiment.data}-{scene.index}-{scene.label}",
+        default=_asked(scene),
+        key=f"inspect-label-{scene.choice.experiment.data}-{scene.index}-{_asked(scene)}",
         required=True,
         wrap=True,
     )
@@ -60,6 +60,16 @@ def backward(scene: Scene) -> None:
     _maps(scene, found)
     _path(scene, label)
     _pixels(scene, label)
+
+
+def _asked(scene: Scene) -> int:
+    """The class to begin with: the right one, for a drawing the one that is read."""
+    return scene.read if scene.label is None else scene.label
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _occlusion(key: str, step: int, picture: str, label: int, _scene: Scene) -> FloatArray:
+    return occlusion(_scene.network, _scene.weights, _scene.image, label)
 
 
 def _norms(scene: Scene, found: Backward) -> None:
@@ -160,7 +170,7 @@ def _pixels(scene: Scene, label: int) -> None:
     )
     slopes = saliency(scene.network, scene.weights, scene.image, label)
     shares, gap = integrated_gradients(scene.network, scene.weights, scene.image, label)
-    falls = occlusion(scene.network, scene.weights, scene.image, label)
+    falls = _occlusion(scene.choice.key, scene.snapshot.step, scene.picture, label, scene)
     cam = grad_cam(scene.network, scene.weights, scene.image, label)
     behind = scene.image * np.float32(0.8)
     groups: list[Images | Bars] = [

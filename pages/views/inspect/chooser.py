@@ -8,15 +8,14 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.data.mnist import DatasetError
-from mnist_core.drawing.preprocessing import prepare
 from mnist_core.drawing.pretrained import DefaultModelError
-from mnist_core.drawing.strokes import picture
-from mnist_core.experiment.class_names import DIGITS, noun, one
+from mnist_core.experiment.class_names import DIGITS, noun
 from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inspection.weights import diverged
 from mnist_core.storage.store import SnapshotInfo, StoreError
 from mnist_core.training.loop import QUICK_IMAGES
 from pages.session.data_sets import class_names, dataset_of
+from pages.session.drawn_digits import shared_digit
 from pages.session.inspect_state import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.session.network_choice import (
     NetworkChoice,
@@ -29,7 +28,6 @@ from pages.session.network_choice import (
     snapshots,
     weights_at,
 )
-from pages.session.paper import drawing, paper
 from pages.session.services import get_store
 from pages.streamlit_compat.selectors import with_selectors
 from pages.views.inspect.number import choose_number
@@ -57,9 +55,7 @@ def choose_network() -> NetworkChoice:
     names = list(choices)
 
     def changed(run: str) -> None:
-        here.run, here.step, here.playing = run, None, False
-        here.missing = False
-        here.layer = here.unit = None
+        here.open_run(run)
 
     with st.container(key="run_picker", width=300):
         st.selectbox(
@@ -179,20 +175,6 @@ def choose_input(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
         st.info(sentence)
 
 
-def draw_here() -> None:
-    """The paper; what is drawn on it becomes the input."""
-    paper()
-    if st.session_state.get("inspect_drawing") != drawing():
-        steps = prepare(picture(drawing()))
-        st.session_state.drawing_image28 = None if steps.blank else steps.image28
-        note_drawing()
-
-
-def note_drawing() -> None:
-    """Remember which drawing the session's 28×28 image was made of."""
-    st.session_state.inspect_drawing = drawing()
-
-
 def _choose_image(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
     here = place()
 
@@ -216,7 +198,7 @@ def _choose_image(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
         digit = st.selectbox(
             noun(names).capitalize(),
             [ANY, *range(len(names))],
-            format_func=lambda digit: f"any {noun(names)}" if digit == ANY else one(names[digit]),
+            format_func=lambda digit: f"any {noun(names)}" if digit == ANY else names[digit],
             key=digit_key,
             width=128 if names == DIGITS else 180,
             label_visibility="collapsed",
@@ -297,11 +279,10 @@ def make_scene(choice: NetworkChoice, snapshot: SnapshotInfo) -> Scene | None:
         _say_diverged(choice)
         return None
     if here.source == DRAWING:
-        drawn = st.session_state.get("drawing_image28")
-        if drawn is None:
+        image = shared_digit()
+        if image is None:
             st.info("Draw a digit on the paper: the network reads it here.", icon=":material/draw:")
             return None
-        image = np.asarray(drawn, np.float32)
         scene = Scene(choice, snapshot, weights, image, None, None)
     else:
         image = test_images()[here.index]

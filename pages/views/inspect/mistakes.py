@@ -26,7 +26,7 @@ from pages.session.inspect_state import place
 from pages.views.inspect.scene import Scene, shown_data, test_images, test_labels
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
-from pages.widgets.pixel_view import Click, pixel_view
+from pages.widgets.pixel_view import Click, pixel_view, whole
 from pages.widgets.progress_notes import told
 
 MOST_SHOWN, EMBEDDED = 30, 2000
@@ -73,8 +73,9 @@ def _confusion(found: FloatArray, names: Sequence[str]) -> None:
         cell = None
 
     def clicked(point: dict[str, object]) -> None:
-        if isinstance(point["x"], int | float) and isinstance(point["y"], int | float):
-            st.session_state.inspect_cell = (int(point["y"]), int(point["x"]))
+        true, read = whole(point.get("y")), whole(point.get("x"))
+        if true in range(len(names)) and read in range(len(names)):
+            st.session_state.inspect_cell = (true, read)
 
     live_figure(
         confusion_heatmap(counts, cell, names),
@@ -101,7 +102,7 @@ def _cell(found: FloatArray, names: Sequence[str]) -> None:
     chosen = chosen[:MOST_SHOWN]
     if not len(chosen):
         st.markdown(f"**{heading}**")
-        st.caption("None: nothing was read so.")
+        st.caption("No test image was read that way.")
         return
     sure, short = found[chosen].max(axis=1), marks(names)
     group = Images(
@@ -166,10 +167,12 @@ def _scatter(scene: Scene, points: np.ndarray, axes: tuple[str, str]) -> go.Figu
 
 
 def _show_scatter(scene: Scene, figure: go.Figure) -> None:
+    count = len(test_labels())
+
     def clicked(point: dict[str, object]) -> None:
-        if isinstance(point["customdata"], int | float):
-            here = place()
-            here.look_at(int(point["customdata"]))
+        index = whole(point.get("customdata"))
+        if index is not None and index < count:
+            place().look_at(index)
 
     live_figure(
         figure,

@@ -64,7 +64,7 @@ def opened(scene: Scene) -> ProbeLayer:
 
 
 def open_layer(name: str, unit: tuple[int, ...] | None = None) -> None:
-    """Show this layer, and this value of it (its strongest with None)."""
+    """Show this layer, and this value of it (its largest with None)."""
     here = place()
     here.layer, here.unit = name, unit
 
@@ -183,17 +183,17 @@ def _unfolded(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...], strongest:
     """The layer's input beside its output, with the marked value's connection."""
     target, units = _values_of(scene, layer, unit, strongest)
     before = received(scene.probe, layer)
-    source = _received_values(scene, before)
+    source, received_units = _received_values(scene, before)
 
     def clicked(click: Click) -> None:
-        if click.group != target.key:
-            if before is not None:
-                open_layer(before.name, unit_of(before, click))
-            return
-        if len(layer.shape) == 3:
-            open_layer(layer.name, (click.row, click.column, units[click.image]))
-        else:
+        if click.group == target.key and len(layer.shape) == 3:
+            if click.unit in units:  # by its number: "strongest first" orders anew at each step
+                open_layer(layer.name, (click.row, click.column, click.unit))
+        elif click.group == target.key:
             open_layer(layer.name, (click.image,) if units else unit_of(layer, click))
+        elif before is not None:
+            few = len(before.shape) == 1 and received_units
+            open_layer(before.name, (click.image,) if few else unit_of(before, click))
 
     pixel_view(
         [source, target],
@@ -206,17 +206,18 @@ def _unfolded(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...], strongest:
     )
 
 
-def _received_values(scene: Scene, before: ProbeLayer | None) -> Images:
-    """The opened layer's input: the image, the maps or the numbers of the step before."""
+def _received_values(scene: Scene, before: ProbeLayer | None) -> tuple[Images, tuple[int, ...]]:
+    """The image, maps or numbers that the opened layer receives, and units as `_values_of`."""
     if before is None:
-        return Images("input", "input", scene.image[None], "28×28", "ink", 1.0, names=("input",),
-                      largest=8)  # fmt: skip
+        image = Images("input", "input", scene.image[None], "28×28", "ink", 1.0,
+                       names=("input",), largest=8)  # fmt: skip
+        return image, ()
     values = scene.outputs[scene.probe.index(before.name)]
     note = f"from {before.name}"
     if values.ndim == 3:
-        return Images(before.name, f"{len(as_images(values))} maps received", as_images(values),
-                      note)  # fmt: skip
-    return _numbers(before, f"{len(values)} values received", values, note, None)[0]
+        maps = as_images(values)
+        return Images(before.name, f"{len(maps)} maps received", maps, note), ()
+    return _numbers(before, f"{len(values)} values received", values, note, None)
 
 
 def _values_of(

@@ -126,7 +126,7 @@ def _fooled(scene: Scene) -> None:
             f"(ink is 1). Then {this} is read as **{plain(names[fooling.read])}**."
         )
     start = 0.1 if fooling is None else first_that_fools(fooling.epsilon)
-    key = f"inspect-epsilon-{scene.choice.key}-{scene.snapshot.step}-{scene.index}"
+    key = f"inspect-epsilon-{scene.choice.key}-{scene.snapshot.step}-{scene.picture}"
     epsilon = st.slider("ε, the change of each pixel", 0.0, LARGEST_EPSILON, start, EPSILON_STEP,
                         format="%.3f", key=key)  # fmt: skip
     changed = fgsm(gradient, scene.image, epsilon)

@@ -55,8 +55,12 @@ class Scene:
     @property
     def outputs(self) -> list[FloatArray]:
         """The outputs of each layer of `probe.layers` for the image, without the batch axis."""
-        picture = hashlib.md5(self.image.tobytes(), usedforsecurity=False).hexdigest()
-        return _outputs(self.choice.key, self.snapshot.step, picture, self)
+        return _outputs(self.choice.key, self.snapshot.step, self.picture, self)
+
+    @property
+    def picture(self) -> str:
+        """A checksum of the image, by which what is computed of it is cached."""
+        return hashlib.md5(self.image.tobytes(), usedforsecurity=False).hexdigest()
 
     @property
     def probabilities(self) -> FloatArray:

@@ -1,0 +1,78 @@
+"""The digits of this session's drawing as 28×28 images, which Draw and Look inside share."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import fields
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from mnist_core.drawing.drawn_digits import find_drawn
+from mnist_core.drawing.not_a_digit import doubt
+from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
+from mnist_core.drawing.strokes import picture
+from pages.session.paper import drawing
+from pages.widgets.background import loader
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def digits_drawn() -> tuple[Steps, ...]:
+    """The digits of the drawing on their way to 28×28, from left to right; () without ink."""
+    found: tuple[Steps, ...] = ()
+    drawn = picture(drawing())
+    if not drawing():
+        pass
+    elif can_doubt():
+        found = tuple(digit.steps for digit in find_drawn(drawn, switches()))
+    else:
+        steps = prepare(drawn, switches())
+        found = () if steps.blank else (steps,)
+    share(found[0] if found else None)
+    return found
+
+
+def share(digit: Steps | None) -> None:
+    """Make this digit of the drawing the one that the other pages take; None for no ink."""
+    st.session_state.drawing_image28 = None if digit is None else digit.image28
+    st.session_state.drawing_shared = drawing()
+
+
+def shared_digit() -> FloatArray | None:
+    """The digit that the pages share, float32 [28, 28]; None without ink.
+
+    Drawn on since it was chosen, the drawing is looked at again and its first digit taken.
+    """
+    if st.session_state.get("drawing_shared") != drawing():
+        digits_drawn()
+    found: FloatArray | None = st.session_state.get("drawing_image28")
+    return found
+
+
+def switches() -> Preprocessing:
+    """Which steps the person has left on."""
+    return Preprocessing(**dict.fromkeys(steps_off(), False))
+
+
+def steps_off() -> list[str]:
+    """The steps that the person has turned off, by the name of their field."""
+    names = [field.name for field in fields(Preprocessing)]
+    return [name for name in names if not st.session_state.get(switch_key(name), True)]
+
+
+def switch_key(step: str) -> str:
+    """The key of the switch that turns a step on and off."""
+    return f"step_{step}"
+
+
+@st.cache_resource(show_spinner=False)
+def detector() -> Future[FloatArray]:
+    """The detector of other drawings, loaded in the background: its first answer takes a second."""
+    return loader().submit(doubt, np.zeros((1, 28, 28), np.float32))
+
+
+def can_doubt() -> bool:
+    """True when that is there."""
+    return detector().done() and detector().exception() is None
