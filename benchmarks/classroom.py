@@ -41,7 +41,7 @@ MIXED = (
 LONGEST = 900.0
 LOOK_SECONDS = 0.1
 _TIME = r"(?:(\d+) h )?(?:(\d+) min)?(?: ?(\d+) s)?"
-_WAIT = re.compile(rf"it starts in (?:about {_TIME}|{_TIME} to {_TIME})(?:$|\W)", re.MULTILINE)
+_WAIT = re.compile(rf"starts in (?:about {_TIME}|{_TIME} to {_TIME})(?:$|\W)", re.MULTILINE)
 
 
 @dataclass
