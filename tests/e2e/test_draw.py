@@ -230,8 +230,8 @@ def test_a_view_below_and_a_photo_from_a_file(board):
     wait_for_digit(board, 7, 20)
     board.get_by_role("tab", name="Why?").click()
     board.get_by_text("Why 7?").wait_for(timeout=20_000)
-    board.get_by_text("The shortest single change").or_(
-        board.get_by_text("No single stroke")
+    board.get_by_text("The smallest change found").or_(
+        board.get_by_text("No short straight stroke")
     ).first.wait_for(timeout=60_000)
     board.get_by_role("tab", name="Photo").click()
     image, _ = photo([[3, 1, 4, 1, 5]], seed=3, shade=0.3, ruled=160, noise=6)
