@@ -37,7 +37,7 @@ def test_holms_method_asks_more_of_many_comparisons() -> None:
 
 def test_interval_and_test_always_say_the_same() -> None:
     random, shown = np.random.default_rng(1), 0
-    for _ in range(400):
+    for _ in range(200):
         spreads, means = random.uniform(0.001, 0.02, 4), random.uniform(0.9, 0.95, 4)
         results = {
             str(i): random.normal(mean, spread, 3)
@@ -46,7 +46,7 @@ def test_interval_and_test_always_say_the_same() -> None:
         reported = compare(results, baseline="0").difference
         shown += reported.shown
         assert reported.shown == (reported.size > reported.margin), results
-    assert 20 < shown < 380, "both happen"
+    assert 10 < shown < 190, "both happen"
 
 
 def test_what_scatters_more_than_it_differs_is_no_difference() -> None:
@@ -78,7 +78,7 @@ def test_what_is_worse_is_worse_than_the_experiment_s_own_value() -> None:
     verdict = compare(results, baseline="0")
     assert (verdict.best, verdict.reference, verdict.worse) == ("2", "0", ("3",))
     assert in_words(verdict, words) == (
-        "No difference that three seeds could show: 2 against 0 is 0.033 ± 0.24 points. "
+        "No difference that three seeds could show: 2 against 0 is 0.033 ± 0.23 points. "
         "Worse than 0 by more than chance: 3."
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.records import Study
 from mnist_core.studies.runner import StudyRunner
 from pages.session.explore_tabs import ONE_SETTING, SEARCH, TWO_SETTINGS
-from pages.views.explore import studies_form
+from pages.views.explore import studies_compare_charts, studies_form
 from pages.views.explore.studies_live import seconds_left
 from tests.support.runs import wait
 from tests.support.studies import BASE, RATE, SLOW, TRIALS, UNITS, study
@@ -351,7 +350,7 @@ def test_differences_are_written_to_be_read() -> None:
     assert "is 0.15 points, with too few seeds for an interval" in text
 
 
-def test_seconds_to_a_target_have_a_target_and_errors_as_curves() -> None:
+def test_seconds_to_a_target_have_a_target_and_errors_as_curves(monkeypatch) -> None:
     app = open_tab(ONE_SETTING)
     judged = of(app.selectbox, "study_judged_by")
     assert "parameters" not in judged.options
@@ -367,10 +366,14 @@ def test_seconds_to_a_target_have_a_target_and_errors_as_curves() -> None:
     assert "Nothing to compare" in text and "0.001 (2 of 2 failed)" in text
     spec = newest().spec
     assert (spec.target, spec.objectives) == (0.9, ("time",))
+    shown = []
+    monkeypatch.setattr(
+        studies_compare_charts, "live_figure", lambda figure, *_, **__: shown.append(figure)
+    )
     of(app.button_group, "study_compare_chart").set_value("Curves").run()
     assert not app.exception and not app.error
-    (figure,) = app.get("plotly_chart")
-    assert json.loads(figure.proto.spec)["layout"]["yaxis"]["title"]["text"] == "validation error"
+    axis = shown[-1].layout.yaxis
+    assert (axis.title.text, axis.tickformat) == ("validation error", ".2~%")
 
 
 def test_the_curves_of_too_many_pairs_are_a_sentence() -> None:
