@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -325,9 +325,11 @@ KINDS: dict[str, Callable[[Hand, Random], Case]] = {
 }
 
 
-def cases(hand: Hand, each: int, seed: int = 0) -> Iterator[tuple[str, Case]]:
-    """`each` pictures of every kind, one kind after the other."""
+def cases(
+    hand: Hand, each: int, seed: int = 0, kinds: Collection[str] | None = None
+) -> Iterator[tuple[str, Case]]:
+    """`each` pictures of every kind, or of `kinds`, one kind after the other."""
     for number, (kind, make) in enumerate(KINDS.items()):
         random = np.random.default_rng([seed, number])
-        for _ in range(each):
+        for _ in range(each if not kinds or kind in kinds else 0):
             yield kind, make(hand, random)

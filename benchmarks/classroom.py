@@ -41,7 +41,7 @@ MIXED = (
 LONGEST = 900.0
 LOOK_SECONDS = 0.1
 _TIME = r"(?:(\d+) h )?(?:(\d+) min)?(?: ?(\d+) s)?"
-_WAIT = re.compile(rf"it starts in (?:about {_TIME}|{_TIME} to {_TIME})(?:$|\W)", re.MULTILINE)
+_WAIT = re.compile(rf"starts in (?:about {_TIME}|{_TIME} to {_TIME})(?:$|\W)", re.MULTILINE)
 
 
 @dataclass
@@ -66,8 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Let the class train, print what it waited, and return the same figures."""
+    from benchmarks import _sessions
     from benchmarks._sessions import open_sessions
 
+    _sessions.TIMEOUT = LONGEST  # a slow answer is a figure here, not an error
     chance = random.Random(args.seed)
     links = TWO_LAYERS if args.kind == "same" else MIXED
     chosen = [links[number % len(links)] for number in range(args.pupils)]

@@ -25,8 +25,7 @@ def page() -> None:
         st.title("Draw a digit")
         with st.container(key="draw_intro"):
             st.markdown(
-                "A digit from 0 to 9, or several in a row, as you write them on paper: read after "
-                "every stroke."
+                "Draw one digit or several in a row. The network reads them after every stroke."
             )
     _board()
 

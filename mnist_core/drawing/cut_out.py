@@ -11,6 +11,9 @@ from scipy import ndimage
 from mnist_core.drawing.preprocessing import FloatArray, Preprocessing, Steps, prepare
 from mnist_core.drawing.segment import Box, Group
 
+# Marks with less ink than this share of the usual are mended.
+MENDED = 0.25
+
 
 @dataclass(frozen=True, eq=False)
 class FoundDigit:
@@ -29,11 +32,15 @@ def prepared(
 
 
 def cut_out(ink: FloatArray, group: Group) -> npt.NDArray[np.uint8]:
-    """One digit alone, dark on white paper, with a margin: a picture for `prepare`."""
+    """One digit alone, dark on white paper, with a margin: a picture for `prepare`.
+
+    Where a group has marks and the picture no ink, a torn stroke was mended.
+    """
     box = group.box
     own = ink[box.top : box.bottom, box.left : box.right]
     margin = 4 + max(box.width, box.height) // 6
     around = ndimage.binary_dilation(np.pad(group.marks, margin))
-    pixels = np.where(around, np.pad(own, margin), 0)
     full = float(np.quantile(own[group.marks], 0.6))
+    own = np.where(group.marks & (own < MENDED * full), full, own)
+    pixels = np.where(around, np.pad(own, margin), 0)
     return (255 - np.round(255 * np.clip(pixels / max(full, 1e-6), 0, 1))).astype(np.uint8)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from mnist_core.drawing.cut_out import FoundDigit, prepared
 from mnist_core.drawing.ink_mask import EVEN_INK
 from mnist_core.drawing.not_a_digit import UNSURE, doubt
+from mnist_core.drawing.partition import best_groups
 from mnist_core.drawing.preprocessing import Preprocessing, prepare
 from mnist_core.drawing.reader import Reading, readings
-from mnist_core.drawing.second_look import look_again
 from mnist_core.drawing.segment import MAX_DIGITS, Box, find_groups, trimmed
 
 
@@ -45,7 +45,7 @@ def find_drawn(
     whole = (FoundDigit(box.scaled(scale), steps),)
     if marks is None or float(doubt(steps.image28[None])[0]) <= UNSURE:
         return whole
-    groups = look_again(steps.ink, find_groups(mask, even=True))
+    groups = best_groups(steps.ink, *find_groups(mask, even=True))
     parts = prepared(steps.ink, groups[:MAX_DIGITS], preprocessing) if len(groups) > 1 else []
     if not _are_digits(parts):
         return whole

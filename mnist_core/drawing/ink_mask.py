@@ -7,6 +7,8 @@ picture from a screen has one colour as its paper: there ink is whatever differs
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -14,6 +16,7 @@ from scipy import ndimage
 
 from mnist_core.drawing.preprocessing import border
 from mnist_core.drawing.ruled_lines import without_other_lines, without_ruled_lines
+from mnist_core.drawing.segment import Group
 
 FloatArray = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -50,17 +53,29 @@ def enlarged(picture: Picture) -> tuple[Picture, int]:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)), times
 
 
-def ink_and_mask(picture: Picture) -> tuple[FloatArray, Mask, bool]:
-    """The ink in each pixel of uint8 [H, W, 3], float32 [H, W] in [0, 1], and which pixels count.
+@dataclass(frozen=True, eq=False)
+class Ink:
+    """The ink of a picture.
 
-    Lines and frames do not count. The third value is True when the picture's paper is even, as on
-    a screen.
+    `amount` float32 [H, W] in [0, 1], how much each pixel holds; `mask` bool [H, W], which pixels
+    count: lines and frames do not. `lined`: marks as they were before a line was taken out. `even`:
+    the paper is even, as on a screen.
     """
-    ink = even_paper_ink(picture)
-    if ink is not None:
-        return ink, without_other_lines(ink > EVEN_INK), True
-    contrast = ink_contrast(picture)
-    return contrast, without_other_lines(ink_mask(contrast)), False
+
+    amount: FloatArray
+    mask: Mask
+    lined: list[Group]
+    even: bool
+
+
+def find_ink(picture: Picture) -> Ink:
+    """The ink of a picture uint8 [H, W, 3]."""
+    amount = even_paper_ink(picture)
+    even = amount is not None
+    if amount is None:
+        amount = ink_contrast(picture)
+    mask, lined = without_other_lines(amount > EVEN_INK if even else ink_mask(amount))
+    return Ink(amount, mask, lined, even)
 
 
 def even_paper_ink(picture: Picture) -> FloatArray | None:

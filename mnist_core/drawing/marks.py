@@ -27,3 +27,12 @@ def label_marks(mask: Mask, most: int, within: Mask | None = None) -> Labels:
     numbers[amounts == 0] = 0
     found: Labels = numbers[labels]
     return found
+
+
+def stroke_width(mask: Mask) -> float:
+    """The usual width of the strokes in pixels; 0 without ink."""
+    if not mask.any():
+        return 0.0
+    depths = ndimage.distance_transform_edt(np.pad(mask, 1))
+    ridge = depths[(depths > 0) & (depths >= ndimage.maximum_filter(depths, 3))]
+    return 2 * float(np.median(ridge)) if ridge.size else 0.0

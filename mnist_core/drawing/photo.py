@@ -1,6 +1,6 @@
 """From a photo, a scan or a screenshot to its digits, in the order in which one reads them.
 
-file ─► picture ─► ink ─► without lines and frames ─► marks ─► digits ─► 28×28 each
+file ─► picture ─► ink ─► without lines and frames ─► marks ─► pieces ─► digits ─► 28×28 each
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.drawing.cut_out import FoundDigit, prepared
-from mnist_core.drawing.ink_mask import enlarged, ink_and_mask
+from mnist_core.drawing.ink_mask import enlarged, find_ink
+from mnist_core.drawing.partition import best_groups
 from mnist_core.drawing.picture_file import PhotoError, open_picture
 from mnist_core.drawing.reader import Reading, readings
-from mnist_core.drawing.second_look import look_again
 from mnist_core.drawing.segment import MAX_DIGITS, find_groups, reading_lines
 
 __all__ = ["FoundDigit", "FoundPicture", "PhotoError", "find_photo", "read_photo"]
@@ -75,9 +75,9 @@ def find_photo(file: bytes) -> FoundPicture:
 def find_in_picture(picture: npt.NDArray[np.uint8], scale: float = 1.0) -> FoundPicture:
     """Find the digits in uint8 [H, W, 3]; `scale` is as in `FoundPicture`, before enlarging."""
     picture, times = enlarged(picture)
-    ink, mask, even = ink_and_mask(picture)
-    groups = look_again(ink, find_groups(mask, even=even))
-    digits = prepared(ink, groups[:MAX_DIGITS])
+    ink = find_ink(picture)
+    groups = best_groups(ink.amount, *find_groups(ink.mask, even=ink.even), ink.lined)
+    digits = prepared(ink.amount, groups[:MAX_DIGITS])
     lines = reading_lines([digit.box for digit in digits])
     return FoundPicture(
         picture,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from mnist_core.drawing.marks import ALL_AROUND, Mask, label_marks
+from mnist_core.drawing.segment import Box, Group
 
 Slices = tuple[slice, slice]
 
@@ -76,6 +77,9 @@ def _sheared(mask: Mask, slope: float, back: bool = False) -> Mask:
 # up or down: a slope of 14°. It is a line when this share of the strips lies on ink.
 STRIP = 4
 LINE_COVER = 0.85
+# How far a line strays from a straight one, in pixels and as a share of its width: the root mean
+# square.
+LEAST_BEND, MOST_BEND = 1.5, 0.015
 # A line's thickness at most, as a share of the mark's height; columns that are this much thicker
 # hold a stroke that crosses or touches the line.
 LINE_THICKEST, CROSSED = 0.3, 1.7
@@ -86,21 +90,29 @@ LINE_ASPECT, MOST_LINES = 1.25, 30
 # Marks are looked through from the largest on, and not more than these; of so many it is known
 # where they lie.
 MOST_MARKS, MOST_LABELS = 60, 1000
+# Two halves of a torn stroke are no further apart than this share of their height together.
+TORN = 0.06
 # Marks lower than this share of the picture's longer side are dust.
 DUST = 0.012
 
 
-def without_other_lines(mask: Mask) -> Mask:
+def without_other_lines(mask: Mask) -> tuple[Mask, list[Group]]:
     """Without rings, boxes and grids, ruled lines, and lines under, over and through numbers.
 
-    Frames go first: without its upper and lower edge, a box would be two ones.
+    Frames go first: without its upper and lower edge, a box would be two ones. The second value is
+    that of `without_long_lines`.
     """
     return without_long_lines(without_ruled_lines(without_frames(mask)))
 
 
-def without_long_lines(mask: Mask) -> Mask:
-    """Without lines under, over and through numbers; a stroke that crosses one stays whole."""
+def without_long_lines(mask: Mask) -> tuple[Mask, list[Group]]:
+    """Without lines under, over and through numbers; a stroke that crosses one stays whole.
+
+    The second value holds the marks that lost a line, as they were: it may have been a digit's
+    own stroke.
+    """
     cleared = mask.copy()
+    lined = []
     marks = list(_marks(mask))
     sizes = [max(_size(place)) for _, _, place in marks]
     usual = _usual_height(mask)
@@ -116,7 +128,10 @@ def without_long_lines(mask: Mask) -> Mask:
         part, count = strip_lines(own, 2, LINE_THICKEST * min(height, usual))
         if count:
             cleared[place] &= ~own | _without_crumbs(part, 0.25 * min(height, usual))
-    return cleared
+            rows, columns = place
+            box = Box(columns.start, rows.start, columns.stop, rows.stop)
+            lined.append(Group(box, own))
+    return cleared, lined
 
 
 def without_frames(mask: Mask) -> Mask:
@@ -178,8 +193,11 @@ def find_path(mask: Mask, thickest: float) -> npt.NDArray[np.intp] | None:
         row += int(moves[strip, row])
     if (ink[rows, np.arange(strips)] > 0.5).mean() < LINE_COVER:
         return None
-    course = np.interp(np.arange(width), (np.arange(strips) + 0.5) * STRIP, rows)
-    path = np.round(course).astype(np.intp)
+    middles = (np.arange(strips) + 0.5) * STRIP
+    bend = rows - np.polyval(np.polyfit(middles, rows, 1), middles)
+    if float(np.sqrt((bend**2).mean())) > max(LEAST_BEND, MOST_BEND * width):
+        return None  # the bow of a zero, not a line
+    path = np.round(np.interp(np.arange(width), middles, rows)).astype(np.intp)
     starts, ends = _runs(mask, path)
     thickness = float(np.quantile((ends - starts)[ends > starts], 0.35))
     return path if thickness <= max(3.0, thickest) else None
@@ -276,12 +294,29 @@ def _size(place: Slices) -> tuple[int, int]:
 
 
 def _usual_height(mask: Mask) -> float:
-    """The height of most marks that may be digits, in pixels: the median of those not flat."""
+    """The height of a digit in pixels: the median of the marks that may be one.
+
+    Flat marks are lines. Two marks one right above the other are a stroke that is torn.
+    """
     _, places = _labelled(mask)
-    sizes = [_size(place) for place in places]
-    largest = max((height for height, _ in sizes), default=0)
-    heights = [h for h, w in sizes if h >= 0.25 * largest and w < 4 * h]
-    return float(np.median(heights)) if heights else float(largest)
+    largest = max((_size(place)[0] for place in places), default=0)
+    spans: list[list[int]] = []  # left, right, top, bottom
+    for rows, columns in sorted(places, key=lambda place: place[0].start):
+        if rows.stop - rows.start < largest / 4 or columns.stop - columns.start >= 4 * (
+            rows.stop - rows.start
+        ):
+            continue
+        for span in spans:
+            across = min(span[1], columns.stop) - max(span[0], columns.start)
+            narrower = min(span[1] - span[0], columns.stop - columns.start)
+            near = rows.start - span[3] <= TORN * (rows.stop - span[2])
+            if across >= narrower / 2 and near:
+                span[:2] = min(span[0], columns.start), max(span[1], columns.stop)
+                span[3] = max(span[3], rows.stop)
+                break
+        else:
+            spans.append([columns.start, columns.stop, rows.start, rows.stop])
+    return float(np.median([span[3] - span[2] for span in spans])) if spans else float(largest)
 
 
 def _is_flat(own: Mask, usual: float) -> bool:

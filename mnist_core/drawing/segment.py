@@ -1,20 +1,18 @@
 """From the marks on a page to its digits, in the order in which one reads them.
 
-Marks that belong together become one digit (a five's bar, an open four, a stroke torn in two),
-marks that hang together are cut apart (digits that touch), and the digits are put in lines.
+Marks that belong together by their places become one digit (a five's bar, an open four), and the
+digits are put in lines. It is a first guess, made without reading: `partition.py` goes on from it.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from mnist_core.drawing.marks import ALL_AROUND, Mask, label_marks
+from mnist_core.drawing.marks import ALL_AROUND, Mask, label_marks, stroke_width
 
 # Least height of a digit, as a share of the picture's longer side.
 LEAST_SIZE = 0.025
@@ -22,8 +20,6 @@ LEAST_SIZE = 0.025
 MOST_MARKS, MAX_DIGITS = 400, 100
 # Parts of a torn stroke lie nearer to each other than this share of the stroke's width.
 TORN = 0.5
-# Where fewer columns than this hold more than one stroke, a wide mark is a line, and no digits.
-SINGLE_LINE = 0.2
 
 
 class Box(NamedTuple):
@@ -57,12 +53,14 @@ class Group:
     marks: Mask
 
 
-def find_groups(mask: Mask, *, even: bool) -> list[Group]:
-    """The marks of each digit, line by line from left to right; dust and smears are left out.
+def find_groups(mask: Mask, *, even: bool) -> tuple[list[Group], list[Group]]:
+    """The marks of each digit, line by line from left to right, and marks too small to be one.
 
-    `even` says that the picture comes from a screen: then marks at its edge are digits too.
+    Dust and smears are left out. `even` says that the picture comes from a screen: then marks at
+    its edge are digits too.
     """
-    return in_order(_grouped(_marks(mask), mask.shape, even))
+    groups, small = _grouped(_marks(mask), mask.shape, even)
+    return in_order(groups), small
 
 
 def in_order(groups: list[Group]) -> list[Group]:
@@ -73,7 +71,7 @@ def in_order(groups: list[Group]) -> list[Group]:
 
 def _marks(mask: Mask) -> list[Group]:
     """The largest connected marks, or those that nearly touch."""
-    reach = max(1, round(TORN * _stroke_width(mask) / 2))
+    reach = max(1, round(TORN * stroke_width(mask) / 2))
     near = ndimage.binary_dilation(mask, ALL_AROUND, iterations=reach)
     labels = label_marks(mask, MOST_MARKS, within=near)
     found = []
@@ -89,16 +87,9 @@ def _marks(mask: Mask) -> list[Group]:
     ]
 
 
-def _stroke_width(mask: Mask) -> float:
-    """The usual width of the strokes in pixels; 0 without ink."""
-    if not mask.any():
-        return 0.0
-    depths = ndimage.distance_transform_edt(mask)
-    ridge = depths[(depths > 0) & (depths >= ndimage.maximum_filter(depths, 3))]
-    return 2 * float(np.median(ridge)) if ridge.size else 0.0
-
-
-def _grouped(marks: list[Group], shape: tuple[int, ...], even: bool) -> list[Group]:
+def _grouped(
+    marks: list[Group], shape: tuple[int, ...], even: bool
+) -> tuple[list[Group], list[Group]]:
     """Marks that belong to one digit, together: a five's bar, an open four, a seven's dash."""
     height, width = shape
 
@@ -112,7 +103,7 @@ def _grouped(marks: list[Group], shape: tuple[int, ...], even: bool) -> list[Gro
     if not even:
         candidates = _without_edges(marks, [mark for mark in marks if inside(mark.box)])
     if not candidates:
-        return []
+        return [], []
     usual = float(np.quantile([size(mark) for mark in candidates], 0.9))
     heights = [m.box.height for m in candidates if m.box.height >= 0.4 * usual]
     usual = float(np.median(heights)) if heights else usual
@@ -131,8 +122,13 @@ def _grouped(marks: list[Group], shape: tuple[int, ...], even: bool) -> list[Gro
             groups.append([mark])
     least = max(0.4 * usual, LEAST_SIZE * max(height, width))
     shortest = LEAST_SIZE * max(height, width)  # lower is a dash, or the edge of something
-    whole = [joined(group) for group in groups if size(group[0]) >= least]
-    return [group for group in whole if group.box.height >= shortest]
+    digits: list[Group] = []
+    small: list[Group] = []
+    for group in groups:
+        whole = joined(group)
+        is_digit = size(group[0]) >= least and whole.box.height >= shortest
+        (digits if is_digit else small).append(whole)
+    return digits, small
 
 
 def _without_edges(marks: list[Group], inner: list[Group]) -> list[Group]:
@@ -185,49 +181,6 @@ def _belong(small: Box, large: Box, usual: float) -> bool:
     within = down > 0.35 * min(small.height, large.height)
     low = min(small.height, large.height) < 0.75 * usual
     return over and (within or (part and low))
-
-
-def split(group: Group) -> list[Group]:
-    """Digits that touch, cut apart: a group much wider than high, where there is least ink.
-
-    Digits that touch hang together by one stroke; a cut through two goes through a loop.
-    """
-    box, marks = group.box, group.marks
-    if box.width < 1.45 * box.height:
-        return [group]
-    strokes = (np.diff(marks.astype(np.int8), axis=0, prepend=0) > 0).sum(0)
-    if (strokes > 1).mean() < SINGLE_LINE:
-        return [group]
-    ink = marks.sum(0)
-    ways = [np.where(strokes > 1, len(marks), ink)]
-    if box.width > 2 * box.height:  # no single digit is as wide: they overlap
-        ways.append(ink)
-    counts = range(min(round(box.width / (0.8 * box.height)), 20), 1, -1)
-    for count, amounts in itertools.product(counts, ways):
-        parts = _cut(group, count, amounts)
-        if parts and all(part.box.height > 0.6 * box.height for part in parts):
-            return parts
-    return [group]  # a digit with a long tail is one all the same
-
-
-def _cut(group: Group, count: int, amounts: npt.NDArray[np.int64]) -> list[Group]:
-    """The group in `count` parts of similar width; empty when there is no place to cut it."""
-    height, width = group.marks.shape
-    cuts = [0]
-    for number in range(1, count):
-        middle, reach = width * number / count, width / count / 3
-        start, stop = max(cuts[-1] + 1, int(middle - reach)), int(middle + reach)
-        if start >= min(stop, width):
-            return []  # too narrow to be cut into as many
-        cut = start + int(amounts[start:stop].argmin())
-        if amounts[cut] == height:
-            return []
-        cuts.append(cut)
-    parts = [
-        trimmed(group.box.left + start, group.box.top, group.marks[:, start:stop])
-        for start, stop in itertools.pairwise([*cuts, width])
-    ]
-    return [] if None in parts else [part for part in parts if part is not None]
 
 
 def trimmed(left: int, top: int, marks: Mask) -> Group | None:

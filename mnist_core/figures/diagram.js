@@ -37,6 +37,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   host.setAttribute("role", data.pressable ? "group" : "img");
   host.setAttribute("aria-label", data.alt);
   for (const part of host.querySelectorAll("[data-press]")) {
+    if (!data.pressable) {
+      part.removeAttribute("aria-label");
+      continue;
+    }
     part.setAttribute("tabindex", "0");
     part.setAttribute("role", "button");
     part.onclick = () => setTriggerValue("pressed", part.dataset.press);

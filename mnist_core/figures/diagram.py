@@ -27,8 +27,8 @@ DIAGRAM_CSS = """
 .diagram .math { font-family: "KaTeX_Main", "Times New Roman", serif; font-size: 17px; }
 .diagram .math .letter { font-family: "KaTeX_Math", "Times New Roman", serif; font-style: italic; }
 .diagram [data-growing] { transform-box: fill-box; }
-.diagram [data-press] { cursor: pointer; outline: none; }
-.diagram [data-press]:hover .body, .diagram [data-press]:focus-visible .body {
+.diagram [role="button"] { cursor: pointer; outline: none; }
+.diagram [role="button"]:hover .body, .diagram [role="button"]:focus-visible .body {
   stroke-width: 4px; }
 """
 

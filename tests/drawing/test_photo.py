@@ -15,11 +15,12 @@ from PIL import Image, ImageDraw
 
 from mnist_core import load_default_model
 from mnist_core.data import mnist
+from mnist_core.drawing.partition import best_groups
 from mnist_core.drawing.photo import find_in_picture, find_photo, read_photo
 from mnist_core.drawing.picture_decoder import Refused, decode
 from mnist_core.drawing.picture_file import MAX_BYTES, PhotoError, open_picture
 from mnist_core.drawing.predict import predict
-from mnist_core.drawing.segment import Box, find_groups, reading_lines, split
+from mnist_core.drawing.segment import Box, find_groups, reading_lines
 from tests.support.photos import as_file, photo
 
 CONDITIONS = {
@@ -104,23 +105,25 @@ def lines(*strokes, size=(400, 300), width=7):
     return np.asarray(image)
 
 
+def digits_of(mask):
+    return best_groups(mask.astype(np.float32), *find_groups(mask, even=False))
+
+
 def test_a_bar_longer_than_the_digit_below_it_belongs_to_it():
     five = [(100, 100), (100, 130), (140, 135), (150, 165), (130, 190), (95, 185)]
     bar = [(100, 92), (205, 86)]
     next_one = [(220, 95), (215, 190)]
-    assert len(find_groups(lines(five, bar, next_one, width=5), even=False)) == 2
+    assert len(digits_of(lines(five, bar, next_one, width=5))) == 2
 
 
 def test_a_digit_with_a_long_tail_stays_whole_and_digits_that_touch_are_parted():
     zero = [(60, 110), (90, 100), (120, 130), (110, 180), (75, 190), (55, 150), (60, 110)]
     tail = [(115, 108), (200, 100)]
-    (group,) = find_groups(lines(zero, [(90, 100), *tail]), even=False)
-    assert len(split(group)) == 1
+    assert len(digits_of(lines(zero, [(90, 100), *tail]))) == 1
     one, other = [(100, 60), (60, 150), (130, 150)], [(125, 60), (125, 240)]
     five = [(210, 60), (150, 60), (150, 130), (200, 140), (210, 200), (170, 240), (140, 230)]
     touching = lines(one, other, [(125, 160), (150, 160)], five)
-    groups = find_groups(touching, even=False)
-    assert sum(len(split(group)) for group in groups) == 2
+    assert len(digits_of(touching)) == 2
 
 
 def test_png_and_jpeg_are_known_before_anything_else_has_opened_a_picture():

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.firefox import find_firefox
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
@@ -59,6 +61,9 @@ def _install_from_playwright() -> bool:
 def main() -> int:
     """Make sure that there is a browser."""
     if find_browser() or install_from_debian("chromium") or _install_from_playwright():
+        # Without it, its tests are skipped.
+        if find_firefox() is None:
+            install_from_debian("firefox-esr")
         return 0
     print("The tests need a browser: install Chromium or Chrome, then run “make test” again.")
     return 1

@@ -129,7 +129,7 @@ def test_editing_a_layer_changes_summary_and_address(server, page):
     # Fields that may be empty hold what the link said, also when they are first seen.
     press(page, "training_popover")
     page.get_by_text("Data and regularisation").click()
-    images = page.get_by_label("Training images (empty: all)")
+    images = page.get_by_role("spinbutton", name="Training images (empty: all)")
     wait_until(lambda: images.input_value() == "5000", 20, "The setting is lost")
     page.keyboard.press("Escape")
     wait_until(lambda: "training_images=5000" in address(page), 5, "The setting is lost")

@@ -31,7 +31,7 @@ from pages.widgets.escape import plain
 GUESS = 0.4
 # Right on fewer validation images than this, a network says nothing about a drawing.
 POOR = 0.5
-INVITATION = "_Draw a digit, or several: the answer appears here._"
+INVITATION = "_Draw one or more digits. The answer appears here._"
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +154,7 @@ def _each(found: list[Answer]) -> str:
 
 def _how_sure(found: Answer) -> str:
     if found.reader.guesses:
-        return "It only guesses"
+        return "Just guessing"
     return "Not a digit?" if found.is_no_digit else confidence(found.reading.confidence)
 
 
@@ -164,25 +164,23 @@ def _seen(found: Answer) -> str:
     more = "What the network sees: 28 × 28 pixels."
     if found.reader.guesses:
         more = (
-            "It is the network that cannot read: at this moment it is right about as often as "
-            f"by guessing, and would say {html.escape(found.name)}. Choose another network or "
-            "moment."
+            "The drawing is not the problem: at this checkpoint the network is at chance. It would "
+            f"say {html.escape(found.name)}. Choose another network or checkpoint."
         )
     elif found.is_no_digit:
         more = (
-            "This looks like no digit. A network must choose all the same: "
-            f"this one would say {html.escape(found.name)} ({percent(reading.confidence)})."
+            "This does not look like a digit. A network must still choose one: "
+            f"this one says {html.escape(found.name)} ({percent(reading.confidence)})."
         )
     elif _reads_poorly(found.reader):
         more = (
-            "It is the network that cannot read: it is right on about "
-            f"{found.reader.accuracy:.0%} of the validation images. Choose another network or "
-            "moment."
+            "The drawing is not the problem: this network’s validation accuracy is only about "
+            f"{found.reader.accuracy:.0%}. Choose another network or checkpoint."
         )
     elif reading.confidence < GUESS:
-        more = "The network cannot decide between them."
+        more = "The network cannot decide."
         if found.reader.reads_digits:
-            more = "Perhaps this is not a digit: the network cannot decide between them."
+            more = "The network cannot decide. Perhaps this is not a digit."
     return (
         f'<figure class="seen"><img src="{image_address(reading.image28)}" '
         'alt="The drawing as 28 × 28 pixels"><figcaption>'

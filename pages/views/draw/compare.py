@@ -35,13 +35,12 @@ def compare_view(found: Answer | None) -> None:
         key="compared_networks",
         format_func=lambda key: choices[key].label if key in choices else "",
         max_selections=MOST,
-        help="A dense network against a CNN, or one of your runs against another.",
+        help="For example a dense network and a CNN, or two of your runs.",
     )
     st.session_state.compared = keys
     if len(choices) < 2:
         st.info(
-            "Train a network of your own on the Train page: then it can be compared here with "
-            "the model that comes with the app.",
+            "Train a network on the Train page to compare it with the app’s own model.",
             icon=":material/model_training:",
         )
     if not keys:
@@ -114,10 +113,10 @@ def _answer(reader: Reader, found: Answer | None) -> None:
 def _disagreements(readers: list[Reader]) -> None:
     """The test images that the networks read differently, once the person asks for them."""
     if len({reader.choice.experiment.data for reader in readers}) > 1:
-        st.caption("They were trained on different data sets: they have no test images in common.")
+        st.caption("These networks were trained on different data sets and share no test images.")
         return
     asked = tuple((reader.choice.key, reader.step) for reader in readers)
-    if st.button("Find the test images on which they disagree", icon=":material/search:"):
+    if st.button("Find test images they disagree on", icon=":material/search:"):
         st.session_state.disagreement = asked
     if st.session_state.get("disagreement") != asked:
         return
@@ -131,7 +130,7 @@ def _disagreements(readers: list[Reader]) -> None:
             lambda: np.stack([read(ink(data.x_test)) for read in functions]),
         )
         if not work.done():
-            words = "Each network reads all test images"
+            words = "Reading all test images"
             come_back_for(work, lambda: st.caption(words + time_left("disagreement", work)))
             return
         shares = work.result()
@@ -150,19 +149,19 @@ def _counts(
     """The test images that each misreads, and all voting; who is right where they differ."""
     differ = (answers != answers[0]).any(0)
     st.markdown(f"They disagree on **{int(differ.sum()):,}** of {len(labels):,} test images.")
-    names = [*(plain(reader.choice.name) for reader in readers), "**All together, voting**"]
+    names = [*(plain(reader.choice.name) for reader in readers), "**Vote of all**"]
     right = np.stack([*answers, together]) == labels
     st.table(
         {
             "Network": names,
-            "Test images misread": [f"{count:,}" for count in (~right).sum(1)],
+            "Misread test images": [f"{count:,}" for count in (~right).sum(1)],
             "Right where they disagree": [f"{count:,}" for count in (right & differ).sum(1)],
         },
         hide_index=True,
         border="horizontal",
         alt="How many test images each network misreads, and all of them together",
     )
-    st.caption("To vote, the networks' probabilities are averaged; the largest one counts.")
+    st.caption("The vote averages the networks’ probabilities and takes the largest.")
 
 
 def _differing(
@@ -183,7 +182,7 @@ def _differing(
         )
     )
     if len(differ) > SHOWN:
-        st.caption(f"The first {SHOWN} are shown.")
+        st.caption(f"Showing the first {SHOWN}.")
 
 
 def _who_read_what(readers: list[Reader], answers: Predictions, together: int, label: int) -> str:

@@ -29,8 +29,8 @@ def learning_view(found: Answer | None) -> None:
     }
     if not runs:
         st.info(
-            "Train a network on the Train page: every run keeps snapshots of its weights, and here "
-            "you see how it learned to read your digit.",
+            "Train a network on the Train page. Every run keeps checkpoints: here you see how it "
+            "learned to read your digit.",
             icon=":material/model_training:",
         )
         return
@@ -38,7 +38,7 @@ def learning_view(found: Answer | None) -> None:
     if kept not in runs:
         kept = found.reader.choice.key if found and found.reader.choice.key in runs else None
     key = st.selectbox(
-        "Run to watch",
+        "Run",
         list(runs),
         index=list(runs).index(kept) if kept in runs else 0,
         format_func=lambda key: runs[key].label if key in runs else "",
@@ -66,12 +66,12 @@ def _chart(choice: NetworkChoice, found: Answer) -> None:
             [snapshot.step for snapshot in kept],
             labels,
             shares,
-            "What it read in your drawing while it learned",
+            "Your drawing, read during training",
             names,
         ),
         key="learning_figure",
-        alt=f"The probability of each digit at {len(kept)} snapshots of the training; "
-        f"at its end the network reads {name} with {shares[-1].max():.0%}.",
+        alt=f"The probability of each digit at {len(kept)} checkpoints; "
+        f"at the end the network reads {name} with {shares[-1].max():.0%}.",
     )
     st.caption(in_words(shares, labels, plain(name)))
 
@@ -97,7 +97,7 @@ def _all_weights(key: str, steps: tuple[int, ...]) -> list[list[npt.NDArray[np.f
     except StoreError as error:
         raise NotReadable(str(error)) from error
     if any(weights is None for weights in found):
-        raise NotReadable("This run has been deleted; choose another one.")
+        raise NotReadable("This run has been deleted. Choose another one.")
     return [weights for weights in found if weights is not None]
 
 

@@ -42,8 +42,8 @@ def current_reader() -> Reader:
     kept = snapshots(key)
     if not kept:
         if choices[key].trains:
-            raise NotReadable("This run has kept no weights yet; choose another network, or wait.")
-        raise NotReadable("This run has kept no weights; choose another network.")
+            raise NotReadable("This run has no checkpoint yet. Wait, or choose another network.")
+        raise NotReadable("This run has no checkpoint. Choose another network.")
     steps = [snapshot.step for snapshot in kept]
     step = st.session_state.get("reading_step")
     return Reader(choices[key], step if step in steps else steps[-1])
@@ -54,12 +54,12 @@ def choose_network() -> None:
     choices = network_choices()
     key = st.session_state.get("reading_network")
     st.selectbox(
-        "Network that reads",
+        "Network",
         list(choices),
         index=list(choices).index(key) if key in choices else 0,
         key="network_menu",
         format_func=lambda key: choices[key].label if key in choices else "",
-        help="Your runs, and the model that comes with the app.",
+        help="Your runs and the model that comes with the app.",
         on_change=_network_chosen,
     )
     if key in choices and (note := chance_note(choices[key])):
@@ -69,7 +69,7 @@ def choose_network() -> None:
         _choose_snapshot(str(key), kept)
     if key in choices and choices[key].experiment.data != MNIST:
         names = ", ".join(map(plain, class_names(choices[key].experiment)))
-        st.caption(f":material/dataset: This network tells apart: {names}.")
+        st.caption(f":material/dataset: Classes: {names}.")
 
 
 def _choose_snapshot(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
@@ -78,7 +78,7 @@ def _choose_snapshot(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
     # Another run, or a new snapshot of a live one, makes a new slider with its own value.
     slider = f"reading_moment-{key}-{kept[-1].step}"
     st.select_slider(
-        "Moment of its training",
+        "Checkpoint",
         list(labels),
         value=step if step in labels else kept[-1].step,
         key=slider,

@@ -25,7 +25,7 @@ LARGEST = 9  # screen pixels for one of the 28
 def reasons_view(found: Answer | None) -> None:
     """Saliency over the drawing, and what single stroke would flip the answer."""
     if found is None:
-        st.caption("Draw a digit to see why the network reads it as it does.")
+        st.caption("Draw a digit to see why the network reads it this way.")
         return
     apart()
     digit, image, names = found.reading.digit, found.reading.image28, found.reader.names
@@ -45,7 +45,7 @@ def reasons_view(found: Answer | None) -> None:
             "evidence",
             f"Why {name}?",
             slopes[None],
-            f"Blue: more ink here speaks for {name}. Orange: against it.",
+            f"Blue: more ink here makes {name} likelier. Orange: less likely.",
             noun="pixel",
             names=(f"slope for {name}",),
             backdrop=image,
@@ -54,11 +54,11 @@ def reasons_view(found: Answer | None) -> None:
     ]
     if flip is not None:
         groups += _flip_images(image, flip, names[flip.digit])
-    pixel_view(groups, "reasons_pixels", f"Which ink speaks for {name}")
+    pixel_view(groups, "reasons_pixels", f"Which ink makes {name} likely")
     if search.done():
         st.markdown(_words(name, flip, names))
     else:
-        words = "Thousands of small changes are being tried"
+        words = "Trying thousands of small changes"
         come_back_for(search, lambda: st.caption(words + time_left("flip", search)))
 
 
@@ -66,9 +66,9 @@ def _flip_images(image: FloatArray, flip: Flip, name: str) -> list[Images]:
     return [
         Images(
             "flip",
-            "What would change its mind?",
+            "What would change the answer?",
             flip.change[None],
-            "Blue: ink added. Orange: ink rubbed out.",
+            "Blue: ink added. Orange: ink erased.",
             limit=1.0,
             noun="pixel",
             names=("ink",),
@@ -92,14 +92,14 @@ def _flip_images(image: FloatArray, flip: Flip, name: str) -> list[Images]:
 def _words(name: str, flip: Flip | None, names: Sequence[str]) -> str:
     if flip is None:
         return (
-            "None of the short straight strokes of pen or rubber that were tried makes it "
-            f"anything but {plain(name)}: the network is hard to talk out of this."
+            "No short straight stroke of pen or eraser that was tried changes the answer: it stays "
+            f"{plain(name)}."
         )
-    how = "one more stroke" if flip.added else "one stroke rubbed out"
+    how = "one stroke added" if flip.added else "one stroke erased"
     return (
-        f"The shortest single change that was found: {how}, {flip.ink:.0%} of the drawing’s ink, "
-        f"and {_the(name)} becomes {plain(one(names[flip.digit]))}. The change is made in "
-        "the 28 × 28 pixels that the network sees."
+        f"The smallest change found: {how} ({flip.ink:.0%} of the drawing’s ink) turns "
+        f"{_the(name)} into {plain(one(names[flip.digit]))}. The change is made to the "
+        "28 × 28 pixels that the network sees."
     )
 
 

@@ -16,6 +16,7 @@ from mnist_core.drawing.photo import FoundPicture, PhotoError, find_photo
 from mnist_core.drawing.picture_file import ENDINGS, MAX_BYTES
 from mnist_core.drawing.segment import Box
 from pages.session.drawn_digits import can_doubt
+from pages.session.limits import open_files_note, upload_megabytes
 from pages.session.reader import FloatArray, NotReadable, Reader, wait_for
 from pages.session.services import owner
 from pages.views.draw.answer import Answer
@@ -32,20 +33,22 @@ FRAME = (217, 96, 10)
 def photo_view(found: Answer | None) -> None:
     """Upload a photo or take one; its digits are read in order by the network above."""
     st.markdown(
-        "Write one digit or several in a row on paper, with some room between them, and take a "
-        "photo from above."
+        "Write one or more digits on paper, leave some space between them, and take a photo from "
+        "above."
     )
+    most = upload_megabytes(MAX_BYTES // 1_000_000)
     camera = st.toggle("Use the camera", key="use_camera")
     file = (
         st.camera_input("Digits on paper", key="camera")
         if camera
         else st.file_uploader(
-            f"A photo or picture (up to {MAX_BYTES // 1_000_000} MB)",
+            f"A photo or picture (up to {most} MB)",
             ENDINGS,
             key="photo",
-            max_upload_size=MAX_BYTES // 1_000_000,
+            max_upload_size=most,
         )
     )
+    open_files_note()
     if file is None:
         return
     data = file.getvalue()
@@ -70,7 +73,7 @@ def _show(work: Future[FoundPicture]) -> None:
         wait_for(reader, say=st.empty().markdown)
         if not photo.digits:
             st.warning(
-                "No digits were found. Write dark on light paper, closer to the camera.",
+                "No digits found. Use a dark pen on light paper and move the camera closer.",
                 icon=":material/search_off:",
             )
             st.image(photo.picture, width=480, alt="Your photo")
@@ -88,10 +91,12 @@ def _show(work: Future[FoundPicture]) -> None:
         )
     if reader.guesses:
         st.caption(
-            "This network is right about as often as by guessing: choose another one above.",
+            "This network is at chance. Choose another one above.",
         )
     if photo.left_out:
-        st.caption(f"{photo.left_out} more are in the picture; {len(read)} are read at once.")
+        st.caption(
+            f"Only the first {len(read)} digits are read; the picture has {photo.left_out} more."
+        )
     st.image(
         _framed(photo.picture, [digit.box for digit in photo.digits]),
         width=640,

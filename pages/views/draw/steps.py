@@ -23,10 +23,10 @@ FloatArray = npt.NDArray[np.float32]
 
 # Each step in its order, with what it does.
 STEPS = {
-    "crop": ("Crop", "The empty paper around the digit goes."),
-    "thickness": ("Thickness", "The strokes get the width that MNIST’s have."),
-    "scale": ("Scale", "The longer side becomes 20 pixels."),
-    "centre": ("Centre", "The middle of the ink comes to the middle of 28 × 28."),
+    "crop": ("Crop", "Removes the empty paper around the digit."),
+    "thickness": ("Thickness", "Makes the strokes as wide as MNIST’s."),
+    "scale": ("Scale", "Makes the longer side 20 pixels."),
+    "centre": ("Centre", "Moves the ink’s centre of mass to the middle of 28 × 28 pixels."),
 }
 NEAREST = 10
 SIDE = 130
@@ -38,18 +38,18 @@ def steps_off_note() -> None:
     if off:
         names = ", ".join(STEPS[name][0].lower() for name in off)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f":material/warning: Turned off below: {names}.", width="content")
+            st.caption(f":material/warning: Turned off: {names}.", width="content")
             st.button("Turn all steps on", on_click=_all_on, type="tertiary")
 
 
 def steps_view(found: Answer | None) -> None:
     """The steps with their switches and pictures, what they are good for, and the neighbours."""
     st.markdown(
-        "A network knows only images like those it was trained on. These steps make a drawing "
-        "look as MNIST’s images do; turn one off and see what the network makes of it."
+        "A network only knows images like those it was trained on. These steps make a drawing look "
+        "like an MNIST image. Turn one off and see what the network reads."
     )
     if found is None:
-        st.markdown(":material/draw: **Draw a digit** to see what each step does to it.")
+        st.markdown(":material/draw: **Draw a digit** to see what each step does.")
     pictures(found.steps if found else None, switches=True)
     if found is not None:
         consequences(found.steps, found.reader)
@@ -80,7 +80,7 @@ def pictures(steps: Steps | None, *, switches: bool = False) -> None:
 
 def consequences(steps: Steps, reader: Reader) -> None:
     """The reading without some step, and the training images nearest to the drawing."""
-    st.markdown("##### If a step were left out")
+    st.markdown("##### Without one of the steps")
     st.html(_left_out(steps, reader))
     st.markdown("##### The nearest training images")
     try:
@@ -95,7 +95,7 @@ def consequences(steps: Steps, reader: Reader) -> None:
     elif index.done():
         st.html(_nearest(index.result(), images, steps.image28, reader))
     else:
-        st.caption("The training images are being looked through…")
+        st.caption("Searching the training images…")
 
 
 def _picture(image: FloatArray, alt: str) -> None:
@@ -111,7 +111,7 @@ def _left_out(steps: Steps, reader: Reader) -> str:
     variants = {"All steps": Preprocessing()}
     for name, (label, _) in STEPS.items():
         variants[f"No {label.lower()}"] = Preprocessing(**{name: False})
-    variants["None: only shrunk"] = Preprocessing(**dict.fromkeys(STEPS, False))
+    variants["No steps: only resized"] = Preprocessing(**dict.fromkeys(STEPS, False))
     dark = 255 - np.round(255 * steps.ink).astype(np.uint8)
     images = np.stack([prepare(dark, variant).image28 for variant in variants.values()])
     probabilities = reader.probabilities(images)

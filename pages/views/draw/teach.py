@@ -24,21 +24,20 @@ from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
 
 SHOWN = 24
-STEPS = {20: "a little", 60: "well", 200: "by heart"}
+STEPS = {20: "a little", 60: "well", 200: "thoroughly"}
 
 
 def teach_view(found: Answer | None) -> None:
     """The ten buttons, the corrections so far, and teaching."""
     if found is not None and not found.reader.reads_digits:
         st.info(
-            "Corrections are digits: choose a network that was trained on MNIST above to keep "
-            "some and to teach them.",
+            "Corrections are digits. Choose a network trained on MNIST above to teach it.",
             icon=":material/school:",
         )
         return
     try:
         if found is None:
-            st.caption("Draw a digit; if it is misread, say here which one it was.")
+            st.caption("Draw a digit. If it is misread, say here which one it is.")
         else:
             _buttons(found)
         corrections = kept_corrections.load(get_store(), owner())
@@ -56,8 +55,8 @@ def teach_view(found: Answer | None) -> None:
 
 def _buttons(found: Answer) -> None:
     st.markdown(
-        "**Which digit is it?** Press the one you meant: the drawing is kept with its right name, "
-        "and below you can teach what you keep to a copy of your network."
+        "**Which digit is it?** Choose the one you meant. The drawing is saved with this label, "
+        "and you can train a copy of your network on what you saved."
     )
     with st.container(horizontal=True, gap="small", key="it_was"):
         for digit in range(10):
@@ -84,8 +83,10 @@ def _correct(found: Answer, digit: int) -> None:
         st.session_state.correction_said = str(error)
         return
     st.session_state.corrected = digit
-    right = "It was right. " if digit == found.reading.digit else ""
-    st.session_state.correction_said = f"{right}Kept as a {digit}; {len(kept)} so far."
+    right = "The network was right. " if digit == found.reading.digit else ""
+    st.session_state.correction_said = (
+        f"{right}Saved as a {digit}. Corrections so far: {len(kept)}."
+    )
 
 
 def _so_far(corrections: Corrections) -> None:
@@ -113,7 +114,7 @@ def _so_far(corrections: Corrections) -> None:
             on_click="ignore",
             help="NumPy arrays: images, uint8 [n, 28, 28], and labels, uint8 [n].",
         )
-        st.button("Remove the newest", icon=":material/undo:", on_click=_remove, args=(count - 1,))
+        st.button("Remove the latest", icon=":material/undo:", on_click=_remove, args=(count - 1,))
 
 
 def _remove(index: int) -> None:
@@ -128,11 +129,12 @@ def _teaching(reader: Reader, corrections: Corrections) -> None:
         return
     name = plain(reader.choice.name)
     st.markdown(
-        f"**Teach them to “{name}”**, the network that reads above. It keeps a copy as it was."
+        f"**Teach them to “{name}”**, the network chosen above. A copy is trained; the original "
+        "stays as it is."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         steps = st.segmented_control(
-            "How thoroughly",
+            "Training",
             list(STEPS),
             default=60,
             required=True,
@@ -141,10 +143,10 @@ def _teaching(reader: Reader, corrections: Corrections) -> None:
             wrap=True,
         )
         remind = st.toggle(
-            "Repeat old training images, too",
+            "Include training images",
             value=st.session_state.get("teach_reminds", True),
             key="teach_remind",
-            help="Without them the network soon forgets the digits that are not corrected.",
+            help="Without them the network soon forgets what it knew.",
         )
         st.session_state.teach_reminds = remind
         pressed = st.button("Teach", type="primary", icon=":material/school:", key="teach")
@@ -166,10 +168,10 @@ def _taught(reader: Reader, corrections: Corrections, steps: int, remind: bool) 
         teacher(),
     )
     if not work.done():
-        come_back_for(work, lambda: st.progress(progress["share"], "The copy is being taught…"))
+        come_back_for(work, lambda: st.progress(progress["share"], "Training the copy…"))
         return
     if work.exception() is not None:
-        st.error("This network could not be taught; try another one.", icon=":material/error:")
+        st.error("This network could not be trained. Try another one.", icon=":material/error:")
         return
     _before_and_after(work.result(), corrections, remind)
     _keep(work.result(), reader, len(corrections), number)
@@ -199,10 +201,10 @@ def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool)
     first, last = result.snapshots[0], result.snapshots[-1]
     left, right = st.columns(2)
     lost = 100 * (result.test_after - result.test_before)
-    left.metric("10,000 test images read right", f"{result.test_after:.2%}", f"{lost:+.2f} points")
+    left.metric("Test accuracy (10,000 images)", f"{result.test_after:.2%}", f"{lost:+.2f} points")
     gained = 100 * (last.corrections_share - first.corrections_share)
     right.metric(
-        f"Your corrections read right (of {len(corrections)})",
+        f"Accuracy on your {len(corrections)} corrections",
         f"{last.corrections_share:.0%}",
         f"{gained:+.0f} points",
     )
@@ -214,15 +216,16 @@ def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool)
                 [snapshot.corrections_share for snapshot in result.snapshots],
             ),
             key="forgetting_figure",
-            alt=f"Test images read right go from {first.test_share:.0%} to {last.test_share:.0%}, "
-            f"corrections from {first.corrections_share:.0%} to {last.corrections_share:.0%}.",
+            alt=f"Test accuracy goes from {first.test_share:.0%} to {last.test_share:.0%}, "
+            f"accuracy on the corrections from {first.corrections_share:.0%} to "
+            f"{last.corrections_share:.0%}.",
         )
     with right:
         worst = int((result.per_digit_after - result.per_digit_before).argmin())
         live_figure(
             per_digit_chart(result.per_digit_before, result.per_digit_after),
             key="per_digit_figure",
-            alt=f"Test images read right for each digit; the {worst} changes most: from "
+            alt=f"Test accuracy of each digit; the {worst} loses most: from "
             f"{result.per_digit_before[worst]:.0%} to {result.per_digit_after[worst]:.0%}.",
         )
     st.markdown(_lesson(result, remind))
@@ -231,21 +234,19 @@ def _before_and_after(result: FineTuned, corrections: Corrections, remind: bool)
 def _lesson(result: FineTuned, remind: bool) -> str:
     """The lesson of the figures: how much was learned, and what it cost on the test images."""
     before, after = 1 - result.test_before, 1 - result.test_after
-    learned = (
-        f"Of the corrections it now reads {result.snapshots[-1].corrections_share:.0%} right. "
-    )
-    mistakes = f"Mistakes on test images: {before:.2%} before, {after:.2%} after. "
+    learned = f"Accuracy on your corrections: {result.snapshots[-1].corrections_share:.0%}. "
+    mistakes = f"Test error: {before:.2%} before, {after:.2%} after. "
     if after <= 1.25 * before:
-        return f"{learned}{mistakes}It has forgotten next to nothing."
+        return f"{learned}{mistakes}The network has forgotten almost nothing."
     worst = int((result.per_digit_after - result.per_digit_before).argmin())
     remedy = (
-        "Teach it less thoroughly, or give it more corrections of different digits."
+        "Train for fewer steps, or add corrections of other digits."
         if remind
-        else "Repeat old training images while teaching, or teach less thoroughly."
+        else "Include training images, or train for fewer steps."
     )
     return (
-        f"{learned}{mistakes}It has forgotten some of what it knew, most of all the {worst}: new "
-        f"examples pull all weights their way. {remedy}"
+        f"{learned}{mistakes}The network has forgotten some of what it knew, most of all the "
+        f"{worst}: new examples change all weights. {remedy}"
     )
 
 
@@ -253,11 +254,9 @@ def _keep(result: FineTuned, reader: Reader, count: int, number: int) -> None:
     """The copy as a run, so that it reads above and everywhere else."""
     kept = st.session_state.get("kept_teaching")
     if kept == number:
-        st.success(
-            "Kept as a new run: choose it under “Network that reads”.", icon=":material/check:"
-        )
+        st.success("Saved as a new run: choose it under “Network”.", icon=":material/check:")
         return
-    if not st.button("Keep the taught copy as a new run", icon=":material/save:"):
+    if not st.button("Save the trained copy as a run", icon=":material/save:"):
         return
     choice = reader.choice
     name = f"{choice.name} taught {count} drawing{'s' if count > 1 else ''}"
