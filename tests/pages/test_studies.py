@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.base.once import once
 from mnist_core.engine.engine import Engine
+from mnist_core.engine.run_duration import Estimate
 from mnist_core.experiment import search_space
 from mnist_core.experiment.grid_order import SEED
 from mnist_core.storage.store import Store
@@ -20,8 +21,9 @@ from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.records import Study
 from mnist_core.studies.runner import StudyRunner
 from pages.session.explore_tabs import ONE_SETTING, SEARCH, TWO_SETTINGS
-from pages.views.explore import studies_compare_charts, studies_form
+from pages.views.explore import studies, studies_compare_charts, studies_form
 from pages.views.explore.studies_live import seconds_left
+from pages.widgets.clock import clock
 from tests.support.runs import wait
 from tests.support.studies import BASE, RATE, SLOW, TRIALS, UNITS, study
 from tests.support.train_page import plain_again
@@ -374,6 +376,26 @@ def test_seconds_to_a_target_have_a_target_and_errors_as_curves(monkeypatch) -> 
     assert not app.exception and not app.error
     axis = shown[-1].layout.yaxis
     assert (axis.title.text, axis.tickformat) == ("validation error", ".2~%")
+
+
+def test_the_time_of_a_comparison_is_that_of_all_its_trainings(monkeypatch) -> None:
+    """Not that of the experiment as often: trainings of 1 and of 39 epochs take 40 together."""
+
+    class OneSecondAnEpoch:
+        def __init__(self, *_) -> None: ...
+
+        def expect(self, experiment) -> Estimate:
+            return Estimate(0, experiment.training.epochs, 0)
+
+    monkeypatch.setattr(studies, "Durations", OneSecondAnEpoch)
+    monkeypatch.setattr(Store, "timed_runs", lambda self: ["a run"])
+    app = open_tab(ONE_SETTING)
+    of(app.selectbox, "study_setting_0").set_value("training.epochs").run()
+    key = next(item.key for item in app.multiselect if "training.epochs" in item.key)
+    app.session_state[key] = ["1", "39"]
+    app.run()
+    assert not errors(app) and not app.exception
+    assert any(f"6 trainings, about {clock(120)} of training" in c.value for c in app.caption)
 
 
 def test_the_curves_of_too_many_pairs_are_a_sentence() -> None:

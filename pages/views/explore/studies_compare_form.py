@@ -38,7 +38,11 @@ def compose(settings: int) -> StudySpec | None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         base, problems = base_part()
-        seeds, judged = _seeds(), _judged()
+        columns = st.columns(2)
+        with columns[0]:
+            seeds = _seeds()
+        with columns[1]:
+            judged = _judged()
     varied: list[Vary] = []
     with right:
         knobs = [knob for knob in search_space.knobs(base) if knob.path != SEED]
