@@ -209,7 +209,7 @@ def heat_map(
             for row, y in enumerate(upwards)
             for column, x in enumerate(across)
             if labelled and (value := cells.get((x, y))) is not None
-            if value.failed and not value.results  # a cell without a mean has no text of its own
+            if value.failed and not value.results  # the cell has no colour to write its text upon
         ],
         uirevision="heat",
     )  # fmt: skip
@@ -378,7 +378,7 @@ def _tick(value: Value) -> str:
 
 def _note(value: Value | None) -> str:
     """The failures below a cell's mean."""
-    return f"<br>{value.failures}" if value is not None and value.failed else ""
+    return f"<br>{value.failures}" if value is not None and value.failed and value.results else ""
 
 
 def _of_seeds(value: Value) -> str:
