@@ -52,19 +52,23 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict of `comparisons` comparisons, with at least `seeds` seeds of each value.
+    """The verdict of `comparisons` comparisons; `seeds` is the fewest results that a value has.
 
-    `best` has the best mean, and is compared with `baseline`, or where that is the best itself, or
-    is None, with the value that comes closest to it. `worse` are those that are worse than the
-    baseline, or than the best, by more than chance; `unknown` had too few results.
+    `reference` is the baseline, or without one the value with the best mean, `best`. The reported
+    difference is that of the best and the baseline, or where the best is the reference, that of the
+    best and the value that comes closest to it. `worse` are those that are worse than the reference
+    by more than chance; `unknown` had too few results. `alike` says that all values have as many
+    results.
     """
 
     best: str
+    reference: str
     difference: Difference
     worse: tuple[str, ...]
     unknown: tuple[str, ...]
     comparisons: int
     seeds: int
+    alike: bool
 
 
 def compare(
@@ -90,16 +94,19 @@ def compare(
     reference = baseline if baseline in known else best
     rivals = [each for each in found if best in (each.better, each.worse)]
     if baseline in known and baseline != best:
-        told = next(each for each in rivals if reference in (each.better, each.worse))
+        reported = next(each for each in rivals if reference in (each.better, each.worse))
     else:
-        told = min(rivals, key=lambda each: each.size)
+        reported = min(rivals, key=lambda each: each.size)
+    counts = {len(each) for each in known.values()}
     return Verdict(
         best=best,
-        difference=told,
+        reference=str(reference),
+        difference=reported,
         worse=tuple(each.worse for each in found if each.shown and each.better == reference),
         unknown=tuple(name for name in results if name not in known),
         comparisons=len(pairs),
-        seeds=min(len(each) for each in known.values()),
+        seeds=min(counts),
+        alike=len(counts) == 1,
     )
 
 
@@ -108,24 +115,25 @@ def in_words(verdict: Verdict, words: Callable[[float, float], str]) -> str:
 
     `words` writes a difference and its margin with their unit: "0.4 ± 0.2 points".
     """
-    told = verdict.difference
-    by = words(told.size, told.margin)
-    if told.shown and told.better == verdict.best:
-        sentence = f"{told.better} beats {told.worse} by {by}: more than chance."
-    elif math.isinf(told.margin):
+    reported = verdict.difference
+    by = words(reported.size, reported.margin)
+    if reported.shown and reported.better == verdict.best:
+        sentence = f"{reported.better} beats {reported.worse} by {by}: more than chance."
+    elif math.isinf(reported.margin):
         sentence = (
-            f"{told.better} against {told.worse} is {by}, but all seeds gave the same: without a "
-            "spread nothing tells it from chance."
+            f"{reported.better} against {reported.worse} is {by}, but all seeds gave the same: "
+            "without a spread nothing tells it from chance."
         )
-    elif verdict.worse:
+    elif verdict.worse and verdict.best == verdict.reference:
         sentence = f"Nothing beats {verdict.best} by more than chance."
     else:
         sentence = (
-            f"No difference that {_count(verdict.seeds)} could show: {told.better} against "
-            f"{told.worse} is {by}."
+            f"No difference that {_count(verdict.seeds)} could show: {reported.better} against "
+            f"{reported.worse} is {by}."
         )
-    if verdict.worse and not (told.shown and verdict.worse == (told.worse,)):
-        sentence += f" Worse by more than chance: {', '.join(verdict.worse)}."
+    if verdict.worse and not (reported.shown and verdict.worse == (reported.worse,)):
+        worse = ", ".join(verdict.worse)
+        sentence += f" Worse than {verdict.reference} by more than chance: {worse}."
     if verdict.unknown:
         sentence += f" Too few results to compare: {', '.join(verdict.unknown)}."
     return sentence
@@ -134,10 +142,11 @@ def in_words(verdict: Verdict, words: Callable[[float, float], str]) -> str:
 def method_in_words(verdict: Verdict, baseline: str | None) -> str:
     """The method behind the sentence, in words."""
     what = f"each value against {baseline}" if baseline else "each value against each other"
+    seeds = " Each value was trained with the same seeds." if verdict.alike else ""
     return (
         f"{METHOD}, {what}: {verdict.comparisons} "
-        f"comparison{'' if verdict.comparisons == 1 else 's'}, {100 * ALPHA:g}% in all. Each value "
-        "was trained with the same seeds; ± is the confidence interval."
+        f"comparison{'' if verdict.comparisons == 1 else 's'}, {100 * ALPHA:g}% in all.{seeds} "
+        "± is the confidence interval."
     )
 
 
@@ -148,13 +157,18 @@ def _count(seeds: int) -> str:
 def _differences(
     known: Mapping[str, np.ndarray], pairs: Sequence[tuple[str, str]], sign: float
 ) -> list[Difference]:
-    """Each pair tested, with Holm's corrected p and the interval at the level of its step."""
+    """Each pair tested, with Holm's corrected p and the interval at the level of its step.
+
+    Holm's method ends with the first pair that chance could explain; those after it keep its level,
+    so that an interval leaves out zero exactly where the difference is more than chance.
+    """
     tests = [_welch(known[one], known[other]) for one, other in pairs]
     order = sorted(range(len(pairs)), key=lambda i: tests[i].pvalue)
     found: dict[int, Difference] = {}
-    corrected = 0.0
+    corrected, left = 0.0, len(pairs)
     for step, i in enumerate(order):
-        left = len(pairs) - step
+        if corrected < ALPHA:
+            left = len(pairs) - step
         corrected = max(corrected, min(1.0, left * float(tests[i].pvalue)))
         one, other = pairs[i]
         gain = sign * float(known[one].mean() - known[other].mean())

@@ -13,8 +13,6 @@ from mnist_core.experiment.training_cost import compiled_settings, cost
 from mnist_core.experiment.validation import ExperimentError
 
 SEED = "training.seed"
-# To work out what each of so many combinations costs takes a second.
-MOST_SORTED = 2_000
 
 Combination = dict[str, Setting]
 
@@ -34,10 +32,8 @@ def combinations(spec: StudySpec) -> list[Combination]:
     if spec.trials < len(found):
         random.Random(spec.seed).shuffle(found)
         return found
-    if len(found) <= MOST_SORTED:
-        costs: dict[tuple[Setting, ...], tuple[float, str]] = {}
-        found.sort(key=lambda each: (*_cost(spec, each, costs), each.get(SEED, 0)))
-    return found
+    costs: dict[tuple[Setting, ...], tuple[float, str]] = {}
+    return sorted(found, key=lambda each: (*_cost(spec, each, costs), each.get(SEED, 0)))
 
 
 def _cost(

@@ -20,6 +20,8 @@ Kind = Literal["float", "int", "choice"]
 Setting = str | int | float
 COPIES = "copies"
 MAX_COPIES = 10
+# Values of one setting in a grid.
+MOST_VALUES = 50
 BATCH_SIZES = (16, 32, 64, 128, 256, 512)
 # Ranges to begin with; the limits themselves come from the experiment's own fields, all that
 # concerns a layer from its type.
@@ -73,8 +75,8 @@ class Vary(Value):
     low: float = 0.0
     high: float = 0.0
     log: bool = False
-    points: int = Field(default=4, ge=2, le=50)
-    values: tuple[float, ...] = Field(default=(), max_length=50)
+    points: int = Field(default=4, ge=2, le=MOST_VALUES)
+    values: tuple[float, ...] = Field(default=(), max_length=MOST_VALUES)
     options: tuple[Setting, ...] = ()
 
     @property
@@ -164,10 +166,12 @@ def vary(knob: Knob) -> Vary:
 
 
 def vary_over(knob: Knob, values: Sequence[Setting]) -> Vary:
-    """The knob over these values alone. Raises ExperimentError for wrong or too few ones."""
+    """The knob over these values alone. Raises ExperimentError for wrong or too few or many."""
     name, distinct = _capital(knob.title), list(dict.fromkeys(values))
     if len(distinct) < 2:
         raise _problem(f"{name}: choose at least two different values.")
+    if len(distinct) > MOST_VALUES:
+        raise _problem(f"{name}: these are {len(distinct)} values; choose at most {MOST_VALUES}.")
     if knob.kind == "choice":
         return Vary(path=knob.path, kind="choice", options=tuple(distinct))
     numbers = [float(value) for value in distinct]

@@ -21,6 +21,8 @@ _SMALL = TEXT_SIZE - 2
 MANY, REACH = 4, 4
 # With more cells than these in a row their values are told on hover alone.
 MOST_LABELLED = 8
+# More small panels than these cannot be read, and take seconds to draw.
+MOST_PANELS = 64
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,25 @@ class Dot:
 
 @dataclass(frozen=True)
 class Value:
-    """One value of a setting with its trainings; `at` is its place on a numeric axis, if any."""
+    """One value of a setting with its trainings; `at` is its place on a numeric axis, if any.
+
+    `failed` counts those of them that came to nothing.
+    """
 
     label: str
     at: float | None
     dots: tuple[Dot, ...]
+    failed: int = 0
 
     @property
     def results(self) -> list[float]:
         """The results of its trainings that have ended."""
         return [dot.result for dot in self.dots if dot.result is not None]
+
+    @property
+    def failures(self) -> str:
+        """How many of its trainings failed, in words; empty where none did."""
+        return f"{self.failed} of {len(self.dots)} failed" if self.failed else ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ class Scale:
 
 
 def results_chart(values: Sequence[Value], scale: Scale) -> go.Figure:
-    """Result against value: a dot a seed, the mean as a bar, ± one standard deviation.
+    """Result against value: one dot per seed, the mean as a bar, ± one standard deviation.
 
     Trainings that go on are hollow, at the value of their last epoch.
     """
@@ -85,12 +96,12 @@ def results_chart(values: Sequence[Value], scale: Scale) -> go.Figure:
         mode="lines+markers" if numeric else "markers",
         line={"color": ORANGE, "width": 1.5, "dash": "dot"},
         marker={"symbol": "line-ew", "size": 26, "line": {"width": 4, "color": ORANGE}},
-        customdata=[[len(value.results), s] for value, s in zip(with_results, spread, strict=True)],
+        customdata=[[_of_seeds(value), s] for value, s in zip(with_results, spread, strict=True)],
         name="mean ± standard deviation",
         hovertemplate=(
             f"{html.escape(scale.setting)} <b>%{{x}}</b><br>mean {scale.name} "
             f"<b>%{{y:{scale.format}}}</b> ± %{{customdata[1]:{scale.format}}}<br>"
-            "%{customdata[0]} seeds<extra></extra>"
+            "%{customdata[0]}<extra></extra>"
         ),
     )
     for done, name, symbol in ((True, "one seed", "circle"), (False, "in training", "circle-open")):
@@ -130,9 +141,11 @@ def results_chart(values: Sequence[Value], scale: Scale) -> go.Figure:
 
 def curve_bands(values: Sequence[Value], scale: Scale) -> go.Figure:
     """The result after each epoch: a line for the mean of the seeds, a band from worst to best."""
-    figure = go.Figure()
-    for index, value in enumerate(values):
-        _add_band(figure, value, scale, colour(index))
+    figure = go.Figure([
+        trace
+        for index, value in enumerate(values)
+        for trace in _band(value, scale, colour(index))
+    ])  # fmt: skip
     lay_out(
         figure,
         height=HEIGHT,
@@ -153,10 +166,13 @@ def heat_map(
     scale: Scale,
     upward_setting: str,
 ) -> go.Figure:
-    """Mean result of each pair of values; a cell fills when its first training has ended."""
+    """Mean result of each pair of values; a cell fills when its first training has ended.
+
+    A cell with failed trainings says so.
+    """
     means = [[_mean(cells.get((x, y))) for x in across] for y in upwards]
     counts = [
-        [_told(cells.get((x, y)), x, y, scale, upward_setting) for x in across] for y in upwards
+        [_hover(cells.get((x, y)), x, y, scale, upward_setting) for x in across] for y in upwards
     ]
     labelled = len(across) <= MOST_LABELLED
     figure = go.Figure()
@@ -185,6 +201,15 @@ def heat_map(
         xaxis={"type": "category", "title": {"text": scale.setting}, "showgrid": False},
         yaxis={"type": "category", "title": {"text": upward_setting}, "showgrid": False,
                "automargin": True},
+        annotations=[
+            # By place: Plotly would take the name "0.001" of a column for a number.
+            {"x": column, "y": row, "text": value.failures, "showarrow": False,
+             "captureevents": False, "yshift": -14 if value.results else 0,
+             "font": {"size": _SMALL - 2}}
+            for row, y in enumerate(upwards)
+            for column, x in enumerate(across)
+            if labelled and (value := cells.get((x, y))) is not None and value.failed
+        ],
         uirevision="heat",
     )  # fmt: skip
     return figure
@@ -197,8 +222,11 @@ def small_multiples(
     scale: Scale,
     upward_setting: str,
 ) -> go.Figure:
-    """The curves of every pair of values, all with the same axes: `curve_bands` in small."""
-    figure = go.Figure()
+    """The curves of every pair of values, all with the same axes: `curve_bands` in small.
+
+    For at most `MOST_PANELS` pairs.
+    """
+    traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = {}
     every = [value for value in cells.values() if any(dot.epochs for dot in value.dots)]
     heights = [y for value in every for dot in value.dots for y in dot.epochs.values()]
@@ -220,9 +248,9 @@ def small_multiples(
                 up["title"] = {"text": html.escape(y), "font": {"size": _SMALL}}
             layout |= {f"xaxis{suffix}": left, f"yaxis{suffix}": up}
             if (value := cells.get((x, y))) is not None:
-                _add_band(figure, value, scale, BLUE, suffix)
+                traces += _band(value, scale, BLUE, suffix)
     return lay_out(
-        figure,
+        go.Figure(traces),
         height=90 + PANEL * len(upwards),
         margin={"l": 84, "r": 10, "t": 50, "b": 40},
         title=title(f"{scale.setting.capitalize()} →, {upward_setting} ↑"),
@@ -246,16 +274,18 @@ def _colour_range(
     return {"zmin": best, "zmax": min(max(known), bound)}
 
 
-def _add_band(figure: go.Figure, value: Value, scale: Scale, shade: str, axes: str = "") -> None:
+def _band(value: Value, scale: Scale, shade: str, axes: str = "") -> list[dict[str, Any]]:
+    """The traces of a value's band and its mean; Plotly takes many of them at once far faster."""
     epochs = sorted({epoch for dot in value.dots for epoch in dot.epochs})
     heights = [[dot.epochs[e] for dot in value.dots if e in dot.epochs] for e in epochs]
     common: dict[str, Any] = {
+        "type": "scatter",
         "legendgroup": value.label,
         "xaxis": f"x{axes}",
         "yaxis": f"y{axes}",
     }
     low, high = [min(each) for each in heights], [max(each) for each in heights]
-    figure.add_scatter(
+    band = dict(
         uid=f"band-{value.label}-{axes}",
         x=[*epochs, *reversed(epochs)],
         y=[*high, *reversed(low)],
@@ -268,7 +298,7 @@ def _add_band(figure: go.Figure, value: Value, scale: Scale, shade: str, axes: s
         showlegend=False,
         **common,
     )
-    figure.add_scatter(
+    mean = dict(
         uid=f"mean-{value.label}-{axes}",
         x=epochs,
         y=[float(np.mean(each)) for each in heights],
@@ -284,6 +314,7 @@ def _add_band(figure: go.Figure, value: Value, scale: Scale, shade: str, axes: s
         ),
         **common,
     )
+    return [band, mean]
 
 
 def _height(dot: Dot) -> float | None:
@@ -310,6 +341,8 @@ def _setting_axis(values: Sequence[Value], scale: Scale, numeric: bool) -> dict[
             "categoryorder": "array",
             "categoryarray": [value.label for value in values],
             "range": [-0.5, len(values) - 0.5],
+            "tickvals": [value.label for value in values],
+            "ticktext": [_tick(value) for value in values],
         }
     places = np.array([value.at for value in values], float)
     if scale.log:
@@ -318,7 +351,7 @@ def _setting_axis(values: Sequence[Value], scale: Scale, numeric: bool) -> dict[
     return axis | {
         "type": "log" if scale.log else "linear",
         "tickvals": [value.at for value in values],
-        "ticktext": [value.label for value in values],
+        "ticktext": [_tick(value) for value in values],
         "range": [float(places.min()) - pad, float(places.max()) + pad],
     }
 
@@ -337,15 +370,25 @@ def _mean(value: Value | None) -> float | None:
     return float(np.mean(value.results)) if value is not None and value.results else None
 
 
-def _told(value: Value | None, x: str, y: str, scale: Scale, upward: str) -> str:
+def _tick(value: Value) -> str:
+    """A value below the axis, with the failures that no dot shows."""
+    return f"{value.label}<br>{value.failures}" if value.failed else value.label
+
+
+def _of_seeds(value: Value) -> str:
+    """How many seeds a mean is of, and how many failed."""
+    count = len(value.results)
+    words = f"{count} seed{'' if count == 1 else 's'}"
+    return f"{words}, {value.failures}" if value.failed else words
+
+
+def _hover(value: Value | None, x: str, y: str, scale: Scale, upward: str) -> str:
     where = f"{html.escape(scale.setting)} <b>{html.escape(x)}</b>, {html.escape(upward)} "
     where += f"<b>{html.escape(y)}</b><br>"
-    results = value.results if value is not None else []
-    if not results:
-        return f"{where}not trained yet"
+    if value is None or not value.results:
+        return where + (value.failures if value is not None and value.failed else "not trained yet")
     form = scale.format.replace("~", "")
-    told = f"{scale.name} <b>{np.mean(results):{form}}</b>"
-    return f"{where}{told} · {len(results)} seed{'' if len(results) == 1 else 's'}"
+    return f"{where}{scale.name} <b>{np.mean(value.results):{form}}</b> · {_of_seeds(value)}"
 
 
 def _share(index: int, count: int) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from statistics import fmean
 
 from mnist_core.experiment.grid_order import SEED
 from mnist_core.experiment.search_space import Setting, Vary, title_of
@@ -38,10 +39,12 @@ class SeedGroup:
 def compared(spec: StudySpec) -> list[Vary]:
     """The settings that a grid compares: all but the seed. Empty where it is no such experiment.
 
-    That is a grid over one setting or two, each combination with the same seeds.
+    That is a whole grid over one setting or two by one objective, each combination with the same
+    seeds and all its epochs.
     """
     settings = [item for item in spec.vary if item.path != SEED]
-    return settings if spec.sampler == "grid" and 1 <= len(settings) <= 2 else []
+    whole = spec.sampler == "grid" and spec.pruner == "none" and spec.trials >= spec.grid_size
+    return settings if whole and len(spec.objectives) == 1 and 1 <= len(settings) <= 2 else []
 
 
 def seeds(spec: StudySpec) -> int:
@@ -60,3 +63,10 @@ def seed_groups(spec: StudySpec, trials: Sequence[Trial]) -> list[SeedGroup]:
             values = tuple(trial.values[item.title] for item in settings)
             found.setdefault(values, []).append(trial)
     return [SeedGroup(values, tuple(each)) for values, each in found.items()]
+
+
+def best_group(spec: StudySpec, groups: Sequence[SeedGroup]) -> SeedGroup | None:
+    """The group with the best mean, of those of which every seed has come to a result."""
+    whole = [group for group in groups if len(group.results()) == seeds(spec)]
+    sign = 1 if spec.kinds[0].direction == "maximize" else -1
+    return max(whole, key=lambda group: sign * fmean(group.results()), default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.session.services import get_store
 from pages.widgets.tabs import choose_view
 
 # The tabs' keys.
@@ -45,4 +46,8 @@ def what_if(run_id: str) -> None:
     choose_view(EXPLORE_VIEW, STUDIES)
     st.session_state.study_kind = ONE_SETTING
     st.session_state.study_base = f"run {run_id}"
+    if (run := get_store().run(run_id)) is not None:
+        training = run.experiment.training
+        st.session_state.study_images = training.training_images
+        st.session_state.study_epochs = training.epochs
     st.session_state.new_study = True

@@ -33,8 +33,20 @@ def test_holms_method_asks_more_of_many_comparisons() -> None:
     alone = stats.ttest_ind(HIGH, LOW, equal_var=False)
     assert verdict.comparisons == 3 and verdict.difference.better == "b"
     assert verdict.difference.p == pytest.approx(3 * alone.pvalue)
-    # Its interval is that of the level at which it was tested: both say the same.
-    assert verdict.difference.shown == (verdict.difference.size > verdict.difference.margin)
+
+
+def test_interval_and_test_always_say_the_same() -> None:
+    random, shown = np.random.default_rng(1), 0
+    for _ in range(200):
+        spreads, means = random.uniform(0.001, 0.02, 4), random.uniform(0.9, 0.95, 4)
+        results = {
+            str(i): random.normal(mean, spread, 3)
+            for i, (mean, spread) in enumerate(zip(means, spreads, strict=True))
+        }
+        reported = compare(results, baseline="0").difference
+        shown += reported.shown
+        assert reported.shown == (reported.size > reported.margin), results
+    assert 10 < shown < 190, "both happen"
 
 
 def test_what_scatters_more_than_it_differs_is_no_difference() -> None:
@@ -55,7 +67,27 @@ def test_less_is_better_for_a_loss_and_what_is_worse_is_named() -> None:
     verdict = compare(results, baseline="0.01", more_is_better=False)
     assert verdict.best == "0.01" and verdict.worse == ("0.1",)
     said = in_words(verdict, words)
-    assert said == "Nothing beats 0.01 by more than chance. Worse by more than chance: 0.1."
+    assert (
+        said == "Nothing beats 0.01 by more than chance. Worse than 0.01 by more than chance: 0.1."
+    )
+
+
+def test_what_is_worse_is_worse_than_the_experiment_s_own_value() -> None:
+    """Although another has the best mean, which chance explains."""
+    results = {"0": (0.970, 0.972, 0.971), "2": (0.9705, 0.9725, 0.971), "3": (0.90, 0.901, 0.902)}
+    verdict = compare(results, baseline="0")
+    assert (verdict.best, verdict.reference, verdict.worse) == ("2", "0", ("3",))
+    assert in_words(verdict, words) == (
+        "No difference that three seeds could show: 2 against 0 is 0.033 ± 0.23 points. "
+        "Worse than 0 by more than chance: 3."
+    )
+
+
+def test_only_where_all_have_as_many_results_the_seeds_are_called_the_same() -> None:
+    whole, part = compare({"a": LOW, "b": HIGH}), compare({"a": LOW, "b": HIGH[:2]})
+    assert whole.alike and "with the same seeds" in method_in_words(whole, None)
+    assert (part.seeds, part.alike) == (2, False)
+    assert "the same seeds" not in method_in_words(part, None)
 
 
 def test_values_with_too_few_results_are_named_and_left_out() -> None:

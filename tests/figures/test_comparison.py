@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,19 @@ def test_a_heat_map_fills_cell_by_cell() -> None:
     assert "3 seeds" in shown.customdata[0][0] and "not trained yet" in shown.customdata[1][1]
     worse = Scale("loss", ".4~g", "learning rate", more_is_better=False)
     assert figures.heat_map(["0.001"], ["16"], cells, worse, "units").data[0].reversescale
+
+
+def test_failed_trainings_are_told() -> None:
+    some, every = replace(VALUES[0], failed=1), Value("0.01", 0.01, (Dot(0, 0, None, {}),), 1)
+    figure = figures.results_chart((some, every), SCALE)
+    axis = figure.layout.xaxis
+    assert list(axis.ticktext) == ["0.001<br>1 of 3 failed", "0.01<br>1 of 1 failed"]
+    assert traces(figure)["mean ± standard deviation"].customdata[0][0] == "3 seeds, 1 of 3 failed"
+    cells = {("0.001", "16"): some, ("0.01", "32"): every}
+    figure = figures.heat_map(["0.001", "0.01"], ["16", "32"], cells, SCALE, "units")
+    assert figure.data[0].customdata[1][1].endswith("<br>1 of 1 failed")
+    notes = [(each.x, each.y, each.text) for each in figure.layout.annotations]
+    assert notes == [(0, 0, "1 of 3 failed"), (1, 1, "1 of 1 failed")]
 
 
 def test_a_very_bad_cell_does_not_make_the_others_look_alike() -> None:

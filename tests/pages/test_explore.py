@@ -131,6 +131,9 @@ def test_a_chosen_run_is_saved_as_a_file_or_varied_in_a_study(store) -> None:
         app.button(key=button).click().run()
         assert not app.exception
         assert app.selectbox(key=check).value.removeprefix("run ") == run_id
+    run = store.run(run_id).experiment.training
+    assert app.number_input(key="study_epochs").value == run.epochs
+    assert app.number_input(key="study_images").value == run.training_images
 
 
 def test_search_and_choice_survive_each_other(store) -> None:

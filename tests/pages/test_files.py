@@ -19,7 +19,7 @@ from mnist_core.files.runfile import from_store, pack
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Finished, Started, Steps
 from pages.session import services
-from pages.views.explore import files_models, files_open, files_save
+from pages.views.explore import files_models, files_open, files_save, files_uploaded
 from pages.views.explore.files_link import train_address
 from pages.widgets.menu_labels import distinct
 from tests.support.model_files import h5, pair, small_h5
@@ -194,6 +194,17 @@ def test_weights_alone_open_onto_the_network_that_is_chosen(store) -> None:
     app.button(key="keep_files").click().run()
     (run,) = store.runs()
     assert run.experiment.network.layers[-1].activation == "sigmoid"
+
+
+def test_runs_of_ones_own_are_offered_before_trials_of_studies(store, monkeypatch) -> None:
+    monkeypatch.setattr(files_uploaded, "MOST_RUNS", 1)
+    five = Experiment.from_query("layers=flatten;dense(units:5)")
+    store.rename(store.create_run(five), "mine")
+    store.rename(store.create_run(five, study="s", trial=0), "a trial")
+    weights = {"hidden": pair(784, 5), "out": pair(5, 10)}
+    app = read(drop(files(OPEN), ("a.weights.h5", h5(None, weights, root=""))))
+    chooser = next(item for item in app.selectbox if item.label.startswith("Network of"))
+    assert "Run mine" in chooser.options and "Run a trial" not in chooser.options
 
 
 def test_what_nobody_foresaw_in_one_file_does_not_hide_the_others(store, monkeypatch) -> None:

@@ -12,18 +12,24 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.base.once import once
 from mnist_core.engine.engine import Engine
+from mnist_core.engine.run_duration import Estimate
+from mnist_core.experiment import search_space
+from mnist_core.experiment.grid_order import SEED
 from mnist_core.storage.store import Store
 from mnist_core.studies import records
 from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.records import Study
 from mnist_core.studies.runner import StudyRunner
 from pages.session.explore_tabs import ONE_SETTING, SEARCH, TWO_SETTINGS
+from pages.views.explore import studies, studies_compare_charts, studies_form
 from pages.views.explore.studies_live import seconds_left
+from pages.widgets.clock import clock
 from tests.support.runs import wait
-from tests.support.studies import SLOW, TRIALS, study
+from tests.support.studies import BASE, RATE, SLOW, TRIALS, UNITS, study
 from tests.support.train_page import plain_again
 
 RUNNERS: list[StudyRunner] = []
+SEEDS = next(knob for knob in search_space.knobs(BASE) if knob.path == SEED)
 
 
 def tab() -> None:
@@ -294,6 +300,140 @@ def test_two_settings_make_a_heat_map() -> None:
     for name in ("Heat map", "Curves of all pairs"):
         of(app.button_group, "study_pair_chart").set_value(name).run()
         assert not app.exception and not app.error, name
+
+
+def comparison(spec, trials, active=False) -> None:
+    from pages.views.explore.studies_compare_charts import comparison_charts
+
+    comparison_charts(spec, trials, lambda number: None, active)
+
+
+def compared(results, active=False, **changes) -> str:
+    """What is said of results by learning rate, None of one that failed."""
+    seeds = max(len(each) for each in results.values())
+    vary = [search_space.vary_over(RATE, list(results))]
+    vary += [search_space.vary_over(SEEDS, range(seeds))]
+    spec = study(vary=tuple(vary), sampler="grid", trials=100, **changes)
+    trials = [
+        Trial(10 * at + seed, "failed" if result is None else "finished",
+              {"learning rate": rate, "seed": seed}, None if result is None else (result,),
+              None, "", False, {})
+        for at, (rate, each) in enumerate(results.items())
+        for seed, result in enumerate(each)
+    ]  # fmt: skip
+    app = AppTest.from_function(comparison, args=(spec, trials, active), default_timeout=60)
+    app.run()
+    assert not app.exception, app.exception
+    return plain_again("\n".join(item.value for item in [*app.markdown, *app.caption]))
+
+
+GOOD, BETTER = (0.970, 0.972, 0.971), (0.9790, 0.9805, 0.9795)
+
+
+def test_a_value_with_a_failed_seed_does_not_win() -> None:
+    text = compared({0.001: GOOD, 0.01: BETTER, 0.5: (0.99, 0.991, None)})
+    assert "0.01 beats 0.001 by 0.87 ± 0.21 points: more than chance." in text
+    assert "Left out of the comparison: 0.5 (1 of 3 failed)." in text
+    assert "1 comparison, 5% in all" in text
+    text = compared({0.001: GOOD, 0.5: (None, None, None)})
+    assert "Nothing to compare" in text and "0.5 (3 of 3 failed)" in text
+
+
+def test_nothing_is_tested_before_the_end() -> None:
+    text = compared({0.001: GOOD, 0.01: BETTER}, active=True)
+    assert "tested at the end" in text and "beats" not in text and "Welch" not in text
+
+
+def test_differences_are_written_to_be_read() -> None:
+    times = {0.001: (400.0, 420.0, 410.0), 0.01: (280.0, 300.0, 290.0)}
+    text = compared(times, objectives=("time",))
+    assert "0.01 beats 0.001 by 120 ± 23 s" in text
+    text = compared({0.001: (0.97, 0.98), 0.01: (0.972, 0.981)})
+    assert "is 0.15 points, with too few seeds for an interval" in text
+
+
+def test_seconds_to_a_target_have_a_target_and_errors_as_curves(monkeypatch) -> None:
+    app = open_tab(ONE_SETTING)
+    judged = of(app.selectbox, "study_judged_by")
+    assert "parameters" not in judged.options
+    judged.set_value("time").run()
+    of(app.number_input, "study_target").set_value(9.0).run()
+    assert "Target accuracy is 9%; choose a number from 50 to 99.9." in errors(app)
+    of(app.number_input, "study_target").set_value(90.0)
+    of(app.number_input, "study_seeds").set_value(2).run()
+    press(app, "start_study")
+    settle(app)
+    text = plain_again(said(app))
+    assert "Best: seconds to 90%" in text and "(mean of 2 seeds), learning rate **0.01**" in text
+    assert "Nothing to compare" in text and "0.001 (2 of 2 failed)" in text
+    spec = newest().spec
+    assert (spec.target, spec.objectives) == (0.9, ("time",))
+    shown = []
+    monkeypatch.setattr(
+        studies_compare_charts, "live_figure", lambda figure, *_, **__: shown.append(figure)
+    )
+    of(app.button_group, "study_compare_chart").set_value("Curves").run()
+    assert not app.exception and not app.error
+    axis = shown[-1].layout.yaxis
+    assert (axis.title.text, axis.tickformat) == ("validation error", ".2~%")
+
+
+def test_the_time_of_a_comparison_is_that_of_all_its_trainings(monkeypatch) -> None:
+    """Not that of the experiment as often: trainings of 1 and of 39 epochs take 40 together."""
+
+    class OneSecondAnEpoch:
+        def __init__(self, *_) -> None: ...
+
+        def expect(self, experiment) -> Estimate:
+            return Estimate(0, experiment.training.epochs, 0)
+
+    monkeypatch.setattr(studies, "Durations", OneSecondAnEpoch)
+    monkeypatch.setattr(Store, "timed_runs", lambda self: ["a run"])
+    app = open_tab(ONE_SETTING)
+    of(app.selectbox, "study_setting_0").set_value("training.epochs").run()
+    key = next(item.key for item in app.multiselect if "training.epochs" in item.key)
+    app.session_state[key] = ["1", "39"]
+    app.run()
+    assert not errors(app) and not app.exception
+    assert any(f"6 trainings, about {clock(120)} of training" in c.value for c in app.caption)
+
+
+def test_the_curves_of_too_many_pairs_are_a_sentence() -> None:
+    vary = (
+        search_space.vary_over(RATE, [0.001 * at for at in range(1, 14)]),
+        search_space.vary_over(UNITS, [8, 16, 24, 32, 40]),
+    )
+    spec = study(vary=vary, sampler="grid", trials=100)
+    app = AppTest.from_function(comparison, args=(spec, []), default_timeout=60).run()
+    app.button_group[0].set_value("Curves of all pairs").run()
+    assert not app.exception
+    assert "The curves of 65 pairs are too small to read" in app.info[0].value
+
+
+def test_the_highest_seeds_and_too_many_values_are_no_traceback() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        high = BASE.model_copy(update={"training": BASE.training.model_copy(
+            update={"seed": 999_998})})  # fmt: skip
+        patch.setattr(studies_form, "known_experiments", lambda: {studies_form.FIRST: ("x", high)})
+        app = open_tab(ONE_SETTING)
+        assert not errors(app) and not of(app.button, "start_study").disabled
+    app = open_tab(ONE_SETTING)
+    rates = "study_values-training.learning_rate-0.001"
+    app.session_state[rates] = [f"{0.001 * at:g}" for at in range(1, 52)]
+    app.run()
+    assert not app.exception
+    assert "Learning rate: these are 51 values; choose at most 50." in errors(app)
+    app.session_state[rates] = ["0.001", "1,000"]
+    app.run()
+    assert "Learning rate: “1,000” may be a thousand or one; write it like 1000" in errors(app)
+    of(app.selectbox, "study_setting_0").set_value("training.training_images").run()
+    key = next(item.key for item in app.multiselect if "training_images" in item.key)
+    app.session_state[key] = ["1,000", "2000"]
+    of(app.number_input, "study_seeds").set_value(1).run()
+    assert not errors(app)
+    press(app, "start_study")
+    settle(app)
+    assert newest().spec.vary[0].grid() == [1000, 2000]
 
 
 def test_a_value_or_setting_that_cannot_be_compared_is_a_sentence() -> None:

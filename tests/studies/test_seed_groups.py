@@ -5,7 +5,7 @@ from __future__ import annotations
 from mnist_core.experiment import search_space
 from mnist_core.experiment.grid_order import SEED
 from mnist_core.studies.optuna_adapter import Trial
-from mnist_core.studies.seed_groups import compared, seed_groups, seeds
+from mnist_core.studies.seed_groups import best_group, compared, seed_groups, seeds
 from tests.support.studies import BASE, RATE, UNITS, study
 
 SEEDS = next(knob for knob in search_space.knobs(BASE) if knob.path == SEED)
@@ -41,6 +41,22 @@ def test_a_pair_without_a_trial_yet_is_there() -> None:
     assert seeds(spec) == 1
 
 
+def test_the_best_is_the_best_mean_of_values_whose_seeds_have_all_ended_well() -> None:
+    spec = grid((RATE, (0.1, 0.01, 0.001)), (SEEDS, (0, 1)))
+    lucky = [trial(0, 0.1, 0, 0.99), trial(1, 0.1, 1, None, "failed")]
+    assert best_group(spec, seed_groups(spec, lucky)) is None
+    results = ((0.01, 0, 0.90), (0.01, 1, 0.92), (0.001, 0, 0.95), (0.001, 1, 0.80))
+    trials = [trial(2 + number, *each) for number, each in enumerate(results)]
+    groups = seed_groups(spec, [*lucky, *trials])
+    assert best_group(spec, groups).values == (0.01,)
+    loss = grid((RATE, (0.1, 0.01, 0.001)), (SEEDS, (0, 1)), objectives=("loss",))
+    assert best_group(loss, groups).values == (0.001,)
+
+
 def test_only_grids_over_one_setting_or_two_compare() -> None:
     assert compared(study()) == []
     assert compared(grid((SEEDS, (0, 1)))) == []
+    rates = (RATE, (0.01, 0.001))
+    assert compared(grid(rates, objectives=("accuracy", "parameters"))) == [], "a Pareto front"
+    assert compared(grid(rates, pruner="median")) == [], "what is worse ends early"
+    assert compared(grid(rates).model_copy(update={"trials": 1})) == [], "a share by chance"

@@ -31,7 +31,7 @@ from pages.widgets.progress_notes import measured
 log = logging.getLogger(__name__)
 
 DESCRIPTION = ".json"
-# Runs whose networks are offered for weights without a description: the newest.
+# Runs whose networks are offered for weights without a description: the newest, trials last.
 MOST_RUNS = 100
 
 
@@ -194,7 +194,7 @@ def _networks(shapes: Sequence[tuple[int, ...]], classes: int) -> dict[str, Netw
     """Networks that weights of these shapes may belong to, by what they are called here."""
     found = model_import.likely_networks(shapes, classes)
     found |= {f"Preset {name}": preset.network for name, preset in PRESETS.items()}
-    for run in get_store().runs(owner())[:MOST_RUNS]:
+    for run in get_store().runs(owner(), limit=MOST_RUNS, trials_last=True):
         found.setdefault(f"Run {run.name}", run.experiment.network)
     if "draft" in st.session_state:
         with suppress(ExperimentError):  # it may not hold together at the moment

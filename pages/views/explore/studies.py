@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+from itertools import product
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from mnist_core.base.once import once
 from mnist_core.engine.run_duration import Durations
+from mnist_core.experiment import search_space
+from mnist_core.experiment.search_space import Setting
 from mnist_core.experiment.study import StudySpec
+from mnist_core.experiment.validation import ExperimentError
+from mnist_core.storage import datasets
 from mnist_core.storage.store import StoreError
 from mnist_core.studies.records import Study
 from mnist_core.studies.seed_groups import compared, seeds
@@ -24,6 +32,8 @@ from pages.widgets.menu_labels import distinct
 if TYPE_CHECKING:
     from mnist_core.studies.runner import StudyRunner
 
+# Of so many combinations the time is reckoned at most; those stand for all.
+MOST_RECKONED = 40
 KINDS = (ONE_SETTING, TWO_SETTINGS, SEARCH)
 ABOUT = {
     ONE_SETTING: "Change one setting, train each value with several seeds, and see whether it "
@@ -122,7 +132,7 @@ def _start_button(runner: StudyRunner, spec: StudySpec | None) -> None:
 
 def _plan(spec: StudySpec) -> str:
     """The words for what clicking the button will do."""
-    if (varied := compared(spec)) and spec.trials >= spec.grid_size:
+    if varied := compared(spec):
         values = " × ".join(str(len(item.grid())) for item in varied)
         count = seeds(spec)
         each = f"{values} values × {count} seed{'' if count == 1 else 's'}"
@@ -145,8 +155,22 @@ def _time(spec: StudySpec) -> str:
     runs = get_store().timed_runs()
     if not runs:
         return ""
-    seconds = Durations(runs).expect(spec.base).likely
+    durations = Durations(runs, datasets.training_images(get_store()))
+    pairs = list(product(*(item.grid() for item in compared(spec))))
+    if len(pairs) > MOST_RECKONED:
+        pairs = random.Random(0).sample(pairs, MOST_RECKONED)
+    seconds = fmean(_seconds(spec, values, durations) for values in pairs)
     return f", about {clock(seconds * spec.grid_size)} of training"
+
+
+def _seconds(spec: StudySpec, values: Sequence[Setting], durations: Durations) -> float:
+    """How long one training with these values of the compared settings takes."""
+    paths = [item.path for item in compared(spec)]
+    try:
+        experiment = search_space.apply(spec.base, dict(zip(paths, values, strict=True)))
+    except ExperimentError:  # it does not fit and fails at once
+        return 0.0
+    return durations.expect(experiment).likely
 
 
 def _choose(studies: list[Study]) -> Study | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,14 +23,23 @@ from pages.widgets.live_figure import live_figure
 
 RESULTS, CURVES, HEAT, MULTIPLES = "Results", "Curves", "Heat map", "Curves of all pairs"
 
+# With two seeds, an interval so many times as wide as the difference says nothing.
+MANY_TIMES = 10
+
 Choose = Callable[[int], None]
 
 
-def comparison_charts(spec: StudySpec, trials: Sequence[Trial], choose: Choose) -> None:
-    """The figures of a grid over one setting or two; `choose` takes the number of a trial."""
+def comparison_charts(
+    spec: StudySpec, trials: Sequence[Trial], choose: Choose, active: bool = False
+) -> None:
+    """The figures of a grid over one setting or two; `choose` takes the number of a trial.
+
+    What differs is tested when the study is no longer `active`: a test at each new result would
+    call chance an effect sooner or later.
+    """
     settings, groups = compared(spec), seed_groups(spec, trials)
     if len(settings) == 1:
-        _one_setting(spec, settings[0], groups, choose)
+        _one_setting(spec, settings[0], groups, choose, active)
     else:
         _two_settings(spec, settings, groups, choose)
 
@@ -39,24 +50,25 @@ def written(value: Setting) -> str:
 
 
 def _one_setting(
-    spec: StudySpec, setting: Vary, groups: Sequence[SeedGroup], choose: Choose
+    spec: StudySpec, setting: Vary, groups: Sequence[SeedGroup], choose: Choose, active: bool
 ) -> None:
     values = [_value(spec, setting, group) for group in groups]
     scale = _scale(spec, setting)
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="study_verdict"):
-            sentence, method = _verdict(spec, setting, values)
-            st.markdown(sentence)
+            sentence, method = _verdict(spec, setting, values, active)
+            st.markdown(f"**{plain(_capital(setting.title))}:** {plain(sentence)}")
         shown = _figure_choice((RESULTS, CURVES), "study_compare_chart")
     if shown == RESULTS:
-        alt = f"{scale.name} against {scale.setting}, a dot a seed, with mean and spread"
-        chart = figures.results_chart(values, scale)
+        alt = f"{scale.name} against {scale.setting}, one dot per seed, with mean and spread"
+        chart = figures.results_chart(_ended(spec, values), scale)
         live_figure(chart, "compare_results", alt, on_click=partial(_dot, choose))
     else:
+        scale = _epoch_scale(spec, setting)
         alt = f"{scale.name} after each epoch, a band for each value"
         live_figure(figures.curve_bands(values, scale), "compare_curves", alt)
     if method:
-        st.caption(method)
+        st.caption(plain(method))
 
 
 def _two_settings(
@@ -72,13 +84,22 @@ def _two_settings(
     values = {place: value for place, (_, value) in cells.items()}
     with st.container(horizontal=True, horizontal_alignment="right"):
         shown = _figure_choice((HEAT, MULTIPLES), "study_pair_chart")
-    draw = figures.heat_map if shown == HEAT else figures.small_multiples
-    figure = draw(columns, rows, values, scale, up.title)
-    alt = f"{scale.name} for each pair of {across.title} and {up.title}"
     if shown == HEAT:
+        figure = figures.heat_map(columns, rows, values, scale, up.title)
+        alt = f"{scale.name} for each pair of {across.title} and {up.title}"
         live_figure(figure, "compare_heat", alt, on_click=partial(_cell, choose, cells))
-    else:
-        live_figure(figure, "compare_multiples", f"{alt}, after each epoch")
+        return
+    if (pairs := len(columns) * len(rows)) > figures.MOST_PANELS:
+        st.info(
+            f"The curves of {pairs} pairs are too small to read: they are drawn for at most "
+            f"{figures.MOST_PANELS}. The heat map shows all results; click a cell for its run.",
+            icon=":material/grid_on:",
+        )
+        return
+    scale = _epoch_scale(spec, across)
+    figure = figures.small_multiples(columns, rows, values, scale, up.title)
+    alt = f"{scale.name} after each epoch for each pair of {across.title} and {up.title}"
+    live_figure(figure, "compare_multiples", alt)
 
 
 def _figure_choice(names: Sequence[str], key: str) -> str:
@@ -106,26 +127,29 @@ def _cell(
         choose((group.finished or list(group.trials))[0].number)
 
 
-def _verdict(spec: StudySpec, setting: Vary, values: Sequence[Value]) -> tuple[str, str]:
-    """The sentence that respects the spread, and the method it comes from, in Markdown."""
-    if spec.objectives[0] == "parameters":
-        return "Parameters are counted, not measured: no seed changes them.", ""
+def _verdict(
+    spec: StudySpec, setting: Vary, values: Sequence[Value], active: bool
+) -> tuple[str, str]:
+    """The sentence that respects the spread, and the method it comes from."""
     if seeds(spec) < seed_differences.LEAST_SEEDS:
         return (
             "One seed shows no spread, so that effect and chance cannot be told apart: train three "
             "seeds or more."
         ), ""
-    results = {value.label: value.results for value in values}
+    if active:
+        return "Means so far; whether they differ by more than chance is tested at the end.", ""
+    # Those that failed are not missing by chance: the others alone would speak too well of a value.
+    results = {value.label: value.results for value in values if not value.failed}
+    failed = [f"{value.label} ({value.failures})" for value in values if value.failed]
+    left_out = f" Left out of the comparison: {', '.join(failed)}." if failed else ""
     own = _own_value(spec, setting)
     baseline = own if len(results.get(own, ())) >= seed_differences.LEAST_SEEDS else None
     more = spec.kinds[0].direction == "maximize"
     verdict = seed_differences.compare(results, baseline, more)
     if verdict is None:
-        return "The comparison begins when two values have two results each.", ""
+        return f"Nothing to compare: fewer than two values have two results each.{left_out}", ""
     sentence = seed_differences.in_words(verdict, partial(_difference, spec))
-    method = seed_differences.method_in_words(verdict, baseline)
-    name = setting.title[0].upper() + setting.title[1:]
-    return f"**{plain(name)}:** {plain(sentence)}", plain(method)
+    return sentence + left_out, seed_differences.method_in_words(verdict, baseline)
 
 
 def _own_value(spec: StudySpec, setting: Vary) -> str:
@@ -140,15 +164,26 @@ def _own_value(spec: StudySpec, setting: Vary) -> str:
 
 
 def _difference(spec: StudySpec, size: float, margin: float) -> str:
-    """A difference of results with its unit: "0.4 ± 0.2 points"."""
-    unit = ""
+    """A difference of results with its unit: "0.40 ± 0.21 points"."""
+    unit, widest = "", math.inf
     if spec.objectives[0] in ("accuracy", "efficiency"):
         size, margin, unit = 100 * size, 100 * margin, " points"
+        widest = 100 if spec.objectives[0] == "accuracy" else math.inf
     elif spec.objectives[0] == "time":
         unit = " s"
-    if margin > 1e9:  # the results do not scatter at all
-        return f"{size:.2g}{unit}"
-    return f"{size:.2g} ± {margin:.2g}{unit}"
+    if math.isinf(margin):  # the results do not scatter at all
+        return f"{size:.{_decimals(size)}f}{unit}"
+    few = seeds(spec) == seed_differences.LEAST_SEEDS and margin > MANY_TIMES * size
+    if few or margin > widest:
+        return f"{size:.{_decimals(size)}f}{unit}, with too few seeds for an interval"
+    decimals = _decimals(margin)
+    return f"{size:.{decimals}f} ± {margin:.{decimals}f}{unit}"
+
+
+def _decimals(number: float) -> int:
+    """The decimals that show two significant digits."""
+    rounded = float(f"{number:.2g}")
+    return min(6, max(0, 1 - math.floor(math.log10(rounded)))) if rounded else 0
 
 
 def _scale(spec: StudySpec, setting: Vary) -> Scale:
@@ -160,6 +195,24 @@ def _scale(spec: StudySpec, setting: Vary) -> Scale:
         log=setting.log,
         more_is_better=kind.direction == "maximize",
     )
+
+
+def _epoch_scale(spec: StudySpec, setting: Vary) -> Scale:
+    """The form of the values after each epoch: those of a time are validation errors."""
+    scale = _scale(spec, setting)
+    if spec.objectives[0] != "time":
+        return scale
+    return replace(scale, name="validation error", format=".2%")
+
+
+def _ended(spec: StudySpec, values: Sequence[Value]) -> list[Value]:
+    """The values without trainings under way where their epochs are not results, as for a time."""
+    if spec.objectives[0] != "time":
+        return list(values)
+    return [
+        replace(value, dots=tuple(replace(dot, epochs={}) for dot in value.dots))
+        for value in values
+    ]
 
 
 def _value(spec: StudySpec, setting: Vary, group: SeedGroup) -> Value:
@@ -176,4 +229,9 @@ def _value(spec: StudySpec, setting: Vary, group: SeedGroup) -> Value:
             )
             for trial in group.trials
         ),
+        failed=group.failed,
     )
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

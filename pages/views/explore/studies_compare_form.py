@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import streamlit as st
@@ -14,9 +15,18 @@ from mnist_core.experiment.study import MAX_TRIALS, OBJECTIVES, StudySpec, defau
 from mnist_core.experiment.suggested_values import suggested_values
 from mnist_core.experiment.validation import Problem
 from pages.editors.problem_notes import show_problems
-from pages.views.explore.studies_form import base_part, kept, option_words, setting_name
+from pages.views.explore.studies_form import (
+    as_asked,
+    base_part,
+    kept,
+    option_words,
+    setting_name,
+    target_field,
+)
 
 MOST_SEEDS = 20
+# As "1,000" and "25,000"; "0,003" is a decimal fraction.
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 SEEDS_HELP = (
     "Each value is trained with each seed: other initial weights, another order of images. Only "
     "several seeds tell an effect from chance; three is little, five is better."
@@ -28,7 +38,11 @@ def compose(settings: int) -> StudySpec | None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         base, problems = base_part()
-        seeds, objective = _seeds_and_objective()
+        columns = st.columns(2)
+        with columns[0]:
+            seeds = _seeds()
+        with columns[1]:
+            judged = _judged()
     varied: list[Vary] = []
     with right:
         knobs = [knob for knob in search_space.knobs(base) if knob.path != SEED]
@@ -50,18 +64,23 @@ def compose(settings: int) -> StudySpec | None:
     if problems:
         show_problems(problems)
         return None
-    if seeds > 1:
-        first = base.training.seed
-        seed = next(knob for knob in search_space.knobs(base) if knob.path == SEED)
-        varied.append(search_space.vary_over(seed, range(first, first + seeds)))
     try:
-        return _study(base, varied, objective)
+        if seeds > 1:
+            varied.append(_seed_values(base, seeds))
+        return _study(base, varied, judged)
     except ExperimentError as error:
-        show_problems(error.problems)
+        show_problems([as_asked(problem, judged) for problem in error.problems])
         return None
 
 
-def _study(base: Experiment, varied: list[Vary], objective: str) -> StudySpec:
+def _seed_values(base: Experiment, seeds: int) -> Vary:
+    """So many seeds from the experiment's own on, or the highest there are."""
+    knob = next(knob for knob in search_space.knobs(base) if knob.path == SEED)
+    first = min(base.training.seed, int(knob.high) - seeds + 1)
+    return search_space.vary_over(knob, range(first, first + seeds))
+
+
+def _study(base: Experiment, varied: list[Vary], judged: dict[str, Any]) -> StudySpec:
     """The grid. Raises ExperimentError."""
     size = 1
     for item in varied:
@@ -71,9 +90,7 @@ def _study(base: Experiment, varied: list[Vary], objective: str) -> StudySpec:
             Problem(f"These are {size:,} trainings, more than {MAX_TRIALS:,}. Take fewer values or "
                     "fewer seeds.")
         ])  # fmt: skip
-    return StudySpec.parse(
-        base=base, vary=tuple(varied), objectives=(objective,), sampler="grid", trials=size
-    )
+    return StudySpec.parse(base=base, vary=tuple(varied), sampler="grid", trials=size, **judged)
 
 
 def _setting(base: Experiment, known: dict[str, Knob], standard: str, place: int) -> Knob:
@@ -95,18 +112,18 @@ def _values(base: Experiment, knob: Knob) -> Vary:
     if knob.kind == "choice":
         options = {_written(option): option for option in knob.options}
         names = st.multiselect(
-            "Values", list(options), format_func=option_words, **_of(knob, suggested)
+            "Values", list(options), format_func=option_words, **_values_widget(knob, suggested)
         )
         values: list[Setting] = [options[name] for name in names]
     else:
-        chosen = st.session_state.get(f"study_{_of_name(knob)}", suggested)
+        chosen = st.session_state.get(f"study_{_values_key(knob)}", suggested)
         names = st.multiselect(
             "Values",
             list(dict.fromkeys([*suggested, *chosen])),
             accept_new_options=True,
             placeholder="Type a number and press Enter",
             help="The suggested ones lie around the value that the experiment has. Type others.",
-            **_of(knob, suggested),
+            **_values_widget(knob, suggested),
         )
         values = [_number(knob, name) for name in names]
     vary = search_space.vary_over(knob, values)
@@ -114,16 +131,27 @@ def _values(base: Experiment, knob: Knob) -> Vary:
     return vary
 
 
-def _of(knob: Knob, suggested: list[str]) -> dict[str, Any]:
-    return kept(_of_name(knob), suggested)
+def _values_widget(knob: Knob, suggested: list[str]) -> dict[str, Any]:
+    return kept(_values_key(knob), suggested)
 
 
-def _of_name(knob: Knob) -> str:
-    """Of the values of a setting around the one that the experiment has: others around another."""
+def _values_key(knob: Knob) -> str:
+    """The key of a setting's values; around another value of the experiment there are others."""
     return f"values-{knob.path}-{knob.value}"
 
 
 def _number(knob: Knob, text: str) -> float:
+    """What was typed; "0,003" is 0.003, and of whole numbers "1,000" is a thousand.
+
+    Raises ExperimentError.
+    """
+    if THOUSANDS.fullmatch(text.strip()):
+        if knob.kind == "int":
+            return float(text.strip().replace(",", ""))
+        raise ExperimentError([
+            Problem(f"{_capital(knob.title)}: “{text[:20]}” may be a thousand or one; write it "
+                    "like 1000 or 1.0.")
+        ])  # fmt: skip
     try:
         return float(text.strip().replace(",", "."))
     except ValueError:
@@ -145,16 +173,19 @@ def _check_each(base: Experiment, vary: Vary) -> None:
             ]) from None  # fmt: skip
 
 
-def _seeds_and_objective() -> tuple[int, str]:
-    columns = st.columns(2)
-    seeds = columns[0].number_input("Seeds", step=1, help=SEEDS_HELP, **kept("seeds", 3))
-    objective = columns[1].selectbox(
+def _seeds() -> int:
+    return int(st.number_input("Seeds", step=1, help=SEEDS_HELP, **kept("seeds", 3)))
+
+
+def _judged() -> dict[str, Any]:
+    """The objective, as the study's fields. Parameters are counted: no training compares them."""
+    objective = st.selectbox(
         "Judged by",
-        list(OBJECTIVES),
+        [name for name in OBJECTIVES if name != "parameters"],
         format_func=lambda name: OBJECTIVES[name].title,
         **kept("judged_by", "accuracy"),
     )
-    return int(seeds), objective
+    return {"objectives": (objective,), "target": target_field(objective == "time")}
 
 
 def _seed_problems(seeds: int) -> list[Problem]:

@@ -46,13 +46,13 @@ def compose() -> StudySpec | None:
     try:
         spec = StudySpec.parse(base=base, vary=varied, **settings)
     except ExperimentError as error:
-        problems += [_as_asked(problem, settings) for problem in error.problems
+        problems += [as_asked(problem, settings) for problem in error.problems
                      if problem.field != "vary"]  # fmt: skip
     show_problems(problems)
     return None if problems else spec
 
 
-def _as_asked(problem: Problem, settings: dict[str, Any]) -> Problem:
+def as_asked(problem: Problem, settings: dict[str, Any]) -> Problem:
     """A mistake in the words and units of the form."""
     if problem.field == "objectives":
         return Problem("Choose one or two objectives.")
@@ -190,9 +190,7 @@ def _settings() -> dict[str, Any]:
         help=OBJECTIVE_HELP,
         **kept("objectives", ["accuracy"]),
     )
-    target = 98.0
-    if "time" in objectives:
-        target = st.number_input("Target accuracy, %", step=0.1, **kept("target", target))
+    target = target_field("time" in objectives)
     sampler = st.selectbox(
         "Sampler: how settings are chosen", list(SAMPLERS), format_func=SAMPLERS.__getitem__,
         **kept("sampler", "tpe"),
@@ -223,7 +221,7 @@ def _settings() -> dict[str, Any]:
     name = st.text_input("Name", placeholder="optional", max_chars=80, **kept("name", ""))
     return {
         "objectives": tuple(objectives),
-        "target": round(target / 100, 6),  # 99.9 / 100 is above 0.999
+        "target": target,
         "sampler": sampler,
         "pruner": pruner if prunable else "none",
         "trials": trials,
@@ -231,6 +229,14 @@ def _settings() -> dict[str, Any]:
         "seed": seed,
         "name": name.strip(),
     }
+
+
+def target_field(asked: bool) -> float:
+    """The accuracy to which trials are timed, as a share; asked for only where one is needed."""
+    target = 98.0
+    if asked:
+        target = st.number_input("Target accuracy, %", step=0.1, **kept("target", target))
+    return round(target / 100, 6)  # 99.9 / 100 is above 0.999
 
 
 def option_words(value: Setting) -> str:

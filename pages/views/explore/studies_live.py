@@ -16,11 +16,11 @@ from mnist_core.studies.objectives import best_trial, front
 from mnist_core.studies.optuna_adapter import Search, Trial
 from mnist_core.studies.records import Study
 from mnist_core.studies.runner import StudyRunner
-from mnist_core.studies.seed_groups import compared
+from mnist_core.studies.seed_groups import best_group, compared, seed_groups
 from pages.session.errors import fragment, said_later
 from pages.session.services import get_engine, notice, owner
 from pages.views.explore.studies_charts import charts
-from pages.views.explore.studies_compare_charts import comparison_charts
+from pages.views.explore.studies_compare_charts import comparison_charts, written
 from pages.views.explore.studies_trials import open_trial, trial_table
 from pages.widgets.clock import clock
 from pages.widgets.escape import plain
@@ -75,7 +75,7 @@ def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
         st.session_state[key] = number
 
     if compared(study.spec):
-        comparison_charts(study.spec, trials, choose)
+        comparison_charts(study.spec, trials, choose, study.active)
     else:
         charts(search, trials)
     open_trial(runner.store, study, _chosen(study, trials, st.session_state.get(key)))
@@ -194,6 +194,9 @@ def _bring_back(store: Store, study: Study) -> None:
 def _best(study: Study, trials: Sequence[Trial]) -> None:
     """The best trial so far in words, or how many stand on the front; it takes the line's room."""
     with st.container(key="best_trial"):
+        if compared(study.spec):
+            _best_mean(study, trials)
+            return
         best = best_trial(study.spec, trials)
         if best is None or best.results is None:
             return
@@ -208,6 +211,21 @@ def _best(study: Study, trials: Sequence[Trial]) -> None:
         value = study.spec.kinds[0].words.format(best.results[0])
         what = study.spec.titles[0]
         st.markdown(f"Best: {what} **{value}** in trial {best.number}, {settings}.")
+
+
+def _best_mean(study: Study, trials: Sequence[Trial]) -> None:
+    """The values with the best mean so far: the best single trial had the luckiest seed as well."""
+    best = best_group(study.spec, seed_groups(study.spec, trials))
+    if best is None:
+        return
+    settings = ", ".join(
+        f"{plain(item.title)} **{plain(written(value))}**"
+        for item, value in zip(compared(study.spec), best.values, strict=True)
+    )
+    results, what = best.results(), study.spec.titles[0]
+    value = study.spec.kinds[0].words.format(statistics.fmean(results))
+    mean = f"mean of {len(results)} seeds" if len(results) > 1 else "one seed"
+    st.markdown(f"Best: {what} **{value}** ({mean}), {settings}.")
 
 
 def show(value: Any) -> str:

@@ -70,7 +70,7 @@ def open_trial(store: Store, study: Study, trial: Trial | None) -> None:
         if st.button("Train", key="trial_train", icon=":material/model_training:",
                      help="Its curves, and its experiment to change and train again"):  # fmt: skip
             st.session_state.shown_run = run.id
-            draft.replace(run.experiment)
+            draft.start_over(run.experiment)
             st.switch_page("pages/train.py")
     if trial.why:
         st.caption(plain(trial.why))
