@@ -371,10 +371,15 @@ def _nickname(text: str) -> str:
     name = _words(seen, LONGEST_NICKNAME, "A nickname")
     alphabets = {unicodedata.name(letter, "").partition(" ")[0] for letter in name}
     if len(alphabets & _ALIKE) > 1:
-        raise ClassroomRefused("Take a nickname with the letters of one alphabet.")
+        raise ClassroomRefused(
+            "This nickname mixes letters of several alphabets. Write it in one: Latin, Greek or "
+            "Cyrillic."
+        )
     marks = "".join("m" if unicodedata.category(c).startswith("M") else "." for c in name)
     if "m" * (_MOST_MARKS + 1) in marks or marks.startswith("m"):
-        raise ClassroomRefused("Take a nickname without accents piled on one letter.")
+        raise ClassroomRefused(
+            "This nickname has too many accents on one letter. Take one without them."
+        )
     return name
 
 

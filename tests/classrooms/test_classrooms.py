@@ -231,6 +231,16 @@ def test_what_came_from_a_file_does_not_count(database: Store, guesses):
     assert read_board(database, room).entries == ()
 
 
+def test_a_run_of_an_earlier_version_still_counts(database: Store, guesses):
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, ADA, room.code, "Ada", guesses)
+    run = trained(database, ADA)
+    trained(database, ADA, server="")
+    with database.transaction() as connection:
+        connection.execute(schema.runs.update().values(begun_on=None))
+    assert [entry.run for entry in read_board(database, room).entries] == [run]
+
+
 def test_what_is_continued_after_the_end_does_not_count(database: Store, guesses):
     room = open_classroom(database, TEACHER, "8b")
     join(database, ADA, room.code, "Ada", guesses)
@@ -324,7 +334,7 @@ def test_nicknames_cannot_be_imitated(database: Store, guesses):
     for name in ("Zoe\u0308", "ZOË", "\uff3aoë", "Zo\ufe0fë", "Zoe\u034f\u0308"):
         with pytest.raises(ClassroomRefused, match="already"):
             join(database, BEN, room.code, name, guesses)
-    with pytest.raises(ClassroomRefused, match="one alphabet"):
+    with pytest.raises(ClassroomRefused, match="several alphabets"):
         join(database, BEN, room.code, "Z\u043eë", guesses)
     for name in ("Ben" + "\u0336" * 5, "\u0301Ben"):
         with pytest.raises(ClassroomRefused, match="accents"):
