@@ -46,6 +46,7 @@ from mnist_core.engine.upkeep import Upkeep
 from mnist_core.experiment import changes
 from mnist_core.experiment.spec import Experiment
 from mnist_core.experiment.training_cost import is_small
+from mnist_core.storage import datasets
 from mnist_core.storage.store import Store
 from mnist_core.training.live_view import View
 from mnist_core.visitors import limits, run_limits, visitors
@@ -129,7 +130,7 @@ class Engine:
             trial=trial,
             title=title,
         )
-        task = _task(run_id, experiment, owner, study)
+        task = self._task(run_id, experiment, owner, study)
         log.info("the run is queued", extra=self._tasks.about(task))
         self._scheduler.enqueue(task)
         return run_id
@@ -148,11 +149,21 @@ class Engine:
         remote_commands.forget(self.store, run_id)
         self.store.queue_again(run_id, self.id)
         asked_before = max(0, run.epochs - run.present_experiment.training.epochs)
-        task = _task(run_id, run.experiment, run.owner, run.study)
+        task = self._task(run_id, run.experiment, run.owner, run.study)
         task.resume = True
         if asked_before + epochs:
             task.commands.append({"epochs": asked_before + epochs})
         self._scheduler.enqueue(task)
+
+    def _task(self, run_id: str, experiment: Experiment, owner: str, study: str | None) -> Task:
+        """A run that waits; small ones of a study may share what a worker does at once."""
+        small = study is not None and is_small(
+            experiment, datasets.images_of(self.store, experiment)
+        )
+        task = Task(run_id, owner, study=study, small=small)
+        if small:
+            task.commands.append({"snapshots": FEW_SNAPSHOTS})
+        return task
 
     def change(self, run_id: str, experiment: Experiment) -> None:
         """Let a run that has begun go on as `experiment` from its next step on.
@@ -163,7 +174,8 @@ class Engine:
         run = self.store.run(run_id)
         if run is None or not run.active:
             return
-        if why := changes.problem(run.present_experiment, experiment, run.epoch):
+        before, made = run.present_experiment, len(run.changes)
+        if before != experiment and (why := changes.problem(before, experiment, run.epoch, made)):
             raise ValueError(why)
         self.send(run_id, experiment=experiment.to_json())
 
@@ -259,11 +271,3 @@ class Engine:
     def worker_pid(self) -> int | None:
         """The process id of the engine's own worker, if it has one."""
         return self._connection.worker_pid
-
-
-def _task(run_id: str, experiment: Experiment, owner: str, study: str | None) -> Task:
-    """A run that waits; small ones of a study may share what a worker does at once."""
-    task = Task(run_id, owner, study=study, small=study is not None and is_small(experiment))
-    if task.small:
-        task.commands.append({"snapshots": FEW_SNAPSHOTS})
-    return task

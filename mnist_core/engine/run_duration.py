@@ -1,9 +1,9 @@
 """Durations of runs: from runs of the same kind here, else from their size.
 
-A run takes so many seconds a step, and others besides: its network is built and compiled, it is
-validated, its weights are kept, the test images are read. What runs here have told of both is the
-measure. A network that has not been trained here is reckoned from its size, and the reckoning is
-corrected by how far off it was for networks that have.
+A run takes so many seconds a step, and others besides: once, to build and compile its network and
+to read the test images, and in each epoch, to validate it and keep its weights. What runs here have
+told of both is the measure. A network that has not been trained here is reckoned from its size, and
+the reckoning is corrected by how far off it was for networks that have.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from mnist_core.experiment.spec import MNIST, TRAIN_IMAGES, Experiment
-from mnist_core.experiment.training_cost import compiled_settings
+from mnist_core.experiment.training_cost import compiled_settings, images_an_epoch
 from mnist_core.storage.store import Run
 
 # Seconds for a multiplication, a value of a feature map, a parameter that the optimiser changes,
@@ -23,6 +23,8 @@ from mnist_core.storage.store import Run
 A_MULTIPLICATION, A_VALUE, A_PARAMETER, A_STEP = 3e-11, 2.2e-9, 3e-9, 2e-4
 # Of a network not trained here before, which is compiled, and between two runs.
 OTHER, BETWEEN = 3.0, 0.4
+# Runs whose epochs differ by so many tell what an epoch takes besides its steps.
+EPOCHS_APART = 10
 # Of one that was not asked for more steps than this, the seconds a step say little.
 FEWEST_STEPS = 20
 # So many newest runs of the same kind count.
@@ -54,6 +56,19 @@ class Estimate:
         return self.most <= 1.8 * self.least or self.most < 5
 
 
+@dataclass(frozen=True)
+class _Pace:
+    """Seconds that a run takes once, for each epoch and for each step; `factor` it may be off."""
+
+    once: float
+    an_epoch: float
+    a_step: float
+    factor: float
+
+    def seconds(self, epochs: float, steps: int) -> float:
+        return self.once + self.an_epoch * epochs + self.a_step * steps
+
+
 class Durations:
     """The durations of runs that are known here."""
 
@@ -69,20 +84,21 @@ class Durations:
 
     def of_run(self, run: Run) -> Estimate:
         """The time of the whole run, epochs asked for meanwhile included."""
-        return self.expect(run.experiment, run.total_steps or None)
+        return self.expect(run.present_experiment, run.total_steps or None)
 
     def expect(self, experiment: Experiment, steps: int | None = None) -> Estimate:
         """The expected time of the experiment, with `steps` in all where these are known."""
-        steps = self.steps(experiment) if steps is None else steps
-        a_step, other, factor = self._known(experiment)
-        seconds = a_step * steps + other
-        least = seconds / factor
-        training = experiment.training
+        training, planned = experiment.training, self.steps(experiment)
+        steps = planned if steps is None else steps
+        epochs = training.epochs * steps / planned
+        pace = self._known(experiment)
+        seconds = pace.seconds(epochs, steps)
+        least = seconds / pace.factor
         if training.patience is not None or training.target_accuracy is not None:
             least = min(least, seconds / 3)  # it may well end before its last epoch
-        found = Estimate(least, seconds, seconds * factor)
+        found = Estimate(least, seconds, seconds * pace.factor)
         minutes = training.max_minutes
-        return found if minutes is None else found.at_most(60 * minutes + other)
+        return found if minutes is None else found.at_most(60 * minutes + pace.seconds(epochs, 0))
 
     def left(self, run: Run, elapsed: float | None = None) -> Estimate:
         """The time that a run still takes that was queued or has trained for `elapsed` seconds."""
@@ -94,8 +110,8 @@ class Durations:
             gone = min(elapsed or 0.0, 0.8 * whole.least)
             return Estimate(whole.least - gone, whole.likely - gone, whole.most - gone)
         if run.seconds_left is not None:  # measured on its own steps
-            end = whole.likely - self._known(run.experiment)[0] * run.total_steps
-            left = run.seconds_left + 0.3 * max(0.0, end)
+            # Validation is measured with them; the test is to come.
+            left = run.seconds_left + 0.3 * self._known(run.present_experiment).once
             return Estimate(left / SAME, left, left * SAME)
         share = max(0.0, 1 - run.step / run.total_steps)
         return Estimate(whole.least * share, whole.likely * share, whole.most * share)
@@ -103,21 +119,20 @@ class Durations:
     def steps(self, experiment: Experiment) -> int:
         """The steps that the experiment takes on its data set's images."""
         training = experiment.training
-        there = self._images.get(experiment.data, TRAIN_IMAGES) - training.validation_images
-        images = max(1, min(there, training.training_images or there))
+        images = max(1, images_an_epoch(training, self._images.get(experiment.data, TRAIN_IMAGES)))
         return training.epochs * math.ceil(images / training.batch_size)
 
-    def _known(self, experiment: Experiment) -> tuple[float, float, float]:
-        """Seconds a step, seconds besides, and the factor by which these may be off."""
-        same = self._like(experiment, compiled_settings)
+    def _known(self, experiment: Experiment) -> _Pace:
+        same = self._like(experiment, _same)
         if same:
             factor = SAME if len(same) > 1 else 1.2 * SAME
-            return _median(run.step_seconds for run in same), _other(same), factor
+            return _Pace(*_besides(same), _median(run.step_seconds for run in same), factor)
         alike = self._like(experiment, _kind) or self._ended[:NEWEST]
         if not alike:
-            return seconds_a_step(experiment), OTHER, NONE
+            return _Pace(OTHER, 0.0, seconds_a_step(experiment), NONE)
         off = _median((run.step_seconds or 0.0) / seconds_a_step(run.experiment) for run in alike)
-        return off * seconds_a_step(experiment), max(OTHER / 2, _other(alike)), OTHERS
+        once, an_epoch = _besides(alike)
+        return _Pace(max(OTHER / 2, once), an_epoch, off * seconds_a_step(experiment), OTHERS)
 
     def _like(self, experiment: Experiment, what: Any) -> list[Run]:
         wanted = what(experiment)
@@ -136,14 +151,33 @@ def seconds_a_step(experiment: Experiment) -> float:
     )
 
 
+def _same(experiment: Experiment) -> Any:
+    """Networks of which one takes as long a step as the other."""
+    return compiled_settings(experiment), experiment.training.precision
+
+
 def _kind(experiment: Experiment) -> Any:
     """Networks of which one tells of another: dense ones or convolutions, images changed or not."""
     kinds = {layer.kind for layer in experiment.network.layers}
     return "conv" in kinds, experiment.training.augmentation.active
 
 
-def _other(runs: Sequence[Run]) -> float:
-    return _median(run.other_seconds or 0.0 for run in runs)
+def _besides(runs: Sequence[Run]) -> tuple[float, float]:
+    """Seconds besides the steps: once, and for each epoch.
+
+    The median slope over pairs of runs far enough apart (Theil–Sen). Without any such pair, what is
+    more than a run usually takes once comes from its epochs.
+    """
+    told = [(max(1, run.epoch), run.other_seconds or 0.0) for run in runs]
+    slopes = [
+        (more - less) / (long - short)
+        for short, less in told
+        for long, more in told
+        if long - short >= EPOCHS_APART
+    ]
+    slopes = slopes or [(seconds - OTHER) / epochs for epochs, seconds in told]
+    an_epoch = max(0.0, _median(slopes))
+    return max(0.0, _median(seconds - an_epoch * epochs for epochs, seconds in told)), an_epoch
 
 
 def _median(values: Iterable[float | None]) -> float:

@@ -33,7 +33,7 @@ class Task:
     remains to be stored, and `loss` how it came. `views` is what its worker knows to be looked at.
 
     `releasing` says that it has been asked, in a pause, to give its worker to those who wait, and
-    `released` that it has: then it waits for the person, not for its turn.
+    `released` that it has: then it waits for the person, not for its turn, and its pause goes on.
 
     `small` says that it may share a Dask task with others of its study, which one worker trains one
     after the other; `together` are the runs of such a task that are still wanted, this one among
@@ -106,12 +106,12 @@ class Task:
         self.together.discard(self.run_id)  # the others of its Dask task go on
         self.together = set()
         self.due, self.taken, self.done_at, self.views = False, False, None, ()
-        self.began = self.paused = self.heard = self.silent_for = None
+        self.began = self.heard = self.silent_for = None
         self.commands = [command, *self.commands] if command else self.commands
 
     def wait_again(self) -> None:
         """It has been resumed, and waits for its turn."""
-        self.released, self.queued = False, time.monotonic()
+        self.released, self.paused, self.queued = False, None, time.monotonic()
 
     def try_again(self) -> None:
         """Make it wait once more, as another attempt."""
@@ -159,6 +159,7 @@ class Task:
         return Times(
             training=None if self.began is None else now - self.began,
             pause=None if self.paused is None else now - self.paused,
+            begun=self.resume or self.began is not None,
             away=min(absent, now - self.queued),  # whoever starts a run is there
             # Its study looks after a trial that waits.
             waits=self.waits and self.study is None,

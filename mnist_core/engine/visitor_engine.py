@@ -68,7 +68,8 @@ class VisitorEngine:
             return
         left = -(-(run.total_steps - run.step) // max(1, run.steps_per_epoch))
         with _STARTING:
-            self._check(self.problem(run.experiment, left + epochs) or self.busy() or self._full(0))
+            refused = self.problem(run.present_experiment, left + epochs)
+            self._check(refused or self.busy() or self._full(0))
             self._engine.continue_run(run_id, epochs)
 
     def problem(self, experiment: Experiment, epochs: int | None = None) -> str | None:
@@ -140,7 +141,7 @@ class VisitorEngine:
         if run is None:
             return
         if more := command.get("epochs", 0):
-            self._check(self.problem(run.experiment, run.epochs + more))
+            self._check(self.problem(run.present_experiment, run.epochs + more))
         self._engine.send(run_id, **command)
 
     def change(self, run_id: str, experiment: Experiment) -> None:
@@ -148,7 +149,8 @@ class VisitorEngine:
         run = self._own(run_id)
         if run is None:
             return
-        self._check(self.problem(experiment))
+        asked = run.epochs - run.present_experiment.training.epochs + experiment.training.epochs
+        self._check(self.problem(experiment, asked))
         try:
             self._engine.change(run_id, experiment)
         except ValueError as error:

@@ -34,11 +34,17 @@ def present(experiment: Experiment, changes: Sequence[Change]) -> Experiment:
     return changes[-1].experiment if changes else experiment
 
 
-def problem(before: Experiment, after: Experiment, epoch: int = 0) -> str | None:
+def problem(before: Experiment, after: Experiment, epoch: int = 0, made: int = 0) -> str | None:
     """Why a run that has trained as `before` cannot go on as `after`; None when it can.
 
-    `epoch` is the one that it is in.
+    `epoch` is the one that it is in, `made` the number of changes so far. Each has to be kept, or
+    the run could not be repeated.
     """
+    if made >= MOST_CHANGES:
+        return (
+            f"This run has been changed {MOST_CHANGES} times, the most that a run can be. Start a "
+            "new run with these settings."
+        )
     if _without_settings(before) != _without_settings(after):
         return (
             "A run that has begun keeps its layers: only dropout, penalties and freezing can "

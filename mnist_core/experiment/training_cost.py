@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mnist_core.experiment.spec import TRAIN_IMAGES, Experiment
+from mnist_core.experiment.spec import TRAIN_IMAGES, Experiment, TrainingSpec
 
 # A backward pass multiplies about twice as often as the forward pass before it.
 PASSES = 3
@@ -12,11 +12,10 @@ PASSES = 3
 SMALL = 1e11
 
 
-def images_trained(experiment: Experiment) -> int:
-    """The training images of all epochs together, as many as MNIST has."""
-    training = experiment.training
-    of_all = TRAIN_IMAGES - training.validation_images
-    return training.epochs * min(of_all, training.training_images or of_all)
+def images_an_epoch(training: TrainingSpec, there: int = TRAIN_IMAGES) -> int:
+    """The images trained on in an epoch, of a data set with `there` training images."""
+    of_all = there - round(there * training.validation_share)
+    return min(of_all, training.training_images or of_all)
 
 
 def multiplications(experiment: Experiment) -> int:
@@ -24,14 +23,16 @@ def multiplications(experiment: Experiment) -> int:
     return max(1, sum(row.multiplications for row in experiment.network.shapes()))
 
 
-def cost(experiment: Experiment) -> float:
-    """Multiplications of the whole training."""
-    return float(PASSES * multiplications(experiment) * images_trained(experiment))
+def cost(experiment: Experiment, there: int = TRAIN_IMAGES) -> float:
+    """Multiplications of the whole training, on a data set with `there` training images."""
+    training = experiment.training
+    images = training.epochs * images_an_epoch(training, there)
+    return float(PASSES * multiplications(experiment) * images)
 
 
-def is_small(experiment: Experiment) -> bool:
+def is_small(experiment: Experiment, there: int = TRAIN_IMAGES) -> bool:
     """True when it trains in about a second: then what surrounds a training counts as much."""
-    return cost(experiment) <= SMALL
+    return cost(experiment, there) <= SMALL
 
 
 def compiled_settings(experiment: Experiment) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from mnist_core.base.untrusted import readable
 from mnist_core.data.custom import MAX_TITLE, OwnSet, class_names, pack, unpack
 from mnist_core.data.mnist import Dataset, DatasetError
-from mnist_core.experiment.spec import MNIST, Experiment
+from mnist_core.experiment.spec import MNIST, TRAIN_IMAGES, Experiment
 from mnist_core.storage import schema
 from mnist_core.storage.store import ACTIVE, KEPT_ASIDE, Store
 
@@ -87,6 +87,12 @@ def training_images(store: Store) -> dict[str, int]:
     with store.transaction() as connection:
         rows = connection.execute(sa.select(_TABLE.c.digest, _TABLE.c.train)).all()
     return {str(row.digest): int(row.train) for row in rows}
+
+
+def images_of(store: Store, experiment: Experiment) -> int:
+    """The number of training images of its data set; MNIST's of one that is not here."""
+    known = {} if experiment.data == MNIST else training_images(store)
+    return known.get(experiment.data, TRAIN_IMAGES)
 
 
 def content(store: Store, owner: str, digest: str) -> bytes | None:

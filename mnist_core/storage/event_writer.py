@@ -174,7 +174,7 @@ def _record_snapshot(
 
 def _record_change(connection: sa.Connection, this: _Condition, event: Changed) -> None:
     change = mid_run.Change(event.step, Experiment.from_json(event.experiment))
-    made = [*_changes(connection, this), change][-mid_run.MOST_CHANGES :]
+    made = [*_changes(connection, this), change]
     update(
         connection,
         this,

@@ -18,7 +18,8 @@ from mnist_core.experiment.spec import Experiment
 from mnist_core.experiment.study import OBJECTIVES, StudySpec
 from mnist_core.experiment.training_cost import is_small
 from mnist_core.experiment.validation import ExperimentError
-from mnist_core.storage.store import Run, StoreError, Unavailable, is_passing
+from mnist_core.storage import datasets
+from mnist_core.storage.store import Run, Store, StoreError, Unavailable, is_passing
 from mnist_core.studies import objectives, records
 from mnist_core.studies.optuna_adapter import RETRIED, RUN, Search
 from mnist_core.studies.records import Study
@@ -238,7 +239,7 @@ class _Driver(threading.Thread):
         """As many trials as there are workers, more where they are small; one without a worker."""
         seats = max(1, sum(info.threads for info in self._engine.workers()))
         most = limits.current().trials_at_once
-        seats = min(seats, most) if most else seats * _ahead(study.spec)
+        seats = min(seats, most) if most else seats * _ahead(study.spec, self._store)
         for _ in range(min(MOST_BEGUN, seats - len(self._flights))):
             over = self._asked >= study.spec.most_trials and self._next is None
             if over or self._closed.is_set():
@@ -388,13 +389,14 @@ def trial_experiment(spec: StudySpec, values: Mapping[str, Setting]) -> Experime
     return experiment.model_copy(update={"training": training})
 
 
-def _ahead(spec: StudySpec) -> int:
+def _ahead(spec: StudySpec, store: Store) -> int:
     """The number of trials that may be under way for each that trains.
 
     Only where no trial depends on how those before it went.
     """
     alone = spec.sampler in ("grid", "random") and spec.pruner == "none"
-    return SMALL_AHEAD if alone and is_small(spec.base) else 1
+    small = alone and is_small(spec.base, datasets.images_of(store, spec.base))
+    return SMALL_AHEAD if small else 1
 
 
 def _can_go_on(run: Run) -> bool:

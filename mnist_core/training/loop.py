@@ -199,6 +199,7 @@ class _Pace:
 class _Run:
     """What the loop knows while it goes on: now as `experiment`, with `changes` to be made yet.
 
+    `best_val_loss` is that of the present loss function: no other loss compares with it.
     `planned_steps` are those of the experiment, without epochs asked for later.
     """
 
@@ -206,6 +207,7 @@ class _Run:
     program: TrainingProgram
     experiment: Experiment
     changes: list[Change]
+    changes_made: int
     clock: EpochClock
     split: mnist.Split
     dataset: mnist.Dataset
@@ -279,7 +281,7 @@ def _prepare(
     step = resume.step if resume else 0
     # What was changed at the snapshot's own step comes after it.
     made = [change for change in changes if change.step < step]
-    clock, planned = _clock_at(step, len(split.x_train), experiment, made)
+    clock, planned, judged = _clock_at(step, len(split.x_train), experiment, made)
     experiment = present(experiment, made)
     training = experiment.training
     model = build_model(experiment.network, training.seed, precision)
@@ -296,6 +298,7 @@ def _prepare(
         program=program,
         experiment=experiment,
         changes=list(changes[len(made) :]),
+        changes_made=len(made),
         clock=clock,
         split=split,
         dataset=dataset,
@@ -314,22 +317,29 @@ def _prepare(
     )
     run.most_seconds = _most_seconds(training, run.seconds)
     if resume is not None:
-        _remember(run, resume.val_losses)
+        _remember(run, resume.val_losses[judged:])
     return run
 
 
 def _clock_at(
     step: int, images: int, experiment: Experiment, changes: Sequence[Change]
-) -> tuple[EpochClock, int]:
-    """The clock after `step` steps on so many images, and how many are planned by then."""
+) -> tuple[EpochClock, int, int]:
+    """The clock after `step` steps on so many images, and how many are planned by then.
+
+    Third, the number of epochs that had ended when the loss function last changed.
+    """
+    judged, loss = 0, experiment.training.loss
     clock = EpochClock(images, experiment.training.batch_size)
     planned = clock.total(experiment.training.epochs)
     for change in changes:
         clock.advance(change.step - clock.step)
-        clock.batch_size = change.experiment.training.batch_size
-        planned = clock.total(change.experiment.training.epochs)
+        training = change.experiment.training
+        if training.loss != loss:
+            judged, loss = clock.ended, training.loss
+        clock.batch_size = training.batch_size
+        planned = clock.total(training.epochs)
     clock.advance(step - clock.step)
-    return clock, planned
+    return clock, planned, judged
 
 
 def _changes_due(run: _Run) -> Iterator[Changed]:
@@ -338,7 +348,8 @@ def _changes_due(run: _Run) -> Iterator[Changed]:
         yield _change(run, run.changes.pop(0).experiment)
     if (asked := run.control.take_experiment()) is not None:
         after = Experiment.from_json(asked)
-        if after != run.experiment and problem(run.experiment, after, run.epoch) is None:
+        why = problem(run.experiment, after, run.epoch, run.changes_made)
+        if after != run.experiment and why is None:
             run.changes = []  # the person has decided otherwise
             yield _change(run, after)
 
@@ -354,6 +365,9 @@ def _change(run: _Run, after: Experiment) -> Changed:
         return_program(run.program)
         run.program, run.compiled, run.step_seconds = program, False, None
         run.pace = _Pace(began=time.perf_counter())
+    if after.training.loss != run.training.loss:
+        run.best_val_loss, run.epochs_without_gain = math.inf, 0
+    run.changes_made += 1
     run.resumed = True  # how long it takes says nothing of the experiment that it began as
     run.experiment = after
     run.clock.batch_size = after.training.batch_size

@@ -13,11 +13,13 @@ KEPT = "Its curve and weights are kept."
 class Times:
     """Seconds that a run has trained, been in its present pause, and been without its visitor.
 
-    None: it has not begun, does not pause. `waits`: its turn in the queue has not come.
+    None: it does not train, does not pause. `begun`: it has trained before, or trains now. `waits`:
+    its turn in the queue has not come.
     """
 
     training: float | None = None
     pause: float | None = None
+    begun: bool = False
     away: float = 0.0
     waits: bool = False
 
@@ -29,12 +31,13 @@ def reason_to_end(times: Times, limits: Limits) -> str | None:
     if _over(times.pause, limits.pause_minutes):
         return f"It was stopped because it had paused for {limits.pause_minutes:g} minutes. {KEPT}"
     if times.waits and leaves_queue(times.away, limits):
+        what_next = f"{KEPT} Resume it when you like." if times.begun else "Start it again."
         return (
             f"It left the queue because you had no page open for {limits.away_queued_seconds:g} "
-            "seconds. Start it again."
+            f"seconds. {what_next}"
         )
     if _over(times.away, limits.away_minutes):
-        kept = KEPT if times.training is not None else "It had not started yet."
+        kept = KEPT if times.begun else "It had not started yet."
         return (
             f"It was stopped because you had no page open for {limits.away_minutes:g} minutes. "
             f"{kept}"

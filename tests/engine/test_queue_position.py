@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from mnist_core import PRESETS, Experiment
 from mnist_core.engine import run_duration
 from mnist_core.engine.queue_position import place
 from mnist_core.engine.run_duration import BETWEEN, Durations, Estimate
+from mnist_core.experiment.changes import Change
+from mnist_core.experiment.training_cost import cost
 from mnist_core.storage.store import Run, Store
 from mnist_core.training.events import Finished, Started
 
@@ -27,7 +30,7 @@ def timed(store: Store, experiment: Experiment, a_step: float, other: float) -> 
     """A run that has ended and told how long it took."""
     run, steps = store.create_run(experiment, server="here"), Durations().steps(experiment)
     store.record(run, Started(steps, steps, 1))
-    store.set_status(run, "running", step=steps)
+    store.set_status(run, "running", step=steps, epoch=experiment.training.epochs)
     store.record(run, Finished(steps, 1, 0.1, 0.9, "epochs", 1.0, a_step, other))
     return store.run(run)
 
@@ -52,6 +55,34 @@ def test_the_same_network_tells_how_long_it_takes(store: Store):
     longer = SMALL.model_copy(update={"training": SMALL.training.model_copy(update={"epochs": 8})})
     assert durations.expect(longer).likely == pytest.approx(4 * 8 + 2)
     assert durations.expect(SMALL).sure and store.timed_runs() != []
+
+
+def lasting(epochs: int, precision: str = "auto") -> Experiment:
+    settings = {"epochs": epochs, "precision": precision}
+    return SMALL.model_copy(update={"training": SMALL.training.model_copy(update=settings)})
+
+
+# Once 3.2 s, 0.15 s for each epoch, as measured.
+@pytest.mark.parametrize("seen", [(50, 50), (20, 50, 20)])
+@pytest.mark.parametrize("wanted", [1, 10, 50, 100])
+def test_what_each_epoch_takes_besides_its_steps_counts(store: Store, seen, wanted: int):
+    runs = [timed(store, lasting(epochs), 1e-4, 3.2 + 0.15 * epochs) for epochs in seen]
+    expected = 1e-4 * Durations().steps(lasting(wanted)) + 3.2 + 0.15 * wanted
+    assert Durations(runs).expect(lasting(wanted)).likely == pytest.approx(expected, rel=0.1)
+
+
+def test_runs_of_another_number_format_say_less(store: Store):
+    durations = Durations([timed(store, lasting(2, "float32"), 1e-3, 2.0) for _ in range(2)])
+    assert durations.expect(lasting(2, "float32")).sure
+    assert not durations.expect(lasting(2, "mixed_float16")).sure
+
+
+def test_a_changed_run_takes_as_long_as_what_it_is_now(store: Store):
+    durations, run = known(store), waiting(store, "paused")[0]
+    wide = SMALL.training.model_copy(update={"batch_size": 4})
+    other = SMALL.model_copy(update={"training": wide})
+    changed = replace(run, changes=(Change(5, other),))
+    assert durations.of_run(changed) == durations.expect(other) != durations.of_run(run)
 
 
 def test_the_place_in_the_queue_and_the_wait(store: Store):
@@ -111,6 +142,13 @@ def test_the_images_of_the_data_set_at_hand_count():
     own = SMALL.model_copy(update={"data": DIGEST})
     assert Durations(images={DIGEST: 1000}).steps(own) < Durations().steps(SMALL) / 50
     assert Durations(images={DIGEST: 10}).steps(own) == own.training.epochs
+    # A share is held back for validation, not as many images as of MNIST.
+    held = own.model_copy(
+        update={"training": own.training.model_copy(update={"validation_share": 0.1})}
+    )
+    batches = math.ceil(900 / held.training.batch_size)
+    assert Durations(images={DIGEST: 1000}).steps(held) == batches * held.training.epochs
+    assert cost(own, 600) == pytest.approx(cost(own) / 100)
 
 
 def test_a_run_that_trains_counts_with_what_it_has_left(store: Store):

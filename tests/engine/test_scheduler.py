@@ -136,6 +136,19 @@ def test_a_paused_run_is_asked_for_its_worker_only_when_another_waits(
     assert scheduler.place(task.run_id) is None and parts.store.run(task.run_id).gave_way
 
 
+def test_a_pause_goes_on_without_a_worker(scheduler: Scheduler, parts: Parts) -> None:
+    task, _ = paused(parts), parts.queued()
+    task.began = 0.0
+    scheduler.hand_out()
+    with parts.tasks.lock:
+        parts.commands.released(task, {})
+    given_way = task.times(0.0)
+    assert given_way.pause > 0 and given_way.begun and given_way.training is None
+    parts.commands.send(task.run_id, pause=False)
+    resumed = task.times(0.0)
+    assert resumed.pause is None and resumed.begun and resumed.waits
+
+
 def test_a_resume_that_crosses_the_release_counts_either_way(
     scheduler: Scheduler, parts: Parts
 ) -> None:

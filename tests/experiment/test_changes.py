@@ -53,6 +53,12 @@ def test_what_the_run_was_begun_with_stays(more: str, why: str) -> None:
     assert why in (changes.problem(BEFORE, changed(more), epoch=2) or "")
 
 
+def test_changes_have_an_end() -> None:
+    after = changed("learning_rate=0.01")
+    assert changes.problem(BEFORE, after, made=changes.MOST_CHANGES - 1) is None
+    assert "changed 50 times" in (changes.problem(BEFORE, after, made=changes.MOST_CHANGES) or "")
+
+
 def test_a_story_survives_json() -> None:
     first, second = changed("learning_rate=0.01"), changed("learning_rate=0.02")
     made = (Change(7, first), Change(9, second))

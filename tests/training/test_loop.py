@@ -15,7 +15,7 @@ import pytest
 from mnist_core import Experiment
 from mnist_core.data import mnist
 from mnist_core.engine import worker
-from mnist_core.experiment.changes import Change
+from mnist_core.experiment.changes import MOST_CHANGES, Change
 from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.shapes import trained_parameters
 from mnist_core.model.build import build_model
@@ -175,6 +175,19 @@ def test_what_cannot_change_in_mid_run_is_not_changed() -> None:
     assert "changed" not in {event.kind for event in train(experiment(), control=control)}
 
 
+def test_a_run_changes_only_as_often_as_is_kept() -> None:
+    rates = ["&learning_rate=0.01", "&learning_rate=0.02"]
+    made = [Change(1, experiment(rates[turn % 2])) for turn in range(MOST_CHANGES)]
+    control = Control()
+    control.send(step=1)
+    told = []
+    for event in train(experiment(), control=control, changes=made):
+        told.append(event.kind)
+        if event.kind == "steps" and event.paused:
+            control.send(experiment=experiment("&learning_rate=0.03").to_json(), pause=False)
+    assert told.count("changed") == MOST_CHANGES
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [("&target_accuracy=0.2&epochs=50", "target"), ("&max_minutes=0.05&epochs=200", "minutes"),
@@ -215,6 +228,29 @@ def test_patience_goes_on_where_it_stood(val_losses: tuple[float, ...], epochs: 
     weights = tuple(build_model(spec.network).get_weights())
     events = list(train(spec, resume=Resume(0, weights, None, 0.0, val_losses)))
     assert sum(event.kind == "epoch" for event in events) == epochs
+
+
+# The new loss is far larger than the old one was.
+BEFORE = "&patience=1&epochs=4&loss=mean_squared_error&learning_rate=0.0005"
+AFTER = "&patience=1&epochs=4&learning_rate=0.0005"
+
+
+def test_patience_does_not_compare_one_loss_with_another() -> None:
+    control, events = Control(), []
+    for event in train(experiment(BEFORE), control=control):
+        events.append(event)
+        if event.kind == "epoch" and event.epoch == 1:
+            control.send(experiment=experiment(AFTER).to_json())
+    (changed,) = (event for event in events if event.kind == "changed")
+    validated = np.array([event.val_loss for event in events if event.kind == "epoch"])
+    assert validated[1] > validated[0] and (np.diff(validated[1:]) < 0).all()
+    assert events[-1].reason == "epochs"
+    # And no more when it goes on from a snapshot after that.
+    made = [Change(changed.step, experiment(AFTER))]
+    later = next(e for e in events if e.kind == "snapshot" and e.step > changed.step + 1)
+    seen = [e.val_loss for e in events if e.kind == "epoch" and e.step <= later.step]
+    resume = Resume(later.step, later.weights, later.checkpoint, val_losses=tuple(seen))
+    assert list(train(experiment(BEFORE), changes=made, resume=resume))[-1].reason == "epochs"
 
 
 def test_divergence_is_told_with_its_step() -> None:

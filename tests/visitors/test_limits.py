@@ -107,9 +107,12 @@ def test_the_rules_are_said_where_there_are_any():
     [
         (Times(training=15 * 60 + 1), "after 15 minutes, this server’s limit. Its curve"),
         (Times(training=1, pause=10 * 60 + 1), "paused for 10 minutes"),
-        (Times(training=1, away=10 * 60 + 1), "no page open for 10 minutes. Its curve"),
+        (Times(training=1, begun=True, away=10 * 60 + 1), "no page open for 10 minutes. Its curve"),
         (Times(away=10 * 60 + 1), "It had not started yet."),
-        (Times(away=51, waits=True), "left the queue because you had no page open for 50 seconds"),
+        (Times(away=51, waits=True), "no page open for 50 seconds. Start it again."),
+        # It gave its worker away in a pause, and was resumed or not.
+        (Times(begun=True, away=10 * 60 + 1), "no page open for 10 minutes. Its curve"),
+        (Times(begun=True, away=51, waits=True), "weights are kept. Resume it when you like."),
     ],
 )
 def test_a_run_that_had_its_share_ends_with_a_reason(times, sentence):

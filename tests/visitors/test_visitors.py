@@ -13,10 +13,13 @@ from mnist_core.data.custom import from_arrays
 from mnist_core.engine import remote_commands
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
+from mnist_core.experiment.changes import MOST_CHANGES
+from mnist_core.experiment.spec import Experiment
 from mnist_core.experiment.study import default_study
 from mnist_core.storage import corrections, datasets, schema
 from mnist_core.storage.store import Store
 from mnist_core.studies import records
+from mnist_core.training.events import Changed, Started
 from mnist_core.visitors import last_seen, visitors
 from mnist_core.visitors.identity import is_token, new_token, owner_of, owner_of_account
 from mnist_core.visitors.limits import PUBLIC, Refused
@@ -164,6 +167,28 @@ def test_more_epochs_than_allowed_are_refused(engine: Engine, store: Store):
     with pytest.raises(Refused, match="epochs"):
         hers.continue_run(run, epochs=60)
     assert store.run(run).status == "finished"
+
+
+def test_epochs_added_and_those_of_a_change_count_together(engine: Engine, store: Store):
+    one, two, three = (Experiment.from_query(f"preset=two-layer&epochs={n}") for n in (1, 2, 3))
+    hers, run = VisitorEngine(engine, HERS), store.create_run(one, HERS, server="there")
+    store.record(run, Started(49, 1, 1, epochs=49))
+    store.set_status(run, "paused")
+    hers.change(run, two)
+    with pytest.raises(Refused, match="51 epochs"):
+        hers.change(run, three)
+
+
+def test_one_change_too_many_is_refused_with_a_sentence(engine: Engine, store: Store):
+    begun = Experiment.from_query("preset=two-layer&epochs=1")
+    hers, run = VisitorEngine(engine, HERS), store.create_run(begun, HERS, server="there")
+    store.record(run, Started(4, 1, 1))
+    others = [Experiment.from_query(f"preset=two-layer&epochs={n}") for n in (2, 3)]
+    for turn in range(MOST_CHANGES + 1):  # one that crossed the last is kept all the same
+        store.record(run, Changed(2, others[turn % 2].to_json(), 4, 1, 3))
+    assert len(store.run(run).changes) == MOST_CHANGES + 1
+    with pytest.raises(Refused, match="changed 50 times"):
+        hers.change(run, begun)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def offer(run: Run) -> Offer | None:
     after = wanted.model_copy(update={"name": before.name})
     if after == before:
         return Offer()
-    why = changes.problem(before, after, run.epoch)
+    why = changes.problem(before, after, run.epoch, len(run.changes))
     return Offer(after, changes.told(before, after)) if why is None else Offer(why=why)
 
 
