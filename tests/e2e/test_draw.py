@@ -139,9 +139,12 @@ def test_undo_redo_eraser_and_a_page_change(board):
     part(board, "canvas").get_by_role("button", name="Undo").click()
     wait_for_digit(board, 1, 10)
 
-    # At once, so that the server may miss the last step: the paper has it all the same.
+    # As soon as the paper shows the last step, so that the page goes while it is being sent.
     board.keyboard.press("Control+y")
     part(board, "canvas").get_by_role("button", name="Undo").click()
+    wait_until(
+        lambda: inked(board) == pytest.approx(alone, rel=0.02), 10, "The stroke was not undone"
+    )
     board.get_by_role("link", name="Train", exact=True).click()
     part(board, "start_training").wait_for(timeout=30_000)
     board.get_by_role("link", name="Draw", exact=True).click()

@@ -10,8 +10,7 @@ from tests.support.firefox import Firefox, find_firefox, running_firefox
 @pytest.fixture(scope="module")
 def firefox(tmp_path_factory):
     program = find_firefox()
-    if program is None:
-        pytest.skip("Firefox is not installed; “make browser” installs Debian's.")
+    assert program is not None, "The tests need Firefox: run “make browser”."
     with running_firefox(program, tmp_path_factory.mktemp("firefox")) as found:
         found.size(1366, 768)
         yield found
