@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from mnist_core.storage import schema
 from mnist_core.storage.store import ACTIVE, Store
 from mnist_core.training.misread import unpack
 
-# The newest runs of a class that its board looks at.
-MOST_RUNS = 1_500
+log = logging.getLogger(__name__)
+
+# Each pupil's newest runs that the board looks at: as many as a shared server keeps by default.
+MOST_RUNS_OF_PUPIL = 50
 
 _RUNS, _PUPILS = schema.runs, schema.pupils
 
@@ -69,7 +72,8 @@ class Board:
     def best(self) -> list[Entry]:
         """Each pupil's most accurate run that keeps the rules, the most accurate first.
 
-        Of one who has none, the most accurate that breaks one.
+        Of one who has none, the most accurate that breaks one. An accuracy on the test images comes
+        before any on validation images: the two cannot be compared.
         """
         found: dict[str, Entry] = {}
         for entry in self.entries:
@@ -79,8 +83,8 @@ class Board:
         return sorted(found.values(), key=_rank, reverse=True)
 
 
-def _rank(entry: Entry) -> tuple[bool, float]:
-    return not entry.broken, -1.0 if entry.accuracy is None else entry.accuracy
+def _rank(entry: Entry) -> tuple[bool, bool, float]:
+    return not entry.broken, entry.final, -1.0 if entry.accuracy is None else entry.accuracy
 
 
 def read_board(store: Store, classroom: Classroom) -> Board:
@@ -88,22 +92,30 @@ def read_board(store: Store, classroom: Classroom) -> Board:
     runs = _RUNS.c
     columns = (runs.id, runs.name, runs.status, runs.experiment, runs.test_accuracy,
                runs.val_accuracy, runs.epoch, runs.seconds, _PUPILS.c.nickname)  # fmt: skip
-    query = (
-        sa.select(*columns)
+    newest_first = sa.func.row_number().over(partition_by=runs.owner, order_by=runs.number.desc())
+    shown = (
+        sa.select(runs.number, *columns, newest_first.label("place"))
         .join(_PUPILS, _PUPILS.c.owner == runs.owner)
         .where(in_class(classroom), _PUPILS.c.classroom == classroom.id, runs.deleted.is_(None))
-        .order_by(runs.number.desc())
-        .limit(MOST_RUNS)
+        .subquery()
     )
+    query = sa.select(shown).where(shown.c.place <= MOST_RUNS_OF_PUPIL)
+    query = query.order_by(shown.c.number.desc())
     names = sa.select(_PUPILS.c.nickname).where(_PUPILS.c.classroom == classroom.id)
     with store.transaction() as connection:
         rows = connection.execute(query).all()
         nicknames = connection.execute(names.order_by(_PUPILS.c.number)).scalars().all()
-    return Board(classroom, tuple(nicknames), tuple(_entry(row, classroom) for row in rows))
+    entries = (_entry(row, classroom) for row in rows)
+    return Board(classroom, tuple(nicknames), tuple(entry for entry in entries if entry))
 
 
-def _entry(row: Any, classroom: Classroom) -> Entry:
-    experiment = _experiment(row.experiment)
+def _entry(row: Any, classroom: Classroom) -> Entry | None:
+    """A row as an entry; None for one that is damaged, which hides no other."""
+    try:
+        experiment = _experiment(row.experiment)
+    except (ValueError, TypeError):
+        log.exception("the record of a run is damaged", extra={"run": row.id})
+        return None
     final = row.test_accuracy is not None
     return Entry(
         nickname=row.nickname,
@@ -119,7 +131,7 @@ def _entry(row: Any, classroom: Classroom) -> Entry:
     )
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=4096)
 def _experiment(text: str) -> Experiment:
     return Experiment.from_json(text)
 

@@ -6,7 +6,9 @@ change nothing of a class that another has opened; a pupil is found by their own
 
 from __future__ import annotations
 
+import re
 import secrets
+import unicodedata
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,15 +20,21 @@ from mnist_core.base.untrusted import readable
 from mnist_core.classrooms import codes
 from mnist_core.classrooms.rules import Rules
 from mnist_core.storage import schema
-from mnist_core.storage.store import ACTIVE, Store
+from mnist_core.storage.store import Store
 
 LONGEST_TITLE, LONGEST_NICKNAME = 60, 20
 MOST_PUPILS = 60
-# Classes that one teacher has at a time, and a whole server.
-MOST_OF_TEACHER, MOST_OF_SERVER = 5, 2_000
+# Classes at a time: of one teacher, of all at one network address, of a whole server.
+MOST_OF_TEACHER, MOST_OF_ADDRESS, MOST_OF_SERVER = 5, 100, 2_000
 # After how many days a class may be forgotten.
 DAYS = (1, 7, 30)
 DRAWING_BYTES = 28 * 28
+# Alphabets with letters that look alike.
+_ALIKE = {"LATIN", "GREEK", "CYRILLIC"}
+# More marks above and below one letter than any language writes.
+_MOST_MARKS = 2
+# Characters that are printable and cannot be seen: fillers, joiners, variation selectors.
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 _CLASSROOMS, _PUPILS, _RUNS = schema.classrooms, schema.pupils, schema.runs
 
@@ -80,8 +88,13 @@ class Membership:
 # A teacher's
 
 
-def open_classroom(store: Store, owner: str, title: str, days: int = DAYS[1]) -> Classroom:
-    """Open a class that is forgotten after so many days. Raises ClassroomRefused."""
+def open_classroom(
+    store: Store, owner: str, title: str, days: int = DAYS[1], address: str | None = None
+) -> Classroom:
+    """Open a class that is forgotten after so many days. Raises ClassroomRefused.
+
+    `address` is the digest of the network address that the teacher comes from.
+    """
     title = _words(title, LONGEST_TITLE, "The class’s name")
     if days not in DAYS:
         raise ClassroomRefused(f"A class is kept for {', '.join(map(str, DAYS))} days.")
@@ -91,6 +104,14 @@ def open_classroom(store: Store, owner: str, title: str, days: int = DAYS[1]) ->
         if connection.execute(theirs).scalar_one() >= MOST_OF_TEACHER:
             raise ClassroomRefused(
                 f"You have {MOST_OF_TEACHER} classes, as many as one may have. Forget one first."
+            )
+        visitor = schema.visitors.c
+        there = sa.select(visitor.owner).where(visitor.address == address)
+        near = count.where(_CLASSROOMS.c.owner.in_(there))
+        if address is not None and connection.execute(near).scalar_one() >= MOST_OF_ADDRESS:
+            raise ClassroomRefused(
+                f"The visitors at your network address have {MOST_OF_ADDRESS} classes, as many as "
+                "one address may have. Forget one first, or wait until one is forgotten."
             )
         if connection.execute(count).scalar_one() >= MOST_OF_SERVER:
             raise ClassroomRefused("This server has as many classes as it takes. Try again later.")
@@ -128,12 +149,21 @@ def show_drawing(store: Store, owner: str, classroom: str, image: bytes) -> None
     _update(store, owner, classroom, drawing=image)
 
 
+def drawing_of(store: Store, classroom: str) -> bytes | None:
+    """The drawing that was shown last; None without one, or without the class."""
+    query = sa.select(_CLASSROOMS.c.drawing).where(_CLASSROOMS.c.id == classroom)
+    with store.transaction() as connection:
+        return connection.execute(query).scalar()
+
+
 def remove_pupil(store: Store, owner: str, classroom: str, number: int) -> None:
-    """Send a pupil out; they keep their runs."""
+    """Send a pupil out, who keeps their runs; the class gets a new code, which they do not know."""
     hers = sa.exists().where(_is_teachers(owner, classroom))
     with store.transaction() as connection:
         this = (_PUPILS.c.number == number) & (_PUPILS.c.classroom == classroom)
-        connection.execute(_PUPILS.delete().where(this, hers))
+        if connection.execute(_PUPILS.delete().where(this, hers)).rowcount:
+            room = _CLASSROOMS.c.id == classroom
+            connection.execute(_CLASSROOMS.update().where(room).values(code=codes.new_code()))
 
 
 def end(store: Store, owner: str, classroom: str) -> None:
@@ -152,24 +182,34 @@ def forget(store: Store, owner: str, classroom: str) -> None:
 def forget_due(store: Store) -> int:
     """Remove the classes whose time is over, with the runs in them; of how many it was.
 
-    Those who have left before keep theirs. A class in which something trains waits for its end.
+    Those who have left before keep theirs. A class in which something trains or is queued waits
+    for its end, and takes no new runs meanwhile; a paused run is not waited for.
     """
+    over = _CLASSROOMS.c.until <= datetime.now(UTC)
     with store.transaction() as connection:
-        due = _found(connection, _CLASSROOMS.c.until <= datetime.now(UTC))
-    gone = 0
-    for classroom in due:
-        with store.transaction() as connection:
-            query = sa.select(_RUNS.c.id, _RUNS.c.status).where(in_class(classroom))
-            runs = connection.execute(query).all()
-        if any(run.status in ACTIVE for run in runs):
-            continue
-        for run in runs:
-            store.delete(run.id)
-        with store.transaction() as connection:
-            connection.execute(_PUPILS.delete().where(_PUPILS.c.classroom == classroom.id))
-            connection.execute(_CLASSROOMS.delete().where(_CLASSROOMS.c.id == classroom.id))
-        gone += 1
-    return gone
+        ended = _CLASSROOMS.update().where(over, _CLASSROOMS.c.ended.is_(None))
+        connection.execute(ended.values(ended=_CLASSROOMS.c.until))
+        due = _found(connection, over)
+    return sum(_remove(store, classroom) for classroom in due)
+
+
+def _remove(store: Store, classroom: Classroom) -> bool:
+    """Remove a class with its runs and the studies that have no other; False while one trains."""
+    with store.transaction() as connection:
+        query = sa.select(_RUNS.c.id, _RUNS.c.status, _RUNS.c.study).where(in_class(classroom))
+        runs = connection.execute(query).all()
+    if any(run.status in ("queued", "running") for run in runs):
+        return False
+    for run in runs:
+        store.delete(run.id)
+    sweeps = schema.sweeps
+    others = sa.exists().where(_RUNS.c.study == sweeps.c.id).correlate(sweeps)
+    theirs = sweeps.c.id.in_({run.study for run in runs if run.study})
+    with store.transaction() as connection:
+        connection.execute(sweeps.delete().where(theirs, ~others))
+        connection.execute(_PUPILS.delete().where(_PUPILS.c.classroom == classroom.id))
+        connection.execute(_CLASSROOMS.delete().where(_CLASSROOMS.c.id == classroom.id))
+    return True
 
 
 # A pupil's
@@ -189,7 +229,7 @@ def join(
     """
     if guesses.too_many(owner, address):
         raise ClassroomRefused("Too many wrong codes came from here. Try again in ten minutes.")
-    nickname = _words(nickname, LONGEST_NICKNAME, "A nickname")
+    nickname = _nickname(nickname)
     wanted = codes.clean(code)
     with store.transaction() as connection:
         found = _found(connection, _CLASSROOMS.c.code == wanted) if wanted else []
@@ -197,7 +237,7 @@ def join(
         if not open_now:
             guesses.note(owner, address)
             raise ClassroomRefused(
-                "No class has this code. Look at it again: letters and digits, eight in all."
+                f"No class has this code. Check it: it has {codes.LENGTH} letters and digits."
                 if not found
                 else "This class has ended."
             )
@@ -210,6 +250,12 @@ def _enter(connection: sa.Connection, room: Classroom, owner: str, nickname: str
     count = sa.select(sa.func.count()).select_from(_PUPILS).where(others)
     if connection.execute(count).scalar_one() >= MOST_PUPILS:
         raise ClassroomRefused(f"This class is full: {MOST_PUPILS} are in it.")
+    known_as = _known_as(nickname)
+    taken = sa.select(_PUPILS.c.number).where(others, _PUPILS.c.known_as == known_as)
+    if connection.execute(taken).first() is not None:
+        raise ClassroomRefused(
+            f"Somebody in this class is called “{nickname}” already. Take another nickname."
+        )
     joined = sa.select(_PUPILS.c.joined).where(
         _PUPILS.c.owner == owner, _PUPILS.c.classroom == room.id
     )
@@ -223,14 +269,13 @@ def _enter(connection: sa.Connection, room: Classroom, owner: str, nickname: str
                     classroom=room.id,
                     owner=owner,
                     nickname=nickname,
-                    known_as=nickname.casefold(),
+                    known_as=known_as,
                     joined=since,
                 )
             )
     except IntegrityError:
-        raise ClassroomRefused(
-            f"Somebody in this class is called “{nickname}” already. Take another nickname."
-        ) from None
+        # Another browser tab, or another pupil, was first in this moment; or the class is gone.
+        raise ClassroomRefused("You could not be let in just now. Try again.") from None
 
 
 def of_pupil(store: Store, owner: str) -> Membership | None:
@@ -265,15 +310,21 @@ def pupils(store: Store, classroom: str) -> list[Pupil]:
 
 
 def in_class(classroom: Classroom) -> sa.ColumnElement[bool]:
-    """Condition on the runs table: trained here by who is in the class, since they joined it."""
+    """Condition on the runs table: begun here by who is in the class, since they joined it.
+
+    Of a class that has ended only those that were queued before: not those continued afterwards.
+    """
     theirs = sa.exists().where(
         _PUPILS.c.classroom == classroom.id,
         _PUPILS.c.owner == _RUNS.c.owner,
         _PUPILS.c.joined <= _RUNS.c.created,
     )
-    # A run without a server came from a file.
-    found = theirs.correlate(_RUNS) & (_RUNS.c.server != "")
-    return found if classroom.ended is None else found & (_RUNS.c.created <= classroom.ended)
+    # `server` says where a run was last queued: a file's run has one once it is continued here.
+    begun_here = sa.func.coalesce(_RUNS.c.begun_on, _RUNS.c.server) != ""
+    found = theirs.correlate(_RUNS) & begun_here
+    if classroom.ended is None:
+        return found
+    return found & (sa.func.coalesce(_RUNS.c.queued, _RUNS.c.created) <= classroom.ended)
 
 
 _COLUMNS = [_CLASSROOMS.c[field.name] for field in fields(Classroom)]
@@ -308,3 +359,30 @@ def _words(text: str, longest: int, what: str) -> str:
     if not 1 <= len(name) <= longest:
         raise ClassroomRefused(f"{what} has 1 to {longest} characters.")
     return name
+
+
+def _nickname(text: str) -> str:
+    """A nickname that cannot pass for another one at a glance. Raises ClassroomRefused.
+
+    It is composed (NFKC), so that one name has one spelling.
+    """
+    composed = unicodedata.normalize("NFKC", text[: 10 * LONGEST_NICKNAME])
+    seen = unicodedata.normalize("NFKC", _UNSEEN.sub("", composed))
+    name = _words(seen, LONGEST_NICKNAME, "A nickname")
+    alphabets = {unicodedata.name(letter, "").partition(" ")[0] for letter in name}
+    if len(alphabets & _ALIKE) > 1:
+        raise ClassroomRefused(
+            "This nickname mixes letters of several alphabets. Write it in one: Latin, Greek or "
+            "Cyrillic."
+        )
+    marks = "".join("m" if unicodedata.category(c).startswith("M") else "." for c in name)
+    if "m" * (_MOST_MARKS + 1) in marks or marks.startswith("m"):
+        raise ClassroomRefused(
+            "This nickname has too many accents on one letter. Take one without them."
+        )
+    return name
+
+
+def _known_as(nickname: str) -> str:
+    """The nickname by which two are told apart: without regard to case."""
+    return unicodedata.normalize("NFKC", nickname.casefold())

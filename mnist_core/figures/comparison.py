@@ -129,7 +129,7 @@ def results_chart(values: Sequence[Value], scale: Scale) -> go.Figure:
     lay_out(
         figure,
         height=HEIGHT,
-        margin={"l": 78, "r": 16, "t": 58, "b": 56},
+        margin={"l": 78, "r": 16, "t": 58, "b": 72 if any(v.failed for v in values) else 56},
         title=title(f"{scale.name.capitalize()} by {scale.setting}"),
         legend=_legend(),
         xaxis=_setting_axis(values, scale, numeric),
@@ -187,7 +187,8 @@ def heat_map(
         colorscale=_SCALE,
         **_colour_range(means, scale.more_is_better),
         reversescale=not scale.more_is_better,
-        texttemplate=f"%{{z:{scale.format}}}" if labelled else "",
+        text=[[_note(cells.get((x, y))) for x in across] for y in upwards],
+        texttemplate=f"%{{z:{scale.format}}}%{{text}}" if labelled else "",
         textfont={"size": _SMALL},
         hoverongaps=True,
         hovertemplate="%{customdata}<extra></extra>",
@@ -204,11 +205,11 @@ def heat_map(
         annotations=[
             # By place: Plotly would take the name "0.001" of a column for a number.
             {"x": column, "y": row, "text": value.failures, "showarrow": False,
-             "captureevents": False, "yshift": -14 if value.results else 0,
-             "font": {"size": _SMALL - 2}}
+             "captureevents": False, "font": {"size": _SMALL}}
             for row, y in enumerate(upwards)
             for column, x in enumerate(across)
-            if labelled and (value := cells.get((x, y))) is not None and value.failed
+            if labelled and (value := cells.get((x, y))) is not None
+            if value.failed and not value.results  # the cell has no colour to write its text upon
         ],
         uirevision="heat",
     )  # fmt: skip
@@ -373,6 +374,11 @@ def _mean(value: Value | None) -> float | None:
 def _tick(value: Value) -> str:
     """A value below the axis, with the failures that no dot shows."""
     return f"{value.label}<br>{value.failures}" if value.failed else value.label
+
+
+def _note(value: Value | None) -> str:
+    """The failures below a cell's mean."""
+    return f"<br>{value.failures}" if value is not None and value.failed and value.results else ""
 
 
 def _of_seeds(value: Value) -> str:

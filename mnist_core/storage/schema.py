@@ -137,6 +137,9 @@ runs = Table(
     Column("unheard", UtcTime),
     # The test images that it reads wrongly (`training.misread`).
     Column("misread", LargeBinary),
+    # The server on which its training began, "" of a run that came from elsewhere: `server` changes
+    # when a run is continued. None for runs of earlier versions.
+    Column("begun_on", Words(40), default=""),
 )
 
 

@@ -46,7 +46,7 @@ ACTIVE = ("queued", "running", "paused")
 # The largest number that fits the column.
 MOST_STEPS = 2**31 - 1
 # Runs whose curves this process keeps at hand.
-CACHED_CURVES = 64
+CACHED_CURVES = 256
 LONGEST_NAME = 120
 # How far back a run is looked for that has its number still.
 MOST_RENAMED = 100
@@ -234,6 +234,7 @@ class Store:
                     experiment=experiment.to_json(),
                     status="queued",
                     server=server,
+                    begun_on=server,
                     created=now,
                     queued=queued,
                     study=study,

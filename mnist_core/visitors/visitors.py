@@ -132,9 +132,14 @@ def _forget(store: Store, owner: str, last: datetime) -> bool:
     for run in found:
         store.delete(run.id)
     with store.transaction() as connection:
-        for kept in (schema.sweeps, schema.datasets, schema.corrections, schema.pupils,
-                     schema.classrooms, visitor):  # fmt: skip
+        for kept in (schema.sweeps, schema.datasets, schema.corrections, schema.pupils, visitor):
             connection.execute(kept.delete().where(kept.c.owner == owner))
+        # Their classes go as all do whose time is over: with the runs in them.
+        rooms, now = schema.classrooms, sa.literal(datetime.now(UTC), schema.UtcTime)
+        ended = sa.func.coalesce(rooms.c.ended, now)
+        connection.execute(
+            rooms.update().where(rooms.c.owner == owner).values(ended=ended, until=now)
+        )
     return True
 
 

@@ -20,4 +20,4 @@ def class_note(experiment: Experiment | None) -> None:
         words += f" Challenge: {rules.words()}."
     broken = rules.broken(experiment) if experiment is not None else ""
     with st.container(key="class_note"):
-        st.caption(f":material/groups: {words}{broken and f' **This network has {broken}.**'}")
+        st.caption(f":material/groups: {words}{broken and f' **This breaks a rule: {broken}.**'}")

@@ -5,31 +5,26 @@ Only a shared server has classes: on a lab of one's own everybody is the same pe
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 
-import numpy as np
-import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.base.once import once
 from mnist_core.classrooms import board, classrooms
 from mnist_core.classrooms.board import Board, Entry, Misread
-from mnist_core.classrooms.classrooms import Classroom, Membership
+from mnist_core.classrooms.classrooms import Classroom, ClassroomRefused, Membership
 from mnist_core.classrooms.codes import Guesses
 from mnist_core.classrooms.rules import Rules
 from mnist_core.figures.curves import RunCurves
-from mnist_core.inspection.activations import WeightsError, probe
-from mnist_core.storage.store import StoreError
+from mnist_core.visitors.address_limits import newcomer_problem
 from mnist_core.visitors.limits import current
 from pages.session.services import owner, shared_store
+from pages.session.visitor import address
 from pages.widgets.run_curves import run_curves
 
 # All who look at a board see the same one, read at most so often.
 BOARD_SECONDS = 2.0
 MISREAD_SECONDS = 10.0
-
-Probabilities = npt.NDArray[np.float32]
 
 
 def has_classes() -> bool:
@@ -45,6 +40,14 @@ def taught() -> list[Classroom]:
 def membership() -> Membership | None:
     """The class that this visitor is in as a pupil. Raises StoreError."""
     return classrooms.of_pupil(shared_store(), owner()) if has_classes() else None
+
+
+def open_class(title: str, days: int) -> Classroom:
+    """Open a class of this visitor's. Raises ClassroomRefused and StoreError."""
+    store, teacher, where = shared_store(), owner(), address()
+    if problem := newcomer_problem(store, teacher, where, current()):
+        raise ClassroomRefused(problem)
+    return classrooms.open_classroom(store, teacher, title, days, where)
 
 
 def still(room: str, teaches: bool) -> Classroom | None:
@@ -76,14 +79,20 @@ def _board(key: str, rules: Rules, ended: datetime | None, _classroom: Classroom
     return board.read_board(shared_store(), _classroom)
 
 
-def curves_of(entry: Entry) -> RunCurves | None:
-    """The recorded metrics of a run on the board, under its pupil's name."""
+def curves_of(entries: list[Entry]) -> list[RunCurves]:
+    """The recorded metrics of runs on the board, under their pupils' names."""
+    return _curves(tuple((entry.run, entry.nickname) for entry in entries))
+
+
+@st.cache_resource(ttl=BOARD_SECONDS, max_entries=100, show_spinner=False)
+def _curves(runs: tuple[tuple[str, str], ...]) -> list[RunCurves]:
     store = shared_store()
-    run = store.run(entry.run)
-    if run is None:
-        return None
-    found = run_curves(store, run)
-    return RunCurves(entry.nickname, found.step, found.loss, found.accuracy)
+    curves = []
+    for run_id, nickname in runs:
+        if (run := store.run(run_id)) is not None:
+            found = run_curves(store, run)
+            curves.append(RunCurves(nickname, found.step, found.loss, found.accuracy))
+    return curves
 
 
 def misread_most(classroom: Classroom, entries: list[Entry]) -> list[Misread]:
@@ -94,35 +103,3 @@ def misread_most(classroom: Classroom, entries: list[Entry]) -> list[Misread]:
 @st.cache_resource(ttl=MISREAD_SECONDS, max_entries=100, show_spinner=False)
 def _misread(key: str, runs: tuple[str, ...], _entries: list[Entry]) -> list[Misread]:
     return board.misread_most(shared_store(), _entries)
-
-
-@once
-def _reader() -> ThreadPoolExecutor:
-    """Has the networks of classes read drawings, one after the other: nothing waits for it."""
-    return ThreadPoolExecutor(1, "class-reader")
-
-
-def reading_of(entry: Entry, drawing: bytes) -> Future[Probabilities | None]:
-    """The reading of a drawing, uint8 [28, 28], by a run's newest weights; None without weights."""
-    return _reading(entry.run, entry.epoch, entry.status, drawing, entry)
-
-
-@st.cache_resource(max_entries=1000, show_spinner=False)
-def _reading(
-    run: str, epoch: int, status: str, drawing: bytes, _entry: Entry
-) -> Future[Probabilities | None]:
-    store = shared_store()
-
-    def read() -> Probabilities | None:
-        try:
-            weights = store.weights(run)
-            if weights is None:
-                return None
-            pixels = np.frombuffer(drawing, np.uint8).reshape(1, 28, 28)
-            image = (pixels / 255).astype(np.float32)
-            network = probe(_entry.experiment.network)
-            return np.asarray(network.probabilities(weights, image)[0], np.float32)
-        except (StoreError, WeightsError):
-            return None
-
-    return _reader().submit(read)

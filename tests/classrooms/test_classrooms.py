@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from mnist_core import Experiment
-from mnist_core.classrooms import classrooms
+from mnist_core.classrooms import board, classrooms
 from mnist_core.classrooms.board import misread_most, read_board
 from mnist_core.classrooms.classrooms import (
     MOST_OF_TEACHER,
@@ -46,12 +47,13 @@ def trained(
     experiment: Experiment = SMALL,
     wrong: tuple[int, ...] = (),
     seconds: float = 2.0,
+    server: str = "here",
 ) -> str:
     """A run that has ended here; it reads the test images `wrong` as one more than they are."""
     labels = np.zeros(100, np.uint8)
     read = labels.copy()
     read[list(wrong)] = 1
-    run = store.create_run(experiment, owner, server="here")
+    run = store.create_run(experiment, owner, server=server)
     one = np.ones(1, np.float32)
     store.record(run, Started(1, 1, 7))
     store.record(run, Steps(1, one, one, 0.1, 1, seconds, 1))
@@ -70,11 +72,11 @@ def test_a_class_from_its_code_to_its_board(database: Store, guesses):
     assert of_pupil(database, ADA).classroom == room and of_pupil(database, TEACHER) is None
     first, best = trained(database, ADA, 0.95), trained(database, ADA, 0.97)
     last = trained(database, ADA, 0.5)
-    board = read_board(database, room)
-    assert board.nicknames == ("Ada", "Ben")
-    assert [entry.run for entry in board.entries] == [last, best, first]
-    assert [entry.run for entry in board.newest()] == [last]
-    assert [(e.run, e.accuracy, e.final, e.parameters) for e in board.best()] == [
+    seen = read_board(database, room)
+    assert seen.nicknames == ("Ada", "Ben")
+    assert [entry.run for entry in seen.entries] == [last, best, first]
+    assert [entry.run for entry in seen.newest()] == [last]
+    assert [(e.run, e.accuracy, e.final, e.parameters) for e in seen.best()] == [
         (best, 0.97, True, SMALL.network.parameters)
     ]
 
@@ -89,14 +91,14 @@ def test_rules_are_checked(database: Store, guesses):
     trained(database, ADA, 0.98, seconds=11.0)
     trained(database, ADA, 0.97, replace_data(SMALL))
     keeps = trained(database, ADA, 0.6)
-    board = read_board(database, room)
-    assert {e.accuracy: e.broken for e in board.entries} == {
+    seen = read_board(database, room)
+    assert {e.accuracy: e.broken for e in seen.entries} == {
         0.99: "50,890 parameters",
         0.98: "11.0 s of training",
         0.97: "other images than MNIST’s",
         0.6: "",
     }
-    assert [entry.run for entry in board.best()] == [keeps]
+    assert [entry.run for entry in seen.best()] == [keeps]
 
 
 def replace_data(experiment: Experiment) -> Experiment:
@@ -210,7 +212,7 @@ def test_a_class_whose_time_is_over_is_forgotten_once_nothing_trains(database: S
     join(database, ADA, room.code, "Ada", guesses)
     run = trained(database, ADA)
     assert classrooms.forget_due(database) == 0
-    past = datetime.now(UTC) - timedelta(seconds=1)
+    past = datetime.now(UTC)
     with database.transaction() as connection:
         connection.execute(schema.classrooms.update().values(until=past))
     database.set_status(run, "running")
@@ -223,8 +225,140 @@ def test_a_class_whose_time_is_over_is_forgotten_once_nothing_trains(database: S
 def test_what_came_from_a_file_does_not_count(database: Store, guesses):
     room = open_classroom(database, TEACHER, "8b")
     join(database, ADA, room.code, "Ada", guesses)
-    database.create_run(SMALL, ADA)
+    opened = trained(database, ADA, server="")
     assert read_board(database, room).entries == ()
+    database.queue_again(opened, "here")  # nor once it is continued here
+    assert read_board(database, room).entries == ()
+
+
+def test_a_run_of_an_earlier_version_still_counts(database: Store, guesses):
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, ADA, room.code, "Ada", guesses)
+    run = trained(database, ADA)
+    trained(database, ADA, server="")
+    with database.transaction() as connection:
+        connection.execute(schema.runs.update().values(begun_on=None))
+    assert [entry.run for entry in read_board(database, room).entries] == [run]
+
+
+def test_what_is_continued_after_the_end_does_not_count(database: Store, guesses):
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, ADA, room.code, "Ada", guesses)
+    run, other = trained(database, ADA), trained(database, ADA)
+    classrooms.end(database, TEACHER, room.id)
+    database.queue_again(run, "here")
+    (ended,) = of_teacher(database, TEACHER)
+    assert [entry.run for entry in read_board(database, ended).entries] == [other]
+
+
+def test_a_damaged_run_hides_no_other(database: Store, guesses):
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, ADA, room.code, "Ada", guesses)
+    damaged, whole = trained(database, ADA), trained(database, ADA)
+    with database.transaction() as connection:
+        this = schema.runs.c.id == damaged
+        connection.execute(schema.runs.update().where(this).values(experiment="{"))
+    assert [entry.run for entry in read_board(database, room).entries] == [whole]
+
+
+def test_a_busy_pupil_pushes_nobody_off_the_board(database: Store, guesses, monkeypatch):
+    monkeypatch.setattr(board, "MOST_RUNS_OF_PUPIL", 2)
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, BEN, room.code, "Ben", guesses)
+    join(database, ADA, room.code, "Ada", guesses)
+    his = trained(database, BEN)
+    hers = [trained(database, ADA) for _ in range(3)]
+    assert [entry.run for entry in read_board(database, room).entries] == [*hers[:0:-1], his]
+
+
+def test_an_accuracy_on_test_images_comes_before_one_on_validation_images(database: Store, guesses):
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, ADA, room.code, "Ada", guesses)
+    ended, trains = trained(database, ADA, 0.7), trained(database, ADA, 0.9)
+    database.set_status(trains, "running", test_accuracy=None)  # 0.8 on validation images
+    assert [entry.run for entry in read_board(database, room).best()] == [ended]
+
+
+def test_an_address_has_so_many_classes(database: Store, monkeypatch):
+    monkeypatch.setattr(classrooms, "MOST_OF_ADDRESS", 2)
+    now = datetime.now(UTC)
+    with database.transaction() as connection:
+        for owner, address in (("a", "x"), ("b", "x"), ("c", "x"), ("d", "y")):
+            row = {"owner": owner, "seen": now, "address": address}
+            connection.execute(schema.visitors.insert().values(**row))
+    for owner in ("a", "b"):
+        open_classroom(database, owner, "8b", address="x")
+    with pytest.raises(ClassroomRefused, match="network address"):
+        open_classroom(database, "c", "8b", address="x")
+    assert open_classroom(database, "d", "8b", address="y")
+
+
+def test_a_class_whose_time_is_over_has_ended_and_waits_for_no_paused_run(database: Store, guesses):
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, ADA, room.code, "Ada", guesses)
+    run = trained(database, ADA)
+    past = datetime.now(UTC)
+    with database.transaction() as connection:
+        connection.execute(schema.classrooms.update().values(until=past))
+    database.set_status(run, "running")
+    new = trained(database, ADA)
+    assert classrooms.forget_due(database) == 0
+    (over,) = of_teacher(database, TEACHER)
+    assert over.ended == over.until
+    assert [entry.run for entry in read_board(database, over).entries] == [run]
+    database.set_status(run, "paused")
+    assert classrooms.forget_due(database) == 1
+    assert database.run(run) is None and database.run(new) is not None
+
+
+def test_studies_go_with_the_class_that_has_all_their_runs(database: Store, guesses):
+    now = datetime.now(UTC)
+    with database.transaction() as connection:
+        for study in ("all", "part"):
+            row = {"id": study, "name": study, "owner": ADA, "spec": "{}", "status": "finished"}
+            connection.execute(schema.sweeps.insert().values(**row, created=now))
+    database.create_run(SMALL, ADA, study="part", server="here")
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, ADA, room.code, "Ada", guesses)
+    for study in ("all", "part"):
+        run = database.create_run(SMALL, ADA, study=study, server="here")
+        database.set_status(run, "finished")
+    classrooms.forget(database, TEACHER, room.id)
+    with database.transaction() as connection:
+        assert connection.execute(sa.select(schema.sweeps.c.id)).scalars().all() == ["part"]
+
+
+def test_nicknames_cannot_be_imitated(database: Store, guesses):
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, ADA, room.code, "Zoë", guesses)
+    for name in ("Zoe\u0308", "ZOË", "\uff3aoë", "Zo\ufe0fë", "Zoe\u034f\u0308"):
+        with pytest.raises(ClassroomRefused, match="already"):
+            join(database, BEN, room.code, name, guesses)
+    with pytest.raises(ClassroomRefused, match="several alphabets"):
+        join(database, BEN, room.code, "Z\u043eë", guesses)
+    for name in ("Ben" + "\u0336" * 5, "\u0301Ben"):
+        with pytest.raises(ClassroomRefused, match="accents"):
+            join(database, BEN, room.code, name, guesses)
+    for name in ("हिंदी", "Юлія", "Nguyễn 7", "李"):
+        join(database, BEN, room.code, name, guesses)
+
+
+def test_a_clash_in_the_same_moment_is_no_taken_nickname(database: Store, guesses):
+    room = open_classroom(database, TEACHER, "8b")
+    with database.transaction() as connection:
+        gone = replace(room, id="gone")  # forgotten since it was found
+        with pytest.raises(ClassroomRefused, match="Try again"):
+            classrooms._enter(connection, gone, BEN, "Ben")
+
+
+def test_who_is_sent_out_needs_the_new_code(database: Store, guesses):
+    room = open_classroom(database, TEACHER, "8b")
+    join(database, ADA, room.code, "Ada", guesses)
+    classrooms.remove_pupil(database, TEACHER, room.id, pupils(database, room.id)[0].number)
+    with pytest.raises(ClassroomRefused, match="No class has this code"):
+        join(database, ADA, room.code, "Ada", guesses)
+    (now,) = of_teacher(database, TEACHER)
+    assert len(now.code) == 10 and join(database, ADA, now.code, "Ada", guesses).id == room.id
 
 
 def test_bounds(database: Store, guesses, monkeypatch):
@@ -252,8 +386,12 @@ def test_an_absent_visitors_class_and_place_go_with_them(database: Store, guesse
     with database.transaction() as connection:
         for owner in (TEACHER, ADA):
             connection.execute(schema.visitors.insert().values(owner=owner, seen=long_ago))
+    join(database, BEN, room.code, "Ben", guesses)
+    run = trained(database, BEN)
     Forgetting(database, grace_seconds=0).forget(timedelta(days=90))
-    assert of_teacher(database, TEACHER) == [] and of_pupil(database, ADA) is None
+    assert of_pupil(database, ADA) is None
+    assert classrooms.forget_due(database) == 1
+    assert of_teacher(database, TEACHER) == [] and database.run(run) is None
 
 
 def test_lists_of_misread_images():

@@ -21,9 +21,10 @@ def test_what_is_no_code_is_told_apart(text: str):
     assert clean(text) is None
 
 
-def test_wrong_codes_are_counted_by_visitor_address_and_server():
+def test_wrong_codes_are_counted_by_visitor_and_address():
     now = [0.0]
     guesses = Guesses(lambda: now[0])
+    assert codes.MOST_OF_ADDRESS >= 300  # a school, each of whose pupils mistypes it
     for _ in range(codes.MOST_OF_VISITOR):
         assert not guesses.too_many("a", "school")
         guesses.note("a", "school")
@@ -32,8 +33,14 @@ def test_wrong_codes_are_counted_by_visitor_address_and_server():
         guesses.note(f"new cookie {number}", "school")
     assert guesses.too_many("b", "school") and not guesses.too_many("b", "home")
     assert not guesses.too_many("c", None)
-    for number in range(codes.MOST_OF_ALL):
-        guesses.note(f"v{number}", f"address {number}")
-    assert guesses.too_many("d", "home")
     now[0] = codes.WINDOW_SECONDS + 1
     assert not guesses.too_many("a", "school")
+
+
+def test_nobody_keeps_visitors_at_other_addresses_out(monkeypatch):
+    monkeypatch.setattr(codes, "MOST_KEPT", 600)
+    guesses = Guesses(lambda: 0.0)
+    for number in range(2_000):
+        guesses.note(f"v{number}", f"address {number % 9}")
+    assert not guesses.too_many("d", "home")
+    assert len(guesses._wrong) == sum(guesses._visitors.values()) == 600

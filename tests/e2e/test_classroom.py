@@ -44,7 +44,7 @@ def test_a_class_from_the_code_to_the_board(server, page, pupils):
     shown = part(page, "class_code_shown")
     shown.wait_for(timeout=30_000)
     code = shown.inner_text().strip()
-    assert re.fullmatch(r"[2-9A-Z]{4}-[2-9A-Z]{4}", code)
+    assert re.fullmatch(r"[2-9A-Z]{5}-[2-9A-Z]{5}", code)
     page.get_by_text("Pupils see the board").click()
 
     for pupil, name, units in zip(pupils, ("Ada <b>", "Ben"), (8, 32), strict=True):

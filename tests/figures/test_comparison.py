@@ -74,7 +74,8 @@ def test_failed_trainings_are_told() -> None:
     figure = figures.heat_map(["0.001", "0.01"], ["16", "32"], cells, SCALE, "units")
     assert figure.data[0].customdata[1][1].endswith("<br>1 of 1 failed")
     notes = [(each.x, each.y, each.text) for each in figure.layout.annotations]
-    assert notes == [(0, 0, "1 of 3 failed"), (1, 1, "1 of 1 failed")]
+    assert notes == [(1, 1, "1 of 1 failed")] and figure.data[0].text[0][0] == "<br>1 of 3 failed"
+    assert figure.data[0].text[1][1] == "", "nothing is written twice"
 
 
 def test_a_very_bad_cell_does_not_make_the_others_look_alike() -> None:

@@ -465,6 +465,19 @@ def test_one_seed_tells_nothing_and_the_page_says_so() -> None:
     assert "One seed shows no spread" in said(app)
 
 
+def test_a_trial_opened_in_train_leaves_a_way_back_to_what_was_composed(monkeypatch) -> None:
+    app = open_tab()
+    of(app.number_input, "study_trials").set_value(1).run()
+    press(app, "start_study")
+    finish(app)
+    composed = SLOW.model_dump(mode="json")
+    app.session_state["draft"] = composed
+    monkeypatch.setattr(st, "switch_page", lambda page: None)
+    press(app, "trial_train")
+    assert app.session_state["draft"] != composed
+    assert app.session_state["draft_before"] == [composed]
+
+
 def test_a_study_that_is_deleted_elsewhere_is_a_sentence() -> None:
     app = open_tab(ONE_SETTING)
     of(app.number_input, "study_seeds").set_value(1).run()

@@ -295,7 +295,7 @@ def test_tags_and_notes_are_kept_and_bounded(store: Store) -> None:
 
 def test_a_database_of_an_earlier_version_gets_the_new_columns(store: Store, home: Path) -> None:
     run_id = started_run(store)
-    new = ("tags", "note", "deleted", "study", "trial")
+    new = ("tags", "note", "deleted", "study", "trial", "begun_on")
     with store.engine.begin() as connection:
         for index in ("ix_runs_deleted", "ix_runs_study"):
             connection.execute(sa.text(f"DROP INDEX {index}"))

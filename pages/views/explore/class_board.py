@@ -11,6 +11,7 @@ from mnist_core.classrooms.board import Board, Entry
 from mnist_core.classrooms.classrooms import Classroom
 from mnist_core.data import mnist
 from mnist_core.evaluation.compare_runs import columns as differing_columns
+from mnist_core.experiment.spec import MNIST
 from mnist_core.figures.classroom import Dot, dots_chart, overlaid_curves
 from pages.frame import projector
 from pages.session import class_services
@@ -100,13 +101,14 @@ def _live(room_id: str, chosen: str, teaches: bool) -> None:
 def _head(board: Board) -> None:
     """The head of the board: how many are there, how many train, and who leads."""
     newest = board.newest()
-    trains = sum(entry.active for entry in newest)
+    trains = sum(entry.status in ("queued", "running") for entry in newest)
     pupils = len(board.nicknames)
     words = f"{pupils} {'pupil' if pupils == 1 else 'pupils'}"
     words += f", {len(newest)} with a network, {trains} training or waiting"
     best = next(iter(board.best()), None)
     if best is not None and best.accuracy is not None and not best.broken:
         words += f" · best: **{plain(best.nickname)}**, {best.accuracy:.2%}"
+        words += "" if best.final else " on validation images"
     if board.classroom.rules:
         words = f":material/flag: Challenge: {board.classroom.rules.words()}. {words}"
     with st.container(key="board_head"):
@@ -151,7 +153,7 @@ def _about(entry: Entry) -> str:
 
 
 def _curves(board: Board, each: list[Entry]) -> None:
-    found = [curves for entry in each if (curves := class_services.curves_of(entry)) is not None]
+    found = class_services.curves_of(each)
     live_figure(
         overlaid_curves(found), "board_curves", "Accuracy of each pupil's run over its steps"
     )
@@ -197,7 +199,7 @@ def _digits(board: Board, each: list[Entry]) -> None:
                 icon=":material/psychology_alt:")  # fmt: skip
         return
     test = mnist.load()
-    ended = sum(entry.final for entry in each)
+    ended = sum(entry.final and entry.experiment.data == MNIST for entry in each)
     st.caption(f"Of the 10,000 test digits, those that most of the {ended} networks misread.")
     figures = []
     for item in found:

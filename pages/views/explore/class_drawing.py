@@ -14,6 +14,7 @@ from mnist_core.drawing.preprocessing import prepare
 from mnist_core.drawing.strokes import picture
 from mnist_core.experiment.spec import MNIST
 from pages.session import class_services
+from pages.session.class_readings import reading_of
 from pages.session.errors import fragment, said_later
 from pages.session.paper import STYLE, drawing, paper
 from pages.session.services import owner, shared_store
@@ -66,7 +67,9 @@ def _readings(room_id: str, teaches: bool) -> None:
         return
     board = class_services.board_of(room)
     entries = [entry for entry in board.newest() if entry.experiment.data == MNIST]
-    cards = [_card(entry, room.drawing) for entry in sorted(entries, key=lambda e: e.nickname)]
+    cards = [
+        _card(room.id, entry, room.drawing) for entry in sorted(entries, key=lambda e: e.nickname)
+    ]
     image = np.frombuffer(room.drawing, np.uint8).reshape(28, 28)
     with st.container(key="class_readings"):
         st.html(
@@ -76,9 +79,9 @@ def _readings(room_id: str, teaches: bool) -> None:
         )
 
 
-def _card(entry: Entry, image: bytes) -> str:
+def _card(room: str, entry: Entry, image: bytes) -> str:
     """A pupil's card (HTML): the digit that their network reads, and how sure it is."""
-    name, underway = html.escape(entry.nickname), class_services.reading_of(entry, image)
+    name, underway = html.escape(entry.nickname), reading_of(room, entry, image).job
     if not underway.done():
         return f"<div>{name}<b>…</b><small>reads</small></div>"
     found = underway.result()

@@ -26,6 +26,7 @@ from pages.session.visitor import address
 from pages.views.explore.class_board import REFRESH_SECONDS, board_view
 from pages.widgets.copy_link import address_to_copy, page_address
 from pages.widgets.escape import plain
+from pages.widgets.menu_labels import distinct
 
 PARAMETER = "class"
 _REFUSED, _CODE, _BY_LINK = "class_refused", "class_code", "class_by_link"
@@ -88,7 +89,7 @@ def _forget_link() -> None:
 def _join_form() -> None:
     with st.form("join_class", width=440):
         st.subheader("Join a class", anchor=False)
-        st.text_input("Code", key=_CODE, max_chars=LONGEST_TYPED, placeholder="K7TM-4QXA",
+        st.text_input("Code", key=_CODE, max_chars=LONGEST_TYPED, placeholder="K7TM4-QXA9B",
                       help=f"{LENGTH} letters and digits, from your teacher")  # fmt: skip
         st.text_input(
             "Nickname",
@@ -160,15 +161,13 @@ def _open_form() -> None:
                      help="With nicknames, results and the runs in it")  # fmt: skip
         st.form_submit_button("Open", key="open_class_now", icon=":material/add:",
                               on_click=_open)  # fmt: skip
-        st.caption("You get a code for the blackboard and a link. Nobody gives a name or a file.")
+        st.caption("You get a code for the blackboard and a link. Pupils need no account.")
 
 
 def _open() -> None:
     """Callback: open it, or have it said why not."""
     try:
-        room = classrooms.open_classroom(
-            shared_store(),
-            owner(),
+        room = class_services.open_class(
             str(st.session_state.get("class_title", "")),
             int(st.session_state.get("class_days", DAYS[1])),
         )
@@ -225,7 +224,7 @@ def _share(room: str) -> None:
 
 
 def _rules_form(room: Classroom) -> None:
-    st.caption("A challenge: the most accurate network wins that keeps these. Empty: no rule.")
+    st.caption("A challenge: the most accurate network within these rules wins. Empty: no rule.")
     st.number_input("Parameters, at most", 10, 5_000_000, value=room.most_parameters, step=1000,
                     key=f"class_parameters_{room.id}", placeholder="any number",
                     on_change=_set_rules, args=(room.id,))  # fmt: skip
@@ -248,12 +247,14 @@ def _set_rules(room: str) -> None:
 def _more(room: Classroom, taught: list[Classroom]) -> None:
     here = classrooms.pupils(shared_store(), room.id)
     if here:
-        names = {pupil.number: plain(pupil.nickname) for pupil in here}
+        names = distinct({str(pupil.number): pupil.nickname for pupil in here})
         number = st.selectbox("Send out", list(names), index=None, format_func=names.__getitem__,
                               key=f"class_send_out_{room.id}", placeholder="a pupil")  # fmt: skip
         if number is not None:
-            st.button("Send out, with their runs", key="send_out", icon=":material/person_remove:",
-                      on_click=_send_out, args=(room.id, number))  # fmt: skip
+            st.button("Send out", key="send_out", icon=":material/person_remove:",
+                      on_click=_send_out, args=(room.id, int(number)),
+                      help="They keep their runs. The class gets a new code: the old one lets "
+                      "nobody in any more.")  # fmt: skip
     if room.ended is None:
         st.button(
             "End the class",
@@ -264,14 +265,14 @@ def _more(room: Classroom, taught: list[Classroom]) -> None:
             on_click=_end,
             args=(room.id,),
         )
-    sure = st.checkbox("I need nothing of it any more", key=f"class_sure_{room.id}")
+    sure = st.checkbox("Nothing in this class is needed any more", key=f"class_sure_{room.id}")
     st.button("Forget everything in it", key="forget_class", icon=":material/delete_forever:",
               disabled=not sure, on_click=_forget, args=(room.id,),
               help="Nicknames, results and the runs that are in it, for good")  # fmt: skip
     st.divider()
     if len(taught) > 1:
-        st.selectbox("Show", [other.id for other in taught], key="class_shown",
-                     format_func={other.id: plain(other.title) for other in taught}.__getitem__,
+        titles = distinct({other.id: other.title for other in taught})
+        st.selectbox("Show", list(titles), key="class_shown", format_func=titles.__getitem__,
                      index=taught.index(room))  # fmt: skip
     _open_form()
 
