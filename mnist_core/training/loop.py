@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -118,17 +118,11 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
         if (reason := _reason_to_end(run)) is not None:
             break
         if _held(run):
-            if not run.paused_told:
-                run.paused_told = True
-                yield _steps(run, _NOTHING, _NOTHING, 0.0)
-                if run.step not in run.snapshots_taken:
-                    yield _snapshot(run)
-            yield from _live(run)
-            if (controls := run.control.read()).release:
-                yield Released(run.step, controls.to_command())
+            if (yield from _hold(run)):
                 return
-            _wait(run, 0.5)
             continue
+        if run.control.read().experiment is not None:
+            continue  # it came a moment ago, before the word to go on
         event = _turn(run)
         yield event
         yield from _live(run)
@@ -144,6 +138,21 @@ def _events(run: _Run, resume: Resume | None) -> Iterator[Event]:
     if run.step not in run.snapshots_taken:
         yield _snapshot(run)
     yield _finish(run, reason)
+
+
+def _hold(run: _Run) -> Generator[Event, None, bool]:
+    """Hold still for a moment; True when the run is to give its worker away."""
+    if not run.paused_told:
+        run.paused_told = True
+        yield _steps(run, _NOTHING, _NOTHING, 0.0)
+        if run.step not in run.snapshots_taken:
+            yield _snapshot(run)
+    yield from _live(run)
+    if (controls := run.control.read()).release:
+        yield Released(run.step, controls.to_command())
+        return True
+    _wait(run, 0.5)
+    return False
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ def train(experiment, *, control: Control, resume: Resume | None = None) -> Iter
                 return
             control.wait(0.2)
             continue
+        if control.read().experiment is not None:
+            continue
         paused = False
         time.sleep(STEP_SECONDS)
         step += 1

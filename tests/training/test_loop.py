@@ -169,6 +169,22 @@ def test_a_run_that_was_changed_in_a_pause_can_be_repeated(more: str) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_a_change_counts_from_the_first_step_after_the_pause() -> None:
+    class Crossing(Control):
+        """The change and the word to go on come just after the loop has looked for a change."""
+
+        def take_experiment(self) -> str | None:
+            taken = super().take_experiment()
+            if taken is None and self.read().pause:
+                self.send(experiment=experiment("&learning_rate=0.5").to_json(), pause=False)
+            return taken
+
+    control = Crossing()
+    control.send(pause=True)
+    rates = [e.learning_rate for e in train(experiment(), control=control) if e.kind == "steps"]
+    assert set(rates) == {0.5}
+
+
 def test_what_cannot_change_in_mid_run_is_not_changed() -> None:
     control = Control()
     control.send(experiment=experiment("&seed=5").to_json())
