@@ -61,7 +61,6 @@ def _install_from_playwright() -> bool:
 def main() -> int:
     """Make sure that there is a browser."""
     if find_browser() or install_from_debian("chromium") or _install_from_playwright():
-        # Without it, its tests are skipped.
         if find_firefox() is None:
             install_from_debian("firefox-esr")
         return 0

@@ -6,7 +6,16 @@ import re
 
 import pytest
 
-from tests.e2e.helpers import curves, draw, open_page, part, press, wait_for_status, wait_until
+from tests.e2e.helpers import (
+    curves,
+    draw,
+    open_page,
+    part,
+    press,
+    settle,
+    wait_for_status,
+    wait_until,
+)
 from tests.e2e.server import running
 
 SMALL = "layers=flatten;dense(units:{units})&epochs=1&training_images=3000"
@@ -30,6 +39,7 @@ def pupils(browser):
 
 def at_class(page, url: str) -> None:
     open_page(page, f"{url}/explore", "explore_views")
+    settle(page)
     page.get_by_role("tab", name="Class").click()
 
 
@@ -49,6 +59,7 @@ def test_a_class_from_the_code_to_the_board(server, page, pupils):
 
     for pupil, name, units in zip(pupils, ("Ada <b>", "Ben"), (8, 32), strict=True):
         open_page(pupil, f"{server.url}/explore?class={code}", "join_class_now")
+        settle(pupil)
         pupil.get_by_role("textbox", name="Nickname").fill(name)
         press(pupil, "join_class_now")
         part(pupil, "leave_class").wait_for(timeout=30_000)

@@ -82,5 +82,5 @@ def test_an_account_is_found_again_from_another_browser(server, openid, visit):
     other = visit(server.url)
     signed_in(other)
     open_page(other, f"{server.url}/explore", "explore_views")
-    other.get_by_text("There is none yet").wait_for(timeout=20_000)
+    other.get_by_text("There are none yet").wait_for(timeout=20_000)
     assert not part(other, "runs_table").count()

@@ -122,7 +122,8 @@ def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
     network.get_by_role("button", name="Next image").click()
     about = network.locator(".about")
     wait_until(lambda: "image 1," in about.inner_text(), 20, "The next image did not come")
-    assert live_step(page) == held
+    # The last checkpoint stands in until the worker has made its frame.
+    wait_until(lambda: live_step(page) == held, 20, "The next image is of another step")
     press(page, "stop_training")
     wait_for_status(page, "stopped", timeout=20)
     network.get_by_role("button", name="Look inside").click()
