@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mnist_core.base import sandbox
 from mnist_core.base.job_queue import JobQueue, Progress, QueueFull
+from mnist_core.base.paths import REPOSITORY
 from mnist_core.base.sandbox import LimitReached, ProcessCrashed, ProcessLimits, call, folder_with
 
 WORK = "tests.support.sandbox_work"
@@ -63,7 +63,7 @@ def test_a_process_ends_with_its_server(tmp_path: Path) -> None:
         "import numpy; numpy.savez(folder / 'arrays.npz'); "
         f"sandbox.call({WORK!r}, folder)"
     )
-    server = subprocess.Popen([sys.executable, "-c", code], cwd=sandbox.ROOT)
+    server = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)
     pid = tmp_path / "pid"
     await_that(lambda: pid.exists() and pid.read_text() != "")
     child = psutil.Process(int(pid.read_text()))

@@ -109,7 +109,7 @@ def test_a_set_is_checked_shown_named_and_kept(store) -> None:
     assert "3 classes, 120 training and 30 test images" in texts(app)
     assert datasets.sets(store, "local") == []
     named(app.text_area, "new_data_classes").set_value("left\nmiddle").run()
-    assert "There are 2 names, but 3 classes" in texts(app)
+    assert "2 names were given for 3 classes" in texts(app)
     named(app.text_area, "new_data_classes").set_value("left\nmiddle\nright bar").run()
     assert "Examples of right bar" in texts(app)
     app.button(key="keep_data").click().run()
@@ -194,7 +194,7 @@ def test_visitors_of_a_shared_server_see_and_keep_only_their_own(store, monkeypa
     app.button(key="keep_data").click().run()
     assert "the most this server keeps" in texts(app)
     monkeypatch.setenv("MNIST_LAB_MAX_DATA_IMAGES", "100")
-    assert "at most 100" in texts(add(app, ("most.npz", npz(**parts(bars(seed=6))))))
+    assert "exceed the limit of 100" in texts(add(app, ("most.npz", npz(**parts(bars(seed=6))))))
 
 
 # --- using --------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_draw_reads_with_the_names_of_the_classes(own_run) -> None:
     app = open_page("draw", {"drawing_history": History(BAR), "reading_network": own_run})
     said = settled(app, "Probability of each class")
     assert any(f"**{name}**" in said for name in NAMES)
-    assert "tells apart: left, middle, right bar" in said
+    assert "Classes: left, middle, right bar" in said
     assert "right bar</th>" in said
 
 

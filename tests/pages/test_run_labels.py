@@ -35,7 +35,7 @@ def test_runs_of_one_name_can_be_told_apart_in_a_menu(store):
     ("page", "menu"),
     [
         ("inspect", "Network"),
-        ("draw", "Network that reads"),
+        ("draw", "Network"),
         ("train", "Run"),
     ],
 )
