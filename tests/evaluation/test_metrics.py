@@ -149,5 +149,5 @@ def test_what_does_not_fit_is_told(call):
 def test_other_bad_input():
     with pytest.raises(ValueError, match=r"expected \[10, 10\]"):
         metrics.scores(np.zeros((10, 9)))
-    with pytest.raises(ValueError, match="bins"):
+    with pytest.raises(ValueError, match="one bin"):
         metrics.calibration(*answers(5), bins=0)

@@ -427,7 +427,7 @@ def test_the_preparation_is_found_by_trying(words) -> None:
 
 def test_a_sigmoid_at_the_end_is_explained() -> None:
     model = import_model(small_h5(settings(2, activation="sigmoid")), "s.h5", some(), call=here)
-    assert "sigmoid of its own" in model.note
+    assert "a separate sigmoid" in model.note
     assert model.poor and "That is low" in model.note
 
 
