@@ -53,6 +53,8 @@ GOOD, DEPTH, CUT_WIDER, CUT_HIGHER = 0.7, 2, 0.6, 1.25
 # and sets of pieces of which the best candidates are sought.
 MOST_SEAMS, MOST_PIECES, MOST_TOGETHER = 5, 40, 4
 MOST_CANDIDATES, MOST_STATES = 400, 5000
+# Marks of a whole picture; one with more is noise, and its first guess stands.
+MOST_MARKS = 400
 # Crumbs hold less than this share of the largest part's ink. Where the groups' usual height and
 # the pieces' differ by this factor, both are tried.
 CRUMB, OTHER_SCALE = 0.03, 1.3
@@ -87,13 +89,15 @@ def best_groups(
     `ink` is the whole picture's, float32 [H, W] in [0, 1]; `groups` a first guess at the digits,
     `small` marks that may be parts of one, `lined` marks as they were before a line was taken out.
     """
-    if not groups:
+    if not groups or len(groups) + len(small) > MOST_MARKS:
         return groups
     pieces = [_Piece(part, home) for home, group in enumerate(groups) for part in _parts(group)]
     heights = [_usual_height(groups), _usual_height([piece.group for piece in pieces])]
     if max(heights) < OTHER_SCALE * min(heights):
         heights.pop()  # else digits of two lines may hang together, or strokes may be torn
     pieces += [_Piece(group) for group in small]
+    if len(pieces) > MOST_MARKS:
+        return groups
     pieces.sort(key=lambda piece: piece.group.box.left)
     found, *other = (_Page(ink, height).all_digits(pieces, lined) for height in heights)
     if other and _cost(other[0]) + OTHER_HEIGHT < _cost(found):
@@ -110,7 +114,7 @@ def _usual_height(groups: list[Group]) -> float:
 def _parts(group: Group) -> list[Group]:
     """What hangs together in a group; crumbs stay with the nearest larger part."""
     labels, count = ndimage.label(group.marks, ALL_AROUND)
-    if count < 2:
+    if count < 2 or count > MOST_PIECES:
         return [group]
     amounts = np.bincount(labels.ravel())[1:]
     large = np.flatnonzero(amounts >= CRUMB * amounts.max()) + 1
