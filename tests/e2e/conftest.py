@@ -54,6 +54,13 @@ def server(home, tmp_path):
         yield own
 
 
+@pytest.fixture
+def public_server(home, tmp_path):
+    """A shared server, whose visitors see only what is theirs; a file takes it as its `server`."""
+    with running(home, tmp_path / "server.log", {"MNIST_LAB_PUBLIC": "1"}) as own:
+        yield own
+
+
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory):
     """One server for all tests of a file.

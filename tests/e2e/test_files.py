@@ -9,14 +9,12 @@ import pytest
 from mnist_core.storage.store import Store
 from mnist_core.visitors.identity import owner_of
 from tests.e2e.helpers import address, open_page, part, press, token, wait_until
-from tests.e2e.server import running
 from tests.support.runs_in_store import ended_run
 
 
 @pytest.fixture
-def server(home, tmp_path):
-    with running(home, tmp_path / "server.log", {"MNIST_LAB_PUBLIC": "1"}) as own:
-        yield own
+def server(public_server):
+    return public_server
 
 
 def test_a_saved_run_is_opened_again_and_looked_at(server, page, home, tmp_path):

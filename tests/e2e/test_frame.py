@@ -9,14 +9,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.server import running
 from tests.support.data_sets import bars, npz, parts
 
 
 @pytest.fixture
-def server(home, tmp_path):
-    with running(home, tmp_path / "server.log", {"MNIST_LAB_PUBLIC": "1"}) as own:
-        yield own
+def server(public_server):
+    return public_server
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -16,15 +16,13 @@ from tests.e2e.helpers import (
     wait_for_status,
     wait_until,
 )
-from tests.e2e.server import running
 
 QUERY = "preset=two-layer&epochs=40&batch_size=8&name="
 
 
 @pytest.fixture
-def server(home, tmp_path):
-    with running(home, tmp_path / "server.log", {"MNIST_LAB_PUBLIC": "1"}) as own:
-        yield own
+def server(public_server):
+    return public_server
 
 
 @pytest.fixture
