@@ -89,15 +89,15 @@ def best_groups(
     `ink` is the whole picture's, float32 [H, W] in [0, 1]; `groups` a first guess at the digits,
     `small` marks that may be parts of one, `lined` marks as they were before a line was taken out.
     """
-    if not groups or len(groups) + len(small) > MOST_MARKS:
+    if not groups:
         return groups
     pieces = [_Piece(part, home) for home, group in enumerate(groups) for part in _parts(group)]
+    if len(pieces) + len(small) > MOST_MARKS:
+        return groups
     heights = [_usual_height(groups), _usual_height([piece.group for piece in pieces])]
     if max(heights) < OTHER_SCALE * min(heights):
         heights.pop()  # else digits of two lines may hang together, or strokes may be torn
     pieces += [_Piece(group) for group in small]
-    if len(pieces) > MOST_MARKS:
-        return groups
     pieces.sort(key=lambda piece: piece.group.box.left)
     found, *other = (_Page(ink, height).all_digits(pieces, lined) for height in heights)
     if other and _cost(other[0]) + OTHER_HEIGHT < _cost(found):
@@ -114,17 +114,22 @@ def _usual_height(groups: list[Group]) -> float:
 def _parts(group: Group) -> list[Group]:
     """What hangs together in a group; crumbs stay with the nearest larger part."""
     labels, count = ndimage.label(group.marks, ALL_AROUND)
-    if count < 2 or count > MOST_PIECES:
+    if count < 2:
         return [group]
     amounts = np.bincount(labels.ravel())[1:]
     large = np.flatnonzero(amounts >= CRUMB * amounts.max()) + 1
     nearest = ndimage.distance_transform_edt(
         ~np.isin(labels, large), return_distances=False, return_indices=True
     )
-    owner = labels[tuple(nearest)]
+    owned = np.where(group.marks, labels[tuple(nearest)], 0)
+    places = ndimage.find_objects(owned)
     left, top = group.box.left, group.box.top
-    parts = [trimmed(left, top, group.marks & (owner == number)) for number in large]
-    return [part for part in parts if part is not None]
+    parts = []
+    for number in large:
+        rows, columns = places[number - 1]
+        box = Box(left + columns.start, top + rows.start, left + columns.stop, top + rows.stop)
+        parts.append(Group(box, owned[rows, columns] == number))
+    return parts
 
 
 def _clusters(pieces: list[_Piece], usual: float, gap: float = GAP) -> list[list[_Piece]]:

@@ -22,7 +22,7 @@ def received(probe: Probe, layer: ProbeLayer) -> ProbeLayer | None:
     Flatten and dropout are skipped, and so are the layer's own earlier steps.
     """
     index = next(i for i, step in enumerate(probe.layers) if step.position == layer.position) - 1
-    while index >= 0 and _passes_through(probe.layers[index]):
+    while index >= 0 and probe.layers[index].passes_through:
         index -= 1
     return probe.layers[index] if index >= 0 else None
 
@@ -70,10 +70,6 @@ def _by_kind(step: ProbeLayer, shape: Shape, weights: Weights) -> Connection | N
     if step.kind in ("activation", "batch_norm", "rescale"):
         return Connection("", "", "pixel")
     return None
-
-
-def _passes_through(step: ProbeLayer) -> bool:
-    return bool(step.spec and step.spec.passes_through)
 
 
 def _sent(kernel: FloatArray) -> FloatArray | None:

@@ -56,6 +56,11 @@ class ProbeLayer:
     spec: Any = None
 
     @property
+    def passes_through(self) -> bool:
+        """True for a step that changes no value outside of training, such as flatten."""
+        return bool(self.spec and self.spec.passes_through)
+
+    @property
     def activation(self) -> str | None:
         """The activation's name where this step is one, else None."""
         if self.kind != "activation":

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from mnist_core.experiment.activations import ACTIVATIONS, LEAK, leaky_relu
 from mnist_core.experiment.layer import Shape, describe_shape
-from mnist_core.experiment.layers import LAYERS
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex
@@ -96,8 +95,7 @@ def explain(
     layer = layers[index]
     unit = _checked(layer, unit)
     received = outputs[index - 1] if index else np.asarray(image, np.float32).reshape(INPUT_SHAPE)
-    unchanged = layer.kind in LAYERS and LAYERS[layer.kind].passes_through
-    rule = _unchanged if unchanged else _RULES[layer.kind]
+    rule = _unchanged if layer.passes_through else _RULES[layer.kind]
     return rule(layer, unit, received, [weights[place] for place in layer.weights])
 
 

@@ -23,7 +23,7 @@ from mnist_core.inspection.gradients import (
 from mnist_core.inspection.gradients import backward as gradients_of
 from mnist_core.inspection.latex import number
 from mnist_core.inspection.occlusion import SIDE, occlusion
-from pages.views.inspect.network import STRIP_MAPS, as_images, passes_through, strip_layers
+from pages.views.inspect.network import STRIP_MAPS, as_images, strip_layers
 from pages.views.inspect.scene import FloatArray, Scene, test_images, test_labels
 from pages.widgets.escape import plain
 from pages.widgets.live_figure import live_figure
@@ -119,7 +119,7 @@ def _maps(scene: Scene, found: Backward) -> None:
     )
     groups: list[Images | Bars] = []
     gradient = found.input_gradient
-    layers = [one for one in strip_layers(scene.probe.layers) if not passes_through(one)]
+    layers = [one for one in strip_layers(scene.probe.layers) if not one.passes_through]
     shown = [scene.probe.index(layer.name) for layer in layers]
     limit = None
     if one_scale:

@@ -53,17 +53,13 @@ def choose_network() -> NetworkChoice:
     if here.missing:
         st.warning("That run is no longer here; this is the newest one.")
     names = list(choices)
-
-    def changed(run: str) -> None:
-        here.open_run(run)
-
     with st.container(key="run_picker", width=300):
         st.selectbox(
             "Network",
             names,
             format_func=lambda name: choices[name].label,
             label_visibility="collapsed",
-            **steered("inspect-run", here.run, changed),
+            **steered("inspect-run", here.run, here.open_run),
         )
     return choices[here.run]
 

@@ -104,7 +104,7 @@ def _step(scene: Scene, row: ProbeLayer, is_open: bool) -> Group:
     """One layer's output: bars of probabilities, a tile of numbers, maps, or its name alone."""
     values = scene.outputs[scene.probe.index(row.name)]
     note, tile = describe_shape(row.shape), values.ndim == 1
-    if passes_through(row):
+    if row.passes_through:
         return Label(row.name, row.name, note, opens=True, opened=is_open)
     if row.name == "probabilities":
         return Bars(row.name, row.name, values, scene.names, opens=True, opened=is_open)
@@ -129,11 +129,6 @@ def strip_layers(layers: tuple[ProbeLayer, ...]) -> list[ProbeLayer]:
     """
     last = {layer.position: layer for layer in layers}
     return [layer for layer in layers if layer is last[layer.position] or layer.name == "logits"]
-
-
-def passes_through(layer: ProbeLayer) -> bool:
-    """True for a step that changes no value, such as flatten."""
-    return bool(layer.spec and layer.spec.passes_through)
 
 
 def _heading(scene: Scene, layer: ProbeLayer) -> tuple[str, bool]:

@@ -135,7 +135,7 @@ def sees_image(scene: Scene, kernel: Kernel) -> bool:
     index = scene.probe.index(kernel.layer)
     before = scene.probe.layers[:index]
     return kernel.kernel.shape[0] == 28 * 28 and all(
-        layer.spec.passes_through or layer.kind in ("rescale", "unit_norm") for layer in before
+        layer.passes_through or layer.kind in ("rescale", "unit_norm") for layer in before
     )
 
 
