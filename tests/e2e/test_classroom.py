@@ -59,8 +59,6 @@ def test_a_class_from_the_code_to_the_board(server, page, pupils):
         open_page(pupil, f"{server.url}/explore?class={code}", "join_class_now")
         settle(pupil)
         pupil.get_by_role("textbox", name="Nickname").fill(name)
-        pupil.get_by_role("textbox", name="Nickname").press("Tab")
-        settle(pupil)
         press(pupil, "join_class_now")
         part(pupil, "leave_class").wait_for(timeout=60_000)
         open_page(pupil, f"{server.url}/train?{SMALL.format(units=units)}", "start_training")

@@ -37,7 +37,8 @@ def follow_link() -> None:
     code = st.query_params.get(PARAMETER)
     if code is not None:
         class_board()
-        st.session_state[_CODE] = st.session_state[_BY_LINK] = code[:LONGEST_TYPED]
+        st.session_state[_BY_LINK] = code[:LONGEST_TYPED]
+        st.session_state.pop(_CODE, None)
         del st.query_params[PARAMETER]
 
 
@@ -89,8 +90,15 @@ def _forget_link() -> None:
 def _join_form() -> None:
     with st.form("join_class", width=440):
         st.subheader("Join a class", anchor=False)
-        st.text_input("Code", key=_CODE, max_chars=LONGEST_TYPED, placeholder="K7TM4-QXA9B",
-                      help=f"{LENGTH} letters and digits, from your teacher")  # fmt: skip
+        # As the default, which each run sends: a value that one run sets is lost with that run.
+        st.text_input(
+            "Code",
+            st.session_state.get(_BY_LINK, ""),
+            key=_CODE,
+            max_chars=LONGEST_TYPED,
+            placeholder="K7TM4-QXA9B",
+            help=f"{LENGTH} letters and digits, from your teacher",
+        )
         st.text_input(
             "Nickname",
             key="class_nickname",
