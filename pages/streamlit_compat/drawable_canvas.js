@@ -4,6 +4,7 @@ const KEPT = "mnist-lab-drawing";
 const SEND = "Update the app with this drawing";
 const STYLE = new CSSStyleSheet();
 STYLE.replaceSync(`.dc-toolbar { display: none !important; }
+  .dc-background-canvas { position: absolute; top: 0; left: 0; }
   .dc-canvas { outline: none; cursor: var(--pen-cursor, crosshair) !important; }`);
 // The component in which a stroke is being drawn.
 let drawnOn;

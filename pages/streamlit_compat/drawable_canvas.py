@@ -1,9 +1,9 @@
 """Additions to streamlit-drawable-canvas 0.13 from outside.
 
 Its component lives in the page, in an open shadow root. Of its insides these names are used: the
-label of its button *Update the app with this drawing* and the classes `upper-canvas`, `dc-canvas`
-and `dc-toolbar`; a test of this module and `tests/e2e/test_draw.py` fail when a release changes
-them, and the first says when the script can go. Added are:
+label of its button *Update the app with this drawing* and the classes `upper-canvas`, `dc-canvas`,
+`dc-background-canvas` and `dc-toolbar`; a test of this module and `tests/e2e/test_draw.py` fail
+when a release changes them, and the first says when the script can go. Added are:
 
 - The drawing is sent as soon as a stroke ends, by that button. By itself the component waits for
   200 ms, which a person sees (`python -m benchmarks draw-latency`). Can go once the wait is an
@@ -11,6 +11,8 @@ them, and the first says when the script can go. Added are:
 - Undo and redo by the keyboard. Its toolbar is hidden: its history ends with the page and with
   *Clear*, and its icons of 14 pixels are too small for a finger. Ours stand below the paper.
 - A name for screen readers.
+- The paper in its place before the component's style sheet has come: until then its background lies
+  above it and takes the first stroke, which is lost.
 - A page that is loaded anew keeps its drawing (`on_restore`), as the browser remembers it.
 """
 

@@ -100,6 +100,18 @@ def test_the_server_sees_what_the_paper_shows(board):
     assert (difference > 0.5).mean() < 0.001
 
 
+def test_a_stroke_drawn_before_the_paper_s_style_sheet_has_come_is_read(server, page):
+    """The component's own style sheet puts its layers one upon the other; it may come late."""
+    late = []
+    page.route(re.compile(r"drawable.canvas.*\.css"), late.append)
+    open_page(page, f"{server.url}/draw", "canvas")
+    draw(page, *DIGITS[1])
+    assert late, "The style sheet was not held back"
+    wait_for_digit(page, 1, 90)
+    for route in late:
+        route.continue_()
+
+
 def test_the_paper_is_the_drawable_canvas_and_has_a_name(board):
     expect(surface(board)).to_be_visible()
     assert "upper-canvas" in surface(board).get_attribute("class")

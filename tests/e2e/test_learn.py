@@ -336,6 +336,7 @@ def test_the_neuron_follows_its_sliders_without_the_server(server, page):
 def test_a_drawing_is_read_beside_the_headline_and_goes_through_the_lesson(server, page):
     page.set_viewport_size({"width": 1366, "height": 768})
     open_page(page, server.url, "home_flow")
+    settle(page)  # the style sheet may come after what it places
     for entry in CHAPTERS:
         box = part(page, f"card_{entry.number}").bounding_box()
         assert box["y"] + box["height"] <= 768, f"The card of chapter {entry.number} is cut"

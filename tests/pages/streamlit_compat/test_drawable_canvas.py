@@ -18,7 +18,7 @@ def test_the_component_has_what_the_script_presses_and_styles():
     assert send and send[1] in SCRIPT
     for label in ("Undo", "Redo"):
         assert f'"{label}"' in SCRIPT
-    for name in ("upper-canvas", "dc-canvas", "dc-toolbar"):
+    for name in ("upper-canvas", "dc-canvas", "dc-background-canvas", "dc-toolbar"):
         assert name in drawable_canvas._JS and name.removeprefix("upper-") in SCRIPT
 
 
