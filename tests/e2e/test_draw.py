@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from benchmarks._digits import DIGITS
 from mnist_core.drawing.strokes import Stroke, picture
@@ -102,7 +102,7 @@ def test_the_server_sees_what_the_paper_shows(board):
 
 def test_a_stroke_drawn_before_the_paper_s_style_sheet_has_come_is_read(server, page):
     """The component's own style sheet puts its layers one upon the other; it may come late."""
-    late = []
+    late: list[Route] = []
     page.route(re.compile(r"drawable.canvas.*\.css"), late.append)
     open_page(page, f"{server.url}/draw", "canvas")
     draw(page, *DIGITS[1])
