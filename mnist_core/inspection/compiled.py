@@ -41,7 +41,7 @@ def apart() -> None:
     if os.environ.get(SETTING, "").strip() == "0":
         return
     if _process is None:
-        _process = WarmProcess(prepare="tensorflow")
+        _process = WarmProcess(prepare="mnist_core.inspection.computing")
     _process.start()
 
 

@@ -24,7 +24,7 @@ from mnist_core.model.build import build_model, build_optimizer
 from mnist_core.training.live_view import LiveView
 from mnist_core.training.losses import losses_of
 
-EVALUATION_BATCH = 500
+EVALUATION_BATCH = 128
 # Compiled programs that wait for a run of the same kind.
 MOST_IDLE = 3
 # Rows of the table of batches that the XLA program takes: its shapes are fixed.

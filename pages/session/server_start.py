@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from mnist_core.base import logs, once
+from mnist_core.base import allocator, logs, once
 from mnist_core.base.errors import StoreError
 from pages.session.upload_budget import UploadBudget
 from pages.streamlit_compat import browser_messages
@@ -53,6 +53,7 @@ def all_imported() -> None:
 async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     """Around the whole life of the server."""
     logs.configure()
+    allocator.map_large_blocks()
     browser_messages.write_each_once_a_minute()
     ending = threading.Event()
     threading.Thread(target=_take_up, args=(ending,), name="take-up", daemon=True).start()
