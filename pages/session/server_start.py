@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 
 from mnist_core.base import allocator, logs, once
 from mnist_core.base.errors import StoreError
+from mnist_core.data import shared_arrays
 from pages.session.upload_budget import UploadBudget
 from pages.streamlit_compat import browser_messages
 
@@ -54,6 +55,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     """Around the whole life of the server."""
     logs.configure()
     allocator.map_large_blocks()
+    shared_arrays.share()
     browser_messages.write_each_once_a_minute()
     ending = threading.Event()
     threading.Thread(target=_take_up, args=(ending,), name="take-up", daemon=True).start()

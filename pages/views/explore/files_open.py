@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mnist_core.base.tensorflow_compat import give_back
+from mnist_core.base.allocator import give_back
 from mnist_core.base.untrusted import MEGABYTE, FileRefused
 from mnist_core.experiment.spec import MNIST
 from mnist_core.files import runfile
