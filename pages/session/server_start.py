@@ -8,6 +8,7 @@ import threading
 import webbrowser
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
 from typing import Any
 
 import streamlit as st
@@ -15,15 +16,30 @@ from starlette.middleware import Middleware
 
 from mnist_core.base import allocator, logs, once
 from mnist_core.base.errors import StoreError
+from mnist_core.base.tensorflow_compat import load_keras
 from mnist_core.data import shared_arrays
 from pages.session.upload_budget import UploadBudget
 from pages.streamlit_compat import browser_messages
 
 log = logging.getLogger(__name__)
 
+# What pages import, imported while the first visitor's browser still loads Streamlit's own files.
+# One after the other: a page that is asked for meanwhile waits for one of these at most.
+AHEAD = (
+    "pandas",
+    "pages.frame.tour",  # the engine and the store
+    "mnist_core.figures.template",
+    "scipy.ndimage",
+    "pages.views.train.compose",
+    "pages.views.train.live_run",
+    "pages.views.draw.views",
+    "pages.views.inspect.views",
+)
 # The first page that somebody opens does not wait behind this: it comes first, or later than this.
 FIRST_SECONDS = 2.0
 AGAIN_SECONDS = 5.0
+# Then TensorFlow, for whoever draws or looks inside next.
+TENSORFLOW_SECONDS = 4.0
 # What stands between the network and Streamlit, the outermost first.
 MIDDLEWARE = [Middleware(browser_messages.BrowserMessages), Middleware(UploadBudget)]
 
@@ -67,12 +83,11 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
 
 def _take_up(ending: threading.Event) -> None:
     """Have an engine look after the runs: those of a server that was killed are told at once."""
+    _import_ahead(ending)
     said, pause = False, FIRST_SECONDS
     while not ending.wait(pause):
-        with one_at_a_time():
-            from pages.session import services
+        from pages.session import services
 
-            all_imported()
         pause = AGAIN_SECONDS
         try:
             services.take_up()
@@ -81,7 +96,19 @@ def _take_up(ending: threading.Event) -> None:
                 log.warning("%s Until then this is tried every %g seconds.", error, AGAIN_SECONDS)
             said = True
         else:
+            break
+    if not ending.wait(TENSORFLOW_SECONDS):
+        load_keras()
+
+
+def _import_ahead(ending: threading.Event) -> None:
+    """Import what pages need, but let a page that waits go first."""
+    for name in AHEAD:
+        if ending.wait(0.01):
             return
+        with one_at_a_time():
+            import_module(name)
+    all_imported()
 
 
 def _open_browser() -> None:
