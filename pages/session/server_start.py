@@ -7,7 +7,7 @@ import logging
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +16,6 @@ from starlette.middleware import Middleware
 
 from mnist_core.base import allocator, logs, once
 from mnist_core.base.errors import StoreError
-from mnist_core.base.tensorflow_compat import load_keras
 from mnist_core.data import shared_arrays
 from pages.session.upload_budget import UploadBudget
 from pages.streamlit_compat import browser_messages
@@ -38,8 +37,8 @@ AHEAD = (
 # The first page that somebody opens does not wait behind this: it comes first, or later than this.
 FIRST_SECONDS = 2.0
 AGAIN_SECONDS = 5.0
-# Then TensorFlow, for whoever draws or looks inside next.
-TENSORFLOW_SECONDS = 4.0
+# Then TensorFlow and a network, for whoever draws or looks inside next.
+NETWORK_SECONDS = 4.0
 # What stands between the network and Streamlit, the outermost first.
 MIDDLEWARE = [Middleware(browser_messages.BrowserMessages), Middleware(UploadBudget)]
 
@@ -97,8 +96,8 @@ def _take_up(ending: threading.Event) -> None:
             said = True
         else:
             break
-    if not ending.wait(TENSORFLOW_SECONDS):
-        load_keras()
+    if not ending.wait(NETWORK_SECONDS):
+        _load_network()
 
 
 def _import_ahead(ending: threading.Event) -> None:
@@ -109,6 +108,15 @@ def _import_ahead(ending: threading.Event) -> None:
         with one_at_a_time():
             import_module(name)
     all_imported()
+
+
+def _load_network() -> None:
+    """Load TensorFlow and the network that comes with the app."""
+    from mnist_core.drawing.pretrained import DefaultModelError
+    from pages.session import reader
+
+    with suppress(DefaultModelError):  # a page that needs it says so
+        reader.load_default()
 
 
 def _open_browser() -> None:
