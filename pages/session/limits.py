@@ -9,7 +9,7 @@ from mnist_core.storage.store import StoreError
 from mnist_core.visitors.limits import current, rules
 from pages.session import start_error
 from pages.session.services import get_engine, get_store
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 
 def rules_note() -> None:
@@ -28,7 +28,7 @@ def offer_room(engine: VisitorEngine) -> None:
         st.warning(full.message, icon=":material/inventory_2:")
         if full.oldest is not None:
             st.button(
-                f"Remove the oldest for good: {plain(full.oldest.name)}",
+                f"Remove the oldest for good: {escaped(full.oldest.name)}",
                 key="remove_oldest",
                 icon=":material/delete_forever:",
                 help="Its curve and weights cannot be brought back. Save it first (Explore → "

@@ -8,7 +8,7 @@ from mnist_core.storage.store import Run
 from pages.session.errors import fragment, said_later
 from pages.session.services import get_engine, get_store
 from pages.widgets.clock import clock
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 REFRESH_SECONDS = 2.0
 ICONS = {
@@ -50,7 +50,7 @@ def _row(run: Run, runs: list[Run]) -> None:
     with st.container(
         key=f"queued_{run.id}", horizontal=True, vertical_alignment="center", gap="small"
     ):
-        st.markdown(f"{ICONS[run.status]} **{plain(run.name)}** · {run.status}{words}")
+        st.markdown(f"{ICONS[run.status]} **{escaped(run.name)}** · {run.status}{words}")
         if run.status == "paused":
             st.button("Resume", key=f"queue-resume-{run.id}", on_click=_resume, args=(run.id,))
         st.button("Stop", key=f"queue-stop-{run.id}", on_click=_stop, args=([run.id],))
@@ -58,7 +58,7 @@ def _row(run: Run, runs: list[Run]) -> None:
 
 def _gave_way_words(runs: list[Run]) -> str:
     """Who trains in a paused run's place."""
-    names = [plain(run.name) for run in runs if run.status == "running"]
+    names = [escaped(run.name) for run in runs if run.status == "running"]
     return f" · gave its place to {names[0]}" if len(names) == 1 else " · waits for **Resume**"
 
 

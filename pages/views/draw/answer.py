@@ -25,7 +25,7 @@ from pages.views.draw.parts import (
     small_image,
     which_digit,
 )
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 # Below this probability a network may just as well be looking at something else.
 GUESS = 0.4
@@ -105,7 +105,7 @@ def _large(found: list[Answer]) -> str:
     """The reading in Markdown: digits as they are, a name in bold, which is set smaller."""
     if found[0].reader.reads_digits:
         return "".join(one.text for one in found)
-    return " · ".join(f"**{plain(one.text)}**" for one in found)
+    return " · ".join(f"**{escaped(one.text)}**" for one in found)
 
 
 class _Place:

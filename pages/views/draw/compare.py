@@ -17,7 +17,7 @@ from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import bars, confidence, gallery, small_image
 from pages.widgets.background import come_back_for, newest
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
 MOST = 4
@@ -67,7 +67,7 @@ def _kept(choices: dict[str, NetworkChoice], found: Answer | None) -> list[str]:
 
 def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
     """One network: its name, its snapshot, its answer."""
-    st.markdown(f"**{plain(choice.label)}**")
+    st.markdown(f"**{escaped(choice.label)}**")
     answer = (
         st.container()
     )  # above the slider of snapshots, which not every network has: answers stand level
@@ -149,7 +149,7 @@ def _counts(
     """The test images that each misreads, and all voting; who is right where they differ."""
     differ = (answers != answers[0]).any(0)
     st.markdown(f"They disagree on **{int(differ.sum()):,}** of {len(labels):,} test images.")
-    names = [*(plain(reader.choice.name) for reader in readers), "**Vote of all**"]
+    names = [*(escaped(reader.choice.name) for reader in readers), "**Vote of all**"]
     right = np.stack([*answers, together]) == labels
     st.table(
         {

@@ -13,7 +13,7 @@ from pages.session.network_choice import NetworkChoice, network_choices, snapsho
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.session.services import get_store
 from pages.views.draw.answer import Answer
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 
 # From this probability on, an answer is more than a guess.
@@ -73,7 +73,7 @@ def _chart(choice: NetworkChoice, found: Answer) -> None:
         alt=f"The probability of each digit at {len(kept)} checkpoints; "
         f"at the end the network reads {name} with {shares[-1].max():.0%}.",
     )
-    st.caption(in_words(shares, labels, plain(name)))
+    st.caption(in_words(shares, labels, escaped(name)))
 
 
 def _over_training(

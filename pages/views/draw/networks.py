@@ -22,7 +22,7 @@ from pages.session.network_choice import (
 )
 from pages.session.reader import NotReadable, Reader, loading
 from pages.widgets.background import loader
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -68,7 +68,7 @@ def choose_network() -> None:
     if len(kept) > 1:
         _choose_snapshot(str(key), kept)
     if key in choices and choices[key].experiment.data != MNIST:
-        names = ", ".join(map(plain, class_names(choices[key].experiment)))
+        names = ", ".join(map(escaped, class_names(choices[key].experiment)))
         st.caption(f":material/dataset: Classes: {names}.")
 
 

@@ -20,7 +20,7 @@ from pages.views.draw.answer import Answer
 from pages.views.draw.networks import current_reader
 from pages.views.draw.parts import gallery, small_image
 from pages.widgets.background import come_back_for, newest, teacher
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 
 SHOWN = 24
@@ -127,7 +127,7 @@ def _remove(index: int) -> None:
 def _teaching(reader: Reader, corrections: Corrections) -> None:
     if not reader.reads_digits:
         return
-    name = plain(reader.choice.name)
+    name = escaped(reader.choice.name)
     st.markdown(
         f"**Teach them to “{name}”**, the network chosen above. A copy is trained; the original "
         "stays as it is."

@@ -19,7 +19,7 @@ from pages.session.services import get_store, owner
 from pages.views.explore.data_add import add_view
 from pages.views.explore.data_images import show_images
 from pages.views.explore.files_parts import size_words
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 
 def view() -> None:
@@ -140,7 +140,7 @@ def _names(info: SetInfo) -> None:
             try:
                 datasets.rename(get_store(), owner(), info.digest, title, text.strip().split("\n"))
             except FileRefused as error:
-                st.error(plain(str(error)), icon=":material/error:")
+                st.error(escaped(str(error)), icon=":material/error:")
                 return
             forget_sets()
             st.rerun()

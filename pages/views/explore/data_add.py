@@ -35,7 +35,7 @@ from pages.session.limits import open_files_note, upload_megabytes
 from pages.session.services import get_engine, owner, shared_store
 from pages.views.explore.data_images import show_images
 from pages.widgets.background import come_back_for
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import measured, time_left
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _show(work: Future[OwnSet], meanwhile: Callable[[], str]) -> None:
     try:
         found = work.result()
     except FileRefused as error:
-        st.error(plain(str(error)), icon=":material/block:")
+        st.error(escaped(str(error)), icon=":material/block:")
         return
     except Exception as error:  # nobody foresaw it: into the log, a sentence onto the page
         log.error("files could not be read as a data set", exc_info=error)
@@ -181,7 +181,7 @@ def _preview(found: OwnSet) -> None:
     try:
         names = class_names(text.strip().split("\n"), len(data.classes))
     except FileRefused as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     named = replace(shown, name=title.strip() or data.name, classes=names)
     st.button(
@@ -203,7 +203,7 @@ def _as_assumed(found: OwnSet) -> tuple[Dataset, str]:
     Returns the images as they are wanted, and what to call them in this form.
     """
     if found.dataset.assumed:
-        said = "\n".join(f"- {plain(sentence)}" for sentence in found.dataset.assumed)
+        said = "\n".join(f"- {escaped(sentence)}" for sentence in found.dataset.assumed)
         with st.container(key="data_assumed"):
             st.markdown(f"**What was assumed.** Check it with the images below.\n\n{said}")
     with st.container(horizontal=True, gap="medium"):

@@ -19,7 +19,7 @@ from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
 from pages.views.explore.files_uploaded import Opened, choose_network, read_once
 from pages.widgets.background import CONVERSIONS, come_back_for
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
 MAX_FILES = 60
@@ -59,15 +59,15 @@ def open_view() -> None:
         _hold_or_refuse(item, opened[:place])
         if item.problem:
             st.error(
-                f"**{plain(item.name)}** was not taken. {plain(item.problem)}",
+                f"**{escaped(item.name)}** was not taken. {escaped(item.problem)}",
                 icon=":material/block:",
             )
         elif item.alone is not None:
             choose_network(item)
         elif item.poor:
-            st.warning(f"**{plain(item.name)}**: {plain(item.note)}", icon=":material/warning:")
+            st.warning(f"**{escaped(item.name)}**: {escaped(item.note)}", icon=":material/warning:")
         elif item.note:
-            st.caption(f"**{plain(item.name)}**: {plain(item.note)}")
+            st.caption(f"**{escaped(item.name)}**: {escaped(item.note)}")
     waiting = [item for item in opened if item.work is not None]
     for item in waiting[:1]:
         assert item.work is not None
@@ -84,7 +84,7 @@ def _waiting_words(waiting: list[Opened]) -> str:
     work = waiting[0].work
     assert work is not None
     return (
-        f"Reading {plain(waiting[0].name)} in a process of its own, and trying how its images "
+        f"Reading {escaped(waiting[0].name)} in a process of its own, and trying how its images "
         f"were prepared{time_left('model file', work, CONVERSIONS)}"
     )
 
@@ -110,7 +110,7 @@ def _say_where_data_is_missing(item: Opened) -> None:
     said = datasets.problem(get_store(), owner(), item.run.experiment)
     if said:
         st.warning(
-            f"**{plain(item.name)}**: {plain(said)} Until then you can look at its curves and "
+            f"**{escaped(item.name)}**: {escaped(said)} Until then you can look at its curves and "
             "weights, but not at its predictions.",
             icon=":material/dataset:",
         )

@@ -18,7 +18,7 @@ from mnist_core.figures import comparison as figures
 from mnist_core.figures.comparison import Dot, Scale, Value
 from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.seed_groups import SeedGroup, compared, seed_groups, seeds
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 
 RESULTS, CURVES, HEAT, MULTIPLES = "Results", "Curves", "Heat map", "Curves of all pairs"
@@ -57,7 +57,7 @@ def _one_setting(
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="study_verdict"):
             sentence, method = _verdict(spec, setting, values, active)
-            st.markdown(f"**{plain(_capital(setting.title))}:** {plain(sentence)}")
+            st.markdown(f"**{escaped(_capital(setting.title))}:** {escaped(sentence)}")
         shown = _figure_choice((RESULTS, CURVES), "study_compare_chart")
     if shown == RESULTS:
         alt = f"{scale.name} against {scale.setting}, one dot per seed, with mean and spread"
@@ -68,7 +68,7 @@ def _one_setting(
         alt = f"{scale.name} after each epoch, a band for each value"
         live_figure(figures.curve_bands(values, scale), "compare_curves", alt)
     if method:
-        st.caption(plain(method))
+        st.caption(escaped(method))
 
 
 def _two_settings(

@@ -10,7 +10,7 @@ from mnist_core.storage.store import Store
 from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.records import Study
 from pages.editors import draft
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 ROWS_HIGH = 320
 
@@ -61,7 +61,7 @@ def open_trial(store: Store, study: Study, trial: Trial | None) -> None:
         st.caption(f"Trial {trial.number}: its run has been deleted.")
         return
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="open_trial"):
-        st.markdown(f"**Trial {trial.number}** · {plain(run.name)} · {run.status}")
+        st.markdown(f"**Trial {trial.number}** · {escaped(run.name)} · {run.status}")
         if st.button("Look inside", key="trial_inside", icon=":material/frame_inspect:"):
             st.switch_page("pages/inspect.py", query_params={"run": run.id})
         if st.button("Draw", key="trial_draw", icon=":material/draw:"):
@@ -73,7 +73,7 @@ def open_trial(store: Store, study: Study, trial: Trial | None) -> None:
             draft.start_over(run.experiment)
             st.switch_page("pages/train.py")
     if trial.why:
-        st.caption(plain(trial.why))
+        st.caption(escaped(trial.why))
 
 
 def _note(trial: Trial) -> str:

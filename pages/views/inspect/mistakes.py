@@ -24,7 +24,7 @@ from mnist_core.figures.pixels import Images
 from mnist_core.inspection.activations import FloatArray
 from pages.session.inspect_state import place
 from pages.views.inspect.scene import Scene, shown_data, test_images, test_labels
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import Click, pixel_view, whole
 from pages.widgets.progress_notes import told
@@ -94,7 +94,7 @@ def _cell(found: FloatArray, names: Sequence[str]) -> None:
     else:
         true, read = cell
         chosen = cell_examples(found, labels, true, read)
-        heading = f"{plain(names[true])} read as {plain(names[read])}: {len(chosen):,} images"
+        heading = f"{escaped(names[true])} read as {escaped(names[read])}: {len(chosen):,} images"
         note = "the most confident first"
         if st.button("Back to the worst mistakes", icon=":material/arrow_back:"):
             del st.session_state.inspect_cell

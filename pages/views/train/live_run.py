@@ -32,7 +32,7 @@ from pages.session.services import note_presence
 from pages.views.train.mid_run import offer, offer_note, with_rate
 from pages.views.train.run_choice import compared, run_picker
 from pages.widgets.clock import clock
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.icon_button import icon_button
 from pages.widgets.live_figure import live_figure
 from pages.widgets.run_curves import run_curves
@@ -209,10 +209,10 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
         elif state.unheard is not None:
             st.warning(_SILENT, icon=":material/hearing_disabled:")
         elif about == run.id:
-            st.warning(plain(said), icon=":material/block:")
+            st.warning(escaped(said), icon=":material/block:")
         elif run.message and run.status in ("failed", "stopped"):
             box = st.error if run.status == "failed" else st.warning
-            box(plain(message_now(run)) + _cannot_go_on(run), icon=ICONS[run.status])
+            box(escaped(message_now(run)) + _cannot_go_on(run), icon=ICONS[run.status])
             if advice is not None:
                 _remedy(advice, watched.try_out)
         elif (found := offer(run)) is not None and (found.experiment or advice is None):
@@ -252,7 +252,7 @@ def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine)
     if state.unheard is not None:
         words = f"no response for {clock(state.unheard)} · {_reached(run)}"
     if projector.is_on():  # where there is no menu of runs
-        words = f"{plain(run.name)} · {words}"
+        words = f"{escaped(run.name)} · {words}"
     colour = "orange" if state.unheard is not None else COLOURS[status]
     with st.container(key="training_status"):
         st.markdown(f":{colour}[{ICONS[status]} **{status}**] {words}")

@@ -11,7 +11,7 @@ from mnist_core import Experiment
 from mnist_core.experiment import changes
 from mnist_core.storage.store import Run
 from pages.editors import draft
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ def offer(run: Run) -> Offer | None:
 def offer_note(run: Run, found: Offer) -> None:
     """What Resume will do, and how to get at the run's settings."""
     if found.experiment is not None:
-        st.markdown(f":material/edit: **Resume** trains on with {plain(found.words)}.")
+        st.markdown(f":material/edit: **Resume** trains on with {escaped(found.words)}.")
     elif found.why is None:
         st.caption(
             ":material/edit: Paused. Change the learning rate, batch size, dropout or any other "
             "setting above, then resume: the run trains on with it."
         )
     else:
-        st.caption(f":material/edit: The settings above are not this run's. {plain(found.why)}")
+        st.caption(f":material/edit: The settings above are not this run's. {escaped(found.why)}")
         st.button(
             "Edit this run's settings",
             key="edit_run_settings",
