@@ -571,7 +571,7 @@ def _epoch_mean(run: _Run, pieces: Sequence[FloatArray]) -> float:
     """The mean over the epoch's images of what its batches came to.
 
     The same number however many steps each turn took, and whether or not the run paused: the
-    pieces are joined first. Those of a run that an earlier version kept may lack some steps.
+    pieces are joined first.
     """
     values = np.concatenate(pieces).astype(np.float64)
     return float(np.average(values, weights=run.clock.last_sizes[-len(values) :]))

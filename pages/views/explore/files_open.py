@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from mnist_core.base.tensorflow_compat import give_back
@@ -15,6 +17,7 @@ from mnist_core.visitors.limits import current, upload_problem
 from pages.session.compared_runs import compare_with
 from pages.session.data_sets import own_sets, titles_of
 from pages.session.limits import no_room_for, open_files_note, upload_megabytes
+from pages.session.open_elsewhere import open_buttons
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
 from pages.views.explore.files_uploaded import Opened, choose_network, read_once
@@ -182,15 +185,6 @@ def _links(kept: list[Opened]) -> None:
         return
     words = "It is one of your runs now." if len(kept) == 1 else f"{len(kept)} are your runs now."
     st.success(words, icon=":material/check_circle:")
-    newest = kept[-1]
+    *others, newest = [item.kept_as for item in kept if item.kept_as is not None]
     with st.container(horizontal=True, gap="small", key="opened_links"):
-        if st.button("Look inside", key="opened_inside", icon=":material/frame_inspect:"):
-            st.switch_page("pages/inspect.py", query_params={"run": str(newest.kept_as)})
-        if st.button("Draw", key="opened_draw", icon=":material/draw:"):
-            st.session_state.reading_network = newest.kept_as
-            st.session_state.reading_step = None
-            st.switch_page("pages/draw.py")
-        if st.button("Train", key="opened_train", icon=":material/model_training:"):
-            st.session_state.shown_run = newest.kept_as
-            compare_with(item.kept_as for item in kept[:-1] if item.kept_as)
-            st.switch_page("pages/train.py")
+        open_buttons(newest, "opened", partial(compare_with, others))

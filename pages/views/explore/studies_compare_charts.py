@@ -82,22 +82,23 @@ def _two_settings(
     }
     columns, rows = [[written(value) for value in item.grid()] for item in (across, up)]
     values = {place: value for place, (_, value) in cells.items()}
+    pairs = figures.Pairs(columns, rows, values, up.title)
     with st.container(horizontal=True, horizontal_alignment="right"):
         shown = _figure_choice((HEAT, MULTIPLES), "study_pair_chart")
     if shown == HEAT:
-        figure = figures.heat_map(columns, rows, values, scale, up.title)
+        figure = figures.heat_map(pairs, scale)
         alt = f"{scale.name} for each pair of {across.title} and {up.title}"
         live_figure(figure, "compare_heat", alt, on_click=partial(_cell, choose, cells))
         return
-    if (pairs := len(columns) * len(rows)) > figures.MOST_PANELS:
+    if (count := len(columns) * len(rows)) > figures.MOST_PANELS:
         st.info(
-            f"The curves of {pairs} pairs are too small to read: they are drawn for at most "
+            f"The curves of {count} pairs are too small to read: they are drawn for at most "
             f"{figures.MOST_PANELS}. The heat map shows all results; click a cell for its run.",
             icon=":material/grid_on:",
         )
         return
     scale = _epoch_scale(spec, across)
-    figure = figures.small_multiples(columns, rows, values, scale, up.title)
+    figure = figures.small_multiples(pairs, scale)
     alt = f"{scale.name} after each epoch for each pair of {across.title} and {up.title}"
     live_figure(figure, "compare_multiples", alt)
 

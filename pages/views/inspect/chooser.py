@@ -15,7 +15,7 @@ from mnist_core.inspection.weights import diverged
 from mnist_core.storage.store import SnapshotInfo, StoreError
 from mnist_core.training.loop import QUICK_IMAGES
 from pages.session.data_sets import class_names, dataset_of
-from pages.session.drawn_digits import shared_digit
+from pages.session.drawn_digits import can_doubt, shared_digit
 from pages.session.inspect_state import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.session.network_choice import (
     NetworkChoice,
@@ -275,7 +275,7 @@ def make_scene(choice: NetworkChoice, snapshot: SnapshotInfo) -> Scene | None:
         _say_diverged(choice)
         return None
     if here.source == DRAWING:
-        image = shared_digit()
+        image = shared_digit(can_doubt())
         if image is None:
             st.info("Draw a digit on the paper: the network reads it here.", icon=":material/draw:")
             return None
