@@ -295,7 +295,7 @@ def _problem(message: str) -> ExperimentError:
 
 
 def layer_note(base: Experiment, path: str) -> str:
-    """Which kind of layer a path belongs to: "dense"; empty for training settings."""
+    """The kind of layer that a path belongs to: "dense"; empty for training settings."""
     parts = path.split(".")
     if parts[:2] != ["network", "layers"]:
         return ""

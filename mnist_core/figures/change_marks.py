@@ -29,7 +29,7 @@ def change_lines(runs: Sequence[Changes]) -> list[dict[str, Any]]:
 def change_words(
     runs: Sequence[tuple[npt.ArrayLike, Changes]], below: bool = False
 ) -> list[dict[str, Any]]:
-    """What was changed there, on the line's emptier side, as Plotly's annotations.
+    """The changes in words, on the lines' emptier sides, as Plotly's annotations.
 
     Each run comes with the steps of its curve. `below`: at the foot, for curves that rise.
     """

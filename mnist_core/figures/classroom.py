@@ -213,7 +213,7 @@ def _end_names(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
 
 
 def _curve_floor(lines: Sequence[dict[str, Any]]) -> float:
-    """Where the axis begins: what is below it is the very first steps."""
+    """The lower end of the axis: what is below it is the very first steps."""
     later = [float(np.nanmin(line["y"][len(line["y"]) // 8 :])) for line in lines]
     return _floor(later)
 

@@ -65,7 +65,7 @@ class Value:
 
     @property
     def failures(self) -> str:
-        """How many of its trainings failed, in words; empty where none did."""
+        """The number of its trainings that failed, in words; empty where none did."""
         return f"{self.failed} of {len(self.dots)} failed" if self.failed else ""
 
 
@@ -387,7 +387,7 @@ def _note(value: Value | None) -> str:
 
 
 def _of_seeds(value: Value) -> str:
-    """How many seeds a mean is of, and how many failed."""
+    """The number of seeds behind a mean, and of those that failed, in words."""
     count = len(value.results)
     words = f"{count} seed{'' if count == 1 else 's'}"
     return f"{words}, {value.failures}" if value.failed else words

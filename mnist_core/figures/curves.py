@@ -153,7 +153,7 @@ def _chart(
 
 
 def _loss_heading(runs: Sequence[RunCurves]) -> str:
-    """Which loss is drawn; of runs with different ones, that they do not compare."""
+    """The name of the loss; of runs with different ones, that they do not compare."""
     titles = dict.fromkeys(run.loss_title for run in runs)
     if len(titles) > 1:
         return "Loss (of different kinds)"
@@ -209,7 +209,7 @@ class _Line:
         return errors[np.isfinite(errors) & (errors > 1e-7)]
 
     def drawn(self, told: Floats) -> Floats:
-        """Where values are drawn: themselves, or what a logarithmic axis can show of them."""
+        """The heights of values: themselves, or what a logarithmic axis can show of them."""
         if self.metric == "accuracy" and self.log_y:
             return np.where(np.isfinite(told), np.maximum(1 - told, self.floor), np.nan)
         shown = np.isfinite(told) & ((told > 0) | (not self.log_y))
@@ -336,7 +336,7 @@ class _Line:
 
 
 def _least_loss_line(runs: Sequence[RunCurves], metric: Metric) -> list[dict[str, Any]]:
-    """Where label smoothing keeps the loss of the first run's training above."""
+    """The line that label smoothing keeps the loss of the first run's training above."""
     least = runs[0].least_loss if runs and metric == "loss" else None
     if least is None:
         return []
@@ -473,7 +473,7 @@ def _y_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> dict[str, An
 
 
 def _loss_ceiling(lines: Sequence[_Line]) -> float | None:
-    """Where the axis of the loss ends when a few leaps would flatten all the rest, else None."""
+    """The end of the axis of the loss when a few leaps would flatten all the rest, else None."""
     usual = max((line.usual for line in lines), default=0.0)
     highest = max((line.highest for line in lines), default=0.0)
     return 3 * usual if usual and highest > LEAP * usual else None

@@ -165,7 +165,7 @@ def integrated_gradients(
 def grad_cam(
     network: NetworkSpec, weights: Weights, image: FloatArray, digit: int, layer: str | None = None
 ) -> FloatArray | None:
-    """Where the feature maps that speak for a digit are active: float32 [28, 28], at least 0.
+    """The places where feature maps that speak for a digit are active: float32 [28, 28], ≥ 0.
 
     By default the maps of the last convolution, after normalisation and activation; None when
     there is none. Each map counts by the mean slope of the digit's logit with respect to it

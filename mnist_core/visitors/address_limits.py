@@ -35,7 +35,7 @@ def is_full(connection: sa.Connection, address: str | None, limits: Limits) -> b
 
 
 def newcomer_problem(store: Store, owner: str, address: str | None, limits: Limits) -> str | None:
-    """Why a visitor who was not taken in cannot start or keep anything; None for all others."""
+    """The reason why a visitor who was not taken in cannot start or keep anything, or None."""
     if address is None or limits.address_visitors is None:
         return None
     known = sa.select(schema.visitors.c.owner).where(schema.visitors.c.owner == owner)
@@ -50,7 +50,7 @@ def newcomer_problem(store: Store, owner: str, address: str | None, limits: Limi
 
 
 def start_problem(store: Store, address: str | None, limits: Limits) -> str | None:
-    """Why nobody at the address can start a run just now, or None."""
+    """The reason why nobody at the address can start a run just now, or None."""
     if address is None:
         return None
     runs, theirs = schema.runs.c, schema.runs.c.owner.in_(_visitors_at(address))
@@ -74,7 +74,7 @@ def start_problem(store: Store, address: str | None, limits: Limits) -> str | No
 
 
 def kept_problem(store: Store, address: str | None, limits: Limits, size: int) -> str | None:
-    """Why nobody at the address can keep `size` bytes more, or None."""
+    """The reason why nobody at the address can keep `size` bytes more, or None."""
     if address is None or limits.address_megabytes is None:
         return None
     owners = _visitors_at(address)

@@ -1,4 +1,4 @@
-"""Which servers share a database, and what becomes of the runs of one that is gone."""
+"""The servers that share a database, and what becomes of the runs of one that is gone."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Presence:
 
 
 def last_seen(store: Store, owners: Iterable[str]) -> dict[str, datetime]:
-    """When these visitors last had a page open; those never noticed are left out."""
+    """The times at which these visitors last had a page open; those never noticed are left out."""
     table = schema.visitors
     query = sa.select(table.c.owner, table.c.seen).where(table.c.owner.in_(sorted(set(owners))))
     with store.transaction() as connection:
@@ -211,7 +211,7 @@ def room(store: Store, owner: str, limits: Limits, more: int = 1, size: int = 0)
 
 
 def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | None:
-    """Why the visitor cannot keep one more data set of `size` bytes, or None."""
+    """The reason why the visitor cannot keep one more data set of `size` bytes, or None."""
     if limits.kept_data is None and limits.kept_megabytes is None:
         return None
     used, full = _used(store, owner, limits, size)

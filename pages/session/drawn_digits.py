@@ -57,7 +57,7 @@ def shared_digit(take_apart: bool) -> FloatArray | None:
 
 
 def switches() -> Preprocessing:
-    """Which steps the person has left on."""
+    """The steps that the person has left on."""
     return Preprocessing(**dict.fromkeys(steps_off(), False))
 
 

@@ -1,4 +1,4 @@
-"""Where the visitor is on the page Look inside; kept in the session, mirrored in the address."""
+"""The visitor's place on the page Look inside; kept in the session, mirrored in the address."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def rules_note() -> None:
 
 
 def offer_room(engine: VisitorEngine) -> None:
-    """When the visitor keeps as much as they may: say so, and offer to remove the oldest run."""
+    """Offer to remove the oldest run when the visitor keeps as much as they may."""
     full = engine.room()
     if full is None:
         return
@@ -65,6 +65,6 @@ def open_files_note() -> None:
 
 
 def no_room_for(more: int, size: int = 0) -> str | None:
-    """Why the visitor cannot keep `more` runs of `size` bytes together, or None."""
+    """The reason why the visitor cannot keep `more` runs of `size` bytes together, or None."""
     full = get_engine().room(more, size)
     return None if full is None else full.message

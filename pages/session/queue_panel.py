@@ -57,7 +57,7 @@ def _row(run: Run, runs: list[Run]) -> None:
 
 
 def _gave_way_words(runs: list[Run]) -> str:
-    """Who trains in a paused run's place."""
+    """The run that trains in a paused run's place, in words."""
     names = [escaped(run.name) for run in runs if run.status == "running"]
     return f" · gave its place to {names[0]}" if len(names) == 1 else " · waits for **Resume**"
 

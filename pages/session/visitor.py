@@ -1,4 +1,4 @@
-"""Who looks at this page: on a shared server each browser, or each account, is a visitor.
+"""The visitor of a page: on a shared server each browser, or each account, is one.
 
 A browser keeps a random token in a cookie, which Streamlit reads when the page connects. A first
 visit makes the token here, so that nothing waits for the browser; the component hands it over.

@@ -1,4 +1,4 @@
-"""Which networks read the drawing, at which snapshot of their training, and their reading."""
+"""The networks that read the drawing, the snapshot of their training, and their reading."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def board_view(room: Classroom, teaches: bool = False) -> None:
 
 
 def _choices(room: Classroom, chosen: str) -> None:
-    """Which run of each pupil, and what stands below the dots."""
+    """Choose the run of each pupil, and the axis below the dots."""
     st.selectbox("Runs", [BEST, NEWEST], key="board_each", width=200, persist_state="session",
                  label_visibility="collapsed")  # fmt: skip
     if chosen == DOTS:

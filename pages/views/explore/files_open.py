@@ -93,7 +93,7 @@ def _waiting_words(waiting: list[Opened]) -> str:
 
 
 def _models_read() -> None:
-    """Which data set a model reads: its classes are that set's, and its images test it."""
+    """Choose the data set that models read: its classes are that set's, and its images test it."""
     if not own_sets():
         return
     names = [MNIST, *own_sets()]
@@ -180,7 +180,7 @@ def _keep_now(items: list[Opened], tag: str) -> None:
 
 
 def _links(kept: list[Opened]) -> None:
-    """Where the new runs can be looked at."""
+    """Say that the runs were added, and lead to them."""
     if not kept:
         return
     words = "It is one of your runs now." if len(kept) == 1 else f"{len(kept)} are your runs now."

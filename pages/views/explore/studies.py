@@ -164,7 +164,7 @@ def _time(spec: StudySpec) -> str:
 
 
 def _seconds(spec: StudySpec, values: Sequence[Setting], durations: Durations) -> float:
-    """How long one training with these values of the compared settings takes."""
+    """The seconds that one training with these values of the compared settings takes."""
     paths = [item.path for item in compared(spec)]
     try:
         experiment = search_space.apply(spec.base, dict(zip(paths, values, strict=True)))

@@ -141,7 +141,7 @@ def _values_key(knob: Knob) -> str:
 
 
 def _number(knob: Knob, text: str) -> float:
-    """What was typed; "0,003" is 0.003, and of whole numbers "1,000" is a thousand.
+    """The number that was typed; "0,003" is 0.003, and of whole numbers "1,000" is a thousand.
 
     Raises ExperimentError.
     """

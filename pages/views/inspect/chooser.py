@@ -65,7 +65,7 @@ def choose_network() -> NetworkChoice:
 
 
 def say_chance(choice: NetworkChoice) -> None:
-    """Where the network does no better than guessing: that it does not."""
+    """Say so where the network does no better than guessing."""
     if note := chance_note(choice):
         st.caption(f":material/casino: {note}")
 
@@ -120,7 +120,7 @@ def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
 
 
 def lacking_data(choice: NetworkChoice) -> str:
-    """Why the network's test images cannot be looked at; empty when they can."""
+    """The reason why the network's test images cannot be looked at; empty when they can."""
     try:
         dataset_of(choice.experiment)
     except DatasetError as error:
@@ -223,7 +223,7 @@ def next_image(wanted: np.ndarray) -> None:
 
 
 def open_on_mistake(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
-    """Where nobody has chosen an input yet, take one that the network misreads.
+    """Take an input that the network misreads, where nobody has chosen one yet.
 
     The loss of an image that is read right is nearly 0, and so is its gradient. Looks at the
     first test images only; a network that reads them all keeps its input.

@@ -154,7 +154,7 @@ def _input_weight(found: Example, i: int, j: int) -> Step:
 
 
 def weight_place(part: tuple[str, str]) -> tuple[int, int, int]:
-    """Where an edge's weight is: its layer, row and column."""
+    """The place of an edge's weight: its layer, row and column."""
     layer = 0 if part[0][0] == "x" else 1
     return layer, int(part[0][1]) - 1, int(part[1][1]) - 1
 

@@ -224,7 +224,7 @@ def _start_sliders(scene: Scene) -> list[tuple[str, str, float, float]]:
 
 
 def _start(scene: Scene) -> tuple[float, float]:
-    """Where all paths begin: the place last clicked, or set by its sliders."""
+    """The start of all paths: the place last clicked, or set by its sliders."""
     sliders = _start_sliders(scene)
     for (key, *_), first in zip(sliders, scene.start, strict=True):
         st.session_state.setdefault(key, first)

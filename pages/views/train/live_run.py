@@ -292,7 +292,7 @@ def _reached(run: Run) -> str:
 
 
 def status_words(run: Run, status: str | None = None) -> str:
-    """Where the run stands, without its status: "epoch 2 of 5 · step 512 of 2,110 · …".
+    """The progress of the run, without its status: "epoch 2 of 5 · step 512 of 2,110 · …".
 
     `status`: what it does by now, where that is known to be something else than was stored.
     """
