@@ -11,10 +11,10 @@ from mnist_core.evaluation.compare_runs import differences
 from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.storage.store import LONGEST_NOTE, LONGEST_TAG, Run, StoreError
 from pages.session.compared_runs import MOST_COMPARED
-from pages.session.errors import said_later
 from pages.session.explore_tabs import save_as_file, what_if
 from pages.session.open_elsewhere import open_buttons
-from pages.session.services import get_engine, get_store
+from pages.session.queue_panel import stop_runs
+from pages.session.services import get_store
 from pages.widgets.live_figure import live_figure
 from pages.widgets.menu_labels import distinct
 from pages.widgets.run_curves import run_curves
@@ -37,7 +37,7 @@ def chosen_runs(runs: Sequence[Run], put_aside: Callable[[Sequence[str]], None])
                 key="stop_runs",
                 icon=":material/stop_circle:",
                 help="Curves and weights stay.",
-                on_click=_stop,
+                on_click=stop_runs,
                 args=(active,),
             )
         count = f"{len(runs)} runs" if len(runs) > 1 else "run"
@@ -76,13 +76,6 @@ def _open_buttons(run: Run) -> None:
             args=(run.id,),
             help="As a run file, as a model for other programs, as tables, or as a Keras script.",
         )
-
-
-@said_later
-def _stop(run_ids: Sequence[str]) -> None:
-    """Callback: end these runs, those that wait first: none of them is to start meanwhile."""
-    for run_id in reversed(run_ids):
-        get_engine().stop(run_id)
 
 
 def _edit(run: Run) -> None:

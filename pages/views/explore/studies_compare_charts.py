@@ -14,6 +14,7 @@ from mnist_core.evaluation import seed_differences
 from mnist_core.experiment.grid_order import SEED
 from mnist_core.experiment.search_space import Setting, Vary, title_of
 from mnist_core.experiment.study import StudySpec
+from mnist_core.experiment.validation import capitalised
 from mnist_core.figures import comparison as figures
 from mnist_core.figures.comparison import Dot, Scale, Value
 from mnist_core.studies.optuna_adapter import Trial
@@ -44,9 +45,9 @@ def comparison_charts(
         _two_settings(spec, settings, groups, choose)
 
 
-def written(value: Setting) -> str:
-    """A setting's value as the axes write it."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value).replace("_", " ")
+def written(value: Setting, digits: int = 6) -> str:
+    """A setting's value as the axes write it, a number with so many digits."""
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value).replace("_", " ")
 
 
 def _one_setting(
@@ -57,7 +58,7 @@ def _one_setting(
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="study_verdict"):
             sentence, method = _verdict(spec, setting, values, active)
-            st.markdown(f"**{escaped(_capital(setting.title))}:** {escaped(sentence)}")
+            st.markdown(f"**{escaped(capitalised(setting.title))}:** {escaped(sentence)}")
         shown = _figure_choice((RESULTS, CURVES), "study_compare_chart")
     if shown == RESULTS:
         alt = f"{scale.name} against {scale.setting}, one dot per seed, with mean and spread"
@@ -232,7 +233,3 @@ def _value(spec: StudySpec, setting: Vary, group: SeedGroup) -> Value:
         ),
         failed=group.failed,
     )
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

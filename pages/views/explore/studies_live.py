@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -206,7 +205,8 @@ def _best(study: Study, trials: Sequence[Trial]) -> None:
             st.markdown(f"**{count}** of {finished} finished trials are on the Pareto front.")
             return
         settings = ", ".join(
-            f"{escaped(name)} **{show(value)}**" for name, value in best.values.items()
+            f"{escaped(name)} **{escaped(written(value, 3))}**"
+            for name, value in best.values.items()
         )
         value = study.spec.kinds[0].words.format(best.results[0])
         what = study.spec.titles[0]
@@ -226,8 +226,3 @@ def _best_mean(study: Study, trials: Sequence[Trial]) -> None:
     value = study.spec.kinds[0].words.format(statistics.fmean(results))
     mean = f"mean of {len(results)} seeds" if len(results) > 1 else "one seed"
     st.markdown(f"Best: {what} **{value}** ({mean}), {settings}.")
-
-
-def show(value: Any) -> str:
-    """A setting's value for people."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("_", " ")

@@ -28,6 +28,7 @@ from pages.session.errors import ICON
 from pages.session.explore_tabs import what_if
 from pages.session.network_choice import network_choices
 from pages.session.open_elsewhere import has_weights, let_it_read
+from pages.session.queue_panel import STATUS_ICONS
 from pages.session.services import note_presence
 from pages.views.train.mid_run import offer, offer_note, with_rate
 from pages.views.train.run_choice import compared, run_picker
@@ -44,14 +45,6 @@ WAITING_REFRESH_SECONDS = 2.0
 SMOOTHING = 0.9
 # Of a chart, in pixels, and of the window in which all that is watched then stands whole.
 HEIGHT, WINDOW_HEIGHT = 232, 755
-ICONS = {
-    "queued": ":material/hourglass_top:",
-    "running": ":material/play_circle:",
-    "paused": ":material/pause_circle:",
-    "finished": ":material/check_circle:",
-    "stopped": ":material/stop_circle:",
-    "failed": ":material/error:",
-}
 COLOURS = {
     "queued": "gray",
     "running": "blue",
@@ -204,7 +197,7 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
     with st.container(key="note_run", horizontal=True, vertical_alignment="center"):
         if state.storage_error:
             if state.loss:
-                st.error(f"{state.loss} {_LOST}", icon=ICONS["failed"])
+                st.error(f"{state.loss} {_LOST}", icon=STATUS_ICONS["failed"])
             st.error(f"{state.storage_error} {_waiting_words(run, state.loss)}", icon=ICON)
         elif state.unheard is not None:
             st.warning(_SILENT, icon=":material/hearing_disabled:")
@@ -212,7 +205,7 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
             st.warning(escaped(said), icon=":material/block:")
         elif run.message and run.status in ("failed", "stopped"):
             box = st.error if run.status == "failed" else st.warning
-            box(escaped(message_now(run)) + _cannot_go_on(run), icon=ICONS[run.status])
+            box(escaped(message_now(run)) + _cannot_go_on(run), icon=STATUS_ICONS[run.status])
             if advice is not None:
                 _remedy(advice, watched.try_out)
         elif (found := offer(run)) is not None and (found.experiment or advice is None):
@@ -255,7 +248,7 @@ def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine)
         words = f"{escaped(run.name)} · {words}"
     colour = "orange" if state.unheard is not None else COLOURS[status]
     with st.container(key="training_status"):
-        st.markdown(f":{colour}[{ICONS[status]} **{status}**] {words}")
+        st.markdown(f":{colour}[{STATUS_ICONS[status]} **{status}**] {words}")
         # Always there, so that nothing moves when training begins.
         st.progress(min(1.0, run.step / run.total_steps) if run.total_steps else 0.0)
 
