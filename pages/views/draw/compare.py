@@ -12,7 +12,8 @@ from mnist_core.data.mnist import ByteArray, Dataset, DatasetError, ink
 from mnist_core.evaluation.metrics import read_digits
 from mnist_core.experiment.class_names import one
 from pages.session.data_sets import dataset_of
-from pages.session.network_choice import NetworkChoice, network_choices, snapshot_label, snapshots
+from pages.session.network_choice import NetworkChoice, network_choices, snapshots
+from pages.session.network_pickers import checkpoint_slider, label_in
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import bars, confidence, gallery, small_image
@@ -33,7 +34,7 @@ def compare_view(found: Answer | None) -> None:
         list(choices),
         default=_kept(choices, found),
         key="compared_networks",
-        format_func=lambda key: choices[key].label if key in choices else "",
+        format_func=label_in(choices),
         max_selections=MOST,
         help="For example a dense network and a CNN, or two of your runs.",
     )
@@ -68,19 +69,16 @@ def _kept(choices: dict[str, NetworkChoice], found: Answer | None) -> list[str]:
 def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
     """One network: its name, its snapshot, its answer."""
     st.markdown(f"**{escaped(choice.label)}**")
-    answer = (
-        st.container()
-    )  # above the slider of snapshots, which not every network has: answers stand level
-    kept = {snapshot.step: snapshot for snapshot in snapshots(choice.key)}
-    steps = list(kept)
-    step = steps[-1]
-    if len(steps) > 1:
-        step = st.select_slider(
-            "Moment",
-            steps,
+    # Above the slider of snapshots, which not every network has: answers stand level.
+    answer = st.container()
+    kept = snapshots(choice.key)
+    step = kept[-1].step
+    if len(kept) > 1:
+        step = checkpoint_slider(
+            choice.key,
+            kept,
             value=step,
             key=f"compared_moment_{choice.key}",
-            format_func=lambda step: snapshot_label(choice.key, kept[step]) if step in kept else "",
             label_visibility="collapsed",
         )
     reader = Reader(choice, step)

@@ -17,9 +17,9 @@ from pages.session.network_choice import (
     chance_note,
     first_choice,
     network_choices,
-    snapshot_label,
     snapshots,
 )
+from pages.session.network_pickers import checkpoint_slider, network_menu
 from pages.session.reader import NotReadable, Reader, loading
 from pages.widgets.background import loader
 from pages.widgets.escape import escaped
@@ -53,12 +53,11 @@ def choose_network() -> None:
     """The menu of networks and, where more than one snapshot is kept, their slider."""
     choices = network_choices()
     key = st.session_state.get("reading_network")
-    st.selectbox(
+    network_menu(
         "Network",
-        list(choices),
-        index=list(choices).index(key) if key in choices else 0,
+        choices,
+        key,
         key="network_menu",
-        format_func=lambda key: choices[key].label if key in choices else "",
         help="Your runs and the model that comes with the app.",
         on_change=_network_chosen,
     )
@@ -73,16 +72,15 @@ def choose_network() -> None:
 
 
 def _choose_snapshot(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
-    labels = {snapshot.step: snapshot_label(key, snapshot) for snapshot in kept}
     step = st.session_state.get("reading_step")
+    steps = [snapshot.step for snapshot in kept]
     # Another run, or a new snapshot of a live one, makes a new slider with its own value.
     slider = f"reading_moment-{key}-{kept[-1].step}"
-    st.select_slider(
-        "Checkpoint",
-        list(labels),
-        value=step if step in labels else kept[-1].step,
+    checkpoint_slider(
+        key,
+        kept,
+        value=step if step in steps else steps[-1],
         key=slider,
-        format_func=lambda step: labels.get(step, ""),
         on_change=_snapshot_chosen,
         args=(slider, kept[-1].step),
     )

@@ -28,6 +28,7 @@ from pages.session.network_choice import (
     snapshots,
     weights_at,
 )
+from pages.session.network_pickers import checkpoint_slider, network_menu
 from pages.session.services import get_store
 from pages.streamlit_compat.selectors import with_selectors
 from pages.views.inspect.number import choose_number
@@ -52,12 +53,10 @@ def choose_network() -> NetworkChoice:
         here.run, here.step = _first().key, None
     if here.missing:
         st.warning("That run is no longer here; this is the newest one.")
-    names = list(choices)
     with st.container(key="run_picker", width=300):
-        st.selectbox(
+        network_menu(
             "Network",
-            names,
-            format_func=lambda name: choices[name].label,
+            choices,
             label_visibility="collapsed",
             **steered("inspect-run", here.run, here.open_run),
         )
@@ -107,10 +106,9 @@ def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
               args=(steps, now), help="Show one checkpoint after the other")  # fmt: skip
     icon_button("Next checkpoint", ":material/chevron_right:", "moment_next", by, (1,))
     with st.container(key="moment"):
-        st.select_slider(
-            "Checkpoint",
-            steps,
-            format_func=lambda step: snapshot_label(choice.key, kept[steps.index(step)]),
+        checkpoint_slider(
+            choice.key,
+            kept,
             label_visibility="collapsed",
             help="The percentage is the accuracy on the validation images; within an epoch (≈) on "
             f"the first {QUICK_IMAGES} of them.",
