@@ -385,9 +385,9 @@ _SHAPES: dict[str, _Taker] = {
     "Softmax": _softmax,
 }
 KNOWN_ACTIVATIONS = (
-    "linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "swish", "selu",
-    "softmax", "log_softmax", "softplus", "softsign", "hard_sigmoid", "exponential",
-)  # fmt: skip
+    *ACTIVATIONS,
+    *("softmax", "log_softmax", "softplus", "softsign", "hard_sigmoid", "exponential"),
+)
 _TAKERS: dict[str, _Taker] = _SHAPES | {
     "Dense": _dense,
     "Conv2D": _conv,
