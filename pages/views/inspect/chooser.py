@@ -31,7 +31,7 @@ from pages.session.network_choice import (
 from pages.session.network_pickers import checkpoint_slider, network_menu
 from pages.session.services import get_store
 from pages.streamlit_compat.selectors import with_selectors
-from pages.views.inspect.number import choose_number
+from pages.views.inspect.number_field import choose_number
 from pages.views.inspect.scene import Scene, test_images, test_labels
 from pages.widgets.icon_button import icon_button
 from pages.widgets.pixel_view import pixel_view
