@@ -48,9 +48,6 @@ class Corrections:
         return data.getvalue()
 
 
-NONE = Corrections(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8))
-
-
 def load(store: Store, owner: str) -> Corrections:
     """The owner's corrections, none at first. Raises StoreError."""
     query = sa.select(_TABLE.c.image, _TABLE.c.label).where(_TABLE.c.owner == owner)

@@ -132,4 +132,4 @@ def test_the_copy_is_kept_as_a_run_of_its_own(trained):
 def test_without_corrections_there_is_nothing_to_learn(trained):
     experiment, weights = trained
     with pytest.raises(ValueError, match="no corrections"):
-        fine_tune(experiment.network, weights, corrections.NONE, steps=10, remind=True)
+        fine_tune(experiment.network, weights, mislabelled(0), steps=10, remind=True)

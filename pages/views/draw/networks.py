@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
-import numpy as np
-import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.data.mnist import Dataset
@@ -23,8 +21,6 @@ from pages.session.network_pickers import checkpoint_slider, network_menu
 from pages.session.reader import NotReadable, Reader, loading
 from pages.widgets.background import loader
 from pages.widgets.escape import escaped
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def current_reader() -> Reader:
