@@ -153,14 +153,9 @@ def _preview(found: OwnSet) -> None:
             required=True, key=f"new_data_known-{found.digest}-{guess}",
         )  # fmt: skip
         first = fitting.get(known, data.classes)
-    text = st.text_area(
-        "Names of the classes, one a line, in their order",
-        "\n".join(first),
-        height=min(400, 60 + 24 * len(first)),
-        key=f"new_data_classes-{found.digest}-{first[0]}",
-    )
+    typed = class_names_field(first, f"new_data_classes-{found.digest}-{first[0]}")
     try:
-        names = class_names(text.strip().split("\n"), len(data.classes))
+        names = class_names(typed, len(data.classes))
     except FileRefused as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return
@@ -176,6 +171,17 @@ def _preview(found: OwnSet) -> None:
     if said := st.session_state.pop("keep_data_problem", None):
         st.error(said, icon=":material/error:")
     show_images(named, form)
+
+
+def class_names_field(names: Sequence[str], key: str) -> list[str]:
+    """The names of a set's classes, to be changed; returns what stands there."""
+    text = st.text_area(
+        "Names of the classes, one a line, in their order",
+        "\n".join(names),
+        height=min(400, 60 + 24 * len(names)),
+        key=key,
+    )
+    return text.strip().split("\n")
 
 
 def _as_assumed(found: OwnSet) -> tuple[Dataset, str]:
