@@ -19,7 +19,7 @@ def network_menu(
     `chosen` is the one to begin with, else the first. `more` is the widget's.
     """
     keys = list(choices)
-    if chosen in choices:
+    if chosen is not None and chosen in choices:
         more["index"] = keys.index(chosen)
     return str(st.selectbox(label, keys, format_func=label_in(choices), **more))
 

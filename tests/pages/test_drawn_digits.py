@@ -24,7 +24,7 @@ def parts(monkeypatch):
     return found
 
 
-class SessionState(dict):
+class SessionState(dict[str, object]):
     """A session's state: its values are attributes, too."""
 
     __getattr__ = dict.__getitem__

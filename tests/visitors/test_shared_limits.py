@@ -119,6 +119,7 @@ def test_what_an_address_keeps_is_counted_together(engine: Engine, store: Store,
         ended_run(store, owner=visitor(number))
     with store.transaction() as connection:
         connection.execute(schema.snapshots.update().values(bytes=100_000))
+        connection.execute(schema.runs.update().values(checkpoint=None))
     assert come(engine, 0, HERE).room() is None
     assert come(engine, 1, HERE).room(size=400_000) is None
     assert "store 1 MB together" in come(engine, 1, HERE).room(size=400_001).message
