@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 # One after the other: a page that is asked for meanwhile waits for one of these at most.
 AHEAD = (
     "pandas",
+    "sqlalchemy",
+    "distributed",
     "pages.frame.tour",  # the engine and the store
     "mnist_core.figures.template",
     "scipy.ndimage",
