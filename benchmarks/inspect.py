@@ -58,13 +58,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         page.add_init_script(WATCH)
         views = _first_views(browser, server.url, run_id)
+        for name, seconds in views.items():
+            print(f"  {name:<11} {seconds:5.2f} s", flush=True)
         for view in VIEWS:
             address = f"{server.url}/inspect?run={run_id}&view={view}"
             report[view] = _presses(page, address, args.repeats, pixel=False)
         address = f"{server.url}/inspect?run={run_id}&view=network"
         report["pixel"] = _presses(page, address, args.repeats, pixel=True)
-    for name, seconds in views.items():
-        print(f"  {name:<11} {seconds:5.2f} s")
     for view, found in report.items():
         print(
             f"  {view:<11} server {found['server_ms']:5.0f} ms   payload "
@@ -111,7 +111,7 @@ def _presses(page: Any, address: str, repeats: int, *, pixel: bool) -> dict[str,
     """Medians over `repeats` presses, after two that compile."""
     from tests.e2e.helpers import open_page, part
 
-    open_page(page, address, "feature_maps")
+    open_page(page, address, "feature_maps" if pixel else "next_image")
     page.wait_for_timeout(4000)
     found = []
     for turn in range(repeats + 2):
