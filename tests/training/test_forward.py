@@ -10,14 +10,13 @@ import tensorflow as tf
 from mnist_core.experiment.layers import BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.model.build import build_model
-from mnist_core.training.forward import dropped, logits_of
+from mnist_core.training.forward import logits_of
 
 NETWORKS = {
     "ReLU before pooling": (Conv(filters=4), MaxPool(), Flatten(), Dense(units=8)),
     "pooled twice": (Conv(filters=4), MaxPool(), MaxPool(), Conv(filters=3), MaxPool(), Flatten()),
     "another activation": (Conv(filters=4, activation="tanh"), MaxPool(), Flatten()),
     "nothing between": (Conv(filters=4), BatchNorm(), MaxPool(), Flatten(), Dropout(rate=0.3)),
-    "nothing dropped": (Flatten(), Dropout(rate=0.0)),
     "dense alone": (Flatten(), Dense(units=8)),
 }
 
@@ -41,22 +40,3 @@ def test_logits_and_gradients_are_those_of_the_model(layers):
         np.testing.assert_array_equal(one, other)
     after = found(lambda images: whole(images, training=False))  # its layers are as before
     np.testing.assert_array_equal(after[0], wanted[0])
-
-
-@pytest.mark.parametrize("rate", [0.25, 0.5, 0.9])
-def test_dropout_keeps_its_rate_and_the_mean(rate):
-    layer = keras.layers.Dropout(rate, seed=1)
-    first, second = (dropped(layer, tf.ones((301, 333))).numpy() for _ in range(2))
-    assert np.mean(first == 0) == pytest.approx(rate, abs=0.01)
-    np.testing.assert_allclose(first[first > 0], 1 / (1 - rate), rtol=1e-6)
-    assert (first != second).any()
-    again = dropped(keras.layers.Dropout(rate, seed=1), tf.ones((301, 333))).numpy()
-    np.testing.assert_array_equal(first, again)
-
-
-def test_dropout_is_dropped_in_training_alone():
-    model = build_model(NetworkSpec(layers=(Flatten(), Dropout(rate=0.5))), seed=3)
-    forward, images = logits_of(model), tf.ones((4, 28, 28, 1))
-    kept = forward(images, training=False).numpy()
-    np.testing.assert_array_equal(kept, forward(images, training=False))
-    assert (forward(images, training=True).numpy() != kept).any()
