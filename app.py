@@ -8,10 +8,10 @@ from pages.session import browser_storage, errors, server_start, start_error, vi
 from pages.streamlit_compat import (
     callbacks,
     downloads,
+    entry,
     framed_uploads,
     keras_session,
     page_switch,
-    pages_folder,
 )
 
 
@@ -21,6 +21,7 @@ def show_page() -> None:
     keras_session.keep_kernels()
     callbacks.call_once()
     downloads.keep_downloads()
+    st.session_state.inside_app = True
     st.set_page_config(page_title="MNIST Lab", page_icon="pages/frame/img/icon.png", layout="wide")
 
     # Before all else: what a browser's part of a page sends before it has heard which page it is on
@@ -76,6 +77,6 @@ if __name__ == "__main__":
     with server_start.one_at_a_time():
         show_page()
 else:
-    pages_folder.run_app_alone()
+    entry.run_app_alone()
     callbacks.call_once()
     app = st.App(__file__, lifespan=server_start.lifespan, middleware=server_start.MIDDLEWARE)

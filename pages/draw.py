@@ -7,6 +7,7 @@ import streamlit as st
 from pages.frame import projector, tour
 from pages.session.errors import fragment
 from pages.session.paper import paper
+from pages.streamlit_compat import entry
 from pages.views.draw.answer import answer
 from pages.views.draw.networks import choose_network, is_ready
 from pages.views.draw.steps import steps_off_note
@@ -55,4 +56,5 @@ def _board() -> None:
         tour.has_read()
 
 
+entry.through_app("draw")
 page()

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.frame import projector
 from pages.session import explore_tabs as tabs
+from pages.streamlit_compat import entry
 from pages.views.explore import classroom, data, files, runs, studies
 from pages.widgets.layout import unseen_title
 from pages.widgets.tabs import view_tabs
@@ -20,6 +21,7 @@ VIEWS: dict[str, Callable[[], None]] = {
     tabs.CLASS: classroom.view,
 }
 
+entry.through_app("explore")
 if projector.is_on():
     unseen_title("Explore")  # the room is the board's
 else:

@@ -10,6 +10,7 @@ from pages.session.errors import fragment
 from pages.session.inspect_state import VIEWS
 from pages.session.network_choice import NetworkChoice, choice_of, forget_snapshots
 from pages.session.paper import paper
+from pages.streamlit_compat import entry
 from pages.views.inspect.style import style
 from pages.widgets.layout import unseen_title
 
@@ -122,6 +123,7 @@ def show_views() -> None:
     )
 
 
+entry.through_app("inspect")
 unseen_title("Look inside")
 style()
 for sentence in places.load():

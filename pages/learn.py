@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.streamlit_compat import entry
+
 
 def show_in_address() -> None:
     """Put into the address bar where a link within this page has led, which Streamlit does not.
@@ -42,4 +44,5 @@ def page() -> None:
     progress.keep()
 
 
+entry.through_app()
 page()

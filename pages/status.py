@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core.cli import admin_key, status
 from pages.session import errors
 from pages.session.services import shared_engine, shared_store
-from pages.streamlit_compat import sessions
+from pages.streamlit_compat import entry, sessions
 from pages.widgets.escape import escaped
 
 REFRESH_SECONDS = 5
@@ -61,4 +61,5 @@ def _look() -> None:
     st.caption(f"At {now.when:%H:%M:%S} UTC; looks again every {REFRESH_SECONDS} seconds.")
 
 
+entry.through_app("status")
 page()

@@ -18,6 +18,7 @@ from pages.session.errors import said_later
 from pages.session.limits import offer_room, rules_note
 from pages.session.network_choice import forget_choices
 from pages.session.services import get_engine, get_store
+from pages.streamlit_compat import entry
 from pages.views.train.compose import compose
 from pages.views.train.live_network import live_network
 from pages.views.train.live_run import Watched, last_seen, live_run
@@ -109,6 +110,7 @@ def newcomers_view() -> None:
         st.caption("The picture appears once the layers fit together.")
 
 
+entry.through_app("train")
 unseen_title("Train")
 store, engine = get_store(), get_engine()
 draft.load()

@@ -330,6 +330,7 @@ def test_without_mnist_a_page_says_so_or_does_without(
     script = tmp_path / "app.py"
     script.write_text(GUARDED.format(page=str(REPOSITORY / f"pages/{page}.py")))
     app = AppTest.from_file(str(script), default_timeout=60)
+    app.session_state["inside_app"] = True
     app.run()
     assert not app.exception, app.exception
     said = [item.value for kind in (app.error, app.warning, app.info) for item in kind]

@@ -51,6 +51,7 @@ def open_page():
 
     def run(**state):
         test = AppTest.from_file(str(PAGE), default_timeout=60)
+        test.session_state["inside_app"] = True
         for name, value in state.items():
             test.session_state[name] = value
         return test.run()

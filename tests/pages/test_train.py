@@ -270,6 +270,7 @@ def test_a_complaint_does_not_outlast_its_page() -> None:
     assert errors(app)
     app.query_params.clear()  # as the menu's links do
     for page in ("learn", "train"):
+        del app.session_state["inside_app"]  # AppTest starts each page's file by itself
         app.switch_page(f"pages/{page}.py").run()
     assert not errors(app)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from streamlit.runtime.pages_manager import PagesManager
 
 from mnist_core.base.paths import REPOSITORY
-from pages.streamlit_compat import pages_folder
+from pages.streamlit_compat import entry
 
 
 def test_streamlit_still_looks_for_pages_itself(monkeypatch):
-    """Where it no longer does, `run_app_alone` can go."""
+    """Where it no longer does, `entry` can go."""
     monkeypatch.setattr(PagesManager, "uses_pages_directory", None)
     PagesManager(str(REPOSITORY / "app.py"))
     assert PagesManager.uses_pages_directory
@@ -17,6 +17,6 @@ def test_streamlit_still_looks_for_pages_itself(monkeypatch):
 
 def test_it_runs_app_alone_once_told(monkeypatch):
     monkeypatch.setattr(PagesManager, "uses_pages_directory", None)
-    pages_folder.run_app_alone()
+    entry.run_app_alone()
     PagesManager(str(REPOSITORY / "app.py"))
     assert not PagesManager.uses_pages_directory
