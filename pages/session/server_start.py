@@ -46,6 +46,8 @@ MIDDLEWARE = [Middleware(browser_messages.BrowserMessages), Middleware(UploadBud
 
 _importing = threading.Lock()
 _imported = threading.Event()
+# While it is set, `_import_ahead` is at work.
+_ahead = threading.Event()
 
 
 @contextmanager
@@ -63,8 +65,9 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def all_imported() -> None:
-    """Engine and store have been imported, and all that they need."""
-    _imported.set()
+    """Engine and store have been imported, and all that they need; no thread is importing now."""
+    if not _ahead.is_set():
+        _imported.set()
 
 
 @asynccontextmanager
@@ -75,6 +78,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     shared_arrays.share()
     browser_messages.write_each_once_a_minute()
     ending = threading.Event()
+    _ahead.set()
     threading.Thread(target=_take_up, args=(ending,), name="take-up", daemon=True).start()
     _open_browser()
     yield {}
@@ -104,12 +108,15 @@ def _take_up(ending: threading.Event) -> None:
 
 def _import_ahead(ending: threading.Event) -> None:
     """Import what pages need, but let a page that waits go first."""
-    for name in AHEAD:
-        if ending.wait(0.01):
-            return
-        with one_at_a_time():
-            import_module(name)
-    all_imported()
+    try:
+        for name in AHEAD:
+            if ending.wait(0.01):
+                return
+            with one_at_a_time():
+                import_module(name)
+    finally:
+        _ahead.clear()
+        all_imported()
 
 
 def _load_network() -> None:
