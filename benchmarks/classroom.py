@@ -40,7 +40,7 @@ MIXED = (
 )
 LONGEST = 900.0
 # At the latest: a pupil looks whenever the page has changed.
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 0.5
 _TIME = r"(?:(\d+) h )?(?:(\d+) min)?(?: ?(\d+) s)?"
 _WAIT = re.compile(rf"starts in (?:about {_TIME}|{_TIME} to {_TIME})(?:$|\W)", re.MULTILINE)
 
