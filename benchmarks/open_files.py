@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 page.close()
                 time.sleep(args.let_go)
                 page = browser.new_page()  # what is out of date goes when another comes
-                page.goto(server.url)
-                page.wait_for_timeout(3000)
+                page.goto(f"{server.url}/explore")
+                page.get_by_role("tab", name="Files").wait_for(timeout=PATIENCE)
                 page.close()
                 _say(report, f"wave {wave + 1}, closed", server)
     return {"mb": report}
