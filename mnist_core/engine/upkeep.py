@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import timedelta
 
+from mnist_core.base.tensorflow_compat import collect_garbage
 from mnist_core.classrooms import classrooms
 from mnist_core.storage.store import Store
 from mnist_core.visitors import address_limits, limits, server_quota, visitors
@@ -43,6 +44,7 @@ class Upkeep:
                     self.forget_absent()
             except Exception:
                 log.exception("what absent visitors left stays for now")
+            collect_garbage()  # open files of visitors who have left
 
     def make_room(self) -> None:
         """Keep the whole server within its bound. Raises StoreError."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -270,6 +272,24 @@ def test_the_engine_makes_room_by_itself(store: Store, full, monkeypatch):
         wait(lambda: len(left(store)) == 6, "room")
         assert not left(store) & set(full["year"])
     finally:
+        opened.close()
+
+
+def test_what_closed_pages_leave_in_memory_goes_by_itself(store: Store, monkeypatch):
+    class Session:
+        """As Streamlit's, it refers to itself; Python alone may keep it for hours."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    gc.disable()
+    left_over = weakref.ref(Session())
+    monkeypatch.setattr("mnist_core.engine.upkeep.ROOM_SECONDS", 0.1)
+    opened = Engine(store, trainer=FAKE)
+    try:
+        wait(lambda: left_over() is None, "the session to go")
+    finally:
+        gc.enable()
         opened.close()
 
 
