@@ -3,7 +3,7 @@
 A server with `MNIST_LAB_PUBLIC=1`. In a browser, `--files` files of one run each (of `two-layer`,
 as `Explore → Files → Save a run` writes them) are dropped into `Explore → Files → Open files`,
 looked at, made runs of one's own, and closed with the page. Streamlit lets a closed page go after
-two minutes, its uploads with it, and the server gives memory back once a minute. A shared server
+two minutes, its uploads with it, and the server collects garbage every few minutes. A shared server
 takes 200 MB of open files from a session: of those with `--kept all`, 15 MB each, ten.
 
 Figures are MB of proportional set size, as in `memory`.
@@ -21,7 +21,7 @@ from benchmarks._browser import new_browser
 from benchmarks._server import new_server
 from benchmarks.memory import LET_GO_SECONDS, memory
 from mnist_core import PRESETS
-from mnist_core.engine.upkeep import ROOM_SECONDS
+from mnist_core.engine.upkeep import GARBAGE_SECONDS, ROOM_SECONDS
 
 if TYPE_CHECKING:
     from tests.e2e.server import Server
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 page.goto(f"{server.url}/explore")
                 page.get_by_role("tab", name="Files").wait_for(timeout=PATIENCE)
                 page.close()
-                time.sleep(ROOM_SECONDS + 5)
+                time.sleep(GARBAGE_SECONDS + ROOM_SECONDS)
                 _say(report, f"wave {wave + 1}, closed", server)
     return {"mb": report}
 

@@ -21,16 +21,6 @@ def set_aside() -> None:
     give_back()
 
 
-def collect_garbage() -> None:
-    """Collect garbage, objects that were set aside left out, and give its memory back.
-
-    By itself Python does so only once there are a quarter more objects than before: a few with
-    large files among them may stay for hours.
-    """
-    gc.collect()
-    give_back()
-
-
 def forget_gradients() -> None:
     """Let TensorFlow forget the custom gradients of functions that have been compiled.
 

@@ -7,6 +7,7 @@ imports TensorFlow, the rest of this module does not.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -21,7 +22,7 @@ from distributed import get_worker
 
 from mnist_core.base import logs
 from mnist_core.base.errors import first_line
-from mnist_core.base.tensorflow_compat import collect_garbage, set_aside
+from mnist_core.base.tensorflow_compat import give_back, set_aside
 from mnist_core.engine import dataset_transfer
 from mnist_core.engine.dask_compat import bear_clock_changes, is_cancelled
 from mnist_core.experiment import changes
@@ -205,7 +206,8 @@ def _why(error: Exception) -> str:
 def _release_memory() -> None:
     if "keras" in sys.modules:
         sys.modules["keras"].utils.clear_session(free_memory=False)
-    collect_garbage()
+    gc.collect()
+    give_back()
 
 
 def dask_setup(_worker: Any) -> None:
