@@ -152,7 +152,7 @@ function frameAt(chart, time) {
   if (time >= Math.max(...rows) + 1) chart.before = undefined; // what comes next begins anew
   full.data.forEach((trace, index) => {
     const { grows, ball, since, row } = trace.meta ?? {};
-    if (grows) moved.set(index, upTo(trace, time));
+    if (grows) moved.set(index, upTo(trace, time * grows));
     if (ball) moved.set(index, upTo(trace, time, true));
     if (since !== undefined) moved.set(index, time >= since ? trace : { x: [null], y: [null] });
     if (row !== undefined) moved.set(index, between(before?.data[index], trace, time - row));

@@ -74,9 +74,9 @@ def live_data(
     cannot see the figure. With `clickable` the point that is pressed is reported; `images` are
     shown beside their points. `grows_above` is the height of a window, in pixels, for which the
     figure's own is right; in a higher one it gets more. `clock` is the player that moves the
-    figure: its frames, and traces with one of these in `meta`: "grows" (its points up to now),
-    "ball" (the point of now), "since" (all of it from that step on), "row" (passes from what it
-    was to what it is in the step before that one).
+    figure: its frames, and traces with one of these in `meta`: "grows" (so many of its points
+    a step, up to now), "ball" (the point of now), "since" (all of it from that step on), "row"
+    (passes from what it was to what it is in the step before that one).
     """
     return {
         "clickable": clickable,

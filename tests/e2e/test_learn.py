@@ -333,10 +333,25 @@ def test_the_neuron_follows_its_sliders_without_the_server(server, page):
     expect(neuron.locator(".z")).not_to_have_text(number(z))
 
 
+def test_no_part_is_seen_before_its_style_sheet(server, page):
+    """Streamlit fetches the script that puts style sheets into a page when the first one is due."""
+    held = []
+    page.route(re.compile(r"/Html\.[^/]*\.js"), held.append)
+    page.goto(server.url, wait_until="domcontentloaded")
+    block = page.get_by_test_id("stMainBlockContainer")
+    hidden_by = "(block) => getComputedStyle(block).animationName"
+    part(page, "begin").wait_for(state="attached", timeout=60_000)
+    assert block.evaluate(hidden_by) == "unstyled"
+    assert held, "The script was not held back"
+    for route in held:
+        route.continue_()
+    expect(block).to_have_css("animation-name", "none")
+    expect(part(page, "begin")).to_be_visible()
+
+
 def test_a_drawing_is_read_beside_the_headline_and_goes_through_the_lesson(server, page):
     page.set_viewport_size({"width": 1366, "height": 768})
     open_page(page, server.url, "home_flow")
-    settle(page)  # the style sheet may come after what it places
     for entry in CHAPTERS:
         box = part(page, f"card_{entry.number}").bounding_box()
         assert box["y"] + box["height"] <= 768, f"The card of chapter {entry.number} is cut"

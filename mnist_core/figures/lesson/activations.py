@@ -12,7 +12,7 @@ from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, title
 
 Floats = npt.NDArray[np.float64]
 
-CURVE_HEIGHT, STACK_HEIGHT = 300, 300
+CURVE_HEIGHT, STACK_HEIGHT = 270, 270
 TANGENT = 1.3  # half of the tangent's width
 
 

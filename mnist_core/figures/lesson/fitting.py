@@ -10,7 +10,7 @@ from mnist_core.figures.template import GROUND, LIGHT, QUIET, WARNING, lay_out, 
 
 Floats = npt.NDArray[np.float64]
 
-FIT_HEIGHT = 380
+FIT_HEIGHT = 285
 ROOM = 1.12  # how much higher than the largest validation loss the axis goes
 
 
@@ -43,7 +43,7 @@ def fit_curves_figure(
             x=epochs, y=np.round(values, 5), name=name, mode="lines+markers",
             line={"color": shade, "width": 3, "dash": dash, "simplify": False},
             marker={"size": 8, "symbol": symbol, "line": {"color": GROUND, "width": 1}},
-            meta={"grows": True},
+            meta={"grows": 1},
             hovertemplate="epoch %{x}: " + ("%{y:.1%}" if shares else "%{y:.4f}")
             + f"<extra>{name}</extra>",
         )  # fmt: skip

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from mnist_core.figures.template import LIGHT, QUIET, lay_out, title
 
-RESPONSE_HEIGHT = 250
+RESPONSE_HEIGHT = 170
 
 
 def response_bars(means: npt.NDArray[np.float64], votes: npt.NDArray[np.float64]) -> go.Figure:

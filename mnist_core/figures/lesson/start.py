@@ -13,7 +13,7 @@ from mnist_core.figures.template import LIGHT, QUIET, lay_out, title
 
 Floats = npt.NDArray[np.float64]
 
-RIDGE_HEIGHT, CURVES_HEIGHT = 410, 400
+RIDGE_HEIGHT, CURVES_HEIGHT = 370, 370
 BINS = 61
 DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
 OVERLAP = 1.6  # how many rows a full ridge is high
@@ -89,11 +89,15 @@ def short(value: float) -> str:
 
 
 def start_curves(
-    curves: Mapping[str, tuple[npt.NDArray[np.int32], Floats]], chosen: str, chance: float
+    curves: Mapping[str, tuple[npt.NDArray[np.int32], Floats]],
+    chosen: str,
+    chance: float,
+    grown: int,
 ) -> go.Figure:
     """Training loss by step of runs that differ only in their first weights.
 
-    `curves` maps a name to steps and losses; `chance` is the loss of blind guessing. Curves far
+    `curves` maps a name to steps and losses; they grow with the figure's clock and are complete at
+    its step `grown`. `chance` is the loss of blind guessing. Curves far
     above that are out of the picture, unless one of them is `chosen`: then the axis is a
     logarithm.
     """
@@ -106,6 +110,7 @@ def start_curves(
             y=np.round(loss, 4),
             name=name,
             mode="lines",
+            meta={"grows": (len(steps) - 1) / grown},
             line={
                 "color": LIGHT[place % len(LIGHT)],
                 "width": 4.5 if here else 2,
@@ -126,9 +131,16 @@ def start_curves(
         dragmode=False,
         title=title("Recorded: training loss" + (" · log" if far else "")),
         showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": -0.27, "yanchor": "top", "itemclick": False},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+            "itemclick": False,
+        },
         xaxis={"title": {"text": "step"}, "fixedrange": True},
         yaxis={"fixedrange": True, **(log if far else linear)},
-        margin={"l": 54, "r": 12, "t": 40, "b": 144},
+        margin={"l": 54, "r": 12, "t": 40, "b": 140},
     )
     return figure

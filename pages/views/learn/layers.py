@@ -18,7 +18,7 @@ from mnist_core.lesson.recordings import PAIR, Neurons, neurons
 from pages.views.learn.diagram import diagram
 from pages.views.learn.digit import NO_PAPER, choose_digit
 from pages.views.learn.network import compute
-from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
+from pages.views.learn.parts import LAPTOP, Chapter, Link, Option, Question, open_link, train_link
 from pages.views.learn.words import plain
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import Click, pixel_view
@@ -150,10 +150,9 @@ def responses() -> None:
         [
             Images(
                 "weights",
-                f"What {len(weights)} hidden neurons look for",
+                f"Weights of {len(weights)} hidden neurons",
                 weights,
-                note=f"their weights after training; below each, its output for "
-                f"{digit.name[0].lower()}{digit.name[1:]}",
+                note=f"below each, its output for {digit.name[0].lower()}{digit.name[1:]}",
                 captions=tuple(plain(float(answer), 1) for answer in answers),
                 noun="neuron",
                 selected=Pixel(chosen, 0, 0),
@@ -176,7 +175,7 @@ def clearest(found: Neurons) -> int:
 
 def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
     means, votes = found.means[chosen], found.net.layers[1].weights[chosen]
-    pictures, bars = st.columns([2, 3], gap="medium")
+    pictures, bars = st.columns(2, gap="medium")
     with pictures:
         pixel_view(
             [
@@ -193,15 +192,15 @@ def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
             "net_one",
             f"The weights of neuron {chosen}, and the test images that excite it most.",
         )
+        most, least = int(votes.argmax()), int(votes.argmin())
+        st.caption(
+            f"Its strongest weights to the outputs: {plain(float(votes[most]))} for a {most}, "
+            f"{plain(float(votes[least]))} against a {least}."
+        )
     with bars:
         live_figure(
             response_bars(means, votes),
             "net_responses",
             f"Neuron {chosen} answers most to the digit {int(means.argmax())}.",
+            grows_above=LAPTOP,
         )
-    most, least = int(votes.argmax()), int(votes.argmin())
-    st.caption(
-        f"On average it answers most to a {int(means.argmax())}. Its strongest weights say: "
-        f"“more likely a {most}” ({plain(float(votes[most]))}), “less likely a {least}” "
-        f"({plain(float(votes[least]))})."
-    )

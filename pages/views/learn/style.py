@@ -14,8 +14,15 @@ _STYLE = with_selectors("""<style>
 [class*="st-key-layout_"] > * { min-width: 0; width: 100%; }
 @media (min-width: 900px) {
   [class*="st-key-layout_"] { display: grid; grid-template-columns: 5fr 7fr;
-    grid-template-rows: auto auto 1fr; column-gap: 2.5rem; align-items: start; }
+    grid-template-rows: auto auto 1fr auto; column-gap: 2.5rem; align-items: start; }
   [class*="st-key-layout_"] > :nth-child(2) { grid-column: 2; grid-row: 1 / span 3; }
+  [class*="st-key-layout_"] > :nth-child(4) { grid-row: 3 / span 2; }
+  /* The chapters before and after stand below the figure. */
+  [class*="st-key-layout_"] > :nth-child(5) { grid-column: 2; grid-row: 4; }
+  [class*="st-key-figure_"] :is([class*="st-key-lesson_digit"], .st-key-bend, .st-key-start_name,
+    .st-key-start_bend, .st-key-fit_name, [class*="st-key-conv_"]) :st(button_group):has(label) {
+    display: flex; align-items: center; gap: 0.5rem; }
+  [class*="st-key-conv_"] button { padding-left: 0.6rem; padding-right: 0.6rem; }
   /* A chapter fits a screen, and so do the contents: narrow margins, close lines. */
   :st(page):has(.st-key-neighbours) { padding: 4rem 2.8rem 0.5rem; }
   :st(page):has(.st-key-neighbours) > :st(stack) { gap: 0.5rem; }
@@ -37,6 +44,17 @@ _STYLE = with_selectors("""<style>
   [class*="st-key-links_"] { flex-flow: row wrap; column-gap: 1.2rem; align-items: center; }
   [class*="st-key-links_"] > * { width: auto; }
   [class*="st-key-try_"] { margin-top: 0.2rem; }
+}
+@media (min-width: 900px) and (max-height: 820px) {
+  :st(page):has(.st-key-neighbours) > :st(stack) { gap: 0.3rem; }
+  .st-key-strip { padding-bottom: 0.15rem; }
+  [class*="st-key-head_"] h2 { font-size: 1.4rem; }
+  [class*="st-key-words_"] :st(text) p,
+  [class*="st-key-after_"] :st(text) p { line-height: 1.36; }
+  [class*="st-key-words_"] :st(text) p { margin-bottom: 0.45rem; }
+  [class*="st-key-layout_"] .katex-display { margin: 0.15rem 0; }
+  [class*="st-key-question_"] { padding: 0.35rem 0.9rem; }
+  [class*="st-key-after_"], [class*="st-key-words_"], [class*="st-key-figure_"] { gap: 0.4rem; }
 }
 @media (min-width: 900px) and (max-width: 1699px) {
   [class*="st-key-words_"] :st(text) p,
