@@ -131,16 +131,9 @@ def start_curves(
         dragmode=False,
         title=title("Recorded: training loss" + (" · log" if far else "")),
         showlegend=True,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 0,
-            "yref": "container",
-            "yanchor": "bottom",
-            "itemclick": False,
-        },
+        legend={"orientation": "h", "x": 0, "y": -0.27, "yanchor": "top", "itemclick": False},
         xaxis={"title": {"text": "step"}, "fixedrange": True},
         yaxis={"fixedrange": True, **(log if far else linear)},
-        margin={"l": 54, "r": 12, "t": 40, "b": 140},
+        margin={"l": 54, "r": 12, "t": 40, "b": 144},
     )
     return figure
