@@ -144,6 +144,9 @@ def figure() -> None:
             f"{digit.name}, its feature map of {height} by {width} and the pooled map.",
         ),
     )
+    st.markdown(
+        f"The map is {height}×{width}: {feature_map.size} such sums, from {SIZE * SIZE} weights."
+    )
 
 
 def _controls() -> tuple[int, Padding, str]:
