@@ -188,12 +188,28 @@ def test_an_answer_is_explained_and_remembered_over_a_restart(server, page):
     page.get_by_text("questions answered: 1 of 9").first.wait_for(timeout=30_000)
 
 
-def test_a_clicked_neuron_shows_its_sum(server, page):
+def test_a_neuron_is_explained_and_shows_its_sum_without_the_server(server, page):
     open_page(page, f"{server.url}/?chapter=5", "flow_drawing")
-    node = part(page, "flow_drawing").locator('[data-press="h3"]')
+    drawing = part(page, "flow_drawing")
+    node = drawing.locator('[data-press="h3"]')
+    node.wait_for(timeout=30_000)
+    page.get_by_text("Output 5.").wait_for(timeout=30_000)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("WebSocket.prototype.send = () => {}")
+    tip = drawing.locator(".tip")
+    node.hover()
+    expect(tip).to_contain_text("Hidden neuron 3: output")
+    page.mouse.move(1, 1)
+    expect(tip).to_be_hidden()
     node.focus()
+    expect(tip).to_contain_text("Hidden neuron 3: output")
     node.press("Enter")
-    page.get_by_text("Hidden neuron 3.").wait_for(timeout=20_000)
+    expect(page.get_by_text("Hidden neuron 3.")).to_be_visible()
+    expect(node).to_have_attribute("aria-pressed", "true")
+    node.press("Escape")
+    expect(tip).to_be_hidden()
+    drawing.locator('[data-press="o7"]').click()
+    expect(page.get_by_text("Output 7.")).to_be_visible()
 
 
 # The chapters whose figures move, the clock of each, and the part that moves.

@@ -114,7 +114,7 @@ def flow_figure() -> None:
         )
     back, loss = compute_back(digit.image, right)
     diagram(
-        forward_drawing(flow, "all", back),
+        forward_drawing(flow, back),
         "back_drawing",
         f"{digit.name} goes through the network, which gives the right answer, {right}, "
         f"{flow.shares[right]:.0%}. The loss is {loss:.3f}; gradients flow back to the pixels.",
