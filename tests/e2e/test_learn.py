@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from mnist_core import Experiment
 from mnist_core.figures.diagram import number
@@ -351,8 +351,8 @@ def test_the_neuron_follows_its_sliders_without_the_server(server, page):
 
 def test_no_part_is_seen_before_its_style_sheet(server, page):
     """Streamlit fetches the script that puts style sheets into a page when the first one is due."""
-    held = []
-    page.route(re.compile(r"/Html\.[^/]*\.js"), held.append)
+    held: list[Route] = []
+    page.route(re.compile(r"/Html\.[^/]*\.js"), lambda route: held.append(route))
     page.goto(server.url, wait_until="domcontentloaded")
     block = page.get_by_test_id("stMainBlockContainer")
     hidden_by = "(block) => getComputedStyle(block).animationName"
