@@ -352,7 +352,11 @@ def test_the_neuron_follows_its_sliders_without_the_server(server, page):
 def test_no_part_is_seen_before_its_style_sheet(server, page):
     """Streamlit fetches the script that puts style sheets into a page when the first one is due."""
     held: list[Route] = []
-    page.route(re.compile(r"/Html\.[^/]*\.js"), lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile(r"/Html\.[^/]*\.js"), hold)
     page.goto(server.url, wait_until="domcontentloaded")
     block = page.get_by_test_id("stMainBlockContainer")
     hidden_by = "(block) => getComputedStyle(block).animationName"

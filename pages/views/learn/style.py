@@ -88,6 +88,7 @@ _STYLE = with_selectors("""<style>
 .st-key-strip [class*="_done"] :st(page_link) {
   border-bottom-color: rgba(63, 163, 148, 0.9); border-radius: 0.4rem 0.4rem 0 0; }
 @media (max-width: 639px) {
+  :st(popover):has(.st-key-paper) { --paper-width: 15rem; }
   [class*="st-key-layout_"] .katex-display > .katex { font-size: 0.88em; }
 }
 [class*="st-key-layout_"] .katex-display { overflow-x: auto; overflow-y: hidden;
