@@ -17,7 +17,7 @@ function followChoice(name, show) {
   return () => choice.followers.delete(show);
 }
 
-function choose(name, part) {
+function setChoice(name, part) {
   const choice = choiceNamed(name);
   choice.chosen = part;
   for (const show of choice.followers) show(part);

@@ -30,7 +30,7 @@ function offer(host, data) {
     part.setAttribute("tabindex", "0");
     part.setAttribute("role", "button");
     if (part.dataset.tip) part.setAttribute("aria-description", part.dataset.tip);
-    part.onclick = () => choose(data.choice, part.dataset.press);
+    part.onclick = () => setChoice(data.choice, part.dataset.press);
     part.onkeydown = (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();

@@ -22,9 +22,10 @@ def _read(name: str) -> str:
 
 
 CHOICE_JS: str = _read("choice.js")
+"""Goes before a script whose figure shares what is chosen in it with others."""
 
 DIAGRAM_JS: str = THEME_JS + CLOCK_JS + CHOICE_JS + TIPS_JS + _read("diagram.js")
-PANELS_JS: str = CHOICE_JS + _read("panels.js")
+PANELS_JS: str = CHOICE_JS + TIPS_JS + _read("panels.js")
 DIAGRAM_CSS = (
     TIPS_CSS
     + """

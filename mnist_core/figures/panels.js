@@ -8,6 +8,7 @@ export default function ({ data, parentElement }) {
   const unfollow = followChoice(data.choice, (part = data.first) => {
     host.innerHTML = data.panels[part] ?? "";
   });
+  explain(host);
   followed.set(host, unfollow);
   return unfollow;
 }

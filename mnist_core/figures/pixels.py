@@ -22,7 +22,8 @@ from mnist_core.figures.tips import TIPS_CSS
 
 _HERE = Path(__file__).parent
 PIXELS_JS: str = "\n".join(
-    (_HERE / name).read_text(encoding="utf-8") for name in ("pixels.js", "connections.js")
+    (_HERE / name).read_text(encoding="utf-8")
+    for name in ("choice.js", "pixels.js", "connections.js")
 )
 PIXELS_CSS: str = TIPS_CSS + (_HERE / "pixels.css").read_text(encoding="utf-8")
 
@@ -142,15 +143,18 @@ def pixels_data(
     height: int = 560,
     shares: tuple[int, ...] = (),
     connection: Connection | None = None,
+    choice: str | None = None,
 ) -> dict[str, Any]:
     """The data that PIXELS_JS takes.
 
     With `strip` the groups stand in one row, as layers do: smaller where they would not fit;
     where even that is too wide it scrolls sideways, and its last group stays in sight.
     `height` is what one group's images should not exceed on screen, in pixels, where they can.
-    With `shares`, one a group, they stand side by side and divide the width so.
+    With `shares`, one a group, they stand side by side and divide the width so. An image that is
+    pressed is what panels of the name `choice` show (diagram.panels_data), without the server.
     """
     return {
+        "choice": choice,
         "groups": [_group(group) for group in groups],
         "strip": strip,
         "height": height,

@@ -36,6 +36,7 @@ def pixel_view(
     height: int = 560,
     shares: tuple[int, ...] = (),
     connection: Connection | None = None,
+    choice: str | None = None,
 ) -> None:
     """Show the groups, or update what `key` already shows; `alt` says what they show.
 
@@ -58,7 +59,13 @@ def pixel_view(
     mount(
         key=key,
         data=pixels_data(
-            groups, alt, strip=strip, height=height, shares=shares, connection=connection
+            groups,
+            alt,
+            strip=strip,
+            height=height,
+            shares=shares,
+            connection=connection,
+            choice=choice,
         ),
         on_clicked_change=clicked,
     )

@@ -212,6 +212,18 @@ def test_a_neuron_is_explained_and_shows_its_sum_without_the_server(server, page
     expect(page.get_by_text("Output 7.")).to_be_visible()
 
 
+def test_a_hidden_neuron_shows_what_excites_it_without_the_server(server, page):
+    open_page(page, f"{server.url}/?chapter=3", "net_weights")
+    weights, panel = part(page, "net_weights").locator("canvas"), part(page, "net_neuron")
+    expect(panel).to_contain_text("is excited most by", timeout=30_000)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("WebSocket.prototype.send = () => {}")
+    weights.click(position={"x": 20, "y": 20})
+    expect(panel).to_contain_text("Neuron 0 is excited most by")
+    panel.locator("g[data-tip]").nth(3).hover()
+    expect(panel.locator(".tip")).to_contain_text("Shown a 3:")
+
+
 # The chapters whose figures move, the clock of each, and the part that moves.
 MOVING = {
     4: ("start", "start_signals"),

@@ -10,6 +10,7 @@ import pytest
 
 from mnist_core.figures.diagram import number
 from mnist_core.figures.lesson.forward import Flow, forward_drawing
+from mnist_core.figures.lesson.layers import neuron_panel
 from mnist_core.figures.lesson.start import start_curves
 from mnist_core.figures.lesson.sums import sums
 from mnist_core.lesson.numpy_net import forward, softmax
@@ -59,6 +60,16 @@ def test_every_part_of_the_network_is_explained_where_it_stands(flow):
     assert any(f"= {number(product)}\n" in tip and tip.endswith("a 4") for tip in told)
     silent = int((flow.hidden == 0).sum())
     assert sum("ReLU makes it 0" in tip for tip in told) == silent
+
+
+def test_a_hidden_neuron_s_panel_tells_its_strongest_votes():
+    votes = np.linspace(-1.5, 1.2, 10)
+    means = np.eye(10)[6] * 2.5
+    panel = neuron_panel(4, means, votes, np.zeros((4, 28, 28), np.uint8))
+    said = " ".join(words(panel).split())
+    assert "Neuron 4 is excited most by" in said
+    assert "1.20 for a 9, −1.50 against a 0." in said
+    assert panel.count("bar best") == 1 and "Shown a 6: 2.50 on average" in panel
 
 
 def test_recorded_losses_are_complete_at_the_last_layer():

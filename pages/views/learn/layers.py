@@ -6,22 +6,20 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import Experiment, NetworkSpec
-from mnist_core.data.mnist import ink
 from mnist_core.experiment.layers import Dense, Flatten
 from mnist_core.experiment.shapes import CLASSES, total_parameters
 from mnist_core.figures.architecture import architecture
 from mnist_core.figures.lesson.forward import GROWN, growth_drawing
-from mnist_core.figures.lesson.layers import response_bars
+from mnist_core.figures.lesson.layers import NEURON_CSS, neuron_panel
 from mnist_core.figures.pixels import Images, Pixel
 from mnist_core.lesson.numpy_net import forward
 from mnist_core.lesson.recordings import PAIR, Neurons, neurons
-from pages.views.learn.diagram import diagram
+from pages.views.learn.diagram import diagram, panels
 from pages.views.learn.digit import NO_PAPER, choose_digit
 from pages.views.learn.network import compute
-from pages.views.learn.parts import LAPTOP, Chapter, Link, Option, Question, open_link, train_link
+from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
 from pages.views.learn.words import plain
-from pages.widgets.live_figure import live_figure
-from pages.widgets.pixel_view import Click, pixel_view
+from pages.widgets.pixel_view import pixel_view
 from pages.widgets.player import player
 
 PIXELS = 28 * 28
@@ -139,31 +137,41 @@ def parameters() -> None:
 def responses() -> None:
     """The hidden neurons of a trained network, and what the chosen one responds to."""
     digit, found = choose_digit(), neurons()
-    chosen = int(st.session_state.setdefault("net_neuron", clearest(found)))
+    first = clearest(found)
     answers = forward(found.net.layers, digit.image.reshape(1, -1) / 255.0).outputs[1][0]
     weights = found.net.layers[0].weights.T.reshape(-1, 28, 28).astype(np.float32)
-
-    def press(click: Click) -> None:
-        st.session_state.net_neuron = click.image
-
     pixel_view(
         [
             Images(
                 "weights",
                 f"Weights of {len(weights)} hidden neurons",
                 weights,
-                note=f"below each, its output for {digit.name[0].lower()}{digit.name[1:]}",
+                note=f"below each, its output for {digit.name[0].lower()}{digit.name[1:]}; "
+                "click one",
                 captions=tuple(plain(float(answer), 1) for answer in answers),
                 noun="neuron",
-                selected=Pixel(chosen, 0, 0),
+                selected=Pixel(first, 0, 0),
                 largest=2,
             )
         ],
         "net_weights",
-        f"The weights of {len(weights)} hidden neurons as pictures; neuron {chosen} is chosen.",
-        press,
+        f"The weights of {len(weights)} hidden neurons as pictures.",
+        choice="neuron",
     )
-    _one_neuron(found, chosen, weights[chosen])
+    panels("neuron", "net_neuron", _panels(), str(first), NEURON_CSS)
+
+
+@st.cache_resource(show_spinner=False)
+def _panels() -> dict[str, str]:
+    """What each hidden neuron answers to, by its number."""
+    found = neurons()
+    votes = found.net.layers[1].weights
+    return {
+        str(unit): neuron_panel(
+            unit, found.means[unit], votes[unit], found.favourites[unit][:SHOWN_FAVOURITES]
+        )
+        for unit in range(len(votes))
+    }
 
 
 def clearest(found: Neurons) -> int:
@@ -171,36 +179,3 @@ def clearest(found: Neurons) -> int:
     shares = found.means / np.maximum(found.means.sum(axis=1, keepdims=True), 1e-9)
     votes_for_it = found.means.argmax(axis=1) == found.net.layers[1].weights.argmax(axis=1)
     return int(np.where(votes_for_it, shares.max(axis=1), 0).argmax())
-
-
-def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
-    means, votes = found.means[chosen], found.net.layers[1].weights[chosen]
-    pictures, bars = st.columns(2, gap="medium")
-    with pictures:
-        pixel_view(
-            [
-                Images("one", f"Neuron {chosen}", weights[None], largest=3, noun="weight"),
-                Images(
-                    "favourites",
-                    "Excited most by",
-                    ink(found.favourites[chosen][:SHOWN_FAVOURITES]),
-                    palette="ink",
-                    noun="test image",
-                    largest=2,
-                ),
-            ],
-            "net_one",
-            f"The weights of neuron {chosen}, and the test images that excite it most.",
-        )
-        most, least = int(votes.argmax()), int(votes.argmin())
-        st.caption(
-            f"Its strongest weights to the outputs: {plain(float(votes[most]))} for a {most}, "
-            f"{plain(float(votes[least]))} against a {least}."
-        )
-    with bars:
-        live_figure(
-            response_bars(means, votes),
-            "net_responses",
-            f"Neuron {chosen} answers most to the digit {int(means.argmax())}.",
-            grows_above=LAPTOP,
-        )

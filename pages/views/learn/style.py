@@ -89,6 +89,10 @@ _STYLE = with_selectors("""<style>
   border-bottom-color: rgba(63, 163, 148, 0.9); border-radius: 0.4rem 0.4rem 0 0; }
 @media (max-width: 639px) {
   :st(popover):has(.st-key-paper) { --paper-width: 15rem; }
+  /* All ten digits in one row. */
+  [class*="st-key-lesson_digit"] [role="radiogroup"] { flex-wrap: nowrap; }
+  [class*="st-key-lesson_digit"] [role="radiogroup"] button { flex: 1 1 0; min-width: 0;
+    padding-left: 0.2rem; padding-right: 0.2rem; }
   [class*="st-key-layout_"] .katex-display > .katex { font-size: 0.88em; }
 }
 [class*="st-key-layout_"] .katex-display { overflow-x: auto; overflow-y: hidden;
