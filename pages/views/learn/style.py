@@ -90,10 +90,13 @@ _STYLE = with_selectors("""<style>
 @media (max-width: 639px) {
   :st(popover):has(.st-key-paper) { --paper-width: 15rem; }
   /* All ten digits in one row. */
+  [class*="st-key-lesson_digit_choice"] { flex: 1 1 100%; }
+  [class*="st-key-lesson_digit"] :is(:st(button_group), [role="radiogroup"]) { width: 100%;
+    max-width: 100%; }
   [class*="st-key-lesson_digit"] [role="radiogroup"] { flex-wrap: nowrap; }
   [class*="st-key-lesson_digit"] [role="radiogroup"] button { flex: 1 1 0; min-width: 0;
     padding-left: 0.2rem; padding-right: 0.2rem; }
-  [class*="st-key-layout_"] .katex-display > .katex { font-size: 0.88em; }
+  [class*="st-key-layout_"] .katex-display > .katex { font-size: 1.05em; }
 }
 [class*="st-key-layout_"] .katex-display { overflow-x: auto; overflow-y: hidden;
   padding: 0.15rem 0; }
