@@ -50,7 +50,8 @@ def signal_ridges(
             fillcolor="rgba(45,130,220,0.28)",
             hoveron="fills",
             hoverinfo="text",
-            text=f"layer {row + 1}: standard deviation {spread:.2g}",
+            text=f"layer {row + 1}: how often each output occurs<br>"
+            f"standard deviation {spread:.2g}",
             showlegend=False,
         )
         notes.append(

@@ -57,7 +57,7 @@ $$
 $$
 
 This network was trained for real, but is small enough to check every number. It averages
-{POOLED}×{POOLED} pixels each, has {hidden.weights.shape[1]} hidden ReLU neurons and
+each block of {POOLED}×{POOLED} pixels, has {hidden.weights.shape[1]} hidden ReLU neurons and
 {output.weights.shape[1]} outputs: {count} parameters, and reads {net.test_accuracy:.0%} of the test
 images correctly.
 

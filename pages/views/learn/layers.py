@@ -52,7 +52,7 @@ def chapter() -> Chapter:
     units = found.net.layers[0].weights.shape[1]
     return Chapter(
         text=f"""
-Neurons side by side form a **layer**; their weights are a matrix $W$ with a column a neuron:
+Neurons side by side form a **layer**; their weights are a matrix $W$ with one column per neuron:
 
 $$
 \\mathbf{{a}} = \\varphi(\\mathbf{{x}} W + \\mathbf{{b}})
@@ -66,7 +66,7 @@ Blue pixels speak for a neuron, orange ones against it. These {units} hidden neu
 {found.net.test_accuracy:.1%} of the **test** images, which training never saw.
 
 All weights and biases are the **parameters**: $(n + 1) \\cdot m$ in a dense layer of $m$ neurons
-on $n$ inputs.
+with $n$ inputs.
 """,
         figure={
             "What hidden neurons look for": responses,
