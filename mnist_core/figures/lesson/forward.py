@@ -106,13 +106,13 @@ def growth_drawing(flow: Flow, pair: Sequence[tuple[int, int]]) -> str:
             f'<path d="M{x:g} {y:g}L{HIDDEN_X:g} {hidden[middle]:g}" stroke="{colour}" '
             'stroke-width="2"/>'
         )
+    parts.append(since(GROWN, *_edges(flow, hidden, outputs)))
     parts += [since(1, wedges[middle]), neurons[middle]]
     parts.append(since(2, *(wedges[:middle] + wedges[middle + 1 :])))
     parts.append(since(2, *(neurons[:middle] + neurons[middle + 1 :])))
     parts.append(
         since(
             GROWN,
-            *_edges(flow, hidden, outputs),
             *_neurons("o", OUTPUT_X, 13.5, outputs, flow.logits, 0, None),
             *_shares(flow, outputs),
         )
