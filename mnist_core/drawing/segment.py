@@ -23,7 +23,7 @@ TORN = 0.5
 
 
 class Box(NamedTuple):
-    """Where a digit stands in the picture, in its pixels; `right` and `bottom` not included."""
+    """The place of a digit in the picture, in its pixels; `right` and `bottom` not included."""
 
     left: int
     top: int

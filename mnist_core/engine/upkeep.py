@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from mnist_core.classrooms import classrooms
 from mnist_core.storage.store import Store
-from mnist_core.visitors import address_limits, limits, server_room, visitors
+from mnist_core.visitors import address_limits, limits, server_quota, visitors
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +52,10 @@ class Upkeep:
             return
         if ended := classrooms.forget_due(self._store):
             log.info("%s classes whose time is over are forgotten", ended)
-        if removed := server_room.make_room(self._store, bounds):
+        if removed := server_quota.make_room(self._store, bounds):
             log.warning("the server is full: %s runs and data sets of absent visitors are removed",
                         removed)  # fmt: skip
-        full = server_room.kept(self._store).over(bounds)
+        full = server_quota.kept(self._store).over(bounds)
         self.full = _FULL if full else None
 
     def forget_absent(self) -> None:

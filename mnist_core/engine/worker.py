@@ -177,16 +177,14 @@ def _stop_when_cancelled(key: str, control: Control) -> threading.Event:
 def _resume(packed: dict[str, Any] | None) -> Resume | None:
     if packed is None:
         return None
-    metrics = packed.get("metrics")
     return Resume(
         packed["step"],
         unpack_arrays(packed["weights"]),
         packed["checkpoint"],
-        # A server of an earlier version does not say these.
-        packed.get("seconds", 0.0),
-        tuple(packed.get("val_losses", ())),
-        tuple(packed.get("kept", ())),
-        *(() if metrics is None else unpack_arrays(metrics)),
+        packed["seconds"],
+        tuple(packed["val_losses"]),
+        tuple(packed["kept"]),
+        *unpack_arrays(packed["metrics"]),
     )
 
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mnist_core.figures.player import CLOCK_JS
-from mnist_core.figures.template import FOR_DARK, GROUND, LIGHT, QUIET, THEME_JS
+from mnist_core.figures.template import GROUND, LIGHT, QUIET, THEME_JS
 from mnist_core.figures.tips import TIPS_CSS, TIPS_JS
 
 
@@ -53,32 +51,6 @@ DIAGRAM_CSS = (
 
 POSITIVE, NEGATIVE = LIGHT[0], LIGHT[1]
 """Blue for what is above zero, orange for what is below, in every figure of the app."""
-
-
-def diagram_data(
-    svg: str,
-    alt: str,
-    *,
-    clock: str | None = None,
-    choice: str | None = None,
-    first: str = "",
-    reachable: bool = True,
-) -> dict[str, Any]:
-    """The data that DIAGRAM_JS takes; `alt` says what the drawing shows.
-
-    `clock` is the player that moves it; without one it stands as at the end. Under the name
-    `choice` a part can be chosen, of those with `data-press`; `first` is chosen to begin with.
-    The keyboard reaches the parts that explain themselves if they are `reachable`.
-    """
-    return {
-        "svg": svg, "alt": alt, "dark": FOR_DARK, "clock": clock, "choice": choice, "first": first,
-        "reachable": reachable,
-    }  # fmt: skip
-
-
-def panels_data(choice: str, panels: Mapping[str, str], first: str) -> dict[str, Any]:
-    """The data that PANELS_JS takes: the HTML of a panel for each part of a drawing's `choice`."""
-    return {"choice": choice, "panels": dict(panels), "first": first}
 
 
 def svg(width: float, height: float, *parts: str, largest: float | None = None) -> str:

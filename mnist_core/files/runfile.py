@@ -236,7 +236,7 @@ def _weights(store: Store, run_id: str, step: int) -> Sequence[npt.NDArray[Any]]
 def _state(
     store: Store, run_id: str, steps: Collection[int]
 ) -> tuple[Resume | None, tuple[npt.NDArray[Any], ...]]:
-    """Where training can go on, and the optimiser's state there; empty when there is none."""
+    """The step from which training can go on, and the optimiser's state there, if any."""
     try:
         state = store.resume_point(run_id)
         if state is not None and state.checkpoint is not None and state.step in steps:

@@ -114,7 +114,7 @@ class Run:
 
     @property
     def present_experiment(self) -> Experiment:
-        """How it trains by now, after what was changed in mid-run."""
+        """The experiment by which it trains by now, after what was changed in mid-run."""
         return present(self.experiment, self.changes)
 
     @property
@@ -486,7 +486,7 @@ class Store:
             raise StoreError(f"{when} damaged and cannot be read; choose another one.") from None
 
     def resume_point(self, run_id: str) -> Resume | None:
-        """Where the run can go on: its newest snapshot with the optimiser's state, if any.
+        """The point to go on from: the newest snapshot with the optimiser's state, if any.
 
         Raises StoreError when that is damaged or gone.
         """

@@ -206,7 +206,7 @@ class _Pace:
 
 @dataclass(eq=False)
 class _Run:
-    """What the loop knows while it goes on: now as `experiment`, with `changes` to be made yet.
+    """The state of the loop: now as `experiment`, with `changes` to be made yet.
 
     `best_val_loss` is that of the present loss function: no other loss compares with it.
     `planned_steps` are those of the experiment, without epochs asked for later.
@@ -259,7 +259,7 @@ class _Run:
 
     @property
     def epochs(self) -> int:
-        """How many epochs the run is to take."""
+        """The number of epochs that the run is to take."""
         return self.training.epochs + self.extra_epochs
 
     @property
@@ -571,7 +571,7 @@ def _epoch_mean(run: _Run, pieces: Sequence[FloatArray]) -> float:
     """The mean over the epoch's images of what its batches came to.
 
     The same number however many steps each turn took, and whether or not the run paused: the
-    pieces are joined first. Those of a run that an earlier version kept may lack some steps.
+    pieces are joined first.
     """
     values = np.concatenate(pieces).astype(np.float64)
     return float(np.average(values, weights=run.clock.last_sizes[-len(values) :]))

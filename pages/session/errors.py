@@ -1,4 +1,4 @@
-"""When what a page needs refuses, it says so in a sentence, whichever part of it asked.
+"""Error sentences of a page for what it needs and cannot have, whichever part of it asked.
 
 That is the database first of all, then the data and the model that come with the app.
 

@@ -40,7 +40,11 @@ def pixel_view(
 ) -> None:
     """Show the groups, or update what `key` already shows; `alt` says what they show.
 
-    The other arguments are those of `pixels_data`.
+    With `strip` the groups stand in one row, as layers do: smaller where they would not fit;
+    where even that is too wide it scrolls sideways, and its last group stays in sight. `height`
+    is what one group's images should not exceed on screen, in pixels, where they can. With
+    `shares`, one a group, they stand side by side and divide the width so. With a `choice` the
+    pressed image is what panels of that name show (views/learn/diagram.py), without the server.
 
     `on_click` is called before the next run of the page (or the fragment) that holds the view.
     """
@@ -58,15 +62,14 @@ def pixel_view(
 
     mount(
         key=key,
-        data=pixels_data(
-            groups,
-            alt,
-            strip=strip,
-            height=height,
-            shares=shares,
-            connection=connection,
-            choice=choice,
-        ),
+        data=pixels_data(groups, connection)
+        | {
+            "strip": strip,
+            "height": height,
+            "shares": list(shares),
+            "alt": alt,
+            "choice": choice,
+        },
         on_clicked_change=clicked,
     )
 

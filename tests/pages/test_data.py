@@ -76,7 +76,7 @@ def data_page() -> AppTest:
 def add(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
     uploader = next(item for item in app.file_uploader if item.key.startswith("data_files"))
     uploader.set_value([(name, data, "application/octet-stream") for name, data in files]).run()
-    wait([app.session_state["data_work"][1]], timeout=60)
+    wait([app.session_state["work_data set"][1]], timeout=60)
     app.run()
     assert not app.exception, app.exception
     return app

@@ -19,7 +19,9 @@ def _read(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-CONVOLUTION_JS: str = THEME_JS + CLOCK_JS + TIPS_JS + _read("convolution.js")
+CONVOLUTION_JS: str = "\n".join(
+    [THEME_JS, CLOCK_JS, TIPS_JS, _read("drawing.js"), _read("convolution.js")]
+)
 CONVOLUTION_CSS: str = TIPS_CSS + _read("convolution.css")
 CONVOLUTION_HTML = (
     '<div class="convolution"><svg role="img"></svg><div class="sum" aria-live="off"></div></div>'

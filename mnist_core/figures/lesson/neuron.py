@@ -24,7 +24,7 @@ def _read(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-NEURON_JS: str = THEME_JS + TIPS_JS + _read("neuron.js")
+NEURON_JS: str = "\n".join([THEME_JS, TIPS_JS, _read("drawing.js"), _read("neuron.js")])
 NEURON_CSS: str = TIPS_CSS + _read("neuron.css")
 REACH = 3.0  # weights and bias go from −REACH to REACH
 Z_STEP = 0.05  # between two points of an activation's curve

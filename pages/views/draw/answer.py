@@ -25,7 +25,7 @@ from pages.views.draw.parts import (
     small_image,
     which_digit,
 )
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 # Below this probability a network may just as well be looking at something else.
 GUESS = 0.4
@@ -82,9 +82,9 @@ def answer() -> Answer | None:
             reader = current_reader()
             wait_for(reader, say=place.say)
             wait([detector()])
-            found = _read(digits_drawn(), reader)
+            found = _read(digits_drawn(can_doubt()), reader)
         except NotReadable as error:
-            digits_drawn()
+            digits_drawn(can_doubt())
             place.say("")
             below.error(str(error), icon=":material/error:")
             return None
@@ -96,7 +96,7 @@ def answer() -> Answer | None:
     with below:
         several = len(found) > 1
         chosen = found[which_digit([one.text for one in found], "drawn_digit") if several else 0]
-        share(chosen.steps)
+        share(chosen.steps, can_doubt())
         st.html(bars(chosen.reading.probabilities, chosen.reader.names))
     return chosen
 
@@ -105,7 +105,7 @@ def _large(found: list[Answer]) -> str:
     """The reading in Markdown: digits as they are, a name in bold, which is set smaller."""
     if found[0].reader.reads_digits:
         return "".join(one.text for one in found)
-    return " · ".join(f"**{plain(one.text)}**" for one in found)
+    return " · ".join(f"**{escaped(one.text)}**" for one in found)
 
 
 class _Place:

@@ -16,10 +16,10 @@ from mnist_core.storage.store import StoreError
 from pages.editors import draft
 from pages.session.data_sets import forget_sets, own_dataset, own_sets, titles_of
 from pages.session.services import get_store, owner
-from pages.views.explore.data_add import add_view
+from pages.views.explore.data_add import add_view, class_names_field
 from pages.views.explore.data_images import show_images
 from pages.views.explore.files_parts import size_words
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 
 def view() -> None:
@@ -130,17 +130,12 @@ def _names(info: SetInfo) -> None:
     ):
         title = st.text_input("Name of the data set", info.title, max_chars=MAX_TITLE,
                               key=f"data_title_{info.digest}")  # fmt: skip
-        text = st.text_area(
-            "Names of the classes, one a line, in their order",
-            "\n".join(info.classes),
-            height=min(400, 60 + 24 * len(info.classes)),
-            key=f"data_classes_{info.digest}",
-        )
+        names = class_names_field(info.classes, f"data_classes_{info.digest}")
         if st.form_submit_button("Save names", key="data_save_names"):
             try:
-                datasets.rename(get_store(), owner(), info.digest, title, text.strip().split("\n"))
+                datasets.rename(get_store(), owner(), info.digest, title, names)
             except FileRefused as error:
-                st.error(plain(str(error)), icon=":material/error:")
+                st.error(escaped(str(error)), icon=":material/error:")
                 return
             forget_sets()
             st.rerun()

@@ -25,7 +25,7 @@ from mnist_core.files.runfile import RunFile
 from pages.session.data_sets import own_dataset, own_sets
 from pages.session.services import get_store, owner
 from pages.widgets.background import CONVERSIONS
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import measured
 
 log = logging.getLogger(__name__)
@@ -165,7 +165,7 @@ def choose_network(item: Opened) -> None:
         if model_import.fits(network, shapes)
     }
     st.session_state.setdefault("open_networks_offered", {}).update(fitting)
-    st.warning(f"**{plain(item.name)}**: {plain(str(item.alone))}", icon=":material/help:")
+    st.warning(f"**{escaped(item.name)}**: {escaped(str(item.alone))}", icon=":material/help:")
     if not fitting:
         st.caption(
             "None of the presets, of your runs and of what stands on the page Train has this "
@@ -175,7 +175,7 @@ def choose_network(item: Opened) -> None:
         return
     key = f"open_network-{item.place}"
     st.selectbox(
-        f"Network of {plain(item.name)}",
+        f"Network of {escaped(item.name)}",
         list(fitting),
         index=None,
         placeholder="Choose a network of this shape",

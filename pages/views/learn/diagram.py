@@ -6,13 +6,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from mnist_core.figures.diagram import (
-    DIAGRAM_CSS,
-    DIAGRAM_JS,
-    PANELS_JS,
-    diagram_data,
-    panels_data,
-)
+from mnist_core.figures.diagram import DIAGRAM_CSS, DIAGRAM_JS, PANELS_JS
+from mnist_core.figures.template import FOR_DARK
 
 
 def diagram(
@@ -25,15 +20,27 @@ def diagram(
     first: str = "",
     reachable: bool = True,
 ) -> None:
-    """Show the drawing, or update what `key` already shows.
+    """Show the drawing, or update what `key` already shows; `alt` says what it shows.
 
-    `clock` is the player that moves it; the other arguments are those of `diagram_data`.
+    `clock` is the player that moves it; without one it stands as at the end. Under the name
+    `choice` a part can be chosen, of those with `data-press`; `first` is chosen to begin with. The
+    keyboard reaches the parts that explain themselves if they are `reachable`.
     """
     mount = st.components.v2.component(
         "mnist_lab.diagram", html='<div class="diagram"></div>', css=DIAGRAM_CSS, js=DIAGRAM_JS
     )
-    data = diagram_data(svg, alt, clock=clock, choice=choice, first=first, reachable=reachable)
-    mount(key=key, data=data)
+    mount(
+        key=key,
+        data={
+            "svg": svg,
+            "alt": alt,
+            "dark": FOR_DARK,
+            "clock": clock,
+            "choice": choice,
+            "first": first,
+            "reachable": reachable,
+        },
+    )
 
 
 def panels(choice: str, key: str, shown: Mapping[str, str], first: str, css: str) -> None:
@@ -44,4 +51,4 @@ def panels(choice: str, key: str, shown: Mapping[str, str], first: str, css: str
         css=css,
         js=PANELS_JS,
     )
-    mount(key=key, data=panels_data(choice, shown, first))
+    mount(key=key, data={"choice": choice, "panels": dict(shown), "first": first})

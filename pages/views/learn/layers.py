@@ -18,7 +18,7 @@ from pages.views.learn.diagram import diagram, panels
 from pages.views.learn.digit import NO_PAPER, choose_digit
 from pages.views.learn.network import compute
 from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
-from pages.views.learn.words import plain
+from pages.views.learn.words import as_text
 from pages.widgets.pixel_view import pixel_view
 from pages.widgets.player import player
 
@@ -148,7 +148,7 @@ def responses() -> None:
                 weights,
                 note=f"below each, its output for {digit.name[0].lower()}{digit.name[1:]}; "
                 "click one",
-                captions=tuple(plain(float(answer), 1) for answer in answers),
+                captions=tuple(as_text(float(answer), 1) for answer in answers),
                 noun="neuron",
                 selected=Pixel(first, 0, 0),
                 largest=2,

@@ -190,7 +190,7 @@ def _packed(run_id: str, step: int, view: View, _run: Run) -> dict[str, Any] | N
 
 
 def _misread(run: Run) -> npt.NDArray[np.intp]:
-    """Which of the first test images the newest snapshot gets wrong."""
+    """The places of those first test images that the newest snapshot gets wrong."""
     from mnist_core.inspection.activations import probe
 
     step = snapshots(run.id)[-1].step

@@ -24,7 +24,7 @@ from pages.views.draw.networks import current_reader
 from pages.views.draw.parts import gallery, percent, small_image, which_digit
 from pages.views.draw.steps import consequences, pictures
 from pages.widgets.background import PHOTOS, come_back_for, newest
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
 FRAME = (217, 96, 10)
@@ -87,7 +87,9 @@ def _show(work: Future[FoundPicture]) -> None:
     with st.container(key="photo_reading"):
         between = " " if reader.reads_digits else " · "
         st.markdown(
-            "  \n".join(between.join(plain(read[index]) for index in line) for line in photo.lines)
+            "  \n".join(
+                between.join(escaped(read[index]) for index in line) for line in photo.lines
+            )
         )
     if reader.guesses:
         st.caption(
