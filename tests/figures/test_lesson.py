@@ -23,7 +23,7 @@ PIXELS = np.random.default_rng(3).uniform(size=(7, 7))
 def flow() -> Flow:
     hidden, output = small_net().layers
     passed = forward([hidden, output], PIXELS.reshape(1, -1))
-    logits = passed.sums[1][0]
+    logits = passed.logits[0]
     return Flow(
         PIXELS, hidden.weights, passed.outputs[1][0], output.weights, logits, softmax(logits)
     )
