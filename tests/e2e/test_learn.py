@@ -86,6 +86,7 @@ CONTROLS = {
 }
 
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 800}
+LAPTOP = {"width": 1366, "height": 768}
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,10 @@ def _try_out(page, entry) -> None:
     page.get_by_role("heading", name=entry.title).wait_for(timeout=30_000)
     wait_until(lambda: f"chapter={number}" in address(page), 10, "The address did not follow")
     assert not page.locator(".katex-error").count(), f"A formula of {entry.title} is broken"
+    page.set_viewport_size(LAPTOP)
+    steady(page, number)
+    wait_until(lambda: beyond(page, "Height") <= 0, 10, f"{entry.title} is too high for a laptop")
+    page.set_viewport_size(DESK)
     for option in entry.open().question.options:
         part(page, f"question_{number}").get_by_text(option.text, exact=True).click()
         page.get_by_text(option.reply).wait_for(timeout=20_000)

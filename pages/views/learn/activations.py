@@ -12,7 +12,8 @@ from mnist_core.experiment.activations import ACTIVATIONS
 from mnist_core.experiment.layers import Dense, Flatten
 from mnist_core.figures.lesson.activations import activation_curves, stack_curve
 from mnist_core.lesson.numpy_net import Layer, collapse, forward
-from pages.views.learn.parts import LAPTOP, Chapter, Option, Question, side_by_side, train_link
+from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
+from pages.views.learn.style import LAPTOP
 from pages.views.learn.words import as_text, factor, tex
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player

@@ -20,7 +20,8 @@ from mnist_core.lesson.numpy_net import (
     line_surface,
     pair_surface,
 )
-from pages.views.learn.parts import LAPTOP, Chapter, Option, Question, side_by_side, train_link
+from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
+from pages.views.learn.style import LAPTOP
 from pages.views.learn.words import as_text, tex
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player

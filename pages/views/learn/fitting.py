@@ -10,7 +10,8 @@ import streamlit as st
 from mnist_core.experiment.layers import Dropout
 from mnist_core.figures.lesson.fitting import fit_curves_figure
 from mnist_core.lesson.recordings import FITS, FitCurve, fit_curves
-from pages.views.learn.parts import LAPTOP, Chapter, Link, Option, Question, open_link, train_link
+from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
+from pages.views.learn.style import LAPTOP
 from pages.views.learn.words import as_text
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player

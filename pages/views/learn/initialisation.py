@@ -13,7 +13,6 @@ from mnist_core.figures.lesson.start import short, signal_ridges, start_curves
 from mnist_core.lesson.numpy_net import LARGE, SMALL, forward, random_network
 from mnist_core.lesson.recordings import DEEP_LAYERS, DEEP_UNITS, loss_curves, samples
 from pages.views.learn.parts import (
-    LAPTOP,
     Chapter,
     Option,
     Question,
@@ -21,6 +20,7 @@ from pages.views.learn.parts import (
     side_by_side,
     train_link,
 )
+from pages.views.learn.style import LAPTOP
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player
 

@@ -54,8 +54,6 @@ class Chapter:
     links: tuple[Link, ...]
 
 
-LAPTOP = 810
-"""The height of a window, in pixels, above which the figures of chapters gain height."""
 ICONS = {
     "pages/train.py": ":material/model_training:",
     "pages/draw.py": ":material/draw:",

@@ -6,8 +6,27 @@ import streamlit as st
 
 from pages.streamlit_compat.selectors import with_selectors
 
+LAPTOP = 810
+"""The height of a window, in pixels, above which the charts of chapters gain height (live.js)."""
+_GROWTH = f"clamp(0px, 100vh - {LAPTOP}px, 220px)"
+# Charts take their room before they are drawn.
+_CHARTS = "".join(
+    f".st-key-{key} {{ min-height: calc({height}px + var(--growth)); }}"
+    for key, height in {
+        "bend_curves": 270,
+        "stack_curve": 270,
+        "start_signals": 370,
+        "start_losses": 370,
+        "descent_surface": 330,
+        "descent_losses": 330,
+        "fit_curves": 285,
+    }.items()
+)
 # No "<" in here: the sanitiser would drop the whole style sheet.
-_STYLE = with_selectors("""<style>
+_STYLE = with_selectors(
+    f"<style>.stApp {{ --growth: 0px; }} {_CHARTS} "
+    f"@media (min-width: 901px) {{ .stApp {{ --growth: {_GROWTH}; }} }}"
+    """
 /* Its question, words and answers at the left, the figure at the right; on a phone the figure
    follows the question. */
 [class*="st-key-layout_"] { gap: 1.25rem; }
@@ -163,7 +182,8 @@ _STYLE = with_selectors("""<style>
   [class*="st-key-question_"] { break-inside: avoid; }
   .st-key-print_glossary :st(element) { break-inside: auto; }
 }
-</style>""")
+</style>"""
+)
 
 
 # On paper a dark page turns light; pictures of digits stay as they are.
