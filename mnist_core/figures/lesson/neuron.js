@@ -140,7 +140,9 @@ function figure(host, data) {
       const along = [(-w2 / length) * 20, (w1 / length) * 20];
       const end = (way) => [at(foot[0] + way * along[0]), up(foot[1] + way * along[1])];
       const [[x1, y1], [x2, y2]] = [end(-1), end(1)];
-      line = `<line data-tip="Decision line, z = 0: ones are to lie on its blue side" x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" stroke="${colours.accent}"
+      const tip = "Decision line, z = 0: ones are to lie on its blue side";
+      line = `<line data-tip="${tip}" x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}"
+        stroke="${colours.accent}"
         stroke-width="4"/>`;
     }
     const [x, y] = [at(state.x1), up(state.x2)];
