@@ -513,7 +513,7 @@ class Store:
         last = row.checkpoint_step
         before = [epoch.val_loss for epoch in self.epochs(run_id) if epoch.step <= last]
         losses = tuple(val_loss for val_loss in before if val_loss is not None)
-        kept = tuple(moment.step for moment in self.snapshots(run_id) if moment.step <= last)
+        kept = tuple(kept.step for kept in self.snapshots(run_id) if kept.step <= last)
         metrics = self.steps(run_id)
         ended = max((epoch.step for epoch in self.epochs(run_id) if epoch.step <= last), default=0)
         begun = (metrics.step > ended) & (metrics.step <= last)

@@ -1,4 +1,4 @@
-"""Optuna's side of a study: propose the next trial, hear how trials go, remember all of it.
+"""Optuna's side of a study: propose the next trial, record how trials go, keep all of it.
 
 Optuna keeps its own tables in the store's database (its RDBStorage), so that any server can go
 on with a study, and its own tools can open it under the name `study_name` gives.

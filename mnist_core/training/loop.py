@@ -300,7 +300,7 @@ def _prepare(
         program.model.set_weights(list(resume.weights))
         _restore(program, resume.checkpoint)
     size = sum(weight.nbytes for weight in model.get_weights())
-    moments = snapshot_steps(planned, size, control.read().snapshots)
+    due = snapshot_steps(planned, size, control.read().snapshots)
     kept = resume.kept if resume else ()
     run = _Run(
         model=model,
@@ -314,10 +314,10 @@ def _prepare(
         control=control,
         precision=precision,
         planned_steps=planned,
-        snapshot_steps=frozenset(moments),
+        snapshot_steps=frozenset(due),
         snapshots_taken=set(kept),
-        most_unplanned=most_unplanned(len(moments), size),
-        unplanned=sorted(set(kept).difference(moments)),
+        most_unplanned=most_unplanned(len(due), size),
+        unplanned=sorted(set(kept).difference(due)),
         extra_epochs=control.read().extra_epochs,
         resumed=resume is not None,
         seconds=resume.seconds if resume else 0.0,
@@ -389,11 +389,11 @@ def _change(run: _Run, after: Experiment) -> Changed:
     return Changed(run.step, after.to_json(), run.total_steps, run.steps_per_epoch, run.epochs)
 
 
-def _snapshot_steps_from(run: _Run, moments: Sequence[int]) -> frozenset[int]:
-    """The planned snapshots from here on, with those kept no more than `moments` in all."""
+def _snapshot_steps_from(run: _Run, due: Sequence[int]) -> frozenset[int]:
+    """The planned snapshots from here on, with those kept no more than `due` in all."""
     before = run.snapshots_taken.difference(run.unplanned)
-    coming = [step for step in moments if step > run.step]
-    room = max(1, len(moments) - len(before))
+    coming = [step for step in due if step > run.step]
+    room = max(1, len(due) - len(before))
     places = np.unique(np.linspace(0, len(coming) - 1, min(room, len(coming))).round().astype(int))
     return frozenset(before).union(coming[place] for place in places)
 

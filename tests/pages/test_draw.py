@@ -62,7 +62,7 @@ def open_page():
 
 @pytest.fixture
 def own_run():
-    """A run with three kept moments of a dense network, newest of all runs."""
+    """A run with three snapshots of a dense network, newest of all runs."""
     store, experiment = Store(), PRESETS["two-layer"]
     weights = build_model(experiment.network).get_weights()
     run = store.create_run(experiment, preset="two-layer")

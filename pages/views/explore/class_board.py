@@ -209,4 +209,4 @@ def _digits(board: Board, each: list[Entry]) -> None:
             small_image(test.x_test[item.image], f"A test digit: {label}",
                         f"<b>a {label}</b><br>misread by {item.networks}<br>as {read}")
         )  # fmt: skip
-    gallery(figures)
+    st.html(gallery(figures))

@@ -79,7 +79,7 @@ class Opened:
             self.alone = error
         except (FileRefused, mnist.DatasetError) as error:
             self.problem = str(error)
-        except Exception as error:  # one file's trouble must not hide the others of a class
+        except Exception as error:  # one file's error must not hide the others of a class
             self.problem = _unforeseen(error)
         else:
             self.note, self.poor, self.bytes = self.run.facts.note, poor, self.run.bytes

@@ -23,6 +23,7 @@ from pages.views.explore.studies_compare_charts import comparison_charts, writte
 from pages.views.explore.studies_trials import open_trial, trial_table
 from pages.widgets.clock import clock
 from pages.widgets.escape import escaped
+from pages.widgets.undo import undo_line
 
 REFRESH_SECONDS = 1.0
 MORE = 10
@@ -177,10 +178,9 @@ def offer_undo(store: Store) -> None:
     """The way back from the last study deleted in this session."""
     study = st.session_state.get("study_put_aside")
     if study is not None:
-        with st.container(horizontal=True, vertical_alignment="center", key="study_undo"):
-            st.caption(f":material/delete: {escaped(study.name)} is deleted.", width="content")
-            st.button("Undo", key="bring_study_back", type="tertiary", icon=":material/undo:",
-                      on_click=said_later(_bring_back), args=(store, study))  # fmt: skip
+        undo_line(
+            f"{escaped(study.name)} is deleted.", "study", said_later(_bring_back), store, study
+        )
 
 
 def _bring_back(store: Store, study: Study) -> None:

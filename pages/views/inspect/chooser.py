@@ -95,24 +95,24 @@ def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
         moved(steps[min(max(before + snapshots, 0), len(steps) - 1)])
 
     # The labels at the slider's ends would lie over the buttons.
-    st.html(with_selectors("<style>.st-key-moment :st(slider_ends) { display: none; }</style>"))
+    st.html(with_selectors("<style>.st-key-checkpoint :st(slider_ends) { display: none; }</style>"))
     if len(steps) == 1:
-        with st.container(key="moment"):
+        with st.container(key="checkpoint"):
             st.caption(f"Checkpoint: {snapshot_label(choice.key, kept[0])}")
         return kept[0]
-    icon_button("Previous checkpoint", ":material/chevron_left:", "moment_back", by, (-1,))
+    icon_button("Previous checkpoint", ":material/chevron_left:", "checkpoint_back", by, (-1,))
     name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
-    st.button(name, icon=f":material/{icon}:", key="moment_play", on_click=toggle_play,
+    st.button(name, icon=f":material/{icon}:", key="checkpoint_play", on_click=toggle_play,
               args=(steps, now), help="Show one checkpoint after the other")  # fmt: skip
-    icon_button("Next checkpoint", ":material/chevron_right:", "moment_next", by, (1,))
-    with st.container(key="moment"):
+    icon_button("Next checkpoint", ":material/chevron_right:", "checkpoint_next", by, (1,))
+    with st.container(key="checkpoint"):
         checkpoint_slider(
             choice.key,
             kept,
             label_visibility="collapsed",
             help="The percentage is the accuracy on the validation images; within an epoch (≈) on "
             f"the first {QUICK_IMAGES} of them.",
-            **steered(f"inspect-moment-{choice.key}", steps[now], moved),
+            **steered(f"inspect-checkpoint-{choice.key}", steps[now], moved),
         )
     return kept[now]
 
