@@ -48,9 +48,11 @@ function offer(host, data) {
   });
 }
 
-// What explains itself can be reached with the keyboard, where it is no button already.
-function nameParts(host) {
-  const parts = host.querySelectorAll("g[data-tip]");
+// Parts that are no buttons. Those that explain themselves can be reached with the keyboard if they
+// are to be; returns whether there are such.
+function nameParts(host, reachable) {
+  for (const part of host.querySelectorAll("[data-press]")) part.removeAttribute("aria-label");
+  const parts = reachable ? host.querySelectorAll("g[data-tip]") : [];
   for (const part of parts) {
     part.setAttribute("tabindex", "0");
     part.setAttribute("role", "img");
@@ -73,7 +75,7 @@ export default function ({ data, parentElement }) {
   explain(host);
   followed.get(host)?.();
   const ends = data.choice ? [offer(host, data)] : [];
-  host.setAttribute("role", data.choice || (data.reachable && nameParts(host)) ? "group" : "img");
+  host.setAttribute("role", data.choice || nameParts(host, data.reachable) ? "group" : "img");
   host.setAttribute("aria-label", data.alt);
   host.querySelector(`[data-press="${focused}"]`)?.focus();
   if (data.clock) ends.push(follow(data.clock, (time) => move(host, time)));
