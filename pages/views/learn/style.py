@@ -24,8 +24,8 @@ _CHARTS = "".join(
 )
 # No "<" in here: the sanitiser would drop the whole style sheet.
 _STYLE = with_selectors(
-    f"<style>.stApp {{ --growth: 0px; }} {_CHARTS} "
-    f"@media (min-width: 901px) {{ .stApp {{ --growth: {_GROWTH}; }} }}"
+    f"<style>:root {{ --growth: 0px; }} {_CHARTS} "
+    f"@media (min-width: 901px) {{ :root {{ --growth: {_GROWTH}; }} }}"
     """
 /* Its question, words and answers at the left, the figure at the right; on a phone the figure
    follows the question. */
