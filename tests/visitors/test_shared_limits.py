@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from mnist_core.base.tensorflow_compat import set_aside
 from mnist_core.data.custom import from_arrays
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
@@ -270,6 +273,28 @@ def test_the_engine_makes_room_by_itself(store: Store, full, monkeypatch):
         wait(lambda: len(left(store)) == 6, "room")
         assert not left(store) & set(full["year"])
     finally:
+        opened.close()
+
+
+def test_what_closed_pages_leave_in_memory_goes_by_itself(store: Store, monkeypatch):
+    class Session:
+        """As Streamlit's, it refers to itself."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    gc.disable()
+    session = Session()
+    left_over = weakref.ref(session)
+    set_aside()  # as when TensorFlow is loaded while the page is open
+    del session
+    for name in ("ROOM_SECONDS", "GARBAGE_SECONDS"):
+        monkeypatch.setattr(f"mnist_core.engine.upkeep.{name}", 0.1)
+    opened = Engine(store, trainer=FAKE)
+    try:
+        wait(lambda: left_over() is None, "the session to go")
+    finally:
+        gc.enable()
         opened.close()
 
 

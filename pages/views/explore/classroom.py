@@ -54,6 +54,7 @@ def view() -> None:
     if said := st.session_state.pop(_REFUSED, None):
         st.error(escaped(said), icon=":material/block:")
     taught, member = class_services.taught(), class_services.membership()
+    _take_teachers_link(taught)
     if _comes_by_link(member):
         _join_form()
         if taught or member:
@@ -78,6 +79,15 @@ def _comes_by_link(member: Membership | None) -> bool:
     """True when a link's code of another class than the visitor is in is to be used."""
     code = st.session_state.get(_BY_LINK)
     return code is not None and (member is None or clean(code) != member.classroom.code)
+
+
+def _take_teachers_link(taught: list[Classroom]) -> None:
+    """Show a teacher who follows the link of an own class that class."""
+    code = clean(st.session_state.get(_BY_LINK, ""))
+    own = next((room for room in taught if code and room.code == code), None)
+    if own is not None:
+        st.session_state.class_shown = own.id
+        _forget_link()
 
 
 def _forget_link() -> None:

@@ -89,8 +89,10 @@ def read_once(uploads: Sequence[Any]) -> list[Opened]:
     """The state of each uploaded file; one that is new begins to be read."""
     known: dict[str, Opened] = st.session_state.setdefault("opened_files", {})
     here = {upload.file_id for upload in uploads}
-    for place in [place for place in known if place.split()[0] not in here]:
-        del known[place]
+    if gone := [place for place in known if place.split()[0] not in here]:
+        for place in gone:
+            del known[place]
+        give_back()
     descriptions = {
         upload.file_id: upload for upload in uploads if upload.name.lower().endswith(DESCRIPTION)
     }

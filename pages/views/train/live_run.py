@@ -42,6 +42,8 @@ REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
 SHARED_REFRESH_SECONDS = 1.0
 WAITING_REFRESH_SECONDS = 2.0
+# A whole class may wait: of those with so many runs ahead none starts within the next seconds.
+FAR_BACK, FAR_BACK_REFRESH_SECONDS = 3, 5.0
 SMOOTHING = 0.9
 # Of a chart, in pixels, and of the window in which all that is watched then stands whole.
 HEIGHT, WINDOW_HEIGHT = 232, 755
@@ -74,17 +76,24 @@ class Watched:
 def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
     """Show the run, and go on refreshing while it is active."""
     run = store.run(watched.run_id)
-    seconds = None if run is None else _refresh_seconds(run)
+    seconds = None if run is None else _refresh_seconds(run, _place(run, engine))
     panel = st.fragment(_panel, run_every=seconds)
     panel(store, engine, watched, seconds)
 
 
-def _refresh_seconds(run: Run) -> float | None:
+def _place(run: Run, engine: VisitorEngine) -> Place | None:
+    return engine.place(run.id) if run.status == "queued" else None
+
+
+def _refresh_seconds(run: Run, place: Place | None) -> float | None:
     if not run.active:
         return None
     if not current().public:
         return REFRESH_SECONDS
-    return WAITING_REFRESH_SECONDS if run.status == "queued" else SHARED_REFRESH_SECONDS
+    if run.status != "queued":
+        return SHARED_REFRESH_SECONDS
+    far = place is not None and place.ahead >= FAR_BACK
+    return FAR_BACK_REFRESH_SECONDS if far else WAITING_REFRESH_SECONDS
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,8 @@ def _panel(store: Store, engine: VisitorEngine, watched: Watched, every: float |
     st.session_state.last_view = view
     if away is None and st.session_state.pop("database_away", False):
         st.session_state.pop("run_refused", None)  # it was refused for want of the database
-    if every != _refresh_seconds(view.run) or st.session_state.get("shown_run") != watched.run_id:
+    seconds = _refresh_seconds(view.run, view.place)
+    if every != seconds or st.session_state.get("shown_run") != watched.run_id:
         st.rerun()  # refreshing follows what the run does, or another run is shown now
     _show(view, engine, watched, away)
 
@@ -135,7 +145,7 @@ def _read(store: Store, engine: VisitorEngine, watched: Watched) -> _View | None
     run = store.run(watched.run_id)
     if run is None:
         return None
-    place = engine.place(run.id) if run.status == "queued" else None
+    place = _place(run, engine)
     shown = [run, *(other for name in watched.others if (other := store.run(name)))]
     curves = [run_curves(store, item) for item in shown]
     runs = {c.key: c.run for c in network_choices().values() if c.run} | {r.id: r for r in shown}
