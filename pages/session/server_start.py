@@ -18,7 +18,7 @@ from mnist_core.base import allocator, logs, once
 from mnist_core.base.errors import StoreError
 from mnist_core.data import shared_arrays
 from pages.session.upload_budget import UploadBudget
-from pages.streamlit_compat import browser_messages
+from pages.streamlit_compat import browser_messages, first_style
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,11 @@ AGAIN_SECONDS = 5.0
 # Then TensorFlow and a network, for whoever draws or looks inside next.
 NETWORK_SECONDS = 4.0
 # What stands between the network and Streamlit, the outermost first.
-MIDDLEWARE = [Middleware(browser_messages.BrowserMessages), Middleware(UploadBudget)]
+MIDDLEWARE = [
+    Middleware(browser_messages.BrowserMessages),
+    Middleware(UploadBudget),
+    Middleware(first_style.FirstStyle),
+]
 
 _importing = threading.Lock()
 _imported = threading.Event()
