@@ -19,7 +19,7 @@ from mnist_core.drawing.strokes import (
     as_canvas,
     read_strokes,
 )
-from pages.streamlit_compat.drawable_canvas import complete
+from pages.streamlit_compat.drawable_canvas import Eraser, complete
 from pages.streamlit_compat.selectors import with_selectors
 from pages.widgets.icon_button import icon_button
 
@@ -91,7 +91,14 @@ def paper(*, tools: bool = True) -> None:
                 key=BOARD,
                 on_change=_drawn,
             )
-        complete(NAME, as_canvas(drawing()), new=_history().is_new, on_restore=_restore)
+        complete(
+            NAME,
+            as_canvas(drawing()),
+            Eraser(PAPER_COLOUR, SCALE * width, known=st.session_state.get("strokes_erased", 0)),
+            new=_history().is_new,
+            on_restore=_restore,
+            on_erase=_erase,
+        )
 
 
 def _clear_alone() -> tuple[str, int]:
@@ -172,6 +179,21 @@ def _drawn() -> None:
         st.session_state.drawing_history = _history().reported(read_strokes(canvas))
     else:
         _restore(canvas)  # drawn in a session that the server has lost
+
+
+def _erase(sent: Any) -> None:
+    """Add strokes of a pen's eraser end, of which some may have been sent before."""
+    before, paths = (sent.get("before"), sent.get("strokes")) if isinstance(sent, dict) else (0, 0)
+    if not isinstance(before, int) or not isinstance(paths, list):
+        return
+    known = st.session_state.get("strokes_erased", 0)
+    st.session_state.strokes_erased = before + len(paths)
+    new = paths[max(0, known - before) :]
+    strokes = read_strokes({"objects": as_canvas(drawing())["objects"] + new})
+    history = _history()
+    for count in range(len(history.strokes), len(strokes)):
+        history = history.then(strokes[: count + 1])
+    _show(history)
 
 
 def _restore(canvas: Any) -> None:
