@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -69,17 +70,19 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     print(f"{'':>33}{'read right':>12}{'legible ones':>14}{'digits':>10}")
     for name, hand in hands.items():
         writing = Writing(hand)
-        outcomes: dict[str, list[Outcome]] = {}
-        for kind, case in cases(writing, args.each, args.seed, args.kind):
-            read = read_text(case.picture)
-            outcomes.setdefault(kind, []).append(outcome(case.text, read, writing.is_legible()))
-            if read != case.text:
-                wrong.append((f"{kind}, {name}", case, read))
-        outcomes["all"] = [one for of_kind in outcomes.values() for one in of_kind]
-        result[name] = {kind: _shares(of_kind) for kind, of_kind in outcomes.items()}
-        for kind, shares in result[name].items():
-            right, legible, single = map(_percent, shares.values())
-            print(f"  {name:>6} {kind:<24}{right:>12}{legible:>14}{single:>10}", flush=True)
+        result[name] = {}
+        everything: list[Outcome] = []
+        every = cases(writing, args.each, args.seed, args.kind)
+        for kind, pairs in itertools.groupby(every, lambda pair: pair[0]):
+            outcomes = []
+            for _, case in pairs:
+                read = read_text(case.picture)
+                outcomes.append(outcome(case.text, read, writing.is_legible()))
+                if read != case.text:
+                    wrong.append((f"{kind}, {name}", case, read))
+            result[name][kind] = show(name, kind, outcomes)
+            everything += outcomes
+        result[name]["all"] = show(name, "all", everything)
     if args.sheet:
         sheet(wrong).save(args.sheet)
         print(f"\nthe {len(wrong)} wrong readings: {args.sheet}")
@@ -91,6 +94,14 @@ def outcome(text: str, read: str, legible: bool) -> Outcome:
     digits, found = text.replace("/", ""), read.replace("/", "")
     matches = SequenceMatcher(None, digits, found, autojunk=False).get_matching_blocks()
     return Outcome(read == text, legible, len(digits), sum(match.size for match in matches))
+
+
+def show(hand: str, kind: str, outcomes: list[Outcome]) -> dict[str, float | None]:
+    """Print the shares of a kind, and return them."""
+    shares = _shares(outcomes)
+    right, legible, single = map(_percent, shares.values())
+    print(f"  {hand:>6} {kind:<24}{right:>12}{legible:>14}{single:>10}", flush=True)
+    return shares
 
 
 def _shares(outcomes: list[Outcome]) -> dict[str, float | None]:

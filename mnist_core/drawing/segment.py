@@ -20,6 +20,9 @@ LEAST_SIZE = 0.025
 MOST_MARKS, MAX_DIGITS = 400, 100
 # Parts of a torn stroke lie nearer to each other than this share of the stroke's width.
 TORN = 0.5
+# What runs through a whole photo and is so much longer than wide is no "1" cut out close: it is the
+# end of the paper, or of the light.
+EDGE_ASPECT = 15
 
 
 class Box(NamedTuple):
@@ -99,9 +102,16 @@ def _grouped(
     def size(group: Group) -> int:
         return max(group.box.width, group.box.height)
 
+    def runs_through(box: Box) -> bool:
+        return (box.height == height and EDGE_ASPECT * box.width < height) or (
+            box.width == width and EDGE_ASPECT * box.height < width
+        )
+
     candidates = marks
     if not even:
-        candidates = _without_edges(marks, [mark for mark in marks if inside(mark.box)])
+        candidates = [mark for mark in marks if not runs_through(mark.box)]
+        inner = [mark for mark in candidates if inside(mark.box)]
+        candidates = _without_edges(candidates, inner)
     if not candidates:
         return [], []
     usual = float(np.quantile([size(mark) for mark in candidates], 0.9))

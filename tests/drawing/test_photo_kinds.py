@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks._photo_kinds import KINDS
+from benchmarks._photo_kinds import KINDS, Page
 from benchmarks.photos import Writing, mnist_hand
 from mnist_core.data import mnist
 from mnist_core.drawing.photo import find_in_picture
@@ -43,6 +43,27 @@ def test_numbers_are_read_in_every_kind_of_picture(kind):
     random = np.random.default_rng([SEEDS.get(kind, 1), list(KINDS).index(kind)])
     cases = [KINDS[kind](legible_hand, random) for _ in range(PICTURES)]
     assert [read_text(case.picture) for case in cases] == [case.text for case in cases]
+
+
+@pytest.mark.parametrize("text", ["1234", "42", "314159"])
+def test_a_number_cut_out_along_its_ink_is_read_whole(text):
+    page = Page(1200, 240)
+    page.write(text, legible_hand, np.random.default_rng(5), 40, 60)
+    ink = np.asarray(page.ink) > 100
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    cropped = page.picture()[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert read_text(cropped) == text
+
+
+@pytest.mark.parametrize("distance", [12, 25, 45])
+@pytest.mark.parametrize("width", [2, 4, 7])
+def test_a_line_under_a_number_is_no_digit(width, distance):
+    page = Page(640, 320)
+    random = np.random.default_rng(7)
+    left, _, right, bottom = page.write("427", legible_hand, random, 120, 110)
+    y = bottom + distance
+    page.line([(left - 15, y - 3), (right + 15, y + 3)], width)
+    assert read_text(page.picture()) == "427"
 
 
 @pytest.mark.parametrize("index", [19, 26, 60, 67, 82])
