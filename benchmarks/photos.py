@@ -26,7 +26,8 @@ from PIL import Image, ImageDraw
 from benchmarks._photo_kinds import KINDS, Case, Hand, Random, cases
 from benchmarks.drawing import chosen_digits
 from mnist_core.data import mnist
-from mnist_core.drawing.photo import PhotoError, find_photo
+from mnist_core.drawing.photo import find_in_picture
+from mnist_core.drawing.picture_decoder import decode
 from mnist_core.drawing.preprocessing import prepare
 from mnist_core.drawing.reader import readings
 from mnist_core.drawing.training_strokes import Strokes
@@ -143,13 +144,13 @@ class Writing:
 
 
 def read_text(picture: np.ndarray) -> str:
-    """The reading of a picture, saved as PNG; lines parted by "/"."""
+    """The reading of a picture, saved as PNG; lines parted by "/".
+
+    The app decodes files in a process of its own; here its start would take most of the time.
+    """
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
-    try:
-        found = find_photo(file.getvalue())
-    except PhotoError as error:
-        return str(error)
+    found = find_in_picture(*decode(file.getvalue()))
     read = [
         str(reading.digit) if reading.looks_like_digit else "?"
         for reading in readings([digit.steps for digit in found.digits])

@@ -175,8 +175,14 @@ def _drawn() -> None:
     canvas = sent.get("raw") if isinstance(sent, dict) else None
     if not isinstance(canvas, dict):
         return
+    before = st.session_state.get("before_erasing", Sheet(-1))
     if canvas.get("background") == _sheet().colour:
         st.session_state.drawing_history = _history().reported(read_strokes(canvas))
+    elif canvas.get("background") == before.colour:
+        # Drawn before the canvas has been told what was erased.
+        strokes = read_strokes(canvas)
+        st.session_state.before_erasing = Sheet(before.number, strokes)
+        _add(as_canvas(strokes[len(before.strokes) :])["objects"])
     else:
         _restore(canvas)  # drawn in a session that the server has lost
 
@@ -188,12 +194,18 @@ def _erase(sent: Any) -> None:
         return
     known = st.session_state.get("strokes_erased", 0)
     st.session_state.strokes_erased = before + len(paths)
-    new = paths[max(0, known - before) :]
-    strokes = read_strokes({"objects": as_canvas(drawing())["objects"] + new})
+    st.session_state.before_erasing = Sheet(_sheet().number, drawing())
+    _add(paths[max(0, known - before) :])
+
+
+def _add(paths: list[Any]) -> None:
+    """Have the canvas show more strokes, which come as its paths."""
+    strokes = read_strokes({"objects": as_canvas(drawing())["objects"] + paths})
     history = _history()
     for count in range(len(history.strokes), len(strokes)):
         history = history.then(strokes[: count + 1])
-    _show(history)
+    if history.strokes != drawing():
+        _show(history)
 
 
 def _restore(canvas: Any) -> None:

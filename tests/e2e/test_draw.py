@@ -210,6 +210,12 @@ def test_a_pen_s_other_end_erases(board):
     wait_until(lambda: alone < inked(board) < both, 10, "Half of the line did not come back")
     board.keyboard.press("Control+z")
     wait_until(lambda: inked(board) == pytest.approx(both, rel=0.02), 10, "Nor did the other half")
+    # A stroke drawn before the page knows that the server has erased.
+    surface(board).evaluate(ERASE, [(0.2, 0.1), (0.2, 0.9)])
+    draw(board, [(0.8, 0.2), (0.8, 0.8)])
+    settle(board)
+    assert paper(board)[60:220, 210:240].min() < 64, "The stroke is lost"
+    assert paper(board)[:, 40:72].min() > 192, "The ink is back"
 
 
 def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(board):
