@@ -257,7 +257,7 @@ def test_an_animation_is_its_first_frame():
 
 MODES = {
     "one bit": lambda image: image.convert("1", dither=Image.Dither.NONE),
-    "palette": lambda image: image.quantize(16),
+    "palette": lambda image: image.quantize(256),
     "grey and transparency": lambda image: image.convert("LA"),
     "four inks": lambda image: image.convert("CMYK"),
 }
@@ -294,7 +294,7 @@ def test_a_picture_is_read_upright_however_it_is_stored(orientation):
 
 
 def test_punched_holes_are_no_zeros():
-    image, used = photo([[8, 6, 5], [2, 3, 0]], ruled=165, noise=3)
+    image, used = photo([[8, 6, 5], [2, 3, 0]], seed=1, ruled=165, noise=3)
     for y in range(150, 900, 200):
         ImageDraw.Draw(image).ellipse((20, y, 64, y + 44), fill=(60, 45, 35))
     found = find_in_picture(opened(as_file(image)))
