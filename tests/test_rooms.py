@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import graphlib
-import pkgutil
 import re
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from pathlib import Path
 import mnist_core
 from mnist_core.base.paths import REPOSITORY
 
-MODULES = [found.name for found in pkgutil.walk_packages(mnist_core.__path__, prefix="mnist_core.")]
 # What a page's first paint, or an outside tool, imports.
 LIGHT = ["mnist_core", *(f"mnist_core.{name}" for name in (
     "experiment.spec", "experiment.presets", "data.mnist", "storage.store", "engine.engine",
@@ -82,11 +80,6 @@ def folder_of(module: str) -> str:
     path = "app.py" if module == "app" else f"{module}/"
     (folder,) = sorted((name for name in floors() if path.startswith(name)), key=len)[-1:] or [""]
     return folder
-
-
-def test_the_core_never_imports_streamlit() -> None:
-    assert len(MODULES) > 20
-    assert "streamlit" not in imported_by(*MODULES)
 
 
 def test_the_light_modules_do_not_load_tensorflow() -> None:
