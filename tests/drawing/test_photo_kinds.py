@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks._photo_kinds import KINDS, Page
+from benchmarks._photo_kinds import KINDS, Page, coarse_tile
 from benchmarks.photos import Writing, mnist_hand, pen_hand
 from mnist_core.data import mnist
 from mnist_core.drawing import stroke_templates as templates
@@ -74,6 +74,12 @@ def test_a_line_under_a_number_is_no_digit(width, distance):
     y = bottom + distance
     page.line([(left - 15, y - 3), (right + 15, y + 3)], width)
     assert read_text(page.picture()) == "427"
+
+
+def test_coarse_pixels_shown_large_draw_no_lines():
+    random = np.random.default_rng(7)
+    cases = [coarse_tile(mnist_digits, random) for _ in range(16)]
+    assert [read_text(case.picture) for case in cases] == [case.text for case in cases]
 
 
 @pytest.mark.parametrize("index", [19, 26, 60, 67, 82])
