@@ -123,6 +123,11 @@ class Session:
         found = (getattr(element, "body", "") for element, *_ in self._elements.copy().values())
         return "\n".join(words for words in found if words)
 
+    def wait(self, seconds: float) -> None:
+        """Wait until the server has answered anything, or so long."""
+        with self._changed:
+            self._changed.wait(seconds)
+
     def _find(self, key: str) -> tuple[Any, str]:
         for element, fragment, _ in self._elements.copy().values():
             if _key_of(element) == key:

@@ -39,7 +39,8 @@ MIXED = (
     "preset=overfit&epochs=5",
 )
 LONGEST = 900.0
-LOOK_SECONDS = 0.1
+# At the latest: a pupil looks whenever the page has changed.
+LOOK_SECONDS = 0.5
 _TIME = r"(?:(\d+) h )?(?:(\d+) min)?(?: ?(\d+) s)?"
 _WAIT = re.compile(rf"starts in (?:about {_TIME}|{_TIME} to {_TIME})(?:$|\W)", re.MULTILINE)
 
@@ -110,7 +111,7 @@ def _start(session: Session, pupil: Pupil, after: float) -> None:
             if "**failed**" in words or "**stopped**" in words:
                 pupil.error = words
                 return
-            time.sleep(LOOK_SECONDS)
+            session.wait(LOOK_SECONDS)
     except Exception as error:  # whatever it is, it is a pupil's error
         pupil.error = f"{type(error).__name__}: {error}"
 

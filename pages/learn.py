@@ -23,7 +23,7 @@ def page() -> None:
     from pages.views.learn import progress
     from pages.views.learn.contents import ALL, CHAPTERS
     from pages.views.learn.home import home
-    from pages.views.learn.room import one_chapter, whole_lesson
+    from pages.views.learn.lesson_pages import one_chapter, whole_lesson
     from pages.views.learn.style import style
 
     show_in_address()

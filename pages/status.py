@@ -8,7 +8,7 @@ from mnist_core.cli import admin_key, status
 from pages.session import errors
 from pages.session.services import shared_engine, shared_store
 from pages.streamlit_compat import entry, sessions
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 REFRESH_SECONDS = 5
 
@@ -54,7 +54,7 @@ def _look() -> None:
         for section in status.sections(now):
             st.subheader(section.title)
             if section.rows:
-                st.table([[plain(cell) for cell in row] for row in section.rows], hide_index=True,
+                st.table([[escaped(cell) for cell in row] for row in section.rows], hide_index=True,
                          hide_header=True)  # fmt: skip
             else:
                 st.markdown(section.empty)

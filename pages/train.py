@@ -25,7 +25,7 @@ from pages.views.train.live_run import Watched, last_seen, live_run
 from pages.views.train.network_editor import offer_mending
 from pages.views.train.run_choice import compared_runs, shown_run
 from pages.views.train.style import style
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.layout import unseen_title
 
 
@@ -80,10 +80,10 @@ def note(problems: tuple[Problem, ...], refused: str | None) -> bool:
             return False
         with st.container(key="note_page", horizontal=True, vertical_alignment="center"):
             if said:
-                st.error(plain(said), icon=":material/error:")
+                st.error(escaped(said), icon=":material/error:")
             elif problems or refused:
                 sentence = problems[0].message if problems else refused or ""
-                st.error(f"Training cannot start yet. {plain(sentence)}", icon=":material/error:")
+                st.error(f"Training cannot start yet. {escaped(sentence)}", icon=":material/error:")
                 offer_mending(problems)
             else:
                 offer_room(engine)
@@ -95,7 +95,7 @@ def hint() -> str:
     name = draft.preset_name()
     words = [f":material/visibility: {PRESET_NOTES[name].look_for}"] if name else []
     if (data := draft.data_set()[0]) != MNIST:
-        words.insert(0, f":material/dataset: Trains on {plain(title_of(data))}.")
+        words.insert(0, f":material/dataset: Trains on {escaped(title_of(data))}.")
     return " ".join(words)
 
 

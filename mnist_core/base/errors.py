@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-class Trouble(RuntimeError):
+class AppError(RuntimeError):
     """Something that the app needs is missing or refuses; the message is a sentence."""
 
 
-class StoreError(Trouble):
+class StoreError(AppError):
     """Runs cannot be kept or read; the message says why and what to do."""
 
 

@@ -21,7 +21,7 @@ class QueueFull(RuntimeError):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job stands.
+    """The progress of a job.
 
     `ahead` is how many jobs end before this one begins, 0 once it runs; `seconds` is how long it
     has been running, None while it waits.
@@ -89,7 +89,7 @@ class JobQueue:
         return job.future
 
     def progress(self, future: Future[Any]) -> Progress | None:
-        """Where a job of this queue stands; None when it is over or was never here."""
+        """The progress of a job of this queue; None when it is over or was never here."""
         with self._lock:
             self._forget_cancelled()
             for job in self._running:

@@ -1,4 +1,4 @@
-"""Where this installation lies, and where it keeps its state, which its user alone may read."""
+"""The folders of this installation and of its state, which its user alone may read."""
 
 from __future__ import annotations
 

@@ -301,7 +301,7 @@ def leave(store: Store, owner: str) -> None:
 
 
 def pupils(store: Store, classroom: str) -> list[Pupil]:
-    """Who is in a class, in the order in which they came."""
+    """The pupils of a class, in the order in which they came."""
     columns = [_PUPILS.c[field.name] for field in fields(Pupil)]
     query = sa.select(*columns).where(_PUPILS.c.classroom == classroom)
     with store.transaction() as connection:

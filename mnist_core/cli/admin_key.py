@@ -1,4 +1,4 @@
-"""Who may see the status view: anyone in a lab of one's own, else whoever has the server's key."""
+"""The key to the status view, which anyone may see in a lab of their own."""
 
 from __future__ import annotations
 

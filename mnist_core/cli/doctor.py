@@ -305,7 +305,10 @@ def free_port(port: int = PORT) -> str:
         with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:
             if answer.read(16) == b"ok":
                 return f"an app answers on {port}"
-    raise Wrong(f"Another program uses port {port}. Choose another: “make app PORT={port + 1}”.")
+    raise Wrong(
+        f"Another program, or another lab, uses port {port}. Choose another: “make app "
+        f"PORT={port + 1}”."
+    )
 
 
 def network() -> str:

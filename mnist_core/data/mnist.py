@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.base.errors import Trouble
+from mnist_core.base.errors import AppError
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.experiment.class_names import DIGITS
 
@@ -34,7 +34,7 @@ SPLIT_SEED = 0
 ByteArray = npt.NDArray[np.uint8]
 
 
-class DatasetError(Trouble):
+class DatasetError(AppError):
     """The data cannot be used; the message says why and what to do."""
 
 

@@ -347,7 +347,7 @@ def _move(whole: dict[str, tuple[Array, Array]], source: str, target: str) -> No
 
 
 def _held(labels: Array) -> Array:
-    """Which images are set aside for the test: the same ones each time, of each class."""
+    """The images that are set aside for the test: the same ones each time, of each class."""
     held = np.zeros(len(labels), bool)
     draw = np.random.default_rng(mnist.SPLIT_SEED)
     for value in np.unique(labels):

@@ -47,7 +47,7 @@ def csv_parts(name: str, data: bytes) -> Iterator[Part]:
 
 
 def _head(data: bytes, what: str) -> tuple[int, list[str] | None, str]:
-    """Where the rows begin, the columns' names if there are some, and what stands between them."""
+    """The start of the rows, the columns' names if there are some, and what stands between them."""
     start = 0
     arff = re.search(rb"(?im)^\s*@data\s*$", data[: 20 * _SNIFFED])
     if data[:200].lstrip().lower().startswith((b"@relation", b"%")) and arff:

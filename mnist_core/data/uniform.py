@@ -176,7 +176,7 @@ def _levels(arrays: Sequence[Array]) -> tuple[Callable[[Array], Bytes], str]:
 
 
 def _range(low: float, high: float, whole: bool) -> tuple[float, float, str]:
-    """Which values are black and white: (lowest, highest, the words for it)."""
+    """The values of black and white: (lowest, highest, the words for it)."""
     if low >= 0 and high <= 1:
         words = "Pixels of 0 and 1 became 0 and 255." if whole else ""
         return 0.0, 1.0, words

@@ -1,4 +1,4 @@
-"""Why a network read what it read: what speaks for the digit, and what would change its mind."""
+"""Reasons for a reading: what speaks for the digit, and what would change the answer."""
 
 from __future__ import annotations
 

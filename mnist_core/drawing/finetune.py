@@ -30,7 +30,7 @@ QUICK_IMAGES = 1000
 
 @dataclass(frozen=True, eq=False)
 class TaughtSnapshot:
-    """Where the copy stands after `step` steps; the shares are of images read right."""
+    """The copy after `step` steps; the shares are of images read right."""
 
     step: int
     test_share: float

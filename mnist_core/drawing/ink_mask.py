@@ -1,4 +1,4 @@
-"""Which pixels of a photo, a scan or a screenshot are ink.
+"""The ink of a photo, a scan or a screenshot, pixel by pixel.
 
 Light on paper is uneven: in a photo, ink is what is darker than the paper around it (or lighter, on
 a blackboard), as a share of the paper's own brightness, so that a shadow makes no difference. A
@@ -186,7 +186,7 @@ def _paper(channel: FloatArray) -> FloatArray:
 
 
 def ink_mask(contrast: FloatArray) -> Mask:
-    """Where there is ink: marks that are strong somewhere, as far as they are half as strong.
+    """The mask of ink: marks that are strong somewhere, as far as they are half as strong.
 
     Ruled lines go first: fainter than the pen, they would hang on to the digits they touch.
     """

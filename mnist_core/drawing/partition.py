@@ -74,7 +74,7 @@ class _Piece:
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """What may be a digit: the places of its pieces, their marks together, and its cost."""
+    """A group that may be a digit: the places of its pieces, their marks together, and its cost."""
 
     places: tuple[int, ...]
     group: Group
@@ -112,7 +112,7 @@ def _usual_height(groups: list[Group]) -> float:
 
 
 def _parts(group: Group) -> list[Group]:
-    """What hangs together in a group; crumbs stay with the nearest larger part."""
+    """The connected parts of a group; crumbs stay with the nearest larger part."""
     labels, count = ndimage.label(group.marks, ALL_AROUND)
     if count < 2:
         return [group]
@@ -151,7 +151,7 @@ def _clusters(pieces: list[_Piece], usual: float, gap: float = GAP) -> list[list
 
 
 def _are_near(one: _Piece, other: _Piece, most: float) -> bool:
-    """Whether two pieces are of one group, or not further apart than `most` pixels."""
+    """True when two pieces are of one group, or not further apart than `most` pixels."""
     if one.home is not None and one.home == other.home:
         return True
     return _box_gap(one.group.box, other.group.box) <= most
@@ -291,7 +291,7 @@ class _Page:
         ]
 
     def _recognition(self, groups: list[Group]) -> list[float]:
-        """How little each looks like a digit of this page."""
+        """The cost of each: how little it looks like a digit of this page."""
         keys = [(group.box, group.marks.tobytes()) for group in groups]
         pairs = zip(keys, groups, strict=True)
         new = {key: group for key, group in pairs if key not in self._known}
@@ -316,7 +316,7 @@ class _Page:
 
 
 def _is_line(group: Group) -> bool:
-    """Whether this is a single long stroke."""
+    """True when this is a single long stroke."""
     strokes = (np.diff(group.marks.astype(np.int8), axis=0, prepend=0) > 0).sum(0)
     is_long = group.box.width >= LINE_ASPECT * group.box.height
     return bool(is_long and (strokes > 1).mean() < SINGLE_LINE)
@@ -409,7 +409,7 @@ def _gap(one: Group, other: Group) -> float:
 
 
 def _lies_in(group: Group, mark: Group) -> bool:
-    """Whether most of a group's ink is a mark's."""
+    """True when most of a group's ink is a mark's."""
     left, top = max(group.box.left, mark.box.left), max(group.box.top, mark.box.top)
     right, bottom = min(group.box.right, mark.box.right), min(group.box.bottom, mark.box.bottom)
     if left >= right or top >= bottom:

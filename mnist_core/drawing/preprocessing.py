@@ -46,7 +46,7 @@ BOX_INK = 0.1
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Which steps are taken. All off is what a plain resize to 28×28 does.
+    """The steps that are taken. All off is what a plain resize to 28×28 does.
 
     `crop`: take away the empty paper around the digit. `thickness`: bring the strokes to the
     width MNIST's have. `scale`: make the longer side 20 pixels; off, the picture's longer side

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_core.base.errors import Trouble
+from mnist_core.base.errors import AppError
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.experiment.layers import Dropout, Flatten
 from mnist_core.experiment.preset_values import conv_block
@@ -28,7 +28,7 @@ DETECTOR_NAME = "not_a_digit.keras"
 _LOADING = threading.Lock()
 
 
-class DefaultModelError(Trouble):
+class DefaultModelError(AppError):
     """The model that ships with the app cannot be used; the message says why and what to do."""
 
 

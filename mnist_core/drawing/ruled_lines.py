@@ -207,7 +207,7 @@ def find_path(mask: Mask, thickest: float) -> npt.NDArray[np.intp] | None:
 
 
 def _runs(mask: Mask, path: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], ...]:
-    """Where the ink through `path` begins and ends in each column; both are equal where none is."""
+    """The first and last row of the ink through `path` in each column; equal where none is."""
     height, width = mask.shape
     rows, columns = np.arange(height)[:, None], np.arange(width)
     near = [np.clip(path + step, 0, height - 1) for step in (0, -1, 1)]

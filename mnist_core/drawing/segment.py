@@ -29,7 +29,7 @@ DISC_ASPECT, DISC_INK, DISC_STROKES = 1.3, 0.74, 2.2
 
 
 class Box(NamedTuple):
-    """Where a digit stands in the picture, in its pixels; `right` and `bottom` not included."""
+    """The place of a digit in the picture, in its pixels; `right` and `bottom` not included."""
 
     left: int
     top: int

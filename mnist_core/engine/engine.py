@@ -1,4 +1,4 @@
-"""Where training runs: one local worker process by default, a Dask cluster when one is named.
+"""The engine of training: one local worker process by default, a Dask cluster when one is named.
 
 The app's process trains no run (only a copy that a drawing corrects, some steps: `finetune`). The
 `scheduler` hands each run to Dask as one task when its turn has come; its events arrive through a
@@ -232,12 +232,12 @@ class Engine:
 
     @property
     def storage_error(self) -> str | None:
-        """Why nothing that training tells can be stored just now; training waits meanwhile."""
+        """The reason why nothing can be stored just now; training waits meanwhile."""
         return self._tasks.storage_error
 
     @property
     def full(self) -> str | None:
-        """Why nothing more can be kept on a public server, None while there is room."""
+        """The reason why nothing more can be kept on a public server, None while there is room."""
         return self._upkeep.full
 
     def away(self, owner: str, waited: float | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""Who looks at which run's live view, and the newest frame for each; kept in memory alone."""
+"""The newest frame of each live view that somebody looks at; kept in memory alone."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def _left(run: Run, durations: Durations, longest: float | None) -> Estimate:
 
 
 def _first_free(lefts: Sequence[Estimate], seats: int) -> Estimate:
-    """When a seat is free after all these, of which each goes to the one that is free first."""
+    """The time until a seat is free after all these; each takes the one that is free first."""
     bounds = []
     for name in ("least", "likely", "most"):
         free = [0.0] * seats

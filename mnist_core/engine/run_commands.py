@@ -173,5 +173,5 @@ class RunCommands:
 
 
 def _goes_on(command: dict[str, Any]) -> bool:
-    """Whether it lets a paused run take steps."""
+    """True when it lets a paused run take steps."""
     return command.get("pause") is False or command.get("step", 0) > 0

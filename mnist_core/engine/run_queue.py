@@ -25,7 +25,7 @@ class Ticket:
 
     @property
     def parties(self) -> tuple[str, str, str]:
-        """Who takes turns with others, from the widest: address, visitor, study.
+        """The parties that take turns, from the widest: address, visitor, study.
 
         A visitor whose address is unknown counts as one of their own.
         """
@@ -73,7 +73,7 @@ def due(
 
 
 def lacking(tickets: Sequence[Ticket], seats: int, passed_over: Collection[str] = ()) -> int:
-    """How many more `seats` it would take for all to train at once, as `due` counts them."""
+    """The number of `seats` missing for all to train at once, as `due` counts them."""
     waiting = len(_waiting(tickets, passed_over))
     return max(0, min(waiting, waiting - _free(tickets, seats)))
 

@@ -7,14 +7,18 @@ import threading
 import time
 from datetime import timedelta
 
+from mnist_core.base.tensorflow_compat import set_aside
 from mnist_core.classrooms import classrooms
 from mnist_core.storage.store import Store
-from mnist_core.visitors import address_limits, limits, server_room, visitors
+from mnist_core.visitors import address_limits, limits, server_quota, visitors
 
 log = logging.getLogger(__name__)
 
 # How often it is looked whether the whole server keeps too much.
 ROOM_SECONDS = 60.0
+# How often garbage is collected, of what was set aside, too: closed pages, their open files among
+# them, refer to themselves, and were set aside when TensorFlow was loaded after them.
+GARBAGE_SECONDS = 300.0
 # How often what absent visitors keep is looked for.
 UPKEEP_SECONDS = 3600.0
 # A century is for ever: dates end in the year 9999, and do not begin before the year 1.
@@ -34,7 +38,7 @@ class Upkeep:
 
     def run(self, closed: threading.Event) -> None:
         """Look until `closed`, in a thread of its own: after a term there may be much to remove."""
-        last_upkeep = time.monotonic()
+        last_upkeep = last_collected = time.monotonic()
         while not closed.wait(min(ROOM_SECONDS, UPKEEP_SECONDS)):
             try:
                 self.make_room()
@@ -43,6 +47,9 @@ class Upkeep:
                     self.forget_absent()
             except Exception:
                 log.exception("what absent visitors left stays for now")
+            if limits.current().public and time.monotonic() - last_collected >= GARBAGE_SECONDS:
+                last_collected = time.monotonic()
+                set_aside()
 
     def make_room(self) -> None:
         """Keep the whole server within its bound. Raises StoreError."""
@@ -52,10 +59,10 @@ class Upkeep:
             return
         if ended := classrooms.forget_due(self._store):
             log.info("%s classes whose time is over are forgotten", ended)
-        if removed := server_room.make_room(self._store, bounds):
+        if removed := server_quota.make_room(self._store, bounds):
             log.warning("the server is full: %s runs and data sets of absent visitors are removed",
                         removed)  # fmt: skip
-        full = server_room.kept(self._store).over(bounds)
+        full = server_quota.kept(self._store).over(bounds)
         self.full = _FULL if full else None
 
     def forget_absent(self) -> None:

@@ -45,7 +45,7 @@ class VisitorEngine:
 
     @property
     def storage_error(self) -> str | None:
-        """Why nothing that training tells can be stored just now; training waits meanwhile."""
+        """The reason why nothing can be stored just now; training waits meanwhile."""
         return self._engine.storage_error
 
     # Starting
@@ -73,12 +73,12 @@ class VisitorEngine:
             self._engine.continue_run(run_id, epochs)
 
     def problem(self, experiment: Experiment, epochs: int | None = None) -> str | None:
-        """Why this server does not train the experiment for this visitor; None when it does."""
+        """The reason why this server does not train the experiment for this visitor, or None."""
         refused = limits.experiment_problem(experiment, limits.current(), epochs)
         return refused or datasets.problem(self._engine.store, self._owner, experiment)
 
     def busy(self) -> str | None:
-        """Why the visitor cannot start another run just now; None when they can."""
+        """The reason why the visitor cannot start another run just now; None when they can."""
         bounds = limits.current()
         if bounds.runs_at_once is not None:
             own = [run for run in self.store.active_runs() if not self._engine.stopping(run.id)]
@@ -94,7 +94,7 @@ class VisitorEngine:
         return address_limits.start_problem(self._engine.store, self._address, bounds)
 
     def study_problem(self, spec: StudySpec, done: int = 0) -> str | None:
-        """Why the visitor cannot start the study, or go on after `done` trials; None otherwise."""
+        """The reason why the visitor cannot start the study, or go on after `done` trials."""
         refused = limits.study_problem(spec, limits.current())
         refused = refused or datasets.problem(self._engine.store, self._owner, spec.base)
         refused = refused or self.busy()
@@ -107,17 +107,17 @@ class VisitorEngine:
         return visitors.room(self._engine.store, self._owner, limits.current(), more, size)
 
     def data_problem(self, size: int) -> str | None:
-        """Why the visitor cannot keep one more data set of `size` bytes, or None."""
+        """The reason why the visitor cannot keep one more data set of `size` bytes, or None."""
         store, bounds = self._engine.store, limits.current()
         return self._no_room(size) or visitors.data_problem(store, self._owner, bounds, size)
 
     def correction_problem(self) -> str | None:
-        """Why the visitor cannot keep one more correction, or None."""
+        """The reason why the visitor cannot keep one more correction, or None."""
         full = self.room(more=0, size=IMAGE_BYTES)
         return None if full is None else full.message
 
     def _no_room(self, size: int) -> str | None:
-        """Why the server, or the visitor's address, keeps nothing more, or None."""
+        """The reason why the server, or the visitor's address, keeps nothing more, or None."""
         store, bounds = self._engine.store, limits.current()
         return (
             self._engine.full
@@ -178,7 +178,7 @@ class VisitorEngine:
         return self._engine.loss(run_id)
 
     def place(self, run_id: str) -> Place | None:
-        """Where an own run stands in the queue, None when it does not wait."""
+        """The place of an own run in the queue, None when it does not wait."""
         return self._engine.place(run_id) if self._own(run_id) is not None else None
 
     def _own(self, run_id: str) -> Run | None:

@@ -142,7 +142,7 @@ def _overfitting(
 
 
 def how_to_read(experiment: Experiment) -> str:
-    """Why the curves of training and validation differ by design; empty when they do not."""
+    """The reason why the curves of training and validation differ by design, or ""."""
     training, classes = experiment.training, experiment.network.classes
     if not training.validation_share:
         return ""

@@ -10,7 +10,6 @@ ValueError, one sentence.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -123,56 +122,6 @@ def tsne(
     if said_stop:
         raise Cancelled
     return np.array(layout, np.float64)
-
-
-class TsneJob:
-    """t-SNE in the background. `progress` is the share done; one job computes at a time.
-
-    Of `points` [n, 2] and `error`, a sentence, both are None until it is done, then one is set;
-    after `cancel` neither.
-    """
-
-    _turn = threading.Lock()
-
-    def __init__(self, features: npt.ArrayLike, seed: int = 0) -> None:
-        self.progress = 0.0
-        self.points: Floats | None = None
-        self.error: str | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(np.array(features), seed), name="t-SNE", daemon=True
-        )
-        self._thread.start()
-
-    @property
-    def done(self) -> bool:
-        """True once nothing more will change."""
-        return not self._thread.is_alive()
-
-    def cancel(self) -> None:
-        """Give it up; `done` soon after."""
-        self._stop.set()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until it is done, at most so many seconds; whether it is."""
-        self._thread.join(seconds)
-        return self.done
-
-    def _run(self, features: npt.NDArray[Any], seed: int) -> None:
-        with self._turn:
-            if self._stop.is_set():
-                return
-            try:
-                self.points = tsne(features, self._report, self._stop.is_set, seed)
-            except Cancelled:
-                return
-            except ValueError as error:
-                self.error = str(error)
-            except Exception as error:
-                self.error = f"t-SNE failed ({type(error).__name__}: {error})."
-
-    def _report(self, share: float) -> None:
-        self.progress = share
 
 
 def _centred(features: npt.ArrayLike) -> npt.NDArray[Any]:

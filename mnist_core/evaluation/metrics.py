@@ -24,7 +24,7 @@ class Scores:
     """One entry a digit, each array [k]; a share of nothing is NaN.
 
     `images`: test images of this digit; `read`: images read as it; `right`: both. `precision`
-    is right / read, `recall` right / images, `f1` their harmonic mean.
+    is right / read, `recall` right / images.
     """
 
     images: Integers
@@ -32,7 +32,6 @@ class Scores:
     right: Integers
     precision: Floats
     recall: Floats
-    f1: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +95,7 @@ def scores(counts: npt.ArrayLike) -> Scores:
             "columns."
         )
     right, images, read = table.diagonal().copy(), table.sum(axis=1), table.sum(axis=0)
-    return Scores(
-        images,
-        read,
-        right,
-        precision=_share(right, read),
-        recall=_share(right, images),
-        f1=_share(2 * right, images + read),
-    )
+    return Scores(images, read, right, precision=_share(right, read), recall=_share(right, images))
 
 
 def cell_examples(

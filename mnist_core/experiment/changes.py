@@ -30,12 +30,12 @@ class Change:
 
 
 def present(experiment: Experiment, changes: Sequence[Change]) -> Experiment:
-    """How a run that began as `experiment` trains after all its changes."""
+    """The experiment by which a run that began as `experiment` trains after all its changes."""
     return changes[-1].experiment if changes else experiment
 
 
 def problem(before: Experiment, after: Experiment, epoch: int = 0, made: int = 0) -> str | None:
-    """Why a run that has trained as `before` cannot go on as `after`; None when it can.
+    """The reason why a run that has trained as `before` cannot go on as `after`; None when it can.
 
     `epoch` is the one that it is in, `made` the number of changes so far. Each has to be kept, or
     the run could not be repeated.
@@ -64,7 +64,7 @@ def _without_settings(experiment: Experiment) -> tuple[Any, ...]:
 
 
 def told(before: Experiment, after: Experiment) -> str:
-    """What is other: "learning rate 0.001 → 0.0003, layer 3 (dropout) rate 0.2 → 0.5"."""
+    """The differences: "learning rate 0.001 → 0.0003, layer 3 (dropout) rate 0.2 → 0.5"."""
     return ", ".join(_differences(before, after))
 
 

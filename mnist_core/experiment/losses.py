@@ -15,7 +15,7 @@ LossName = Literal["cross_entropy", "mean_squared_error"]
 
 @dataclass(frozen=True)
 class Loss:
-    """What a loss is called here and in Keras, and what to expect of it.
+    """A loss: its title here, its name in Keras, and what to expect of it.
 
     `sparse` and `categorical` are the Keras classes for labels as numbers and as rows, one number
     a class; `sparse` is None where Keras has none. `guess` gives the loss of a network that finds

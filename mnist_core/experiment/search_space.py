@@ -14,7 +14,12 @@ from mnist_core.experiment.fields import Value, field_form
 from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.shapes import MAX_LAYERS
 from mnist_core.experiment.spec import Augmentation, Experiment, TrainingSpec
-from mnist_core.experiment.validation import ExperimentError, Problem, inside_pydantic
+from mnist_core.experiment.validation import (
+    ExperimentError,
+    Problem,
+    capitalised,
+    inside_pydantic,
+)
 
 Kind = Literal["float", "int", "choice"]
 Setting = str | int | float
@@ -111,20 +116,20 @@ class Vary(Value):
     def _check_range(self) -> None:
         if self.kind == "choice":
             if len(set(self.options)) < 2:
-                raise _problem(f"{_capital(self.title)}: choose at least two values to vary.")
+                raise _problem(f"{capitalised(self.title)}: choose at least two values to vary.")
         elif not self.low < self.high:
             raise _problem(
-                f"{_capital(self.title)}: the range from {self.low:g} to {self.high:g} is empty; "
-                "its end must be above its start."
+                f"{capitalised(self.title)}: the range from {self.low:g} to {self.high:g} is "
+                "empty; its end must be above its start."
             )
         elif self.log and self.low <= 0:
             raise _problem(
-                f"{_capital(self.title)}: a logarithmic range cannot start at {self.low:g}; "
+                f"{capitalised(self.title)}: a logarithmic range cannot start at {self.low:g}; "
                 "start above 0, or vary it evenly."
             )
         elif strange := [each for each in self.values if not self.low <= each <= self.high]:
             raise _problem(
-                f"{_capital(self.title)}: {strange[0]:g} is outside the range from "
+                f"{capitalised(self.title)}: {strange[0]:g} is outside the range from "
                 f"{self.low:g} to {self.high:g}."
             )
 
@@ -167,7 +172,7 @@ def vary(knob: Knob) -> Vary:
 
 def vary_over(knob: Knob, values: Sequence[Setting]) -> Vary:
     """The knob over these values alone. Raises ExperimentError for wrong or too few or many."""
-    name, distinct = _capital(knob.title), list(dict.fromkeys(values))
+    name, distinct = capitalised(knob.title), list(dict.fromkeys(values))
     if len(distinct) < 2:
         raise _problem(f"{name}: choose at least two different values.")
     if len(distinct) > MOST_VALUES:
@@ -211,7 +216,7 @@ def check(base: Experiment, varied: Sequence[Vary]) -> None:
     if len({item.path for item in varied}) < len(varied):
         raise _problem("A setting can be varied only once; remove the second range.")
     for item in varied:
-        knob, name = known.get(item.path), _capital(item.title)
+        knob, name = known.get(item.path), capitalised(item.title)
         if knob is None:
             raise _problem(f"{name}: the experiment has no such setting; choose another.")
         if item.kind != knob.kind:
@@ -286,16 +291,12 @@ def _expected(knob: Knob) -> str:
     return f"a range of {'whole ' if knob.kind == 'int' else ''}numbers"
 
 
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
 def _problem(message: str) -> ExperimentError:
     return ExperimentError([Problem(message)])
 
 
 def layer_note(base: Experiment, path: str) -> str:
-    """Which kind of layer a path belongs to: "dense"; empty for training settings."""
+    """The kind of layer that a path belongs to: "dense"; empty for training settings."""
     parts = path.split(".")
     if parts[:2] != ["network", "layers"]:
         return ""

@@ -84,7 +84,12 @@ def _problem(error: ErrorDetails, model: type[BaseModel], data: Any) -> Problem:
         text = f"{prefix}{name} is missing; add {_expected(owner, field)}."
     else:
         text = f"{prefix}{name} is {received}; choose {_expected(owner, field)}."
-    return Problem(text[0].upper() + text[1:], layer, field)
+    return Problem(capitalised(text), layer, field)
+
+
+def capitalised(text: str) -> str:
+    """The text with its first letter as a capital; the others stay as they are."""
+    return text[0].upper() + text[1:]
 
 
 def _layer_index(location: list[Any]) -> int | None:

@@ -55,7 +55,7 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class _Box:
-    """Where a layer's drawing lies, in pixels, and how its neighbours connect to it."""
+    """The place of a layer's drawing, in pixels, and how its neighbours connect to it."""
 
     row: LayerShape
     form: str  # "planes", "units" or "slab"
@@ -327,7 +327,7 @@ def _edges(box: _Box) -> tuple[tuple[float, float, float], tuple[float, float, f
 
 
 def _window(before: _Box, after: _Box, index: int) -> str:
-    """Which window of an image makes which pixel of the next one, both at their true size."""
+    """A window of an image and the pixel that it makes in the next one, both at their true size."""
     if not before.form == after.form == "planes":
         return ""
     down = 0.3 if index % 2 == 0 else 0.66  # what comes in and what goes out stay apart

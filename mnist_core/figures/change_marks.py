@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.figures.template import GROUND, QUIET, TEXT_SIZE
+from mnist_core.figures.template import GROUND, QUIET, TEXT_SIZE, upright_line
 
 LONGEST = 34  # characters of a note; the whole is told when it is pointed at
 ROWS = 4  # of notes below one another, before they begin again at the top
@@ -20,15 +20,7 @@ Changes = Sequence[tuple[int, str]]
 def change_lines(runs: Sequence[Changes]) -> list[dict[str, Any]]:
     """A vertical line after each step at which a run was changed, as Plotly's shapes."""
     return [
-        {
-            "type": "line",
-            "x0": step,
-            "x1": step,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": QUIET, "width": 1.5, "dash": "dash"},
-        }
+        upright_line(step, {"color": QUIET, "width": 1.5, "dash": "dash"})
         for changes in runs
         for step, _ in changes
     ]
@@ -37,7 +29,7 @@ def change_lines(runs: Sequence[Changes]) -> list[dict[str, Any]]:
 def change_words(
     runs: Sequence[tuple[npt.ArrayLike, Changes]], below: bool = False
 ) -> list[dict[str, Any]]:
-    """What was changed there, on the line's emptier side, as Plotly's annotations.
+    """The changes in words, on the lines' emptier sides, as Plotly's annotations.
 
     Each run comes with the steps of its curve. `below`: at the foot, for curves that rise.
     """

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from mnist_core.figures.curves import FLOORS, RunCurves
-from mnist_core.figures.template import LINE, QUIET, TEXT_SIZE, colour, lay_out, title
+from mnist_core.figures.template import LINE, QUIET, TEXT_SIZE, colour, lay_out, title, upright_line
 from mnist_core.storage.downsample import decimate, smooth
 
 HEIGHT = 350
@@ -60,7 +60,9 @@ def dots_chart(dots: Sequence[Dot], x_title: str, *, limit: float | None = None)
         title=title("Accuracy, a dot for each pupil"),
         showlegend=False,
         uirevision=f"dots-{x_title}-{log_x}",
-        shapes=[] if limit is None else [_limit(limit)],
+        shapes=[]
+        if limit is None
+        else [upright_line(limit, {"color": LINE, "width": 2, "dash": "dash"})],
         xaxis={
             "title": {"text": html.escape(x_title)},
             "type": "log" if log_x else "linear",
@@ -164,18 +166,6 @@ def _named(across: Floats, up: Floats) -> set[int]:
     return set(named)
 
 
-def _limit(limit: float) -> dict[str, Any]:
-    return {
-        "type": "line",
-        "x0": limit,
-        "x1": limit,
-        "y0": 0,
-        "y1": 1,
-        "yref": "paper",
-        "line": {"color": LINE, "width": 2, "dash": "dash"},
-    }
-
-
 def overlaid_curves(runs: Sequence[RunCurves]) -> go.Figure:
     """Everyone's accuracy while they trained; names at the ends of the lines that find room."""
     lines = [line for index, run in enumerate(runs) if (line := _line(run, index)) is not None]
@@ -223,7 +213,7 @@ def _end_names(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
 
 
 def _curve_floor(lines: Sequence[dict[str, Any]]) -> float:
-    """Where the axis begins: what is below it is the very first steps."""
+    """The lower end of the axis: what is below it is the very first steps."""
     later = [float(np.nanmin(line["y"][len(line["y"]) // 8 :])) for line in lines]
     return _floor(later)
 

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from mnist_core.figures.template import GROUND, QUIET, TEXT_SIZE, colour, lay_out, title
+from mnist_core.figures.template import (
+    GROUND,
+    LEGEND_ABOVE,
+    QUIET,
+    TEXT_SIZE,
+    colour,
+    lay_out,
+    title,
+)
 
 HEIGHT, PANEL = 310, 92  # pixels
 BLUE, ORANGE = colour(0), colour(1)
@@ -57,7 +65,7 @@ class Value:
 
     @property
     def failures(self) -> str:
-        """How many of its trainings failed, in words; empty where none did."""
+        """The number of its trainings that failed, in words; empty where none did."""
         return f"{self.failed} of {len(self.dots)} failed" if self.failed else ""
 
 
@@ -75,6 +83,20 @@ class Scale:
     def ticks(self) -> str:
         """The format without zeros at the end."""
         return self.format.replace(".2%", ".2~%")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The values of two settings as they are written, and what came of each pair of them.
+
+    `cells` are by (value across, value upwards); a pair that was not trained yet may be missing.
+    `setting` names what is drawn upwards; the `Scale` names the other.
+    """
+
+    across: Sequence[str]
+    upwards: Sequence[str]
+    cells: Mapping[tuple[str, str], Value]
+    setting: str
 
 
 def results_chart(values: Sequence[Value], scale: Scale) -> go.Figure:
@@ -131,7 +153,7 @@ def results_chart(values: Sequence[Value], scale: Scale) -> go.Figure:
         height=HEIGHT,
         margin={"l": 78, "r": 16, "t": 58, "b": 72 if any(v.failed for v in values) else 56},
         title=title(f"{scale.name.capitalize()} by {scale.setting}"),
-        legend=_legend(),
+        legend=LEGEND_ABOVE | {"font": {"size": _SMALL, "color": QUIET}},
         xaxis=_setting_axis(values, scale, numeric),
         yaxis={"title": {"text": scale.name}, "tickformat": scale.ticks, "range": _range(values)},
         uirevision="results",
@@ -151,7 +173,7 @@ def curve_bands(values: Sequence[Value], scale: Scale) -> go.Figure:
         height=HEIGHT,
         margin={"l": 78, "r": 16, "t": 58, "b": 56},
         title=title("Epoch by epoch"),
-        legend=_legend(),
+        legend=LEGEND_ABOVE | {"font": {"size": _SMALL, "color": QUIET}},
         xaxis={"title": {"text": "epoch"}, "tickformat": "d", "dtick": _epoch_tick(values)},
         yaxis={"title": {"text": scale.name}, "tickformat": scale.ticks},
         uirevision="bands",
@@ -159,21 +181,14 @@ def curve_bands(values: Sequence[Value], scale: Scale) -> go.Figure:
     return figure
 
 
-def heat_map(
-    across: Sequence[str],
-    upwards: Sequence[str],
-    cells: Mapping[tuple[str, str], Value],
-    scale: Scale,
-    upward_setting: str,
-) -> go.Figure:
+def heat_map(pairs: Pairs, scale: Scale) -> go.Figure:
     """Mean result of each pair of values; a cell fills when its first training has ended.
 
     A cell with failed trainings says so.
     """
+    across, upwards, cells = pairs.across, pairs.upwards, pairs.cells
     means = [[_mean(cells.get((x, y))) for x in across] for y in upwards]
-    counts = [
-        [_hover(cells.get((x, y)), x, y, scale, upward_setting) for x in across] for y in upwards
-    ]
+    counts = [[_hover(pairs, scale, x, y) for x in across] for y in upwards]
     labelled = len(across) <= MOST_LABELLED
     figure = go.Figure()
     figure.add_heatmap(
@@ -200,7 +215,7 @@ def heat_map(
         margin={"l": 90, "r": 90, "t": 50, "b": 56},
         title=title(f"{scale.name.capitalize()} · click a cell to open its run"),
         xaxis={"type": "category", "title": {"text": scale.setting}, "showgrid": False},
-        yaxis={"type": "category", "title": {"text": upward_setting}, "showgrid": False,
+        yaxis={"type": "category", "title": {"text": pairs.setting}, "showgrid": False,
                "automargin": True},
         annotations=[
             # By place: Plotly would take the name "0.001" of a column for a number.
@@ -216,17 +231,12 @@ def heat_map(
     return figure
 
 
-def small_multiples(
-    across: Sequence[str],
-    upwards: Sequence[str],
-    cells: Mapping[tuple[str, str], Value],
-    scale: Scale,
-    upward_setting: str,
-) -> go.Figure:
+def small_multiples(pairs: Pairs, scale: Scale) -> go.Figure:
     """The curves of every pair of values, all with the same axes: `curve_bands` in small.
 
     For at most `MOST_PANELS` pairs.
     """
+    across, upwards, cells = pairs.across, pairs.upwards, pairs.cells
     traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = {}
     every = [value for value in cells.values() if any(dot.epochs for dot in value.dots)]
@@ -254,7 +264,7 @@ def small_multiples(
         go.Figure(traces),
         height=90 + PANEL * len(upwards),
         margin={"l": 84, "r": 10, "t": 50, "b": 40},
-        title=title(f"{scale.setting.capitalize()} →, {upward_setting} ↑"),
+        title=title(f"{scale.setting.capitalize()} →, {pairs.setting} ↑"),
         showlegend=False,
         uirevision="multiples",
         **layout,
@@ -357,11 +367,6 @@ def _setting_axis(values: Sequence[Value], scale: Scale, numeric: bool) -> dict[
     }
 
 
-def _legend() -> dict[str, Any]:
-    return {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom",
-            "font": {"size": _SMALL, "color": QUIET}}  # fmt: skip
-
-
 def _epoch_tick(values: Sequence[Value]) -> int:
     last = max((max(dot.epochs) for v in values for dot in v.dots if dot.epochs), default=1)
     return max(1, last // 10)
@@ -382,14 +387,15 @@ def _note(value: Value | None) -> str:
 
 
 def _of_seeds(value: Value) -> str:
-    """How many seeds a mean is of, and how many failed."""
+    """The number of seeds behind a mean, and of those that failed, in words."""
     count = len(value.results)
     words = f"{count} seed{'' if count == 1 else 's'}"
     return f"{words}, {value.failures}" if value.failed else words
 
 
-def _hover(value: Value | None, x: str, y: str, scale: Scale, upward: str) -> str:
-    where = f"{html.escape(scale.setting)} <b>{html.escape(x)}</b>, {html.escape(upward)} "
+def _hover(pairs: Pairs, scale: Scale, x: str, y: str) -> str:
+    value = pairs.cells.get((x, y))
+    where = f"{html.escape(scale.setting)} <b>{html.escape(x)}</b>, {html.escape(pairs.setting)} "
     where += f"<b>{html.escape(y)}</b><br>"
     if value is None or not value.results:
         return where + (value.failures if value is not None and value.failed else "not trained yet")

@@ -21,7 +21,9 @@ from mnist_core.figures.template import (
     WARNING,
     colour,
     lay_out,
+    level_line,
     title,
+    upright_line,
 )
 from mnist_core.storage.downsample import decimate, smooth
 
@@ -130,7 +132,11 @@ def _chart(
         legend=_legend(rows, height),
         shapes=_epoch_marks(runs)
         + change_lines([run.changes for run in runs])
-        + [line.divergence_mark() for line in lines if line.broken]
+        + [
+            upright_line(line.broken, {"color": WARNING, "width": 2, "dash": "dash"})
+            for line in lines
+            if line.broken
+        ]
         + _least_loss_line(runs, metric),
         annotations=change_words(
             [(run.step, run.changes) for run in runs], below=metric == "accuracy" and not log_y
@@ -147,7 +153,7 @@ def _chart(
 
 
 def _loss_heading(runs: Sequence[RunCurves]) -> str:
-    """Which loss is drawn; of runs with different ones, that they do not compare."""
+    """The name of the loss; of runs with different ones, that they do not compare."""
     titles = dict.fromkeys(run.loss_title for run in runs)
     if len(titles) > 1:
         return "Loss (of different kinds)"
@@ -203,7 +209,7 @@ class _Line:
         return errors[np.isfinite(errors) & (errors > 1e-7)]
 
     def drawn(self, told: Floats) -> Floats:
-        """Where values are drawn: themselves, or what a logarithmic axis can show of them."""
+        """The heights of values: themselves, or what a logarithmic axis can show of them."""
         if self.metric == "accuracy" and self.log_y:
             return np.where(np.isfinite(told), np.maximum(1 - told, self.floor), np.nan)
         shown = np.isfinite(told) & ((told > 0) | (not self.log_y))
@@ -310,20 +316,8 @@ class _Line:
 
         return words(smooth(self.told, smoothing)), words(self.val_told)
 
-    def divergence_mark(self) -> dict[str, Any]:
-        """A line at the step from which on the loss is not a number."""
-        return {
-            "type": "line",
-            "x0": self.broken,
-            "x1": self.broken,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": WARNING, "width": 2, "dash": "dash"},
-        }
-
     def divergence_words(self) -> dict[str, Any]:
-        """The words for that line, on its emptier side."""
+        """The words at the step from which on the loss is not a number, on its emptier side."""
         right = (self.broken or 0) < 0.5 * int(self.step[-1])
         name = "" if self.index == 0 else f"{self.name} "
         return {
@@ -342,22 +336,11 @@ class _Line:
 
 
 def _least_loss_line(runs: Sequence[RunCurves], metric: Metric) -> list[dict[str, Any]]:
-    """Where label smoothing keeps the loss of the first run's training above."""
+    """The line that label smoothing keeps the loss of the first run's training above."""
     least = runs[0].least_loss if runs and metric == "loss" else None
     if least is None:
         return []
-    return [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": least,
-            "y1": least,
-            "layer": "below",
-            "line": {"color": QUIET, "width": 1.5, "dash": "dot"},
-        }
-    ]
+    return [level_line(least, {"color": QUIET, "width": 1.5, "dash": "dot"}, layer="below")]
 
 
 def _least_loss_words(
@@ -448,16 +431,11 @@ def _epoch_marks(runs: Sequence[RunCurves]) -> list[dict[str, Any]]:
     ends = list(runs[0].epoch_steps)
     every = next(n for n in (1, 2, 5, 10, 20, 50, 100, 1000, len(ends)) if len(ends) / n <= 10)
     return [
-        {
-            "type": "line",
-            "x0": int(ends[number - 1]),
-            "x1": int(ends[number - 1]),
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "layer": "below",
-            "line": {"color": GRID, "width": 1.5, "dash": "dot"},
-            "label": {
+        upright_line(
+            int(ends[number - 1]),
+            {"color": GRID, "width": 1.5, "dash": "dot"},
+            layer="below",
+            label={
                 "text": f"epoch {number}" if number == every else str(number),
                 "textposition": "end",
                 "textangle": 0,
@@ -466,7 +444,7 @@ def _epoch_marks(runs: Sequence[RunCurves]) -> list[dict[str, Any]]:
                 "padding": 2,
                 "font": {"size": TEXT_SIZE - 3, "color": QUIET},
             },
-        }
+        )
         for number in range(every, len(ends) + 1, every)
     ]
 
@@ -495,7 +473,7 @@ def _y_axis(lines: Sequence[_Line], metric: Metric, log_y: bool) -> dict[str, An
 
 
 def _loss_ceiling(lines: Sequence[_Line]) -> float | None:
-    """Where the axis of the loss ends when a few leaps would flatten all the rest, else None."""
+    """The end of the axis of the loss when a few leaps would flatten all the rest, else None."""
     usual = max((line.usual for line in lines), default=0.0)
     highest = max((line.highest for line in lines), default=0.0)
     return 3 * usual if usual and highest > LEAP * usual else None

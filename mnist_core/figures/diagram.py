@@ -9,10 +9,9 @@ from __future__ import annotations
 import html
 import math
 from pathlib import Path
-from typing import Any
 
 from mnist_core.figures.player import CLOCK_JS
-from mnist_core.figures.template import FOR_DARK, GROUND, LIGHT, QUIET, THEME_JS
+from mnist_core.figures.template import GROUND, LIGHT, QUIET, THEME_JS
 
 DIAGRAM_JS: str = (
     THEME_JS + CLOCK_JS + Path(__file__).with_name("diagram.js").read_text(encoding="utf-8")
@@ -34,16 +33,6 @@ DIAGRAM_CSS = """
 
 POSITIVE, NEGATIVE = LIGHT[0], LIGHT[1]
 """Blue for what is above zero, orange for what is below, in every figure of the app."""
-
-
-def diagram_data(
-    svg: str, alt: str, *, pressable: bool = False, clock: str | None = None
-) -> dict[str, Any]:
-    """The data that DIAGRAM_JS takes; `alt` says what the drawing shows.
-
-    `clock` is the player that moves it; without one it stands as at the end.
-    """
-    return {"svg": svg, "alt": alt, "dark": FOR_DARK, "pressable": pressable, "clock": clock}
 
 
 def svg(width: float, height: float, *parts: str, largest: float | None = None) -> str:

@@ -90,7 +90,7 @@ def _name_lines(
 
 
 def _label_heights(last: npt.NDArray[np.float32], digits: Sequence[int]) -> list[tuple[int, float]]:
-    """Where the names of the lines stand at their ends, so that none covers another."""
+    """The heights of the lines' names at their ends, so that none covers another."""
     heights: list[tuple[int, float]] = []
     for digit in sorted(digits, key=lambda digit: float(last[digit])):
         least = heights[-1][1] + 0.075 if heights else 0.0

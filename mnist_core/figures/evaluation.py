@@ -17,7 +17,17 @@ from mnist_core.evaluation.metrics import Calibration, Scores
 from mnist_core.evaluation.robustness import Fooling, Perturbation
 from mnist_core.experiment.class_names import DIGITS, every, marks, noun, one
 from mnist_core.experiment.shapes import MAX_CLASSES
-from mnist_core.figures.template import GROUND, QUIET, TEXT_SIZE, WARNING, colour, lay_out, title
+from mnist_core.figures.template import (
+    GROUND,
+    QUIET,
+    TEXT_SIZE,
+    WARNING,
+    colour,
+    lay_out,
+    level_line,
+    title,
+    upright_line,
+)
 
 CONFUSION_HEIGHT, CALIBRATION_HEIGHT, SCORES_HEIGHT = 470, 420, 340
 EMBEDDING_HEIGHT, CURVE_HEIGHT = 560, 340
@@ -394,7 +404,7 @@ def robustness_curve(
     # Below its line, where curves seldom go, if there is room.
     place = round(chance - 0.095, 3) if chance >= 0.1 else chance
     notes = [_note(0, place, "guessing", xref="paper", xanchor="left", colour=QUIET)]
-    lines = [_line(y=chance, tone=QUIET)]
+    lines = [level_line(chance, _dotted(QUIET), layer="below")]
     if current:
         strength, accuracy = current
         right = strength > (perturbation.low + perturbation.high) / 2
@@ -407,7 +417,7 @@ def robustness_curve(
         words = f"<b>{perturbation.told(strength)}: {accuracy:.1%}</b>"
         side = "right" if right else "left"
         notes.append(_note(strength, max(accuracy, 0.2), words, xanchor=side))
-        lines.append(_line(x=strength, tone=colour(1)))
+        lines.append(upright_line(strength, _dotted(colour(1)), layer="below"))
     lay_out(
         figure,
         height=CURVE_HEIGHT,
@@ -451,13 +461,13 @@ def fgsm_chart(
     lines, notes = [], []
     last = float(steps.max(initial=0.0)) or 1.0
     if current is not None:
-        lines.append(_line(x=current, tone=QUIET))
+        lines.append(upright_line(current, _dotted(QUIET), layer="below"))
         # Close to the other line its words stand on the other side, where there is room.
         crowded = fooling is not None and abs(fooling.epsilon - current) < 0.1 * last
         other = crowded and 0.15 * last < current < 0.85 * last
         notes.append(_beside(current, last, 0.3, f"now {current:.3g}", QUIET, other))
     if fooling:
-        lines.append(_line(x=fooling.epsilon, tone=WARNING))
+        lines.append(upright_line(fooling.epsilon, _dotted(WARNING), layer="below"))
         words = f"<b>read as {names[fooling.read]} from {fooling.epsilon:.3g}</b>"
         notes.append(_beside(fooling.epsilon, last, 0.5, words, WARNING))
     lay_out(
@@ -482,20 +492,8 @@ def _padded(low: float, high: float) -> list[float]:
     return [low - air, high + air]
 
 
-def _line(tone: str, x: float | None = None, y: float | None = None) -> dict[str, Any]:
-    """A dashed line across the plot, upright at `x` or level at `y`."""
-    upright = x is not None
-    return {
-        "type": "line",
-        "x0": x if upright else 0,
-        "x1": x if upright else 1,
-        "y0": 0 if upright else y,
-        "y1": 1 if upright else y,
-        "xref": "x" if upright else "paper",
-        "yref": "paper" if upright else "y",
-        "layer": "below",
-        "line": {"color": tone, "width": 2, "dash": "dot"},
-    }
+def _dotted(tone: str) -> dict[str, Any]:
+    return {"color": tone, "width": 2, "dash": "dot"}
 
 
 def _note(

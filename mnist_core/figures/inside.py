@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from mnist_core.figures.template import QUIET, colour, lay_out, title
+from mnist_core.figures.template import LEGEND_ABOVE, QUIET, colour, lay_out, title
 from mnist_core.inspection.weights import Histogram
 
 HISTOGRAM_HEIGHT, NORMS_HEIGHT = 240, 340
@@ -34,7 +34,7 @@ def weight_histogram(found: Histogram, heading: str) -> go.Figure:
         title=title(heading),
         bargap=0,
         showlegend=True,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        legend=LEGEND_ABOVE,
         yaxis={"tickformat": ".0%", "rangemode": "tozero"},
         margin={"t": 44, "b": 34},
     )

@@ -58,31 +58,15 @@ def png_address(image: npt.NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
 
 
-def live_data(
-    figure: go.Figure,
-    plotly_path: str,
-    alt: str,
-    *,
-    clickable: bool = False,
-    images: ImageSheet | None = None,
-    grows_above: int | None = None,
-    clock: str | None = None,
-) -> dict[str, Any]:
-    """The data that LIVE_JS takes.
+def live_data(figure: go.Figure, plotly_path: str, alt: str) -> dict[str, Any]:
+    """The part of the data that LIVE_JS always takes.
 
     `plotly_path` is Plotly.js's address relative to the app's, `alt` a sentence for people who
-    cannot see the figure. With `clickable` the point that is pressed is reported; `images` are
-    shown beside their points. `grows_above` is the height of a window, in pixels, for which the
-    figure's own is right; in a higher one it gets more. `clock` is the player that moves the
-    figure: its frames, and traces with one of these in `meta`: "grows" (its points up to now),
-    "ball" (the point of now), "since" (all of it from that step on), "row" (passes from what it
-    was to what it is in the step before that one).
+    cannot see the figure. A figure that follows a player has frames, or traces with one of these
+    in `meta`: "grows" (its points up to now), "ball" (the point of now), "since" (all of it from
+    that step on), "row" (passes from what it was to what it is in the step before that one).
     """
     return {
-        "clickable": clickable,
-        "growsAbove": grows_above,
-        "clock": clock,
-        "images": None if images is None else vars(images),
         "figure": figure.to_json(validate=False),
         "config": CONFIG,
         "dark": FOR_DARK,

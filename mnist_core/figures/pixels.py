@@ -133,29 +133,11 @@ class Connection:
     maps: bool = False
 
 
-def pixels_data(
-    groups: Sequence[Group],
-    alt: str,
-    *,
-    strip: bool = False,
-    height: int = 560,
-    shares: tuple[int, ...] = (),
-    connection: Connection | None = None,
-) -> dict[str, Any]:
-    """The data that PIXELS_JS takes.
-
-    With `strip` the groups stand in one row, as layers do: smaller where they would not fit;
-    where even that is too wide it scrolls sideways, and its last group stays in sight.
-    `height` is what one group's images should not exceed on screen, in pixels, where they can.
-    With `shares`, one a group, they stand side by side and divide the width so.
-    """
+def pixels_data(groups: Sequence[Group], connection: Connection | None) -> dict[str, Any]:
+    """The groups, their connection and their colours as PIXELS_JS takes them."""
     return {
         "groups": [_group(group) for group in groups],
-        "strip": strip,
-        "height": height,
-        "shares": list(shares),
         "connection": None if connection is None else _connection(connection),
-        "alt": alt,
         "light": {"positive": LIGHT[0], "negative": LIGHT[1]},
         "dark": {"positive": DARK[0], "negative": DARK[1]},
     }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 CLOCK_JS: str = Path(__file__).with_name("clock.js").read_text(encoding="utf-8")
 """Goes before a script whose figure follows a player's clock."""
@@ -38,35 +36,3 @@ PLAYER_HTML = (
     + _button("on", "One step on", "on")
     + '<input class="range" type="range" min="0" step="1"><output class="words"></output></div>'
 )
-
-
-def player_data(
-    clock: str,
-    length: int,
-    seconds: float,
-    run: str,
-    *,
-    label: str,
-    names: Sequence[str] = (),
-    start: int | None = None,
-    plays: bool = True,
-    small: bool = False,
-) -> dict[str, Any]:
-    """The data that PLAYER_JS takes.
-
-    `clock` is the name that figures follow; it goes from 0 to `length` steps in `seconds`. `run`
-    says what is played: when it changes, the player begins again, by itself if it `plays`; else
-    it stands at step `start` (None: the last). `names` say what each step is, from step 0 on,
-    and `label` what the slider is for. A `small` player is its first button alone.
-    """
-    return {
-        "clock": clock,
-        "length": max(length, 1),
-        "seconds": seconds,
-        "run": run,
-        "label": label,
-        "names": list(names),
-        "start": start,
-        "plays": plays,
-        "small": small,
-    }

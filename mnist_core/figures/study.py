@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, TEXT_SIZE, title
+from mnist_core.figures.template import (
+    GROUND,
+    LEGEND_ABOVE,
+    LIGHT,
+    QUIET,
+    TEMPLATE,
+    TEXT_SIZE,
+    title,
+)
 
 HEIGHT = 380
 PANEL = 260  # pixels of one of several panels below each other
@@ -62,7 +70,7 @@ def history(study: Any, objective: int, name: str, number_format: str) -> go.Fig
             "range": [-0.5, last + 0.5],
         },
         yaxis=y_axis,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        legend=LEGEND_ABOVE,
     )
 
 
@@ -107,7 +115,7 @@ def epoch_curves(curves: Sequence[TrialCurve], name: str, number_format: str) ->
     _restyle(figure, "Epoch by epoch")
     return figure.update_layout(
         showlegend=True,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        legend=LEGEND_ABOVE,
         xaxis={"title": {"text": "epoch"}, "tickformat": "d", "dtick": _epoch_tick(drawn)},
         yaxis={"title": {"text": name}, "tickformat": _ticks(number_format)},
     )
@@ -251,7 +259,7 @@ def pareto_front(study: Any, names: Sequence[str], formats: Sequence[str]) -> go
     _drop_empty(figure)
     _restyle(figure, "The Pareto front")
     return figure.update_layout(
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        legend=LEGEND_ABOVE,
         xaxis={"title": {"text": names[0]}, "tickformat": _ticks(formats[0])},
         yaxis={"title": {"text": names[1]}, "tickformat": _ticks(formats[1])},
     )

@@ -40,6 +40,9 @@ THEME_JS: str = Path(__file__).with_name("theme.js").read_text(encoding="utf-8")
 GRID = "rgba(128,140,155,0.22)"
 LINE = "rgba(128,140,155,0.55)"
 
+# A legend in one row above the plot, at its right end.
+LEGEND_ABOVE = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
+
 TEXT_SIZE = 15  # readable from the back of a classroom once projected
 
 _AXIS: dict[str, Any] = {
@@ -97,3 +100,29 @@ def title(text: str) -> dict[str, Any]:
         "font": {"size": TEXT_SIZE + 2},
         "pad": {"t": 6, "l": 4},
     }
+
+
+def upright_line(x: float, line: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A line at `x` over the whole height of the plot, as one of Plotly's shapes."""
+    return {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "line": line,
+    } | more
+
+
+def level_line(y: float, line: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A line at `y` over the whole width of the plot, as one of Plotly's shapes."""
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": y,
+        "y1": y,
+        "line": line,
+    } | more

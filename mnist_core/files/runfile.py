@@ -3,7 +3,7 @@
 A zip file of JSON and plain arrays (`.npy`), without pickle:
 
     manifest.json     format, version, and size and SHA-256 of every other entry
-    run.json          `RunFacts`: the experiment, names, results, epochs, moments
+    run.json          `RunFacts`: the experiment, names, results, epochs, snapshots
     loss.npy          float32 [n], one value a step, as `RunFacts.segments` numbers them
     accuracy.npy      float32 [n]
     weights/000.npy   float32 [parameters] of the first snapshot, in Keras's order, and so on
@@ -63,7 +63,7 @@ SUFFIX = ".mnistlab"
 FORMAT, VERSION = "mnist-lab run", 1
 WHAT = "this run file"
 LIMITS = Limits(file_bytes=200 * MEGABYTE, unpacked_bytes=250 * MEGABYTE, entries=1_000)
-MAX_STEPS, MAX_EPOCHS, MAX_MOMENTS = 15_000_000, 5_000, 400
+MAX_STEPS, MAX_EPOCHS, MAX_SNAPSHOTS = 15_000_000, 5_000, 400
 MAX_NAME, MAX_AUTHOR = 120, 60
 # Rows of the table of steps hold so many steps at most.
 ROW_STEPS = 100_000
@@ -146,7 +146,7 @@ class RunFacts(Value):
     test_accuracy: Share | None = None
     segments: Annotated[tuple[tuple[Count, Count], ...], Field(max_length=10_000)] = ()
     epochs: Annotated[tuple[EpochFacts, ...], Field(max_length=MAX_EPOCHS)] = ()
-    moments: Annotated[tuple[SnapshotFacts, ...], Field(max_length=MAX_MOMENTS)] = ()
+    moments: Annotated[tuple[SnapshotFacts, ...], Field(max_length=MAX_SNAPSHOTS)] = ()
     state_step: Count | None = None
     state_arrays: Annotated[int, Field(ge=0, le=400)] = 0
 
@@ -236,7 +236,7 @@ def _weights(store: Store, run_id: str, step: int) -> Sequence[npt.NDArray[Any]]
 def _state(
     store: Store, run_id: str, steps: Collection[int]
 ) -> tuple[Resume | None, tuple[npt.NDArray[Any], ...]]:
-    """Where training can go on, and the optimiser's state there; empty when there is none."""
+    """The step from which training can go on, and the optimiser's state there, if any."""
     try:
         state = store.resume_point(run_id)
         if state is not None and state.checkpoint is not None and state.step in steps:
@@ -292,7 +292,7 @@ def from_store(store: Store, run: Run, *, snapshots: Kept = "all", author: str =
 
 def _thinned(kept: Sequence[SnapshotInfo]) -> list[SnapshotInfo]:
     """As many as a file takes, spread evenly, the first and the last among them."""
-    places = np.linspace(0, len(kept) - 1, min(MAX_MOMENTS, len(kept)))
+    places = np.linspace(0, len(kept) - 1, min(MAX_SNAPSHOTS, len(kept)))
     return [kept[round(place)] for place in places]
 
 

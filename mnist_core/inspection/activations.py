@@ -1,6 +1,6 @@
 """A network that tells what each of its layers computed, for any set of its weights.
 
-Weights are arguments, not state: one compiled function serves every moment of every run that
+Weights are arguments, not state: one compiled function serves every checkpoint of every run that
 has the same network, in any number of threads.
 """
 

@@ -406,7 +406,7 @@ def _slopes(arithmetic: Arithmetic) -> FloatArray:
 
 
 def _origin_unit(arithmetic: Arithmetic) -> Unit:
-    """Where the only input of a value is in the layer before."""
+    """The place, in the layer before, of the only input of a value."""
     if arithmetic.layer.kind != "flatten":
         return arithmetic.unit
     return tuple(int(at) for at in np.unravel_index(arithmetic.unit[0], arithmetic.input_shape))

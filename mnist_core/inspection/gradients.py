@@ -30,7 +30,7 @@ from mnist_core.inspection.activations import (
 )
 from mnist_core.inspection.arithmetic import Unit, explain, softmax, sources, window
 from mnist_core.inspection.compiled import gradients as gradient_function
-from mnist_core.inspection.weights import initial_weights, layer_weights
+from mnist_core.inspection.weights import initial_weights
 
 _IMAGES = ((None, *INPUT_SHAPE), "float32")
 _DIGITS, _DIGIT = ((None,), "int32"), ((), "int32")
@@ -38,18 +38,15 @@ _DIGITS, _DIGIT = ((None,), "int32"), ((), "int32")
 
 @dataclass(frozen=True, eq=False)
 class Backward:
-    """Forward and backward pass of one image.
+    """The backward pass of one image, and its loss.
 
-    `outputs`, `gradients` (∂loss/∂output) and `norms` (the gradients' L2 norms) have an entry
-    for each layer of the probe; `weight_gradients` one for each array of the weights, zeros for
-    moving statistics, which no gradient changes. `input_gradient` is float32 [28, 28].
+    `gradients` (∂loss/∂output) and `norms` (their L2 norms) have an entry for each layer of the
+    probe. `input_gradient` is float32 [28, 28].
     """
 
     loss: float
-    outputs: list[FloatArray]
     gradients: list[FloatArray]
     input_gradient: FloatArray
-    weight_gradients: list[FloatArray]
     norms: list[float]
 
 
@@ -69,20 +66,17 @@ class PathStep:
 
 
 def backward(network: NetworkSpec, weights: Weights, image: FloatArray, label: int) -> Backward:
-    """All outputs and all gradients for an image [28, 28] in [0, 1] and its right digit.
+    """The loss and its gradients for an image [28, 28] in [0, 1] and its right digit.
 
     Raises WeightsError, and ValueError for a label that is no digit.
     """
     found = _backward(network, weights, image[None], np.array([checked_digit(label, network)]))
-    outputs, pixels, gradients, of_weights = found
-    outputs = [np.asarray(output)[0] for output in outputs]
+    logits, pixels, gradients = found
     per_layer = [np.asarray(gradient)[0] for gradient in gradients]
     return Backward(
-        _loss(outputs[-2], label),
-        outputs,
+        _loss(np.asarray(logits)[0], label),
         per_layer,
         np.asarray(pixels)[0, ..., 0],
-        [np.asarray(gradient) for gradient in of_weights],
         [_norm(gradient) for gradient in per_layer],
     )
 
@@ -103,7 +97,7 @@ def gradient_norms_at_start(
     """
     other = with_activation(network, activation, initializer)
     digits = np.array([checked_digit(label, network) for label in np.asarray(labels)])
-    *_, gradients, _ = _backward(other, initial_weights(other, seed), images, digits)
+    *_, gradients = _backward(other, initial_weights(other, seed), images, digits)
     norms = {
         layer.name.partition(":")[0] + layer.kind: float(np.mean([_norm(one) for one in values]))
         for layer, values in zip(
@@ -165,7 +159,7 @@ def integrated_gradients(
 def grad_cam(
     network: NetworkSpec, weights: Weights, image: FloatArray, digit: int, layer: str | None = None
 ) -> FloatArray | None:
-    """Where the feature maps that speak for a digit are active: float32 [28, 28], at least 0.
+    """The places where feature maps that speak for a digit are active: float32 [28, 28], ≥ 0.
 
     By default the maps of the last convolution, after normalisation and activation; None when
     there is none. Each map counts by the mean slope of the digit's logit with respect to it
@@ -293,43 +287,31 @@ def _variable(layer: str, unit: Unit) -> str:
 def _backward(
     network: NetworkSpec, weights: Weights, images: FloatArray, labels: npt.NDArray[np.int64]
 ) -> Any:
-    """Outputs, and the gradients of the sum of all losses by pixels, outputs and weights."""
+    """Logits, and the gradients of the sum of all losses by pixels and layers' outputs."""
     function = gradient_function(network, "backward", _make_backward, _IMAGES, _DIGITS)
     values = probe(network).checked(weights)
     return function(values, as_batch(images), labels.astype(np.int32))
 
 
 def _make_backward(tf: Any, found: Probe) -> Callable[..., Any]:
-    moving = {
-        index
-        for row in layer_weights(found.network)
-        if row.kind == "batch_norm"
-        for index in row.indices[2:]
-    }
-
     def function(weights: Any, images: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
-            tape.watch([images, *weights])
+            tape.watch(images)
             outputs = found.call(weights, images)
         right = tf.one_hot(labels, outputs[-1].shape[-1])
         others = (1 - right) * outputs[-1]
         # p − y, where p − 1 is written as minus all other probabilities: when p is all but 1,
         # float32 knows the difference no more.
         slopes = others - right * tf.reduce_sum(others, axis=1, keepdims=True)
-        pixels, *gradients = tape.gradient(
+        pixels, *of_layers = tape.gradient(
             outputs[-2],
-            [images, *outputs[:-1], *weights],
+            [images, *outputs[:-1]],
             output_gradients=slopes,
             unconnected_gradients="zero",
         )
-        of_layers, of_weights = gradients[: len(outputs) - 1], gradients[len(outputs) - 1 :]
         # L = −ln p, so that ∂L/∂p = −1/p.
         of_layers.append(-right / tf.maximum(outputs[-1], np.finfo(np.float32).tiny))
-        of_weights = [
-            tf.zeros_like(gradient) if index in moving else gradient
-            for index, gradient in enumerate(of_weights)
-        ]
-        return outputs, pixels, of_layers, of_weights
+        return outputs[-2], pixels, of_layers
 
     return function
 

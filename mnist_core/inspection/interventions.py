@@ -200,7 +200,7 @@ def _row(network: NetworkSpec, name: str) -> LayerWeights:
 
 
 def _place(kind: str, part: int, index: tuple[int, ...]) -> str:
-    """Where in an array, in words: "filter 5, input channel 0, row 2, column 1"."""
+    """A place in an array, in words: "filter 5, input channel 0, row 2, column 1"."""
     if kind == "conv" and part == 0:
         row, column, channel, unit = index
         return f"filter {unit}, input channel {channel}, row {row}, column {column}"

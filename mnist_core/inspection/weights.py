@@ -42,7 +42,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """Which of the network's weights are a layer's: `indices` into Keras's list, names, shapes.
+    """A layer's weights among the network's: `indices` into Keras's list, names, shapes.
 
     `name` is the layer's in a probe ("logits" for the output), `kind` as in its specification
     and "output"; `position` is its index among the layers, one past the last for the output.

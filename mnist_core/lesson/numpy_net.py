@@ -63,22 +63,28 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """The results of a forward pass: `sums[i]` and `outputs[i + 1]` belong to layer i.
+    """The results of a forward pass: `pre_activations[i]` and `outputs[i + 1]` belong to layer i.
 
     `outputs[0]` is the input; each is [n, units].
     """
 
-    sums: tuple[Floats, ...]
+    pre_activations: tuple[Floats, ...]
     outputs: tuple[Floats, ...]
+
+    @property
+    def logits(self) -> Floats:
+        """The last layer's pre-activations, from which softmax makes probabilities."""
+        return self.pre_activations[-1]
 
 
 def forward(layers: Sequence[Layer], inputs: Floats) -> Pass:
     """Layer by layer: z = x · W + b, then φ(z), which is the next layer's x."""
-    sums, outputs = [], [np.asarray(inputs, np.float64)]
+    pre_activations, outputs = [], [np.asarray(inputs, np.float64)]
     for layer in layers:
-        sums.append(outputs[-1] @ layer.weights + layer.bias)
-        outputs.append(ACTIVATIONS[layer.activation].value(sums[-1]))
-    return Pass(tuple(sums), tuple(outputs))
+        z = outputs[-1] @ layer.weights + layer.bias
+        pre_activations.append(z)
+        outputs.append(ACTIVATIONS[layer.activation].value(z))
+    return Pass(tuple(pre_activations), tuple(outputs))
 
 
 def random_network(
@@ -120,23 +126,23 @@ def cross_entropy(logits: Floats, labels: npt.NDArray[np.int_]) -> float:
 class Gradient:
     """The loss's derivatives at one layer.
 
-    By its `weights` [inputs, units], its `bias` [units], its `sums` [n, units] (which textbooks
-    call δ) and its `inputs` [n, inputs].
+    By its `weights` [inputs, units], its `bias` [units], its pre-activations (`delta`, δ in
+    textbooks, [n, units]) and its `inputs` [n, inputs].
     """
 
     weights: Floats
     bias: Floats
-    sums: Floats
+    delta: Floats
     inputs: Floats
 
 
 def backward(layers: Sequence[Layer], passed: Pass, labels: npt.NDArray[np.int_]) -> list[Gradient]:
     """The chain rule from the last layer back, for softmax and cross-entropy.
 
-    The last layer's sums are the logits. One entry a layer, in the layers' order.
+    One entry a layer, in the layers' order.
     """
     rows = len(labels)
-    by_output = softmax(passed.sums[-1])
+    by_output = softmax(passed.logits)
     by_output[np.arange(rows), labels] -= 1
     delta = by_output / rows
     found: list[Gradient] = []
@@ -146,7 +152,7 @@ def backward(layers: Sequence[Layer], passed: Pass, labels: npt.NDArray[np.int_]
         found.insert(0, Gradient(inputs.T @ delta, delta.sum(axis=0), delta, by_inputs))
         if index:
             slope = ACTIVATIONS[layers[index - 1].activation].derivative
-            delta = by_inputs * slope(passed.sums[index - 1])
+            delta = by_inputs * slope(passed.pre_activations[index - 1])
     return found
 
 

@@ -64,7 +64,7 @@ def _header(experiment: Experiment, augmented: bool, changes: Sequence[Change]) 
 
 
 def _changed(experiment: Experiment, changes: Sequence[Change]) -> list[str]:
-    """What the run was given in mid-run, which this script leaves out."""
+    """A note on the changes in mid-run, which this script leaves out."""
     if not changes:
         return []
     return [

@@ -6,24 +6,18 @@ visitor's quota counts them. `store` is any view of it; `owner` says whose are m
 
 from __future__ import annotations
 
-import hashlib
 import io
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from mnist_core.base.paths import home as default_home
 from mnist_core.data import mnist
 from mnist_core.storage import schema
 from mnist_core.storage.store import Store
-
-log = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -52,9 +46,6 @@ class Corrections:
         data = io.BytesIO()
         np.savez_compressed(data, images=self.images, labels=self.labels)
         return data.getvalue()
-
-
-NONE = Corrections(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8))
 
 
 def load(store: Store, owner: str) -> Corrections:
@@ -113,51 +104,3 @@ def _insert(store: Store, owner: str, rows: Iterable[tuple[bytes, int]]) -> None
                 )
             )
         connection.execute(_TABLE.delete().where(theirs, _TABLE.c.number.not_in(newest)))
-
-
-def take_over_files(store: Store, home: Path | None = None) -> int:
-    """Move the corrections of earlier versions into the database; how many it was.
-
-    They lay in one `.npz` an owner under the app's home, named by the owner's digest. A file that
-    cannot be read, or that belongs to nobody in this database, stays where it is. Raises
-    StoreError.
-    """
-    folder = (home or default_home()) / "corrections"
-    files = {path.stem: path for path in folder.glob("*.npz")}
-    if not files:
-        return 0
-    count = 0
-    for owner in _owners(store):
-        name = owner if owner == "local" else hashlib.sha256(owner.encode()).hexdigest()[:32]
-        found = _read(files[name]) if name in files else None
-        if found is not None:
-            images = (image.tobytes() for image in found.images)
-            _insert(store, owner, zip(images, found.labels.tolist(), strict=True))
-            files[name].unlink(missing_ok=True)
-            count += len(found)
-    return count
-
-
-def _owners(store: Store) -> set[str]:
-    kept = (schema.visitors, schema.runs, schema.datasets, schema.sweeps)
-    with store.transaction() as connection:
-        found = {
-            owner
-            for table in kept
-            for owner in connection.execute(sa.select(table.c.owner).distinct()).scalars()
-        }
-    return {"local", *found}
-
-
-def _read(path: Path) -> Corrections | None:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, labels = archive["images"], archive["labels"]
-    except Exception:  # NumPy, zipfile and zlib each raise their own for a damaged file
-        log.warning("the corrections in %s cannot be read; they stay there", path)
-        return None
-    right = images.dtype == np.uint8 and images.shape[1:] == (28, 28) and labels.dtype == np.uint8
-    if not right or labels.shape != images.shape[:1] or (labels > 9).any():
-        log.warning("%s holds no corrections; it stays there", path)
-        return None
-    return Corrections(images[-MOST:], labels[-MOST:])

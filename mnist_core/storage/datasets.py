@@ -120,7 +120,7 @@ def not_here(digest: str) -> str:
 
 
 def problem(store: Store, owner: str, experiment: Experiment) -> str | None:
-    """Why the experiment's data set does not serve, or None."""
+    """The reason why the experiment's data set does not serve, or None."""
     if experiment.data == MNIST:
         return None
     info = find(store, owner, experiment.data)

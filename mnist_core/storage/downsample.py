@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter, uniform_filter1d
 
-FloatArray = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.intp]
 
 

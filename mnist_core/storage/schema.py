@@ -21,7 +21,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     inspect,
-    select,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -334,17 +333,6 @@ def upgrade(engine: Engine) -> None:
             except DBAPIError:
                 if column.name in {missing.name for missing in _missing(engine, table)}:
                     raise
-    _forget_impossible_times(engine)
-
-
-def _forget_impossible_times(engine: Engine) -> None:
-    """Files opened by earlier versions may have said some that PostgreSQL cannot read back."""
-    with engine.begin() as connection:
-        for column in (runs.c.started, runs.c.ended):
-            late = column > LATEST
-            # Asked for first: a database may be one to be read only.
-            if connection.execute(select(runs.c.id).where(late).limit(1)).first() is not None:
-                connection.execute(runs.update().where(late).values({column.name: None}))
 
 
 def _missing(engine: Engine, table: Table) -> list[Column[Any]]:

@@ -114,7 +114,7 @@ class Run:
 
     @property
     def present_experiment(self) -> Experiment:
-        """How it trains by now, after what was changed in mid-run."""
+        """The experiment by which it trains by now, after what was changed in mid-run."""
         return present(self.experiment, self.changes)
 
     @property
@@ -486,7 +486,7 @@ class Store:
             raise StoreError(f"{when} damaged and cannot be read; choose another one.") from None
 
     def resume_point(self, run_id: str) -> Resume | None:
-        """Where the run can go on: its newest snapshot with the optimiser's state, if any.
+        """The point to go on from: the newest snapshot with the optimiser's state, if any.
 
         Raises StoreError when that is damaged or gone.
         """
@@ -513,7 +513,7 @@ class Store:
         last = row.checkpoint_step
         before = [epoch.val_loss for epoch in self.epochs(run_id) if epoch.step <= last]
         losses = tuple(val_loss for val_loss in before if val_loss is not None)
-        kept = tuple(moment.step for moment in self.snapshots(run_id) if moment.step <= last)
+        kept = tuple(kept.step for kept in self.snapshots(run_id) if kept.step <= last)
         metrics = self.steps(run_id)
         ended = max((epoch.step for epoch in self.epochs(run_id) if epoch.step <= last), default=0)
         begun = (metrics.step > ended) & (metrics.step <= last)

@@ -1,4 +1,4 @@
-"""Optuna's side of a study: propose the next trial, hear how trials go, remember all of it.
+"""Optuna's side of a study: propose the next trial, record how trials go, keep all of it.
 
 Optuna keeps its own tables in the store's database (its RDBStorage), so that any server can go
 on with a study, and its own tools can open it under the name `study_name` gives.
@@ -115,6 +115,7 @@ class Search:
             pruner=_pruner(spec),
             load_if_exists=True,
         )
+        self._study_id = self._storage.get_study_id_from_name(study_name(study_id))
         self._grid: list[dict[str, Setting]] | None = None
         self._distributions = {item.title: _distribution(item) for item in spec.vary}
         self._paths = {item.title: item.path for item in spec.vary}
@@ -188,9 +189,7 @@ class Search:
         self.study.tell(number, state=TrialState.PRUNED if single else TrialState.FAIL)
 
     def _id(self, number: int) -> int:
-        found: int = self._storage.get_trial_id_from_study_id_trial_number(
-            self.study._study_id, number
-        )
+        found: int = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         return found
 
 

@@ -160,7 +160,7 @@ def mark_interrupted(store: Store) -> None:
 
 
 def run_states(store: Store, runs: Sequence[str]) -> dict[str, RunState]:
-    """Where these runs stand; those that no longer exist are left out."""
+    """The states of these runs; those that no longer exist are left out."""
     query = sa.select(*_STATE).where(schema.runs.c.id.in_(runs))
     with store.transaction() as connection:
         return {row.id: RunState(*row) for row in connection.execute(query)}

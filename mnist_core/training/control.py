@@ -33,7 +33,7 @@ class ControlState:
     snapshots: int | None = None
 
     def to_command(self) -> dict[str, Any]:
-        """What `Control.send` takes to bring these about in another process, the pause excepted."""
+        """The arguments of `Control.send` that do the same in another process, without a pause."""
         command = {
             "epochs": self.extra_epochs,
             "experiment": self.experiment,

@@ -1,4 +1,4 @@
-"""How far training has come through its images: steps, epochs, and the size of each batch."""
+"""The progress of training through its images: steps, epochs, and the size of each batch."""
 
 from __future__ import annotations
 

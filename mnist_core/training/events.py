@@ -175,7 +175,7 @@ class Live:
 
 @dataclass(frozen=True, eq=False)
 class Resume:
-    """Where a run can go on: a snapshot's step, weights and checkpoint. Not an event itself.
+    """A point to go on from: a snapshot's step, weights and checkpoint. Not an event itself.
 
     `seconds` is how long the run has trained so far, `val_losses` what it came to at the end of
     each epoch up to that step, `kept` the steps of all snapshots up to there. `loss` and

@@ -327,22 +327,6 @@ def pack(frame: Frame) -> dict[str, Any]:
     return {"header": json.dumps(header, separators=(",", ":")), "data": b"".join(parts)}
 
 
-def unpack(message: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Floats]]]:
-    """The header of a packed frame, and each panel's arrays by name."""
-    header = json.loads(message["header"])
-    data, start, panels = message["data"], 0, []
-    for about in header["panels"]:
-        arrays = {}
-        for name in ("maps", "kernels", "edges"):
-            if name in about:
-                shape, scale = about[name]["shape"], about[name]["scale"]
-                levels = np.frombuffer(data, np.int8, math.prod(shape), start)
-                arrays[name] = levels.reshape(shape).astype(np.float32) * np.float32(scale)
-                start += levels.size
-        panels.append(arrays)
-    return header, panels
-
-
 def _levels(values: Floats) -> tuple[float, npt.NDArray[np.int8]]:
     """A scale and int8 values; what is not a finite number becomes 0."""
     finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

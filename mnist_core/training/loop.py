@@ -206,7 +206,7 @@ class _Pace:
 
 @dataclass(eq=False)
 class _Run:
-    """What the loop knows while it goes on: now as `experiment`, with `changes` to be made yet.
+    """The state of the loop: now as `experiment`, with `changes` to be made yet.
 
     `best_val_loss` is that of the present loss function: no other loss compares with it.
     `planned_steps` are those of the experiment, without epochs asked for later.
@@ -259,7 +259,7 @@ class _Run:
 
     @property
     def epochs(self) -> int:
-        """How many epochs the run is to take."""
+        """The number of epochs that the run is to take."""
         return self.training.epochs + self.extra_epochs
 
     @property
@@ -300,7 +300,7 @@ def _prepare(
         program.model.set_weights(list(resume.weights))
         _restore(program, resume.checkpoint)
     size = sum(weight.nbytes for weight in model.get_weights())
-    moments = snapshot_steps(planned, size, control.read().snapshots)
+    due = snapshot_steps(planned, size, control.read().snapshots)
     kept = resume.kept if resume else ()
     run = _Run(
         model=model,
@@ -314,10 +314,10 @@ def _prepare(
         control=control,
         precision=precision,
         planned_steps=planned,
-        snapshot_steps=frozenset(moments),
+        snapshot_steps=frozenset(due),
         snapshots_taken=set(kept),
-        most_unplanned=most_unplanned(len(moments), size),
-        unplanned=sorted(set(kept).difference(moments)),
+        most_unplanned=most_unplanned(len(due), size),
+        unplanned=sorted(set(kept).difference(due)),
         extra_epochs=control.read().extra_epochs,
         resumed=resume is not None,
         seconds=resume.seconds if resume else 0.0,
@@ -389,11 +389,11 @@ def _change(run: _Run, after: Experiment) -> Changed:
     return Changed(run.step, after.to_json(), run.total_steps, run.steps_per_epoch, run.epochs)
 
 
-def _snapshot_steps_from(run: _Run, moments: Sequence[int]) -> frozenset[int]:
-    """The planned snapshots from here on, with those kept no more than `moments` in all."""
+def _snapshot_steps_from(run: _Run, due: Sequence[int]) -> frozenset[int]:
+    """The planned snapshots from here on, with those kept no more than `due` in all."""
     before = run.snapshots_taken.difference(run.unplanned)
-    coming = [step for step in moments if step > run.step]
-    room = max(1, len(moments) - len(before))
+    coming = [step for step in due if step > run.step]
+    room = max(1, len(due) - len(before))
     places = np.unique(np.linspace(0, len(coming) - 1, min(room, len(coming))).round().astype(int))
     return frozenset(before).union(coming[place] for place in places)
 
@@ -571,7 +571,7 @@ def _epoch_mean(run: _Run, pieces: Sequence[FloatArray]) -> float:
     """The mean over the epoch's images of what its batches came to.
 
     The same number however many steps each turn took, and whether or not the run paused: the
-    pieces are joined first. Those of a run that an earlier version kept may lack some steps.
+    pieces are joined first.
     """
     values = np.concatenate(pieces).astype(np.float64)
     return float(np.average(values, weights=run.clock.last_sizes[-len(values) :]))

@@ -1,4 +1,4 @@
-"""Which number format a run computes in: what this CPU does fast without losing accuracy."""
+"""The number format of a run: what this CPU computes fast without losing accuracy."""
 
 from __future__ import annotations
 

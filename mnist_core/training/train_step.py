@@ -78,7 +78,7 @@ class TrainingProgram:
         self._seed = tf.constant(seed)
 
     def computes(self, experiment: Experiment, precision: str) -> bool:
-        """Whether its compiled functions are those of this experiment."""
+        """True when its compiled functions are those of this experiment."""
         return self.compiled_for == (*compiled_settings(experiment), precision)
 
     def take_over_optimizer(self, other: TrainingProgram) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_core.storage import schema
-from mnist_core.storage.corrections import IMAGE_BYTES
 from mnist_core.storage.store import ACTIVE, Store
+from mnist_core.visitors.kept_bytes import kept_bytes
 from mnist_core.visitors.limits import Limits
 
 WINDOW = timedelta(hours=1)
@@ -35,7 +35,7 @@ def is_full(connection: sa.Connection, address: str | None, limits: Limits) -> b
 
 
 def newcomer_problem(store: Store, owner: str, address: str | None, limits: Limits) -> str | None:
-    """Why a visitor who was not taken in cannot start or keep anything; None for all others."""
+    """The reason why a visitor who was not taken in cannot start or keep anything, or None."""
     if address is None or limits.address_visitors is None:
         return None
     known = sa.select(schema.visitors.c.owner).where(schema.visitors.c.owner == owner)
@@ -50,7 +50,7 @@ def newcomer_problem(store: Store, owner: str, address: str | None, limits: Limi
 
 
 def start_problem(store: Store, address: str | None, limits: Limits) -> str | None:
-    """Why nobody at the address can start a run just now, or None."""
+    """The reason why nobody at the address can start a run just now, or None."""
     if address is None:
         return None
     runs, theirs = schema.runs.c, schema.runs.c.owner.in_(_visitors_at(address))
@@ -74,19 +74,11 @@ def start_problem(store: Store, address: str | None, limits: Limits) -> str | No
 
 
 def kept_problem(store: Store, address: str | None, limits: Limits, size: int) -> str | None:
-    """Why nobody at the address can keep `size` bytes more, or None."""
+    """The reason why nobody at the address can keep `size` bytes more, or None."""
     if address is None or limits.address_megabytes is None:
         return None
-    owners = _visitors_at(address)
-    snapshots, data = schema.snapshots.c, schema.datasets.c
-    runs = sa.select(schema.runs.c.id).where(schema.runs.c.owner.in_(owners))
-    parts = (
-        sa.select(sa.func.sum(snapshots.bytes)).where(snapshots.run.in_(runs)),
-        sa.select(sa.func.sum(data.bytes)).where(data.owner.in_(owners)),
-        sa.select(IMAGE_BYTES * sa.func.count()).where(schema.corrections.c.owner.in_(owners)),
-    )
     with store.transaction() as connection:
-        kept = sum(int(connection.execute(part).scalar() or 0) for part in parts)
+        kept = kept_bytes(connection, _visitors_at(address))
     if kept + size <= 1_000_000 * limits.address_megabytes:
         return None
     return (

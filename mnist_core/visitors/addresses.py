@@ -44,7 +44,7 @@ def _setting() -> tuple[tuple[Network, ...], list[str]]:
 
 
 def visitor_address(peer: str | None, forwarded: str, trusted: tuple[Network, ...]) -> Address:
-    """Where a request comes from: the nearest hop that is none of the `trusted` proxies.
+    """The address that a request comes from: the nearest hop that is none of the `trusted` proxies.
 
     `peer` is the connection's other end as the web server names it, None for this machine;
     `forwarded` the header X-Forwarded-For, to which each proxy adds whom it was asked by.

@@ -1,4 +1,4 @@
-"""Which servers share a database, and what becomes of the runs of one that is gone."""
+"""The servers that share a database, and what becomes of the runs of one that is gone."""
 
 from __future__ import annotations
 
@@ -108,8 +108,7 @@ def message_now(run: Run) -> str:
 
 
 _CAN_RESUME = "It can be resumed from step {}, its last snapshot."
-# That, and what earlier versions have stored in its place.
-_SAID = re.compile(r"It can (be resumed|go on) from step [0-9,]+, its last snapshot\.")
+_SAID = re.compile(re.escape(_CAN_RESUME).replace(r"\{\}", "[0-9,]+"))
 
 
 def _rows(store: Store) -> list[Any]:

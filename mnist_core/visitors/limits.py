@@ -96,7 +96,7 @@ PUBLIC = Limits(
     upload_megabytes=25,
     upload_files=30,
     session_upload_megabytes=200,
-    server_upload_megabytes=1000,
+    server_upload_megabytes=500,
     kept_data=4,
     data_images=100_000,
     # A school is one address: a class of 40 may train at once, three classes come in an hour.
@@ -176,7 +176,7 @@ def _number(text: str, whole: bool) -> float | None:
 def experiment_problem(
     experiment: Experiment, limits: Limits, epochs: int | None = None
 ) -> str | None:
-    """Why this server does not train the experiment (for `epochs` in all), or None."""
+    """The reason why this server does not train the experiment (for `epochs` in all), or None."""
     shapes = experiment.network.shapes()
     parameters = sum(row.parameters for row in shapes)
     if limits.parameters is not None and parameters > limits.parameters:
@@ -198,7 +198,7 @@ def experiment_problem(
 
 
 def study_problem(spec: StudySpec, limits: Limits) -> str | None:
-    """Why this server does not run the study, or None."""
+    """The reason why this server does not run the study, or None."""
     if limits.study_trials is not None and spec.most_trials > limits.study_trials:
         return (
             f"This study has {spec.most_trials:,} trials; this server allows at most "
@@ -208,7 +208,7 @@ def study_problem(spec: StudySpec, limits: Limits) -> str | None:
 
 
 def upload_problem(sizes: Sequence[int], limits: Limits) -> str | None:
-    """Why files of these sizes in bytes are not taken, or None."""
+    """The reason why files of these sizes in bytes are not taken, or None."""
     if limits.upload_files is not None and len(sizes) > limits.upload_files:
         return f"You chose {len(sizes)} files; this server accepts {limits.upload_files} at once."
     most = limits.upload_megabytes

@@ -1,4 +1,4 @@
-"""When a run on a shared server has had its share: the reasons to end it, as sentences."""
+"""A run's share of a shared server, and the sentences with which it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Times:
 
 
 def reason_to_end(times: Times, limits: Limits) -> str | None:
-    """Why the run is to be stopped now, for its visitor; None while all is well."""
+    """The reason to stop the run now, for its visitor; None while all is well."""
     if _over(times.training, limits.minutes):
         return f"It was stopped after {limits.minutes:g} minutes, this server’s limit. {KEPT}"
     if _over(times.pause, limits.pause_minutes):

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from mnist_core.storage import datasets, schema
-from mnist_core.storage.corrections import IMAGE_BYTES
 from mnist_core.storage.store import ACTIVE, Run, Store
 from mnist_core.visitors import address_limits
+from mnist_core.visitors.kept_bytes import kept_bytes
 from mnist_core.visitors.last_seen import LastSeen
 from mnist_core.visitors.limits import Limits, current
 
@@ -63,7 +63,7 @@ class Presence:
 
 
 def last_seen(store: Store, owners: Iterable[str]) -> dict[str, datetime]:
-    """When these visitors last had a page open; those never noticed are left out."""
+    """The times at which these visitors last had a page open; those never noticed are left out."""
     table = schema.visitors
     query = sa.select(table.c.owner, table.c.seen).where(table.c.owner.in_(sorted(set(owners))))
     with store.transaction() as connection:
@@ -157,25 +157,18 @@ class Usage:
 
 def usage(store: Store, owner: str) -> Usage:
     """The visitor's usage of this server's storage."""
-    runs, snapshots, steps = schema.runs, schema.snapshots, schema.steps
-    theirs = runs.c.owner == owner
-    ids = sa.select(runs.c.id).where(theirs)
-    count = sa.select(sa.func.count()).where(theirs, runs.c.deleted.is_(None))
-    data = schema.datasets
-    sets = sa.select(sa.func.count()).where(data.c.owner == owner, data.c.deleted.is_(None))
-    corrected = sa.func.count(schema.corrections.c.number)
-    parts = (
-        sa.select(sa.func.sum(data.c.bytes)).where(data.c.owner == owner),
-        sa.select(IMAGE_BYTES * corrected).where(schema.corrections.c.owner == owner),
-        sa.select(sa.func.sum(snapshots.c.bytes)).where(snapshots.c.run.in_(ids)),
-        sa.select(sa.func.sum(8 * steps.c.count)).where(steps.c.run.in_(ids)),
-        sa.select(sa.func.sum(sa.func.octet_length(runs.c.checkpoint))).where(theirs)
-        if store.engine.dialect.name != "sqlite"
-        else sa.select(sa.func.sum(sa.func.length(runs.c.checkpoint))).where(theirs),
+    runs, data, steps = schema.runs.c, schema.datasets.c, schema.steps.c
+    theirs = runs.owner == owner
+    count = sa.select(sa.func.count()).where(theirs, runs.deleted.is_(None))
+    sets = sa.select(sa.func.count()).where(data.owner == owner, data.deleted.is_(None))
+    curves = sa.select(8 * sa.func.sum(steps.count)).where(
+        steps.run.in_(sa.select(runs.id).where(theirs))
     )
     with store.transaction() as connection:
-        size = sum(int(connection.execute(part).scalar() or 0) for part in parts)
-        runs_kept, sets_kept = (int(connection.execute(q).scalar() or 0) for q in (count, sets))
+        runs_kept, sets_kept, size = (
+            int(connection.execute(query).scalar() or 0) for query in (count, sets, curves)
+        )
+        size += kept_bytes(connection, sa.select(sa.literal(owner)))
         return Usage(runs_kept, size, sets_kept)
 
 
@@ -211,7 +204,7 @@ def room(store: Store, owner: str, limits: Limits, more: int = 1, size: int = 0)
 
 
 def data_problem(store: Store, owner: str, limits: Limits, size: int) -> str | None:
-    """Why the visitor cannot keep one more data set of `size` bytes, or None."""
+    """The reason why the visitor cannot keep one more data set of `size` bytes, or None."""
     if limits.kept_data is None and limits.kept_megabytes is None:
         return None
     used, full = _used(store, owner, limits, size)

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import streamlit as st
 
 from mnist_core import Problem
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 
 def show_problems(problems: Iterable[Problem]) -> None:
     """A box for each mistake."""
     for problem in problems:
-        st.error(plain(problem.message), icon=":material/error:")
+        st.error(escaped(problem.message), icon=":material/error:")

@@ -61,7 +61,7 @@ let shown;
 export default function ({ data }) {
   if (data.page === shown) return;
   shown = data.page;
-  const open = ':st(sidebar)[data-collapsed="false"]';
+  const open = ':st(sidebar):st(folded_out)';
   if (matchMedia("(max-width: 768px)").matches) {
     document.querySelector(`${open} :st(close_sidebar) button`)?.click();
   }

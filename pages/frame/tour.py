@@ -67,9 +67,18 @@ def _on(page: str) -> None:
         now = CLOSED
         browser_storage.write(NAME, CLOSED)
     if now != CLOSED and page != "status" and not projector.is_on():
-        trains = now == TRAIN and (run := _run()) is not None and run.active
-        changes = trains or (now == READ and page == "draw")
+        run = _run() if now == TRAIN else None
+        trains = run is not None and run.active
+        waits = run is not None and _waits_on_train(run, page)
+        changes = (trains and not waits) or (now == READ and page == "draw")
         st.fragment(_strip, run_every=LOOK_AGAIN_SECONDS if changes else None)(page, trains)
+
+
+def _waits_on_train(run: Run, page: str) -> bool:
+    """True for a queued run on the page Train, which runs as a whole when the run starts."""
+    return (
+        page == "train" and run.status == "queued" and st.session_state.get("shown_run") == run.id
+    )
 
 
 def _strip(page: str, trained: bool) -> None:

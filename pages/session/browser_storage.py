@@ -27,7 +27,7 @@ export default function ({ data }) {
 
 
 def cookie_path() -> str:
-    """Where this app's cookies hold: its own address, be it alone on the host or not."""
+    """The path of this app's cookies: its own address, be it alone on the host or not."""
     return "/" + str(st.get_option("server.baseUrlPath") or "").strip("/")
 
 

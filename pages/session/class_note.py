@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core.experiment.spec import Experiment
 from pages.session import class_services
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 
 def class_note(experiment: Experiment | None) -> None:
@@ -15,7 +15,7 @@ def class_note(experiment: Experiment | None) -> None:
     if found is None or found.classroom.ended is not None:
         return
     rules = found.classroom.rules
-    words = f"In the class **{plain(found.classroom.title)}** as **{plain(found.nickname)}**."
+    words = f"In the class **{escaped(found.classroom.title)}** as **{escaped(found.nickname)}**."
     if rules:
         words += f" Challenge: {rules.words()}."
     broken = rules.broken(experiment) if experiment is not None else ""

@@ -1,4 +1,4 @@
-"""The digits of this session's drawing as 28×28 images, which Draw and Look inside share."""
+"""The digits of this session's drawing as 28×28 images, which all pages share."""
 
 from __future__ import annotations
 
@@ -19,40 +19,45 @@ from pages.widgets.background import loader
 FloatArray = npt.NDArray[np.float32]
 
 
-def digits_drawn() -> tuple[Steps, ...]:
-    """The digits of the drawing on their way to 28×28, from left to right; () without ink."""
+def digits_drawn(take_apart: bool) -> tuple[Steps, ...]:
+    """The digits of the drawing on their way to 28×28, from left to right; () without ink.
+
+    The first is shared from now on. To `take_apart` several digits needs the detector; without it
+    the whole drawing is one.
+    """
     found: tuple[Steps, ...] = ()
-    drawn = picture(drawing())
     if not drawing():
         pass
-    elif can_doubt():
-        found = tuple(digit.steps for digit in find_drawn(drawn, switches()))
+    elif take_apart:
+        found = tuple(digit.steps for digit in find_drawn(picture(drawing()), switches()))
     else:
-        steps = prepare(drawn, switches())
+        steps = prepare(picture(drawing()), switches())
         found = () if steps.blank else (steps,)
-    share(found[0] if found else None)
+    share(found[0] if found else None, take_apart)
     return found
 
 
-def share(digit: Steps | None) -> None:
-    """Make this digit of the drawing the one that the other pages take; None for no ink."""
+def share(digit: Steps | None, taken_apart: bool) -> None:
+    """Make this digit of the drawing the one that the pages share; None for no ink."""
     st.session_state.drawing_image28 = None if digit is None else digit.image28
-    st.session_state.drawing_shared = drawing()
+    st.session_state.drawing_shared = (drawing(), taken_apart)
 
 
-def shared_digit() -> FloatArray | None:
+def shared_digit(take_apart: bool) -> FloatArray | None:
     """The digit that the pages share, float32 [28, 28]; None without ink.
 
-    Drawn on since it was chosen, the drawing is looked at again and its first digit taken.
+    Drawn on since it was chosen, the drawing is looked at again and its first digit taken; also
+    where it is to be taken apart and has not been. `take_apart` as in `digits_drawn`.
     """
-    if st.session_state.get("drawing_shared") != drawing():
-        digits_drawn()
+    seen, taken_apart = st.session_state.get("drawing_shared", (None, False))
+    if seen != drawing() or (take_apart and not taken_apart):
+        digits_drawn(take_apart)
     found: FloatArray | None = st.session_state.get("drawing_image28")
     return found
 
 
 def switches() -> Preprocessing:
-    """Which steps the person has left on."""
+    """The steps that the person has left on."""
     return Preprocessing(**dict.fromkeys(steps_off(), False))
 
 

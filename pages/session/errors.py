@@ -1,4 +1,4 @@
-"""When what a page needs refuses, it says so in a sentence, whichever part of it asked.
+"""Error sentences of a page for what it needs and cannot have, whichever part of it asked.
 
 That is the database first of all, then the data and the model that come with the app.
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core.base.errors import StoreError, Trouble, Unavailable
+from mnist_core.base.errors import AppError, StoreError, Unavailable
 from mnist_core.base.sandbox import WorkFailed
 
 ICON = ":material/database_off:"
@@ -27,7 +27,7 @@ AGAIN_SECONDS = 4.0
 
 @contextmanager
 def guarded(whole_page: bool = False) -> Iterator[None]:
-    """Show the trouble of this block, and what the database refused to a callback before.
+    """Show the errors of this block, and what the database refused to a callback before.
 
     `whole_page`: a page that the database kept from being shown is tried again by itself.
     """
@@ -40,7 +40,7 @@ def guarded(whole_page: bool = False) -> Iterator[None]:
         st.error(f"{error} {again}", icon=ICON)
         if whole_page:
             try_again()
-    except Trouble as error:
+    except AppError as error:
         icon = ICON if isinstance(error, StoreError) else ":material/error:"
         st.error(f"{error} Then reload this page.", icon=icon)
     except WorkFailed as error:

@@ -1,4 +1,4 @@
-"""Where the visitor is on the page Look inside; kept in the session, mirrored in the address."""
+"""The visitor's place on the page Look inside; kept in the session, mirrored in the address."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ VIEWS = {
     "mistakes": "Mistakes",
     "robustness": "Robustness",
 }
-# Names that links may also use.
-OTHER_NAMES = {"maps": "network", "arithmetic": "network"}
 # How long a snapshot is shown while the page plays the training.
 PLAY_SECONDS = 0.8
 TEST, DRAWING = "Test image", "My drawing"
@@ -103,7 +101,7 @@ def load() -> list[str]:
     here, wrong = place(), []
     here.open_run(query.get("run", here.run))
     here.layer = query.get("layer", here.layer)
-    view = OTHER_NAMES.get(query.get("view", here.view), query.get("view", here.view))
+    view = query.get("view", here.view)
     if view in VIEWS:
         here.view = view
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,6 @@ import streamlit as st
 
 from mnist_core.lesson.recordings import Sample, samples
 from pages.session import inspect_state
-from pages.session.paper import drawing
 
 FIRST = 5  # the digit that goes along until the visitor chooses one
 MINE = "mine"
@@ -64,17 +62,10 @@ def choose(chosen: int | str) -> None:
 
 
 def _drawn() -> npt.NDArray[np.uint8] | None:
-    """The visitor's drawing as MNIST's authors would have made it; None for empty paper."""
+    """The digit of the visitor's drawing that the pages share; None for empty paper."""
     # Imported here: scipy is not needed before there is a drawing.
-    from mnist_core.drawing.preprocessing import prepare
-    from mnist_core.drawing.strokes import picture
+    from pages.session.drawn_digits import shared_digit
 
-    strokes = drawing()
-    known: tuple[Any, npt.NDArray[np.uint8] | None] | None
-    known = st.session_state.get("lesson_drawn")
-    if known is None or known[0] != strokes:
-        steps = prepare(picture(strokes))  # blank for empty paper
-        image = None if steps.blank else np.round(255 * steps.image28).astype(np.uint8)
-        st.session_state.drawing_image28 = None if steps.blank else steps.image28
-        known = st.session_state.lesson_drawn = (strokes, image)
-    return known[1]
+    # Not taken apart: the detector would load TensorFlow, without which the lesson does.
+    drawn = shared_digit(take_apart=False)
+    return None if drawn is None else np.round(255 * drawn).astype(np.uint8)

@@ -9,7 +9,7 @@ from mnist_core.storage.store import StoreError
 from mnist_core.visitors.limits import current, rules
 from pages.session import start_error
 from pages.session.services import get_engine, get_store
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 
 def rules_note() -> None:
@@ -20,7 +20,7 @@ def rules_note() -> None:
 
 
 def offer_room(engine: VisitorEngine) -> None:
-    """When the visitor keeps as much as they may: say so, and offer to remove the oldest run."""
+    """Offer to remove the oldest run when the visitor keeps as much as they may."""
     full = engine.room()
     if full is None:
         return
@@ -28,7 +28,7 @@ def offer_room(engine: VisitorEngine) -> None:
         st.warning(full.message, icon=":material/inventory_2:")
         if full.oldest is not None:
             st.button(
-                f"Remove the oldest for good: {plain(full.oldest.name)}",
+                f"Remove the oldest for good: {escaped(full.oldest.name)}",
                 key="remove_oldest",
                 icon=":material/delete_forever:",
                 help="Its curve and weights cannot be brought back. Save it first (Explore → "
@@ -65,6 +65,6 @@ def open_files_note() -> None:
 
 
 def no_room_for(more: int, size: int = 0) -> str | None:
-    """Why the visitor cannot keep `more` runs of `size` bytes together, or None."""
+    """The reason why the visitor cannot keep `more` runs of `size` bytes together, or None."""
     full = get_engine().room(more, size)
     return None if full is None else full.message

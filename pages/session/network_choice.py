@@ -1,4 +1,4 @@
-"""Which network, at which snapshot of its training: what Look inside and Draw work on."""
+"""The networks that pages work on, each at a snapshot of its training."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def run_label(run: Run) -> str:
 
 
 def run_labels(runs: Mapping[str, Run]) -> dict[str, str]:
-    """What a menu calls each of these runs, newest first, no two alike.
+    """The labels of these runs (newest first) in a menu, no two alike.
 
     Of two called alike the older keeps its label when another one comes.
     """

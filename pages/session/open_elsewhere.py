@@ -1,7 +1,8 @@
-"""From one page to the next with the same run: it reads a drawing, it is looked into."""
+"""From one page to the next with the same run: it reads, is looked into, shows its curves."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -14,6 +15,21 @@ from pages.session.network_choice import forget_choices, forget_snapshots
 def has_weights(run: Run) -> bool:
     """True when the run has kept weights that training has changed."""
     return bool(run.checkpoint_step)
+
+
+def open_buttons(run_id: str, place: str, before_train: Callable[[], None] = lambda: None) -> None:
+    """Buttons that open a run on the other pages; `place` begins their keys.
+
+    `before_train` is called before Train opens.
+    """
+    if st.button("Look inside", key=f"{place}_inside", icon=":material/frame_inspect:"):
+        look_inside(run_id)
+    if st.button("Draw", key=f"{place}_draw", icon=":material/draw:"):
+        let_it_read(run_id)
+    if st.button("Train", key=f"{place}_train", icon=":material/model_training:"):
+        st.session_state.shown_run = run_id
+        before_train()
+        st.switch_page("pages/train.py")
 
 
 def let_it_read(run_id: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Which visitors of a shared server have a page open: those whose pages are connected."""
+"""Visitors of a shared server with a page open: those whose pages are connected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who has a page open, and the digest of the address that they come from."""
+    """A visitor with a page open, and the digest of the address that they come from."""
 
     owner: str
     address: str | None

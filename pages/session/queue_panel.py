@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from mnist_core.storage.store import Run
 from pages.session.errors import fragment, said_later
 from pages.session.services import get_engine, get_store
 from pages.widgets.clock import clock
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 REFRESH_SECONDS = 2.0
-ICONS = {
+STATUS_ICONS = {
     "queued": ":material/hourglass_top:",
     "running": ":material/play_circle:",
     "paused": ":material/pause_circle:",
+    "finished": ":material/check_circle:",
+    "stopped": ":material/stop_circle:",
+    "failed": ":material/error:",
 }
 
 
@@ -38,7 +43,7 @@ def _panel() -> None:
             key="stop_all",
             icon=":material/stop_circle:",
             help="Curves and weights are kept.",
-            on_click=_stop,
+            on_click=stop_runs,
             args=([run.id for run in runs],),
         )
 
@@ -50,20 +55,20 @@ def _row(run: Run, runs: list[Run]) -> None:
     with st.container(
         key=f"queued_{run.id}", horizontal=True, vertical_alignment="center", gap="small"
     ):
-        st.markdown(f"{ICONS[run.status]} **{plain(run.name)}** · {run.status}{words}")
+        st.markdown(f"{STATUS_ICONS[run.status]} **{escaped(run.name)}** · {run.status}{words}")
         if run.status == "paused":
             st.button("Resume", key=f"queue-resume-{run.id}", on_click=_resume, args=(run.id,))
-        st.button("Stop", key=f"queue-stop-{run.id}", on_click=_stop, args=([run.id],))
+        st.button("Stop", key=f"queue-stop-{run.id}", on_click=stop_runs, args=([run.id],))
 
 
 def _gave_way_words(runs: list[Run]) -> str:
-    """Who trains in a paused run's place."""
-    names = [plain(run.name) for run in runs if run.status == "running"]
+    """The run that trains in a paused run's place, in words."""
+    names = [escaped(run.name) for run in runs if run.status == "running"]
     return f" · gave its place to {names[0]}" if len(names) == 1 else " · waits for **Resume**"
 
 
 @said_later
-def _stop(run_ids: list[str]) -> None:
+def stop_runs(run_ids: Sequence[str]) -> None:
     """Callback: end these runs, those that wait first: none of them is to start meanwhile."""
     engine = get_engine()
     for run_id in reversed(run_ids):

@@ -80,7 +80,7 @@ class Reader:
         except (DefaultModelError, StoreError) as error:
             raise NotReadable(str(error)) from error
         if found is None:
-            raise NotReadable("The weights of this moment are no longer kept; choose another one.")
+            raise NotReadable("The weights of this checkpoint are no longer kept; choose another.")
         return found
 
     def probabilities(self, images: FloatArray) -> FloatArray:

@@ -9,7 +9,6 @@ import streamlit as st
 from mnist_core.base.once import once
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
-from mnist_core.storage.corrections import take_over_files
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.visitors.limits import current
 from pages.session import errors
@@ -81,7 +80,6 @@ def take_up() -> None:
 @once
 def _store() -> Store:
     store = Store()
-    take_over_files(store)
     errors.set_notice(store.notice)
     return store
 

@@ -20,7 +20,7 @@ def is_configured() -> bool:
 
 
 def account() -> tuple[str, str] | None:
-    """Who is signed in: the provider's name and its name for the person; None for nobody."""
+    """The signed-in person: the provider's name and its name for them; None for nobody."""
     if not is_configured() or not st.user.is_logged_in:
         return None
     claims = st.user.to_dict()
@@ -50,7 +50,7 @@ def ask() -> None:
 
 
 def sign_out_button() -> None:
-    """Who is signed in, and a way out; nothing where nobody is."""
+    """Show who is signed in, and a way out; nothing where nobody is."""
     if account() is None:
         return
     claims = st.user.to_dict()

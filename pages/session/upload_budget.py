@@ -86,7 +86,7 @@ class UploadBudget:
         return receive_in_time
 
     def _problem(self, session: str, size: int) -> str | None:
-        """Why an upload of `size` bytes does not fit, as a sentence, or None."""
+        """The reason why an upload of `size` bytes does not fit, as a sentence, or None."""
         limits, held = self._limits(), self._held()
         own = held.get(session, 0) + self._coming[session]
         if _beyond(own + size, limits.session_upload_megabytes):

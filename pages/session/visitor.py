@@ -1,4 +1,4 @@
-"""Who looks at this page: on a shared server each browser, or each account, is a visitor.
+"""The visitor of a page: on a shared server each browser, or each account, is one.
 
 A browser keeps a random token in a cookie, which Streamlit reads when the page connects. A first
 visit makes the token here, so that nothing waits for the browser; the component hands it over.
@@ -7,7 +7,6 @@ visit makes the token here, so that nothing waits for the browser; the component
 from __future__ import annotations
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mnist_core.visitors import addresses
 from mnist_core.visitors.identity import (
@@ -50,7 +49,7 @@ def owner() -> str:
     """
     if not current().public:
         return LOCAL_OWNER
-    if get_script_run_ctx() is None:
+    if connections.session_id() is None:
         raise RuntimeError("Who the visitor is can only be asked on a page.")
     if account := sign_in.account():
         return owner_of_account(*account)
@@ -59,7 +58,7 @@ def owner() -> str:
 
 def address() -> str | None:
     """The digest of the network address that this visitor comes from; None on one's own lab."""
-    if not current().public or get_script_run_ctx() is None:
+    if not current().public or connections.session_id() is None:
         return None
     proxies = addresses.trusted_proxies()
     found = addresses.visitor_address(connections.peer(), connections.forwarded(), proxies)

@@ -1,4 +1,4 @@
-"""Which sessions have a browser connected, and where a browser's connection comes from.
+"""Sessions with a browser connected, and the address that a browser connects from.
 
 Written for Streamlit 1.67, which offers neither to a page: `st.context` tells of the session that
 runs, and only while it does; `st.context.ip_address` is None for this machine, behind a proxy or

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 SELECTORS = {
+    "app": '[data-testid="stApp"]',
     "main": '[data-testid="stMain"]',
     "page": '[data-testid="stMainBlockContainer"]',
     "header": '[data-testid="stHeader"]',
@@ -31,6 +32,11 @@ SELECTORS = {
     "alert": '[data-testid="stAlertContainer"]',
     "progress": '[data-testid="stProgress"]',
     "stale": '[data-stale="true"]',
+    "button": '[data-testid="stButton"]',
+    "primary": '[data-testid^="stBaseButton-primary"]',
+    "help": '[data-testid="stTooltipIcon"]',
+    "tag": "[data-tag]",
+    "folded_out": '[data-collapsed="false"]',
 }
 
 

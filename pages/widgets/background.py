@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import streamlit as st
@@ -48,6 +49,12 @@ def teacher() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "drawing-teacher")
 
 
+@once
+def layouts() -> ThreadPoolExecutor:
+    """Lays images out by t-SNE, one layout after the other: ten seconds of a processor each."""
+    return ThreadPoolExecutor(1, "t-SNE")
+
+
 def newest(
     name: str, what: Any, work: Callable[[], Result], pool: Pool | None = None
 ) -> Future[Result]:
@@ -69,6 +76,27 @@ def newest(
     future = (pool or helper()).submit(timed)
     st.session_state[f"work_{name}"] = (what, future)
     return future
+
+
+@dataclass
+class Progress:
+    """What work under way tells, and is told: the share that is done, and whether to go on."""
+
+    share: float = 0.0
+    wanted: bool = True
+
+
+def newest_with_progress(
+    name: str, what: Any, work: Callable[[Progress], Result], pool: Pool
+) -> tuple[Future[Result], Progress]:
+    """As `newest`, for work that tells how far it is and may end early once it is not wanted."""
+    before: tuple[Any, Progress] | None = st.session_state.get(f"progress_{name}")
+    if before is None or before[0] != what:
+        if before is not None:
+            before[1].wanted = False
+        before = st.session_state[f"progress_{name}"] = (what, Progress())
+    progress = before[1]
+    return newest(name, what, lambda: work(progress), pool), progress
 
 
 def forget(name: str) -> None:

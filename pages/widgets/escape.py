@@ -1,12 +1,12 @@
-"""A person's own words, shown as they are."""
+"""Markdown escaping for words that a person or a file wrote."""
 
 from __future__ import annotations
 
 import re
 
 
-def plain(text: str) -> str:
-    """A person's own words as they are in Markdown, without markup."""
+def escaped(text: str) -> str:
+    """Escape `text` for Markdown, so that it is shown letter by letter, on one line."""
     # Streamlit looks for addresses and arrows once backslashes are gone: an invisible character
     # in the middle keeps them apart.
     apart = _FOUND_LATER.sub("\u2060", " ".join(text.splitlines()))

@@ -17,13 +17,13 @@ _STYLE = with_selectors("""<style>
 input[role="combobox"] { text-overflow: ellipsis; }
 /* Firefox makes a popover's button a hundredth of a pixel narrower than its words. */
 @supports (-moz-appearance: none) { :st(popover_button) :st(words) { text-overflow: clip; } }
-.stApp { --quiet-text: light-dark(#56616f, #a9b4c2); --raised-ground: light-dark(#f2f5f9, #1d242e);
-  --focus-ring: light-dark(#0b6fc2, #7fbcff); }
-.stApp button[kind^="primary"]:enabled, .stApp button[kind^="primary"]:enabled p {
+:st(app) { --quiet-text: light-dark(#56616f, #a9b4c2); --focus-ring: light-dark(#0b6fc2, #7fbcff);
+  --raised-ground: light-dark(#f2f5f9, #1d242e); }
+:st(app) button:st(primary):enabled, :st(app) button:st(primary):enabled p {
   color: light-dark(#ffffff, #0b1118); }
-.stApp button[kind^="primary"]:disabled, .stApp button[kind^="primary"]:disabled p {
+:st(app) button:st(primary):disabled, :st(app) button:st(primary):disabled p {
   color: var(--quiet-text); }
-.stApp [data-tag], .stApp [data-tag] * { color: light-dark(#ffffff, #0b1118); }
+:st(app) :st(tag), :st(app) :st(tag) * { color: light-dark(#ffffff, #0b1118); }
 :st(caption) { opacity: 0.75; }
 :st(element):has(.unseen), .unseen { position: absolute; width: 1px;
   height: 1px; overflow: hidden; clip-path: inset(50%); }

@@ -53,14 +53,12 @@ def live_figure(
         key=key,
         # On a projector the chart grows with the page's type.
         height="content" if on_projector() or grows_above else int(figure.layout.height),
-        data=live_data(
-            figure,
-            f"component/{served.name}/plotly.min.js",
-            alt,
-            clickable=on_click is not None,
-            images=images,
-            grows_above=grows_above,
-            clock=clock,
-        ),
+        data=live_data(figure, f"component/{served.name}/plotly.min.js", alt)
+        | {
+            "clickable": on_click is not None,
+            "images": None if images is None else vars(images),
+            "growsAbove": grows_above,
+            "clock": clock,
+        },
         on_clicked_change=clicked,
     )

@@ -39,7 +39,10 @@ def pixel_view(
 ) -> None:
     """Show the groups, or update what `key` already shows; `alt` says what they show.
 
-    The other arguments are those of `pixels_data`.
+    With `strip` the groups stand in one row, as layers do: smaller where they would not fit;
+    where even that is too wide it scrolls sideways, and its last group stays in sight. `height`
+    is what one group's images should not exceed on screen, in pixels, where they can. With
+    `shares`, one a group, they stand side by side and divide the width so.
 
     `on_click` is called before the next run of the page (or the fragment) that holds the view.
     """
@@ -57,9 +60,8 @@ def pixel_view(
 
     mount(
         key=key,
-        data=pixels_data(
-            groups, alt, strip=strip, height=height, shares=shares, connection=connection
-        ),
+        data=pixels_data(groups, connection)
+        | {"strip": strip, "height": height, "shares": list(shares), "alt": alt},
         on_clicked_change=clicked,
     )
 

@@ -52,7 +52,7 @@ def canvas(page, key, number=0):
 
 def moment(page):
     """What stands over the moment slider's thumb."""
-    return part(page, "moment").get_by_test_id("stSliderThumbValue").inner_text(timeout=2000)
+    return part(page, "checkpoint").get_by_test_id("stSliderThumbValue").inner_text(timeout=2000)
 
 
 def heading(page):
@@ -76,7 +76,7 @@ def test_a_learner_looks_inside_the_network_just_trained(server, page):
 
     # The moment: back to before the training, the pictures change and come back.
     trained = pixels(page, "feature_maps")
-    slider = part(page, "moment").get_by_role("slider")
+    slider = part(page, "checkpoint").get_by_role("slider")
     slider.focus()
     page.keyboard.press("Home")
     wait_until(
@@ -85,7 +85,7 @@ def test_a_learner_looks_inside_the_network_just_trained(server, page):
         "The moment changed nothing",
     )
     # Play goes through all moments, although the browser's slider lags behind.
-    press(page, "moment_play")
+    press(page, "checkpoint_play")
     wait_until(lambda: "before" not in moment(page), 20, "Play did not start")
     wait_until(lambda: "epoch 5 " in moment(page), 90, "Play did not arrive at the last moment")
     wait_until(lambda: pixels(page, "feature_maps") == trained, 20, "The pictures did not follow")

@@ -326,7 +326,7 @@ def test_the_neuron_follows_its_sliders_without_the_server(server, page):
             np.array([[values["w1"]], [values["w2"]]]), np.array([values["b"]]), activation.lower()
         )
         passed = forward([layer], np.array([[values["x1"], values["x2"]]]))
-        z, a = float(passed.sums[0][0, 0]), float(passed.outputs[1][0, 0])
+        z, a = float(passed.pre_activations[0][0, 0]), float(passed.outputs[1][0, 0])
         expect(neuron.locator(".z")).to_have_text(number(z))
         expect(neuron.locator(".a")).to_have_text(number(a))
     neuron.locator(".over").click(position={"x": 40, "y": 40})

@@ -160,7 +160,7 @@ def test_only_a_run_that_can_go_on_offers_it(home: Path) -> None:
     store = Store()
     run_id = recorded(store)
     with store.transaction() as connection:
-        message = "It ended. It can go on from step 1,200, its last snapshot."
+        message = "It ended. It can be resumed from step 1,200, its last snapshot."
         values = {"status": "failed", "message": message, "interrupted": True}
         connection.execute(sa.update(runs).values(**values))
     app = open_page()

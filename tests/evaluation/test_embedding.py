@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from mnist_core.evaluation import embedding
 from mnist_core.evaluation.embedding import (
     COMPONENTS,
     Cancelled,
-    TsneJob,
     pca,
     principal_components,
     tsne,
@@ -100,9 +98,6 @@ def test_what_cannot_be_laid_out_is_told(features, words):
     for function in (pca, tsne):
         with pytest.raises(ValueError, match=words):
             function(features)
-    job = TsneJob(features)
-    assert job.wait(60)
-    assert words in job.error and job.points is None
 
 
 def test_tsne_needs_some_images():
@@ -148,51 +143,6 @@ def test_it_stops_when_it_is_asked_to():
     with pytest.raises(Cancelled):
         tsne(clouds()[0], progress=shares.append, cancelled=lambda: len(shares) >= 3)
     assert len(shares) == 3
-
-
-@pytest.mark.usefixtures("quick")
-def test_a_job_gives_what_the_function_gives():
-    features, _ = clouds()
-    given = features.copy()
-    job = TsneJob(given, seed=2)
-    given[:] = np.nan  # what the caller does with its array afterwards changes nothing
-    assert job.wait(60) and job.done and job.progress == 1.0 and job.error is None
-    assert np.array_equal(job.points, tsne(features, seed=2))
-
-
-def test_a_job_is_cancelled_soon_and_a_waiting_one_too():
-    running, waiting = TsneJob(clouds(400)[0]), TsneJob(clouds(400)[0])
-    waiting.cancel()
-    running.cancel()
-    assert running.wait(60) and waiting.wait(60)
-    for job in (running, waiting):
-        assert job.points is None and job.error is None and job.progress < 1
-
-
-def test_jobs_take_turns(monkeypatch):
-    inside, most, gate = [], [], threading.Event()
-
-    def slow(features, progress, cancelled, seed):
-        inside.append(seed)
-        most.append(len(inside))
-        gate.wait(30)
-        inside.remove(seed)
-        return features[:, :2]
-
-    monkeypatch.setattr(embedding, "tsne", slow)
-    jobs = [TsneJob(clouds()[0], seed) for seed in range(3)]
-    assert not any(job.done for job in jobs)
-    gate.set()
-    assert all(job.wait(30) for job in jobs) and most == [1, 1, 1]
-
-
-def test_a_failure_is_a_sentence(monkeypatch):
-    def fail(*_):
-        raise MemoryError("no room")
-
-    monkeypatch.setattr(embedding, "tsne", fail)
-    job = TsneJob(clouds()[0])
-    assert job.wait(30) and job.error == "t-SNE failed (MemoryError: no room)."
 
 
 def test_it_costs_nothing_until_it_is_used():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_core.figures import comparison as figures
-from mnist_core.figures.comparison import Dot, Scale, Value
+from mnist_core.figures.comparison import Dot, Pairs, Scale, Value
 
 SCALE = Scale("validation accuracy", ".2%", "learning rate", log=True)
 
@@ -55,13 +55,13 @@ def test_a_band_goes_from_the_worst_to_the_best_seed() -> None:
 
 def test_a_heat_map_fills_cell_by_cell() -> None:
     cells = {("0.001", "16"): VALUES[0], ("0.01", "16"): value("0.01", 0.01, None)}
-    figure = figures.heat_map(["0.001", "0.01"], ["16", "32"], cells, SCALE, "units")
+    figure = figures.heat_map(Pairs(["0.001", "0.01"], ["16", "32"], cells, "units"), SCALE)
     (shown,) = figure.data
     assert shown.z[0][0] == pytest.approx(0.91)
     assert shown.z[0][1] is None and list(shown.z[1]) == [None, None]
     assert "3 seeds" in shown.customdata[0][0] and "not trained yet" in shown.customdata[1][1]
     worse = Scale("loss", ".4~g", "learning rate", more_is_better=False)
-    assert figures.heat_map(["0.001"], ["16"], cells, worse, "units").data[0].reversescale
+    assert figures.heat_map(Pairs(["0.001"], ["16"], cells, "units"), worse).data[0].reversescale
 
 
 def test_failed_trainings_are_told() -> None:
@@ -71,7 +71,7 @@ def test_failed_trainings_are_told() -> None:
     assert list(axis.ticktext) == ["0.001<br>1 of 3 failed", "0.01<br>1 of 1 failed"]
     assert traces(figure)["mean ± standard deviation"].customdata[0][0] == "3 seeds, 1 of 3 failed"
     cells = {("0.001", "16"): some, ("0.01", "32"): every}
-    figure = figures.heat_map(["0.001", "0.01"], ["16", "32"], cells, SCALE, "units")
+    figure = figures.heat_map(Pairs(["0.001", "0.01"], ["16", "32"], cells, "units"), SCALE)
     assert figure.data[0].customdata[1][1].endswith("<br>1 of 1 failed")
     notes = [(each.x, each.y, each.text) for each in figure.layout.annotations]
     assert notes == [(1, 1, "1 of 1 failed")] and figure.data[0].text[0][0] == "<br>1 of 3 failed"
@@ -81,13 +81,14 @@ def test_failed_trainings_are_told() -> None:
 def test_a_very_bad_cell_does_not_make_the_others_look_alike() -> None:
     results = (0.1, 0.90, 0.91, 0.92, 0.93)
     cells = {(str(at), "16"): value(str(at), at, result) for at, result in enumerate(results)}
-    (shown,) = figures.heat_map([str(at) for at in range(5)], ["16"], cells, SCALE, "units").data
+    pairs = Pairs([str(at) for at in range(5)], ["16"], cells, "units")
+    (shown,) = figures.heat_map(pairs, SCALE).data
     assert shown.zmin == pytest.approx(0.93 - 4 * 0.02) and shown.zmax == 0.93
 
 
 def test_small_multiples_have_one_scale_for_all() -> None:
     cells = {("0.001", "16"): VALUES[0], ("0.01", "32"): VALUES[1]}
-    figure = figures.small_multiples(["0.001", "0.01"], ["16", "32"], cells, SCALE, "units")
+    figure = figures.small_multiples(Pairs(["0.001", "0.01"], ["16", "32"], cells, "units"), SCALE)
     ranges = {tuple(axis.range) for axis in (figure.layout.yaxis, figure.layout.yaxis4)}
     assert len(ranges) == 1 and {trace.yaxis for trace in figure.data} == {"y", "y4"}
 

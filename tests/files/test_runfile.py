@@ -102,7 +102,7 @@ def test_a_run_with_more_moments_than_a_file_takes_keeps_its_last(
     run = store.run(ended_run(store))
     for step in range(1, 9):
         store.record(run.id, Snapshot(step, step / 10, some_weights(SMALL, step)))
-    monkeypatch.setattr(runfile, "MAX_MOMENTS", 5)
+    monkeypatch.setattr(runfile, "MAX_SNAPSHOTS", 5)
     taken = from_store(store, run)
     # Kept are 0 to 8, 10 and 20.
     assert [moment.step for moment in taken.facts.moments] == [0, 2, 5, 8, 20]

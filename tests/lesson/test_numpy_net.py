@@ -61,13 +61,13 @@ def test_forward_loss_and_every_gradient_are_those_of_autodiff(activation):
     passed = numpy_net.forward(layers, x)
     found = numpy_net.backward(layers, passed, labels)
     np.testing.assert_allclose(passed.outputs[-1], out, rtol=1e-6)
-    np.testing.assert_allclose(numpy_net.cross_entropy(passed.sums[-1], labels), loss, rtol=1e-9)
-    np.testing.assert_allclose(numpy_net.softmax(passed.sums[-1]), tf.nn.softmax(out), rtol=1e-6)
+    np.testing.assert_allclose(numpy_net.cross_entropy(passed.logits, labels), loss, rtol=1e-9)
+    np.testing.assert_allclose(numpy_net.softmax(passed.logits), tf.nn.softmax(out), rtol=1e-6)
     for place, gradient in enumerate(found):
         np.testing.assert_allclose(gradient.weights, expected[2 * place], rtol=1e-5, atol=1e-9)
         np.testing.assert_allclose(gradient.bias, expected[2 * place + 1], rtol=1e-5, atol=1e-9)
         by_sums = expected[len(variables) + 1 + place]
-        np.testing.assert_allclose(gradient.sums, by_sums, rtol=1e-5, atol=1e-9)
+        np.testing.assert_allclose(gradient.delta, by_sums, rtol=1e-5, atol=1e-9)
     np.testing.assert_allclose(found[0].inputs, expected[len(variables)], rtol=1e-5, atol=1e-9)
 
 
@@ -81,8 +81,8 @@ def test_a_step_against_the_gradient_lowers_the_loss():
     layers, x, labels = network(), GENERATOR.normal(size=(8, 5)), GENERATOR.integers(0, 4, 8)
     passed = numpy_net.forward(layers, x)
     after = numpy_net.step(layers, numpy_net.backward(layers, passed, labels), 0.1)
-    before = numpy_net.cross_entropy(passed.sums[-1], labels)
-    assert numpy_net.cross_entropy(numpy_net.forward(after, x).sums[-1], labels) < before
+    before = numpy_net.cross_entropy(passed.logits, labels)
+    assert numpy_net.cross_entropy(numpy_net.forward(after, x).logits, labels) < before
 
 
 def test_a_stack_of_linear_layers_is_one_layer_and_a_bent_one_is_not():

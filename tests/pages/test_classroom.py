@@ -102,6 +102,16 @@ def test_from_the_code_to_the_board(store: Store):
     assert "96.13%" in pupil.words()
 
 
+def test_a_teacher_who_follows_a_link_of_theirs_sees_that_class(store: Store):
+    teacher, first = opened(store)
+    second = classrooms.open_classroom(store, teacher.owner, "9c")
+    for room in (first, second):
+        teacher.app.query_params["class"] = room.code
+        teacher.open()
+        assert code_shown(room.code) in teacher.words()
+        assert "Join a class" not in teacher.words()
+
+
 def test_a_wrong_code_and_a_taken_name_are_sentences(store: Store):
     _, room = opened(store)
     lost = joined("ABCD-EFGH", "Ben")

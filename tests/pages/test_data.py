@@ -18,7 +18,7 @@ from mnist_core.drawing.stroke_history import History
 from mnist_core.drawing.strokes import Stroke
 from mnist_core.files.runfile import from_store, pack
 from mnist_core.storage import datasets
-from mnist_core.storage.store import Store
+from mnist_core.storage.store import Store, Unavailable
 from mnist_core.training.events import Finished, Snapshot, Started
 from pages.session import services
 from tests.support.data_sets import NAMES, bars, idx_files, npz, parts
@@ -76,7 +76,7 @@ def data_page() -> AppTest:
 def add(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
     uploader = next(item for item in app.file_uploader if item.key.startswith("data_files"))
     uploader.set_value([(name, data, "application/octet-stream") for name, data in files]).run()
-    wait([app.session_state["data_work"][1]], timeout=60)
+    wait([app.session_state["work_data set"][1]], timeout=60)
     app.run()
     assert not app.exception, app.exception
     return app
@@ -158,7 +158,12 @@ def test_without_a_network_keras_loader_says_so(store, monkeypatch) -> None:
     assert "no network connection" in settled(app, "could not be loaded").replace("\\", "")
 
 
-def test_names_can_be_changed_and_a_set_be_deleted_and_brought_back(store, own_run) -> None:
+def test_names_can_be_changed_and_a_set_be_deleted_and_brought_back(
+    store, own_run, monkeypatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise Unavailable("The disk is full.")
+
     app = data_page()
     app.selectbox(key="data_chosen").set_value(SET.digest).run()
     named(app.text_area, "data_classes").set_value("a\nb\nc")
@@ -167,7 +172,11 @@ def test_names_can_be_changed_and_a_set_be_deleted_and_brought_back(store, own_r
     assert "1 of your runs names it" in texts(app)
     app.button(key="data_delete_now").click().run()
     assert datasets.sets(store, "local") == []
-    next(button for button in app.button if button.label == "Undo").click().run()
+    with monkeypatch.context() as patched:
+        patched.setattr(datasets, "bring_back", refuses)
+        app.button(key="bring_data_back").click().run()
+    assert not app.exception and datasets.sets(store, "local") == []
+    app.button(key="bring_data_back").click().run()
     assert datasets.sets(store, "local") and app.selectbox(key="data_chosen").value == SET.digest
 
 

@@ -24,7 +24,7 @@ from mnist_core.training.events import Failed, Snapshot
 from pages.views.draw.learning import in_words
 from pages.views.draw.steps import STEPS as STEPS_OF_A_DRAWING
 from pages.views.draw.views import VIEWS
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from tests.support.photos import as_file, photo
 from tests.support.strokes import strokes
 
@@ -62,7 +62,7 @@ def open_page():
 
 @pytest.fixture
 def own_run():
-    """A run with three kept moments of a dense network, newest of all runs."""
+    """A run with three snapshots of a dense network, newest of all runs."""
     store, experiment = Store(), PRESETS["two-layer"]
     weights = build_model(experiment.network).get_weights()
     run = store.create_run(experiment, preset="two-layer")
@@ -251,7 +251,7 @@ def test_networks_are_compared_and_their_disagreements_found(open_page, own_run)
     wrong = {name: int((each.argmax(1) != data.y_test).sum()) for name, each in shares.items()}
     vote = int((np.mean(list(shares.values()), axis=0).argmax(1) != data.y_test).sum())
     table = page.table[0].value
-    assert table["Network"].tolist() == [*map(plain, wrong), "**Vote of all**"]
+    assert table["Network"].tolist() == [*map(escaped, wrong), "**Vote of all**"]
     assert table["Misread test images"].tolist() == [f"{n:,}" for n in (*wrong.values(), vote)]
 
 

@@ -22,6 +22,7 @@ from pages.session import services
 from pages.views.explore import files_models, files_open, files_save, files_uploaded
 from pages.views.explore.files_link import train_address
 from pages.widgets.menu_labels import distinct
+from pages.widgets.run_curves import opened_curves, run_curves
 from tests.support.model_files import h5, pair, small_h5
 from tests.support.runs_in_store import SMALL, ended_run
 from tests.support.sandbox import zipped
@@ -155,6 +156,16 @@ def test_a_class_of_files_is_compared(store) -> None:
     assert not {"Batch size", "Optimiser"} & set(table.columns)
     app.button(key="keep_files").click().run()
     assert len(store.runs()) == 3
+
+
+def test_an_opened_run_draws_the_curves_of_the_run_it_was_saved_from(store) -> None:
+    smoothed = Experiment.from_query(f"{SMALL.to_query()}&label_smoothing=0.1")
+    run = store.run(ended_run(store, smoothed))
+    saved = opened_curves(runfile.read(pack(from_store(store, run))), run.name)
+    kept = run_curves(store, run)
+    assert saved.loss_title == kept.loss_title != "" and saved.least_loss == kept.least_loss > 0
+    assert np.array_equal(saved.loss, kept.loss, equal_nan=True)
+    assert saved.epoch_steps == kept.epoch_steps and saved.val_accuracy == kept.val_accuracy
 
 
 def test_refused_files_are_named_with_the_reason_and_the_others_are_taken(store) -> None:

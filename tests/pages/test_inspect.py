@@ -154,7 +154,7 @@ def test_pruning_survives_a_look_at_another_view() -> None:
     assert app.metric[0].value == pruned and app.slider(key="edit-prune-1").value == 50
 
 
-def test_the_moment_changes_what_is_read() -> None:
+def test_the_checkpoint_changes_what_is_read() -> None:
     run = make_run(SMALL, seeds=(0, 1, 2))
     last = open_page(run=run)
     first = open_page(run=run, step="0")
@@ -163,17 +163,17 @@ def test_the_moment_changes_what_is_read() -> None:
     value = [m.value for m in last.markdown if m.value.startswith("**conv_1")]
     other = [m.value for m in first.markdown if m.value.startswith("**conv_1")]
     assert value and other and value != other
-    first.button(key="moment_next").click().run()
+    first.button(key="checkpoint_next").click().run()
     assert first.query_params["step"] == "10"
 
 
 def test_what_the_browser_has_not_heard_of_yet_is_no_wish() -> None:
     run = make_run(SMALL, seeds=(0, 1, 2, 3))
     app = open_page(run=run, step="0")
-    at = f"inspect-moment-{run}"
+    at = f"inspect-checkpoint-{run}"
     old = app.select_slider(key=at)
     assert old.value == 0
-    app.button(key="moment_next").click().run()
+    app.button(key="checkpoint_next").click().run()
     assert not app.exception and app.query_params["step"] == "10"
     new = app.select_slider(key=f"{at}-1")
     assert new.value == 10
@@ -184,15 +184,15 @@ def test_what_the_browser_has_not_heard_of_yet_is_no_wish() -> None:
     assert app.query_params["image"] == "1" and app.number_input(key="inspect-index-1").value == 1
 
 
-def test_play_shows_every_moment_and_stops_at_the_last(monkeypatch) -> None:
+def test_play_shows_every_checkpoint_and_stops_at_the_last(monkeypatch) -> None:
     now = [100.0]
     monkeypatch.setattr("pages.views.inspect.chooser.time.monotonic", lambda: now[0])
     app = open_page(run=make_run(SMALL, seeds=(0, 1, 2, 3)))
-    app.button(key="moment_play").click().run()
+    app.button(key="checkpoint_play").click().run()
     seen = [app.query_params["step"]]
     app.run()  # a request that comes too soon
     assert app.query_params["step"] == seen[0]
-    while app.button(key="moment_play").label == "Pause" and len(seen) < 9:
+    while app.button(key="checkpoint_play").label == "Pause" and len(seen) < 9:
         now[0] += PLAY_SECONDS
         app.run()
         seen.append(app.query_params.get("step", "newest"))
@@ -279,7 +279,7 @@ def test_a_diverged_run_says_at_which_step() -> None:
     app = open_page(run=run)
     assert not app.exception, app.exception
     assert "diverged at step 13" in said(app)
-    app.button(key="moment_back").click().run()
+    app.button(key="checkpoint_back").click().run()
     assert not app.exception and not app.error
 
 
@@ -360,7 +360,7 @@ def test_the_fooling_slider_starts_where_the_network_is_fooled() -> None:
         (1782, 2.0, None, "epoch 2 · step 1,782"),
     ],
 )
-def test_a_moment_says_when_its_accuracy_is_an_estimate(step, epoch, accuracy, label) -> None:
+def test_a_checkpoint_says_when_its_accuracy_is_an_estimate(step, epoch, accuracy, label) -> None:
     assert snapshot_label("run", SnapshotInfo(step, epoch, accuracy, 0)) == label
 
 

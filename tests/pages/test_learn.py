@@ -233,7 +233,7 @@ def test_zeros_and_ones_can_be_parted_by_two_pixels_but_not_without_a_bias():
     along = known.points @ np.stack([np.cos(angles), np.sin(angles)])
     assert ((along > 0) == known.ones[:, None]).all(axis=0).sum() == 0
     assert (along[known.ones].min(axis=0) > along[~known.ones].max(axis=0)).any()
-    read = forward(known.layers, known.points).sums[-1].argmax(1) == 0
+    read = forward(known.layers, known.points).logits.argmax(1) == 0
     assert (read == known.ones).all()
 
 

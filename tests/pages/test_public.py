@@ -14,7 +14,7 @@ from mnist_core.experiment.spec import Experiment
 from mnist_core.experiment.study import StudySpec
 from mnist_core.storage.store import Store
 from mnist_core.studies import records
-from mnist_core.visitors import visitors
+from mnist_core.visitors import heartbeat, visitors
 from mnist_core.visitors.identity import owner_of, owner_of_account
 from pages.session import visitor
 from pages.session.inspect_state import VIEWS as INSPECT_VIEWS
@@ -134,6 +134,23 @@ def test_the_browser_hears_which_page_it_is_on_before_anything_that_could_answer
     # Streamlit tells it once more where it begins with pages/train.py by itself.
     assert "navigation" in kinds
     assert "navigation" not in kinds[kinds.index("bidi_component") :]
+
+
+@pytest.mark.parametrize(("ahead", "seconds"), [(1, 2.0), (4, 5.0)])
+def test_the_page_of_a_run_that_waits_repeats_one_part_only(messages, ahead, seconds):
+    """A class of thirty waits there: whatever repeats takes time from the one that trains."""
+    store = Store()
+    heartbeat.register(store, "another server", "a scheduler")
+    runs = [
+        store.create_run(SMALL, owner, server="another server")
+        for owner in [*(f"pupil {number}" for number in range(ahead)), owner_of(HERS)]
+    ]
+    visit("train", HERS, {"shown_run": runs[-1], "browser_memory": {"tour": "train"}})
+    waits = store.run(runs[-1])
+    assert waits is not None and waits.status == "queued"
+    store.close()
+    asked = [message.auto_rerun for message in messages if message.HasField("auto_rerun")]
+    assert {repeat.interval for repeat in asked} == {seconds}
 
 
 class User(dict[str, object]):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from mnist_core.storage import corrections
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Finished, Snapshot
 from mnist_core.training.loop import train
-from mnist_core.visitors.visitors import Presence
 
 
 def image(seed=0):
@@ -73,36 +70,6 @@ def test_there_is_a_most(store, monkeypatch):
     for seed in range(5):
         corrections.add(store, "local", image(seed), seed)
     assert labels(store) == [2, 3, 4]
-
-
-def as_file(folder: Path, name: str, *kept: int) -> Path:
-    """A file of corrections as earlier versions kept it."""
-    folder.mkdir(exist_ok=True)
-    images = [np.round(image(label) * 255).astype(np.uint8) for label in kept]
-    np.savez_compressed(folder / name, images=images, labels=np.array(kept, np.uint8))
-    return folder / name
-
-
-def test_files_of_earlier_versions_move_into_the_database(store, home):
-    folder, owner = home / "corrections", "a visitor"
-    Presence(store).notice(owner)
-    mine = as_file(folder, "local.npz", 4, 2)
-    theirs = as_file(folder, f"{hashlib.sha256(owner.encode()).hexdigest()[:32]}.npz", 7)
-    nobodys = as_file(folder, f"{32 * 'a'}.npz", 1)
-    corrections.add(store, "local", image(6), 6)
-    assert corrections.take_over_files(store) == 3
-    assert labels(store) == [6, 4, 2] and labels(store, owner) == [7]
-    assert not mine.exists() and not theirs.exists() and nobodys.exists()
-    assert corrections.take_over_files(store) == 0
-
-
-def test_a_file_that_cannot_be_read_stays(store, home):
-    file = as_file(home / "corrections", "local.npz", 1)
-    for content in (b"", b"PK\x03\x04 not really", b"x" * 100):
-        file.write_bytes(content)
-        assert corrections.take_over_files(store) == 0 and file.exists()
-    np.savez(file, images=np.zeros((2, 3)), labels=np.zeros(2))
-    assert corrections.take_over_files(store) == 0 and file.exists() and labels(store) == []
 
 
 @pytest.fixture(scope="module")
@@ -165,4 +132,4 @@ def test_the_copy_is_kept_as_a_run_of_its_own(trained):
 def test_without_corrections_there_is_nothing_to_learn(trained):
     experiment, weights = trained
     with pytest.raises(ValueError, match="no corrections"):
-        fine_tune(experiment.network, weights, corrections.NONE, steps=10, remind=True)
+        fine_tune(experiment.network, weights, mislabelled(0), steps=10, remind=True)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 
 from mnist_core.files import runfile
 from mnist_core.storage import corrections
@@ -56,20 +55,6 @@ def test_any_moment_is_read_back(database: Store, year: int, hours: int) -> None
     read = database.run(run).started
     assert read.tzinfo == UTC and abs(read - moment) <= timedelta(days=4)
     assert year != 2026 or read == moment
-
-
-def test_a_time_that_cannot_be_read_is_forgotten_when_the_database_is_opened(
-    database: Store,
-) -> None:
-    """As files opened by earlier versions left it."""
-    run = ended_run(database)
-    raw = "10000-01-01 23:58:59+00" if database.engine.dialect.name == "postgresql" else (
-        "9999-12-31 23:59:59.000000")  # fmt: skip
-    with database.engine.begin() as connection:
-        connection.execute(sa.text(f"UPDATE runs SET started = '{raw}'"))
-    again = Store(database.engine.url.render_as_string(hide_password=False))
-    assert again.run(run).started is None
-    again.close()
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\ud800b", "\0", "\N{PILE OF POO}" * 40, "a\u202eb"])

@@ -43,7 +43,7 @@ def whole(store: Store, run_id: str) -> bool:
 
 
 def recorded(store: Store, steps: int = 200) -> str:
-    """A finished run with two kept moments."""
+    """A finished run with two snapshots."""
     run_id = store.create_run(PRESETS["two-layer"], preset="two-layer")
     store.record(run_id, Started(2 * steps, steps, 7))
     for first in range(1, steps + 1, 10):

@@ -24,7 +24,7 @@ def some_weights(experiment: Experiment, seed: int) -> tuple[np.ndarray, ...]:
 def ended_run(
     store: Store, experiment: Experiment = SMALL, owner: str = "local", steps: int = 20
 ) -> str:
-    """A finished run of two epochs with three kept moments and something odd in its curve."""
+    """A finished run of two epochs with three snapshots and something odd in its curve."""
     run = store.create_run(experiment, owner)
     store.record(run, Started(steps, steps // 2, experiment.network.parameters))
     loss = (1 / np.arange(1, steps + 1)).astype(np.float32)

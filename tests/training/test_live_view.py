@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +15,24 @@ from mnist_core.data import mnist
 from mnist_core.engine.live_frames import LiveFrames
 from mnist_core.model.build import build_model
 from mnist_core.training.control import Control
-from mnist_core.training.live_view import MOST_BYTES, View, blocks, pack, snapshot_frame, unpack
+from mnist_core.training.live_view import MOST_BYTES, View, blocks, pack, snapshot_frame
 from mnist_core.training.loop import train
+
+
+def unpack(message: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]:
+    """The header of a packed frame, and each panel's arrays by name, as the script unpacks them."""
+    header = json.loads(message["header"])
+    data, start, panels = message["data"], 0, []
+    for about in header["panels"]:
+        arrays = {}
+        for name in ("maps", "kernels", "edges"):
+            if name in about:
+                shape, scale = about[name]["shape"], about[name]["scale"]
+                levels = np.frombuffer(data, np.int8, math.prod(shape), start)
+                arrays[name] = levels.reshape(shape).astype(np.float32) * np.float32(scale)
+                start += levels.size
+        panels.append(arrays)
+    return header, panels
 
 
 @pytest.fixture(scope="module")

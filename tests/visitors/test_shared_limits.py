@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from mnist_core.base.tensorflow_compat import set_aside
 from mnist_core.data.custom import from_arrays
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.storage import corrections, datasets, schema
 from mnist_core.storage.store import Store
 from mnist_core.studies.runner import AWAY, StudyRunner
-from mnist_core.visitors import address_limits, server_room, visitors
+from mnist_core.visitors import address_limits, server_quota, visitors
 from mnist_core.visitors.identity import owner_of
 from mnist_core.visitors.limits import LOCAL, PUBLIC, Refused
 from mnist_core.visitors.visitors import Presence
@@ -119,6 +122,7 @@ def test_what_an_address_keeps_is_counted_together(engine: Engine, store: Store,
         ended_run(store, owner=visitor(number))
     with store.transaction() as connection:
         connection.execute(schema.snapshots.update().values(bytes=100_000))
+        connection.execute(schema.runs.update().values(checkpoint=None))
     assert come(engine, 0, HERE).room() is None
     assert come(engine, 1, HERE).room(size=400_000) is None
     assert "store 1 MB together" in come(engine, 1, HERE).room(size=400_001).message
@@ -220,18 +224,18 @@ def left(store: Store) -> set[str]:
 @pytest.mark.parametrize("limit", [{"server_runs": 5}, {"server_megabytes": 16}])
 def test_the_oldest_runs_of_those_longest_absent_go_first(store: Store, full, limit):
     """Eight runs of three megabytes each."""
-    assert server_room.make_room(store, replace(LOCAL, **limit)) == 3
+    assert server_quota.make_room(store, replace(LOCAL, **limit)) == 3
     expected = {*full["here"], *full["local"], full["yesterday"][1]}
     assert left(store) == expected
-    assert server_room.make_room(store, replace(LOCAL, **limit)) == 0
+    assert server_quota.make_room(store, replace(LOCAL, **limit)) == 0
 
 
 def test_who_is_here_and_what_trains_stays(store: Store, full):
     active = store.create_run(SMALL, "year")
     limits = replace(LOCAL, server_runs=1)
-    assert server_room.make_room(store, limits) == 4
+    assert server_quota.make_room(store, limits) == 4
     assert left(store) == {*full["here"], *full["local"], active}
-    assert server_room.kept(store).over(limits)
+    assert server_quota.kept(store).over(limits)
 
 
 def test_what_was_deleted_and_data_sets_make_room_too(store: Store, full):
@@ -242,9 +246,9 @@ def test_what_was_deleted_and_data_sets_make_room_too(store: Store, full):
         connection.execute(schema.runs.update().where(schema.runs.c.deleted.is_not(None))
                            .values(deleted=long_ago))  # fmt: skip
         connection.execute(schema.datasets.update().values(bytes=10**9))
-    assert server_room.make_room(store, replace(LOCAL, server_runs=7)) == 1
+    assert server_quota.make_room(store, replace(LOCAL, server_runs=7)) == 1
     assert full["here"][1] in left(store) and len(left(store)) == 7
-    assert server_room.make_room(store, replace(LOCAL, server_megabytes=900)) == 3
+    assert server_quota.make_room(store, replace(LOCAL, server_megabytes=900)) == 3
     assert datasets.sets(store, "year") == [] and len(left(store)) == 5
 
 
@@ -269,6 +273,28 @@ def test_the_engine_makes_room_by_itself(store: Store, full, monkeypatch):
         wait(lambda: len(left(store)) == 6, "room")
         assert not left(store) & set(full["year"])
     finally:
+        opened.close()
+
+
+def test_what_closed_pages_leave_in_memory_goes_by_itself(store: Store, monkeypatch):
+    class Session:
+        """As Streamlit's, it refers to itself."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    gc.disable()
+    session = Session()
+    left_over = weakref.ref(session)
+    set_aside()  # as when TensorFlow is loaded while the page is open
+    del session
+    for name in ("ROOM_SECONDS", "GARBAGE_SECONDS"):
+        monkeypatch.setattr(f"mnist_core.engine.upkeep.{name}", 0.1)
+    opened = Engine(store, trainer=FAKE)
+    try:
+        wait(lambda: left_over() is None, "the session to go")
+    finally:
+        gc.enable()
         opened.close()
 
 

@@ -6,21 +6,6 @@ const CELL = 8; // of the drawing, for a pixel of the image
 const TOP = 40;
 const GAP = 46;
 
-function number(value, digits = 2) {
-  const text = value.toFixed(digits);
-  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
-}
-
-function themed(data, host) {
-  const ground = getComputedStyle(host).getPropertyValue("--st-background-color").trim();
-  const dark = isDark(ground);
-  const pick = (colour) => (dark ? data.dark[colour] ?? colour : colour);
-  const found = Object.fromEntries(Object.entries(data.colours).map(([k, c]) => [k, pick(c)]));
-  return { ...found, ground, zero: dark ? "#262c36" : "#f0f2f5", dark };
-}
-
-const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-
 // A picture of numbers: ink from black to white, or blue and orange from the ground.
 function picture(rows, colours, ink) {
   const canvas = document.createElement("canvas");

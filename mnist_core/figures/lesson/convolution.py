@@ -13,9 +13,14 @@ from mnist_core.figures.template import FOR_DARK, LIGHT, QUIET, THEME_JS
 
 Floats = npt.NDArray[np.float64]
 
-CONVOLUTION_JS: str = (
-    THEME_JS + CLOCK_JS + Path(__file__).with_name("convolution.js").read_text(encoding="utf-8")
-)
+CONVOLUTION_JS: str = "\n".join([
+    THEME_JS,
+    CLOCK_JS,
+    *(
+        Path(__file__).with_name(name).read_text(encoding="utf-8")
+        for name in ("drawing.js", "convolution.js")
+    ),
+])  # fmt: skip
 CONVOLUTION_CSS: str = Path(__file__).with_name("convolution.css").read_text(encoding="utf-8")
 CONVOLUTION_HTML = (
     '<div class="convolution"><svg role="img"></svg><div class="sum" aria-live="off"></div></div>'

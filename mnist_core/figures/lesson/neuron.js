@@ -14,11 +14,6 @@ const keep = (values) => {
   try { sessionStorage.setItem(KEPT, JSON.stringify(values)) } catch { /* private window */ }
 };
 
-function number(value, digits = 2) {
-  const text = value.toFixed(digits);
-  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
-}
-
 const factor = (value, digits) => (value < 0 ? `(${number(value, digits)})` : number(value, digits));
 
 // φ(z), between two points of its curve.
@@ -27,14 +22,6 @@ function activate({ low, step, values }, z) {
   const at = Math.min(Math.floor(place), values.length - 2);
   return values[at] + (place - at) * (values[at + 1] - values[at]);
 }
-
-function themed(data, host) {
-  const dark = isDark(getComputedStyle(host).getPropertyValue("--st-background-color").trim());
-  const pick = (colour) => (dark ? data.dark[colour] ?? colour : colour);
-  return Object.fromEntries(Object.entries(data.colours).map(([key, c]) => [key, pick(c)]));
-}
-
-const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
 function figure(host, data) {
   const find = (name) => host.querySelector(`.${name}`);

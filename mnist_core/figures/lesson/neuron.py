@@ -18,7 +18,10 @@ from mnist_core.figures.template import FOR_DARK, GROUND, LIGHT, QUIET, THEME_JS
 
 Floats = npt.NDArray[np.float64]
 
-NEURON_JS: str = THEME_JS + Path(__file__).with_name("neuron.js").read_text(encoding="utf-8")
+NEURON_JS: str = THEME_JS + "\n".join(
+    Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("drawing.js", "neuron.js")
+)
 NEURON_CSS: str = Path(__file__).with_name("neuron.css").read_text(encoding="utf-8")
 REACH = 3.0  # weights and bias go from −REACH to REACH
 Z_STEP = 0.05  # between two points of an activation's curve

@@ -199,7 +199,7 @@ def likely_networks(shapes: Sequence[tuple[int, ...]], classes: int) -> dict[str
 
 
 def as_run(model: ImportedModel, file_name: str, data_name: str = MNIST) -> RunFile:
-    """An imported model as a finished run with one kept moment, on the data set `data_name`."""
+    """An imported model as a finished run with one snapshot, on the data set `data_name`."""
     stem = file_name
     for suffix in (".weights.h5", *(f".{suffix}" for suffix in SUFFIXES)):
         stem = stem.removesuffix(suffix)

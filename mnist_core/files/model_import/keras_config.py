@@ -218,7 +218,7 @@ def _layers_of(model: Config) -> list[dict[str, Any]]:
 
 
 def _saved_places(layers: Sequence[Config]) -> dict[str, str]:
-    """Where Keras 3 keeps each layer's weights: by class, numbered in the order of the layers."""
+    """The groups in which Keras 3 keeps each layer's weights: by class, numbered in their order."""
     counts: dict[str, int] = {}
     places = {}
     for layer in layers:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mnist_core.base.untrusted import FileRefused
+from mnist_core.experiment.activations import ACTIVATIONS
 from mnist_core.experiment.initializers import INITIALIZERS
 from mnist_core.files.model_import.keras_config import KerasLayer, KerasModel
 from mnist_core.files.model_import.stack import (
@@ -36,7 +37,11 @@ PARTS: dict[str, tuple[str, ...]] = {
     "BatchNormalization": ("gamma", "beta", "moving_mean", "moving_variance"),
     "Normalization": ("mean", "variance", "count"),
 }
-_ACTIVATIONS = {"silu": "swish", None: "linear", "leakyrelu": "leaky_relu"}
+_ACTIVATIONS: dict[str | None, str] = {
+    **{other: name for name, record in ACTIVATIONS.items() for other in record.also},
+    None: "linear",
+    "leakyrelu": "leaky_relu",
+}
 _ALIASES = {
     "Convolution2D": "Conv2D",
     "SeparableConvolution2D": "SeparableConv2D",
@@ -380,9 +385,9 @@ _SHAPES: dict[str, _Taker] = {
     "Softmax": _softmax,
 }
 KNOWN_ACTIVATIONS = (
-    "linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "swish", "selu",
-    "softmax", "log_softmax", "softplus", "softsign", "hard_sigmoid", "exponential",
-)  # fmt: skip
+    *ACTIVATIONS,
+    *("softmax", "log_softmax", "softplus", "softsign", "hard_sigmoid", "exponential"),
+)
 _TAKERS: dict[str, _Taker] = _SHAPES | {
     "Dense": _dense,
     "Conv2D": _conv,

@@ -26,7 +26,7 @@ from pages.views.draw.parts import (
     small_image,
     which_digit,
 )
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 # Below this probability a network may just as well be looking at something else.
 GUESS = 0.4
@@ -83,9 +83,9 @@ def answer() -> Answer | None:
             reader = current_reader()
             wait_for(reader, say=place.say)
             wait([detector()])
-            found = _read(digits_drawn(), reader)
+            found = _read(digits_drawn(can_doubt()), reader)
         except NotReadable as error:
-            digits_drawn()
+            digits_drawn(can_doubt())
             place.say("")
             below.error(str(error), icon=":material/error:")
             return None
@@ -97,7 +97,7 @@ def answer() -> Answer | None:
     with below:
         names = in_a_row([one.text for one in found])
         chosen = found[which_digit(names, "drawn_digit") if len(found) > 1 else 0]
-        share(chosen.steps)
+        share(chosen.steps, can_doubt())
         st.html(bars(chosen.reading.probabilities, chosen.reader.names))
     return chosen
 
@@ -106,7 +106,7 @@ def _large(found: list[Answer]) -> str:
     """The reading in Markdown: digits as they are, a name in bold, which is set smaller."""
     if found[0].reader.reads_digits:
         return "".join(one.text for one in found)
-    return " · ".join(f"**{plain(one.text)}**" for one in found)
+    return " · ".join(f"**{escaped(one.text)}**" for one in found)
 
 
 class _Place:

@@ -12,12 +12,13 @@ from mnist_core.data.mnist import ByteArray, Dataset, DatasetError, ink
 from mnist_core.evaluation.metrics import read_digits
 from mnist_core.experiment.class_names import one
 from pages.session.data_sets import dataset_of
-from pages.session.network_choice import NetworkChoice, network_choices, snapshot_label, snapshots
+from pages.session.network_choice import NetworkChoice, network_choices, snapshots
+from pages.session.network_pickers import checkpoint_slider, label_in
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import bars, confidence, gallery, small_image
 from pages.widgets.background import come_back_for, newest
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
 MOST = 4
@@ -33,7 +34,7 @@ def compare_view(found: Answer | None) -> None:
         list(choices),
         default=_kept(choices, found),
         key="compared_networks",
-        format_func=lambda key: choices[key].label if key in choices else "",
+        format_func=label_in(choices),
         max_selections=MOST,
         help="For example a dense network and a CNN, or two of your runs.",
     )
@@ -67,20 +68,17 @@ def _kept(choices: dict[str, NetworkChoice], found: Answer | None) -> list[str]:
 
 def _column(choice: NetworkChoice, found: Answer | None) -> Reader:
     """One network: its name, its snapshot, its answer."""
-    st.markdown(f"**{plain(choice.label)}**")
-    answer = (
-        st.container()
-    )  # above the slider of snapshots, which not every network has: answers stand level
-    kept = {snapshot.step: snapshot for snapshot in snapshots(choice.key)}
-    steps = list(kept)
-    step = steps[-1]
-    if len(steps) > 1:
-        step = st.select_slider(
-            "Moment",
-            steps,
+    st.markdown(f"**{escaped(choice.label)}**")
+    # Above the slider of snapshots, which not every network has: answers stand level.
+    answer = st.container()
+    kept = snapshots(choice.key)
+    step = kept[-1].step
+    if len(kept) > 1:
+        step = checkpoint_slider(
+            choice.key,
+            kept,
             value=step,
             key=f"compared_moment_{choice.key}",
-            format_func=lambda step: snapshot_label(choice.key, kept[step]) if step in kept else "",
             label_visibility="collapsed",
         )
     reader = Reader(choice, step)
@@ -149,7 +147,7 @@ def _counts(
     """The test images that each misreads, and all voting; who is right where they differ."""
     differ = (answers != answers[0]).any(0)
     st.markdown(f"They disagree on **{int(differ.sum()):,}** of {len(labels):,} test images.")
-    names = [*(plain(reader.choice.name) for reader in readers), "**Vote of all**"]
+    names = [*(escaped(reader.choice.name) for reader in readers), "**Vote of all**"]
     right = np.stack([*answers, together]) == labels
     st.table(
         {

@@ -10,10 +10,11 @@ from mnist_core.figures.drawing import learning_chart
 from mnist_core.storage.store import StoreError
 from pages.session.data_sets import class_names
 from pages.session.network_choice import NetworkChoice, network_choices, snapshot_label, snapshots
+from pages.session.network_pickers import network_menu
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.session.services import get_store
 from pages.views.draw.answer import Answer
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 
 # From this probability on, an answer is more than a guess.
@@ -37,13 +38,7 @@ def learning_view(found: Answer | None) -> None:
     kept = st.session_state.get("watched_run")
     if kept not in runs:
         kept = found.reader.choice.key if found and found.reader.choice.key in runs else None
-    key = st.selectbox(
-        "Run",
-        list(runs),
-        index=list(runs).index(kept) if kept in runs else 0,
-        format_func=lambda key: runs[key].label if key in runs else "",
-        key="watched_run_menu",
-    )
+    key = network_menu("Run", runs, kept, key="watched_run_menu")
     st.session_state.watched_run = key
     if found is None:
         st.caption("Draw a digit to see how this run learned to read it.")
@@ -73,7 +68,7 @@ def _chart(choice: NetworkChoice, found: Answer) -> None:
         alt=f"The probability of each digit at {len(kept)} checkpoints; "
         f"at the end the network reads {name} with {shares[-1].max():.0%}.",
     )
-    st.caption(in_words(shares, labels, plain(name)))
+    st.caption(in_words(shares, labels, escaped(name)))
 
 
 def _over_training(

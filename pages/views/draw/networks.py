@@ -1,11 +1,9 @@
-"""Which networks read the drawing, at which snapshot of their training, and their reading."""
+"""The networks that read the drawing, the snapshot of their training, and their reading."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future
 
-import numpy as np
-import numpy.typing as npt
 import streamlit as st
 
 from mnist_core.data.mnist import Dataset
@@ -17,14 +15,12 @@ from pages.session.network_choice import (
     chance_note,
     first_choice,
     network_choices,
-    snapshot_label,
     snapshots,
 )
+from pages.session.network_pickers import checkpoint_slider, network_menu
 from pages.session.reader import NotReadable, Reader, loading
 from pages.widgets.background import loader
-from pages.widgets.escape import plain
-
-FloatArray = npt.NDArray[np.float32]
+from pages.widgets.escape import escaped
 
 
 def current_reader() -> Reader:
@@ -53,12 +49,11 @@ def choose_network() -> None:
     """The menu of networks and, where more than one snapshot is kept, their slider."""
     choices = network_choices()
     key = st.session_state.get("reading_network")
-    st.selectbox(
+    network_menu(
         "Network",
-        list(choices),
-        index=list(choices).index(key) if key in choices else 0,
+        choices,
+        key,
         key="network_menu",
-        format_func=lambda key: choices[key].label if key in choices else "",
         help="Your runs and the model that comes with the app.",
         on_change=_network_chosen,
     )
@@ -68,21 +63,20 @@ def choose_network() -> None:
     if len(kept) > 1:
         _choose_snapshot(str(key), kept)
     if key in choices and choices[key].experiment.data != MNIST:
-        names = ", ".join(map(plain, class_names(choices[key].experiment)))
+        names = ", ".join(map(escaped, class_names(choices[key].experiment)))
         st.caption(f":material/dataset: Classes: {names}.")
 
 
 def _choose_snapshot(key: str, kept: tuple[SnapshotInfo, ...]) -> None:
-    labels = {snapshot.step: snapshot_label(key, snapshot) for snapshot in kept}
     step = st.session_state.get("reading_step")
+    steps = [snapshot.step for snapshot in kept]
     # Another run, or a new snapshot of a live one, makes a new slider with its own value.
     slider = f"reading_moment-{key}-{kept[-1].step}"
-    st.select_slider(
-        "Checkpoint",
-        list(labels),
-        value=step if step in labels else kept[-1].step,
+    checkpoint_slider(
+        key,
+        kept,
+        value=step if step in steps else steps[-1],
         key=slider,
-        format_func=lambda step: labels.get(step, ""),
         on_change=_snapshot_chosen,
         args=(slider, kept[-1].step),
     )

@@ -15,7 +15,7 @@ from pages.session.reader import NotReadable
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import percent
 from pages.widgets.background import come_back_for, newest
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.pixel_view import pixel_view
 from pages.widgets.progress_notes import time_left
 
@@ -93,15 +93,15 @@ def _words(name: str, flip: Flip | None, names: Sequence[str]) -> str:
     if flip is None:
         return (
             "No short straight stroke of pen or eraser that was tried changes the answer: it stays "
-            f"{plain(name)}."
+            f"{escaped(name)}."
         )
     how = "one stroke added" if flip.added else "one stroke erased"
     return (
         f"The smallest change found: {how} ({flip.ink:.0%} of the drawing’s ink) turns "
-        f"{_the(name)} into {plain(one(names[flip.digit]))}. The change is made to the "
+        f"{_the(name)} into {escaped(one(names[flip.digit]))}. The change is made to the "
         "28 × 28 pixels that the network sees."
     )
 
 
 def _the(name: str) -> str:
-    return f"the {name}" if name in DIGITS else plain(one(name))
+    return f"the {name}" if name in DIGITS else escaped(one(name))

@@ -6,14 +6,15 @@ import streamlit as st
 
 from mnist_core.figures.template import DARK, LIGHT
 from pages.session.paper import STYLE as PAPER_STYLE
+from pages.streamlit_compat.selectors import with_selectors
 
 
 def style() -> None:
     """The page's style sheet."""
-    accent = DARK[0] if st.context.theme.type == "dark" else LIGHT[0]
-    st.html(f"<style>.stApp {{ --accent: {accent}; }}{PAPER_STYLE}{STYLE}</style>")
+    st.html(f"<style>{_ACCENT}{PAPER_STYLE}{STYLE}</style>")
 
 
+_ACCENT = with_selectors(f":st(app) {{ --accent: light-dark({LIGHT[0]}, {DARK[0]}); }}")
 STYLE = """
 .st-key-reading { flex: 1 1 17rem; max-width: 34rem; }
 .st-key-prediction { min-height: 7rem; min-width: 4.5rem; justify-content: center; }

@@ -19,8 +19,8 @@ from pages.session.services import get_engine, get_store, owner
 from pages.views.draw.answer import Answer
 from pages.views.draw.networks import current_reader
 from pages.views.draw.parts import gallery, small_image
-from pages.widgets.background import come_back_for, newest, teacher
-from pages.widgets.escape import plain
+from pages.widgets.background import Progress, come_back_for, newest_with_progress, teacher
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 
 SHOWN = 24
@@ -127,7 +127,7 @@ def _remove(index: int) -> None:
 def _teaching(reader: Reader, corrections: Corrections) -> None:
     if not reader.reads_digits:
         return
-    name = plain(reader.choice.name)
+    name = escaped(reader.choice.name)
     st.markdown(
         f"**Teach them to “{name}”**, the network chosen above. A copy is trained; the original "
         "stays as it is."
@@ -160,15 +160,14 @@ def _teaching(reader: Reader, corrections: Corrections) -> None:
 def _taught(reader: Reader, corrections: Corrections, steps: int, remind: bool) -> None:
     """The teaching under way, or its result: before and after."""
     number = st.session_state.teaching_number
-    progress: dict[str, float] = st.session_state.setdefault(f"teaching_{number}", {"share": 0.0})
-    work = newest(
+    work, progress = newest_with_progress(
         "teaching",
         number,
-        partial(_teach, reader, reader.weights(), corrections, steps, remind, progress),
+        partial(_teach, reader, reader.weights(), corrections, steps, remind),
         teacher(),
     )
     if not work.done():
-        come_back_for(work, lambda: st.progress(progress["share"], "Training the copy…"))
+        come_back_for(work, lambda: st.progress(progress.share, "Training the copy…"))
         return
     if work.exception() is not None:
         st.error("This network could not be trained. Try another one.", icon=":material/error:")
@@ -183,16 +182,20 @@ def _teach(
     corrections: Corrections,
     steps: int,
     remind: bool,
-    progress: dict[str, float],
+    progress: Progress,
 ) -> FineTuned:
     """In another thread, where nothing of the page can be asked."""
+
+    def tell(share: float) -> None:
+        progress.share = share
+
     apart()
     taught: FineTuned = run_apart(
         partial(fine_tune, steps=steps, remind=remind),
         reader.network,
         weights,
         corrections,
-        tell=lambda share: progress.update(share=share),
+        tell=tell,
     )
     return taught
 

@@ -8,8 +8,8 @@ from functools import partial
 from pages.views.draw.answer import Answer
 from pages.views.draw.compare import compare_view
 from pages.views.draw.learning import learning_view
+from pages.views.draw.photo import photo_view
 from pages.views.draw.reasons import reasons_view
-from pages.views.draw.snapshot import photo_view
 from pages.views.draw.steps import steps_view
 from pages.views.draw.teach import teach_view
 from pages.widgets.tabs import view_tabs

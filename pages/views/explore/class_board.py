@@ -19,7 +19,7 @@ from pages.session.errors import fragment
 from pages.views.explore.class_drawing import drawing_view
 from pages.views.explore.class_images import gallery, small_image
 from pages.views.explore.files_compare import differing_config
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 
 REFRESH_SECONDS = 3.0
@@ -56,7 +56,7 @@ def board_view(room: Classroom, teaches: bool = False) -> None:
 
 
 def _choices(room: Classroom, chosen: str) -> None:
-    """Which run of each pupil, and what stands below the dots."""
+    """Choose the run of each pupil, and the axis below the dots."""
     st.selectbox("Runs", [BEST, NEWEST], key="board_each", width=200, persist_state="session",
                  label_visibility="collapsed")  # fmt: skip
     if chosen == DOTS:
@@ -107,7 +107,7 @@ def _head(board: Board) -> None:
     words += f", {len(newest)} with a network, {trains} training or waiting"
     best = next(iter(board.best()), None)
     if best is not None and best.accuracy is not None and not best.broken:
-        words += f" · best: **{plain(best.nickname)}**, {best.accuracy:.2%}"
+        words += f" · best: **{escaped(best.nickname)}**, {best.accuracy:.2%}"
         words += "" if best.final else " on validation images"
     if board.classroom.rules:
         words = f":material/flag: Challenge: {board.classroom.rules.words()}. {words}"
@@ -189,7 +189,7 @@ def _table(board: Board, each: list[Entry]) -> None:
         | differing_config(apart),
     )
     if waiting:
-        st.caption("No network yet: " + ", ".join(plain(name) for name in waiting))
+        st.caption("No network yet: " + ", ".join(escaped(name) for name in waiting))
 
 
 def _digits(board: Board, each: list[Entry]) -> None:
@@ -209,4 +209,4 @@ def _digits(board: Board, each: list[Entry]) -> None:
             small_image(test.x_test[item.image], f"A test digit: {label}",
                         f"<b>a {label}</b><br>misread by {item.networks}<br>as {read}")
         )  # fmt: skip
-    gallery(figures)
+    st.html(gallery(figures))

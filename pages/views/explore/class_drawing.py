@@ -18,10 +18,11 @@ from pages.session.class_readings import reading_of
 from pages.session.errors import fragment, said_later
 from pages.session.paper import STYLE, drawing, paper
 from pages.session.services import owner, shared_store
-from pages.views.explore.class_images import small_image
+from pages.views.explore.class_images import gallery, small_image
 
 REFRESH_SECONDS = 3.0
 _CARDS = """<style>
+.drawn { float: left; margin-right: 1rem; }
 .readings { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr));
   gap: 0.6rem; }
 .readings div { border: 1px solid light-dark(#d3dae3, #36414f); border-radius: 0.5rem;
@@ -71,10 +72,10 @@ def _readings(room_id: str, teaches: bool) -> None:
         _card(room.id, entry, room.drawing) for entry in sorted(entries, key=lambda e: e.nickname)
     ]
     image = np.frombuffer(room.drawing, np.uint8).reshape(28, 28)
+    seen = small_image(image, "The drawing as networks see it", "what all see")
     with st.container(key="class_readings"):
         st.html(
-            f'{_CARDS}<div class="class-images" style="float: left; margin-right: 1rem">'
-            f"{small_image(image, 'The drawing as networks see it', 'what all see')}</div>"
+            f'{_CARDS}<div class="drawn">{gallery([seen])}</div>'
             f'<div class="readings">{"".join(cards)}</div>'
         )
 

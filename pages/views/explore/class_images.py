@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import streamlit as st
 
 from mnist_core.figures.live import png_address
 
@@ -26,6 +25,6 @@ def small_image(image: npt.NDArray[np.uint8], alt: str, caption: str) -> str:
     return f'<figure><img src="{address}" alt="{alt}"><figcaption>{caption}</figcaption></figure>'
 
 
-def gallery(figures: Sequence[str]) -> None:
-    """Show them in as many rows as the page's width needs."""
-    st.html(f'{_STYLE}<div class="class-images">{"".join(figures)}</div>')
+def gallery(figures: Sequence[str]) -> str:
+    """These side by side (HTML with its style), in as many rows as the page's width needs."""
+    return f'{_STYLE}<div class="class-images">{"".join(figures)}</div>'

@@ -25,7 +25,7 @@ from pages.session.services import owner, shared_store
 from pages.session.visitor import address
 from pages.views.explore.class_board import REFRESH_SECONDS, board_view
 from pages.widgets.copy_link import address_to_copy, page_address
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.menu_labels import distinct
 
 PARAMETER = "class"
@@ -52,8 +52,9 @@ def view() -> None:
         )
         return
     if said := st.session_state.pop(_REFUSED, None):
-        st.error(plain(said), icon=":material/block:")
+        st.error(escaped(said), icon=":material/block:")
     taught, member = class_services.taught(), class_services.membership()
+    _take_teachers_link(taught)
     if _comes_by_link(member):
         _join_form()
         if taught or member:
@@ -78,6 +79,15 @@ def _comes_by_link(member: Membership | None) -> bool:
     """True when a link's code of another class than the visitor is in is to be used."""
     code = st.session_state.get(_BY_LINK)
     return code is not None and (member is None or clean(code) != member.classroom.code)
+
+
+def _take_teachers_link(taught: list[Classroom]) -> None:
+    """Show a teacher who follows the link of an own class that class."""
+    code = clean(st.session_state.get(_BY_LINK, ""))
+    own = next((room for room in taught if code and room.code == code), None)
+    if own is not None:
+        st.session_state.class_shown = own.id
+        _forget_link()
 
 
 def _forget_link() -> None:
@@ -126,7 +136,7 @@ def _join() -> None:
 def _pupils_view(member: Membership) -> None:
     room = member.classroom
     with st.container(key="class_head", horizontal=True, vertical_alignment="center"):
-        st.markdown(f"### {plain(room.title)} · {plain(member.nickname)}")
+        st.markdown(f"### {escaped(room.title)} · {escaped(member.nickname)}")
         st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
         st.button("Leave the class", key="leave_class", icon=":material/logout:", on_click=_leave,
                   help="Your runs stay yours and are on the board no more.")  # fmt: skip
@@ -187,7 +197,7 @@ def _open() -> None:
 def _teachers_view(taught: list[Classroom]) -> None:
     room = _chosen(taught)
     with st.container(key="class_head", horizontal=True, vertical_alignment="center"):
-        st.markdown(f"### {plain(room.title)}")
+        st.markdown(f"### {escaped(room.title)}")
         if room.ended is None:
             with st.container(key="class_code_shown", width="content"):
                 st.markdown(f"## :blue[**{shown(room.code)}**]")

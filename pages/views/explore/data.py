@@ -15,11 +15,13 @@ from mnist_core.storage.datasets import SetInfo
 from mnist_core.storage.store import StoreError
 from pages.editors import draft
 from pages.session.data_sets import forget_sets, own_dataset, own_sets, titles_of
+from pages.session.errors import said_later
 from pages.session.services import get_store, owner
-from pages.views.explore.data_add import add_view
+from pages.views.explore.data_add import add_view, class_names_field
 from pages.views.explore.data_images import show_images
 from pages.views.explore.files_parts import size_words
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
+from pages.widgets.undo import undo_line
 
 
 def view() -> None:
@@ -89,37 +91,30 @@ def _delete(info: SetInfo) -> None:
                   args=(info.digest,))  # fmt: skip
 
 
+@said_later
 def _put_aside(digest: str) -> None:
     """Callback: delete the set so that it can be undone, unless a run needs it now."""
-    try:
-        if datasets.users(get_store(), owner(), digest, active=True):
-            st.session_state.data_problem = (
-                "A run that waits or trains needs this data set. Stop it, or wait for its end."
-            )
-            return
-        datasets.put_aside(get_store(), owner(), digest)
-    except StoreError as error:
-        st.session_state.data_problem = str(error)
+    if datasets.users(get_store(), owner(), digest, active=True):
+        st.session_state.data_problem = (
+            "A run that waits or trains needs this data set. Stop it, or wait for its end."
+        )
         return
+    datasets.put_aside(get_store(), owner(), digest)
     st.session_state.data_put_aside = digest
     forget_sets()
 
 
 def _undo() -> None:
-    gone = st.session_state.get("data_put_aside")
-    if gone is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="data_undo"):
-        st.caption(":material/delete: The data set is deleted.", width="content")
-        st.button("Undo", type="tertiary", icon=":material/undo:", on_click=_bring_back)
+    if (digest := st.session_state.get("data_put_aside")) is not None:
+        undo_line("The data set is deleted.", "data", _bring_back, digest)
 
 
-def _bring_back() -> None:
-    digest = st.session_state.pop("data_put_aside", None)
-    if digest is not None:
-        datasets.bring_back(get_store(), owner(), digest)
-        st.session_state.data_chosen = digest
-        forget_sets()
+@said_later
+def _bring_back(digest: str) -> None:
+    datasets.bring_back(get_store(), owner(), digest)
+    st.session_state.pop("data_put_aside", None)
+    st.session_state.data_chosen = digest
+    forget_sets()
 
 
 def _names(info: SetInfo) -> None:
@@ -130,17 +125,12 @@ def _names(info: SetInfo) -> None:
     ):
         title = st.text_input("Name of the data set", info.title, max_chars=MAX_TITLE,
                               key=f"data_title_{info.digest}")  # fmt: skip
-        text = st.text_area(
-            "Names of the classes, one a line, in their order",
-            "\n".join(info.classes),
-            height=min(400, 60 + 24 * len(info.classes)),
-            key=f"data_classes_{info.digest}",
-        )
+        names = class_names_field(info.classes, f"data_classes_{info.digest}")
         if st.form_submit_button("Save names", key="data_save_names"):
             try:
-                datasets.rename(get_store(), owner(), info.digest, title, text.strip().split("\n"))
+                datasets.rename(get_store(), owner(), info.digest, title, names)
             except FileRefused as error:
-                st.error(plain(str(error)), icon=":material/error:")
+                st.error(escaped(str(error)), icon=":material/error:")
                 return
             forget_sets()
             st.rerun()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -34,15 +35,17 @@ from pages.session.data_sets import forget_sets
 from pages.session.limits import open_files_note, upload_megabytes
 from pages.session.services import get_engine, owner, shared_store
 from pages.views.explore.data_images import show_images
-from pages.widgets.background import come_back_for
-from pages.widgets.escape import plain
-from pages.widgets.progress_notes import measured, time_left
+from pages.widgets.background import come_back_for, forget, newest
+from pages.widgets.escape import escaped
+from pages.widgets.progress_notes import time_left
 
 log = logging.getLogger(__name__)
 
 AS_THEY_ARE = "as in the file"
 # Sets are read in processes of their own, one at a time: a large one takes a gigabyte meanwhile.
 CHECKS = JobQueue("data-checks")
+# The check of files, or the download, under way in a session.
+WORK = "data set"
 
 
 def add_view() -> None:
@@ -61,6 +64,7 @@ def add_view() -> None:
         label_visibility="collapsed",
     )
     open_files_note()
+    most = current().data_images or MAX_IMAGES
     if uploads:
         if said := upload_problem([upload.size for upload in uploads], current()):
             st.error(said, icon=":material/block:")
@@ -68,13 +72,13 @@ def add_view() -> None:
         if len(uploads) > MAX_FILES:
             st.error(f"At most {MAX_FILES:,} files are taken; put them into a zip file.")
             return
-        key = tuple(upload.file_id for upload in uploads)
+        files = tuple(upload.file_id for upload in uploads)
         try:
-            work = _work(key, lambda: _read(uploads))
+            work = newest(WORK, files, partial(_read, uploads, most), CHECKS.of(owner()))
         except QueueFull as error:
             st.error(str(error), icon=":material/block:")
             return
-        _show(work, lambda: f"The files are being read{time_left('data set', work, CHECKS)}")
+        _show(work, lambda: f"The files are being read{time_left(WORK, work, CHECKS)}")
         return
     st.button(
         f"Or load {download.TITLE} (31 MB) by Keras’s own loader",
@@ -83,12 +87,8 @@ def add_view() -> None:
         help="Needs a way to the network. Keras has no loader for KMNIST: add its files.",
         on_click=_fetch,
     )
-    if st.session_state.get("data_fetching"):
-        most = current().data_images or MAX_IMAGES
-        work = _work(
-            ("fetch", st.session_state.data_fetching),
-            lambda: _fetcher().submit(download.fetch, most=most),
-        )
+    if attempt := st.session_state.get("data_fetching"):
+        work = newest(WORK, attempt, partial(download.fetch, most=most), _fetcher())
         _show(work, lambda: f"{download.TITLE} is on its way…")
 
 
@@ -103,27 +103,8 @@ def _fetcher() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "data-fetcher")
 
 
-def _work(key: Any, begin: Callable[[], Future[OwnSet]]) -> Future[OwnSet]:
-    """The check under way in this session, or its result; only the newest is held."""
-    before: tuple[Any, Future[OwnSet]] | None = st.session_state.get("data_work")
-    if before is not None and before[0] == key:
-        return before[1]
-    if before is not None:
-        before[1].cancel()
-    future = begin()
-    st.session_state.data_work = (key, future)
-    return future
-
-
-def _read(uploads: Sequence[Any]) -> Future[OwnSet]:
-    files = [(upload.name, upload.getvalue()) for upload in uploads]
-    most = current().data_images or MAX_IMAGES
-
-    @measured("data set")
-    def read() -> OwnSet:
-        return read_set(files, most)
-
-    return CHECKS.submit(owner(), read)
+def _read(uploads: Sequence[Any], most: int) -> OwnSet:
+    return read_set([(upload.name, upload.getvalue()) for upload in uploads], most)
 
 
 def _show(work: Future[OwnSet], meanwhile: Callable[[], str]) -> None:
@@ -133,7 +114,7 @@ def _show(work: Future[OwnSet], meanwhile: Callable[[], str]) -> None:
     try:
         found = work.result()
     except FileRefused as error:
-        st.error(plain(str(error)), icon=":material/block:")
+        st.error(escaped(str(error)), icon=":material/block:")
         return
     except Exception as error:  # nobody foresaw it: into the log, a sentence onto the page
         log.error("files could not be read as a data set", exc_info=error)
@@ -172,16 +153,11 @@ def _preview(found: OwnSet) -> None:
             required=True, key=f"new_data_known-{found.digest}-{guess}",
         )  # fmt: skip
         first = fitting.get(known, data.classes)
-    text = st.text_area(
-        "Names of the classes, one a line, in their order",
-        "\n".join(first),
-        height=min(400, 60 + 24 * len(first)),
-        key=f"new_data_classes-{found.digest}-{first[0]}",
-    )
+    typed = class_names_field(first, f"new_data_classes-{found.digest}-{first[0]}")
     try:
-        names = class_names(text.strip().split("\n"), len(data.classes))
+        names = class_names(typed, len(data.classes))
     except FileRefused as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     named = replace(shown, name=title.strip() or data.name, classes=names)
     st.button(
@@ -197,13 +173,24 @@ def _preview(found: OwnSet) -> None:
     show_images(named, form)
 
 
+def class_names_field(names: Sequence[str], key: str) -> list[str]:
+    """The names of a set's classes, to be changed; returns what stands there."""
+    text = st.text_area(
+        "Names of the classes, one a line, in their order",
+        "\n".join(names),
+        height=min(400, 60 + 24 * len(names)),
+        key=key,
+    )
+    return text.strip().split("\n")
+
+
 def _as_assumed(found: OwnSet) -> tuple[Dataset, str]:
     """The assumptions about the files, and switches for those that may be wrong.
 
     Returns the images as they are wanted, and what to call them in this form.
     """
     if found.dataset.assumed:
-        said = "\n".join(f"- {plain(sentence)}" for sentence in found.dataset.assumed)
+        said = "\n".join(f"- {escaped(sentence)}" for sentence in found.dataset.assumed)
         with st.container(key="data_assumed"):
             st.markdown(f"**What was assumed.** Check it with the images below.\n\n{said}")
     with st.container(horizontal=True, gap="medium"):
@@ -238,7 +225,8 @@ def _keep(data: Any) -> None:
     except StoreError as error:
         st.session_state.keep_data_problem = f"The data set could not be kept. {error}"
         return
-    for name in ("data_work", "data_fetching", "data_put_aside"):
+    forget(WORK)
+    for name in ("data_fetching", "data_put_aside"):
         st.session_state.pop(name, None)
     st.session_state.data_files_version = st.session_state.get("data_files_version", 0) + 1
     st.session_state.data_chosen = found.digest

@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from mnist_core.evaluation.compare_runs import columns as differing_columns
-from mnist_core.figures.curves import RunCurves, accuracy_chart, loss_chart
+from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.files.runfile import RunFile
 from pages.widgets.live_figure import live_figure
+from pages.widgets.run_curves import opened_curves
 
 MOST_CURVES = 6
 SMOOTHING = 0.9
@@ -84,7 +85,8 @@ def _charts(runs: Sequence[tuple[str, RunFile]]) -> None:
     if len(runs) > MOST_CURVES:
         st.caption(f"The curves of the first {MOST_CURVES}; choose others in the table.")
     shown = [run for _, run in runs[:MOST_CURVES]]
-    curves = [_curves(run, name) for run, name in zip(shown, _short_names(shown), strict=True)]
+    names = _short_names(shown)
+    curves = [opened_curves(run, name) for run, name in zip(shown, names, strict=True)]
     for draw, name in ((accuracy_chart, "Accuracy"), (loss_chart, "Loss")):
         figure = draw(curves, smoothing=SMOOTHING, uirevision="opened")
         live_figure(figure, f"opened_{name.lower()}", f"{name} of each run over its steps")
@@ -99,16 +101,3 @@ def _short_names(runs: Sequence[RunFile]) -> list[str]:
         f"{run.facts.author}: {run.facts.name}" if run.facts.author else run.facts.name
         for run in runs
     ]
-
-
-def _curves(run: RunFile, name: str) -> RunCurves:
-    facts = run.facts
-    return RunCurves(
-        name=name,
-        step=run.steps,
-        loss=run.loss,
-        accuracy=run.accuracy,
-        epoch_steps=[epoch.step for epoch in facts.epochs],
-        val_loss=[epoch.val_loss for epoch in facts.epochs],
-        val_accuracy=[epoch.val_accuracy for epoch in facts.epochs],
-    )

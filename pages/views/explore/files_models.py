@@ -13,7 +13,7 @@ from mnist_core.data.mnist import DatasetError
 from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile, convert
 from mnist_core.storage.store import Run, SnapshotInfo, StoreError
 from pages.session.data_sets import dataset_of
-from pages.session.network_choice import snapshot_label
+from pages.session.network_pickers import checkpoint_slider
 from pages.session.services import get_store, owner
 from pages.views.explore.files_parts import file_name, size_words
 from pages.widgets.background import CONVERSIONS, come_back_for, forget, newest
@@ -32,14 +32,7 @@ def models(run: Run, snapshots: Sequence[SnapshotInfo]) -> None:
     )
     step = snapshots[-1].step
     if len(snapshots) > 1:
-        labels = {snapshot.step: snapshot_label(run.id, snapshot) for snapshot in snapshots}
-        step = st.select_slider(
-            "Checkpoint",
-            list(labels),
-            value=snapshots[-1].step,
-            format_func=labels.__getitem__,
-            key=f"file_step_{run.id}",
-        )
+        step = checkpoint_slider(run.id, snapshots, value=step, key=f"file_step_{run.id}")
     if (run.id, step) not in st.session_state.get("wanted_conversions", ()):
         st.button(
             "Prepare " + ", ".join(kind.title for kind in FORMATS.values()),

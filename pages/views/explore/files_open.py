@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from mnist_core.base.tensorflow_compat import give_back
@@ -15,11 +17,12 @@ from mnist_core.visitors.limits import current, upload_problem
 from pages.session.compared_runs import compare_with
 from pages.session.data_sets import own_sets, titles_of
 from pages.session.limits import no_room_for, open_files_note, upload_megabytes
+from pages.session.open_elsewhere import open_buttons
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
 from pages.views.explore.files_uploaded import Opened, choose_network, read_once
 from pages.widgets.background import CONVERSIONS, come_back_for
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
 MAX_FILES = 60
@@ -59,15 +62,15 @@ def open_view() -> None:
         _hold_or_refuse(item, opened[:place])
         if item.problem:
             st.error(
-                f"**{plain(item.name)}** was not taken. {plain(item.problem)}",
+                f"**{escaped(item.name)}** was not taken. {escaped(item.problem)}",
                 icon=":material/block:",
             )
         elif item.alone is not None:
             choose_network(item)
         elif item.poor:
-            st.warning(f"**{plain(item.name)}**: {plain(item.note)}", icon=":material/warning:")
+            st.warning(f"**{escaped(item.name)}**: {escaped(item.note)}", icon=":material/warning:")
         elif item.note:
-            st.caption(f"**{plain(item.name)}**: {plain(item.note)}")
+            st.caption(f"**{escaped(item.name)}**: {escaped(item.note)}")
     waiting = [item for item in opened if item.work is not None]
     for item in waiting[:1]:
         assert item.work is not None
@@ -84,13 +87,13 @@ def _waiting_words(waiting: list[Opened]) -> str:
     work = waiting[0].work
     assert work is not None
     return (
-        f"Reading {plain(waiting[0].name)} in a process of its own, and trying how its images "
+        f"Reading {escaped(waiting[0].name)} in a process of its own, and trying how its images "
         f"were prepared{time_left('model file', work, CONVERSIONS)}"
     )
 
 
 def _models_read() -> None:
-    """Which data set a model reads: its classes are that set's, and its images test it."""
+    """Choose the data set that models read: its classes are that set's, and its images test it."""
     if not own_sets():
         return
     names = [MNIST, *own_sets()]
@@ -110,7 +113,7 @@ def _say_where_data_is_missing(item: Opened) -> None:
     said = datasets.problem(get_store(), owner(), item.run.experiment)
     if said:
         st.warning(
-            f"**{plain(item.name)}**: {plain(said)} Until then you can look at its curves and "
+            f"**{escaped(item.name)}**: {escaped(said)} Until then you can look at its curves and "
             "weights, but not at its predictions.",
             icon=":material/dataset:",
         )
@@ -177,20 +180,11 @@ def _keep_now(items: list[Opened], tag: str) -> None:
 
 
 def _links(kept: list[Opened]) -> None:
-    """Where the new runs can be looked at."""
+    """Say that the runs were added, and lead to them."""
     if not kept:
         return
     words = "It is one of your runs now." if len(kept) == 1 else f"{len(kept)} are your runs now."
     st.success(words, icon=":material/check_circle:")
-    newest = kept[-1]
+    *others, newest = [item.kept_as for item in kept if item.kept_as is not None]
     with st.container(horizontal=True, gap="small", key="opened_links"):
-        if st.button("Look inside", key="opened_inside", icon=":material/frame_inspect:"):
-            st.switch_page("pages/inspect.py", query_params={"run": str(newest.kept_as)})
-        if st.button("Draw", key="opened_draw", icon=":material/draw:"):
-            st.session_state.reading_network = newest.kept_as
-            st.session_state.reading_step = None
-            st.switch_page("pages/draw.py")
-        if st.button("Train", key="opened_train", icon=":material/model_training:"):
-            st.session_state.shown_run = newest.kept_as
-            compare_with(item.kept_as for item in kept[:-1] if item.kept_as)
-            st.switch_page("pages/train.py")
+        open_buttons(newest, "opened", partial(compare_with, others))

@@ -23,7 +23,6 @@ from pages.views.explore.files_parts import file_name, size_words
 from pages.widgets.menu_labels import distinct
 
 RECENT_RUNS = 200
-KEPT_CONVERSIONS = 4
 # Names, settings and epochs in a file, and what its archive needs.
 ROOM_FOR_FACTS = 50_000
 # A name typed just before the button was pressed arrives a moment after the press.

@@ -25,7 +25,7 @@ from mnist_core.files.runfile import RunFile
 from pages.session.data_sets import own_dataset, own_sets
 from pages.session.services import get_store, owner
 from pages.widgets.background import CONVERSIONS
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import measured
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Opened:
             self.alone = error
         except (FileRefused, mnist.DatasetError) as error:
             self.problem = str(error)
-        except Exception as error:  # one file's trouble must not hide the others of a class
+        except Exception as error:  # one file's error must not hide the others of a class
             self.problem = _unforeseen(error)
         else:
             self.note, self.poor, self.bytes = self.run.facts.note, poor, self.run.bytes
@@ -89,8 +89,10 @@ def read_once(uploads: Sequence[Any]) -> list[Opened]:
     """The state of each uploaded file; one that is new begins to be read."""
     known: dict[str, Opened] = st.session_state.setdefault("opened_files", {})
     here = {upload.file_id for upload in uploads}
-    for place in [place for place in known if place.split()[0] not in here]:
-        del known[place]
+    if gone := [place for place in known if place.split()[0] not in here]:
+        for place in gone:
+            del known[place]
+        give_back()
     descriptions = {
         upload.file_id: upload for upload in uploads if upload.name.lower().endswith(DESCRIPTION)
     }
@@ -165,7 +167,7 @@ def choose_network(item: Opened) -> None:
         if model_import.fits(network, shapes)
     }
     st.session_state.setdefault("open_networks_offered", {}).update(fitting)
-    st.warning(f"**{plain(item.name)}**: {plain(str(item.alone))}", icon=":material/help:")
+    st.warning(f"**{escaped(item.name)}**: {escaped(str(item.alone))}", icon=":material/help:")
     if not fitting:
         st.caption(
             "None of the presets, of your runs and of what stands on the page Train has this "
@@ -175,7 +177,7 @@ def choose_network(item: Opened) -> None:
         return
     key = f"open_network-{item.place}"
     st.selectbox(
-        f"Network of {plain(item.name)}",
+        f"Network of {escaped(item.name)}",
         list(fitting),
         index=None,
         placeholder="Choose a network of this shape",

@@ -19,6 +19,7 @@ from pages.views.explore.runs_table import (
     in_order,
     table,
 )
+from pages.widgets.undo import undo_line
 
 TABLE = "runs_table"
 ALL, BY_HAND, TRIALS = KINDS = ("All", "Single runs", "Study trials")
@@ -70,10 +71,8 @@ def _undo() -> None:
     """Beside the table, until something else is deleted: the way back."""
     gone = st.session_state.get("runs_put_aside", [])
     if gone:
-        with st.container(horizontal=True, vertical_alignment="center", key="runs_undo"):
-            what = "One run is" if len(gone) == 1 else f"{len(gone)} runs are"
-            st.caption(f":material/delete: {what} deleted.", width="content")
-            st.button("Undo", type="tertiary", icon=":material/undo:", on_click=_bring_back)
+        what = "One run is" if len(gone) == 1 else f"{len(gone)} runs are"
+        undo_line(f"{what} deleted.", "runs", _bring_back)
 
 
 @said_later

@@ -11,10 +11,12 @@ from mnist_core.evaluation.compare_runs import differences
 from mnist_core.figures.curves import accuracy_chart, loss_chart
 from mnist_core.storage.store import LONGEST_NOTE, LONGEST_TAG, Run, StoreError
 from pages.session.compared_runs import MOST_COMPARED
-from pages.session.errors import said_later
 from pages.session.explore_tabs import save_as_file, what_if
-from pages.session.services import get_engine, get_store
+from pages.session.open_elsewhere import open_buttons
+from pages.session.queue_panel import stop_runs
+from pages.session.services import get_store
 from pages.widgets.live_figure import live_figure
+from pages.widgets.menu_labels import distinct
 from pages.widgets.run_curves import run_curves
 
 SMOOTHING = 0.9
@@ -35,7 +37,7 @@ def chosen_runs(runs: Sequence[Run], put_aside: Callable[[Sequence[str]], None])
                 key="stop_runs",
                 icon=":material/stop_circle:",
                 help="Curves and weights stay.",
-                on_click=_stop,
+                on_click=stop_runs,
                 args=(active,),
             )
         count = f"{len(runs)} runs" if len(runs) > 1 else "run"
@@ -56,14 +58,7 @@ def chosen_runs(runs: Sequence[Run], put_aside: Callable[[Sequence[str]], None])
 
 
 def _open_buttons(run: Run) -> None:
-    if st.button("Curves in Train", icon=":material/model_training:"):
-        st.session_state.shown_run = run.id
-        st.switch_page("pages/train.py")
-    if st.button("Look inside", icon=":material/frame_inspect:"):
-        st.switch_page("pages/inspect.py", query_params={"run": run.id})
-    if st.button("Draw for it", icon=":material/draw:"):
-        st.session_state.reading_network, st.session_state.reading_step = run.id, None
-        st.switch_page("pages/draw.py")
+    open_buttons(run.id, "run")
     st.button(
         "What if I change …",
         key="study_of_run",
@@ -81,13 +76,6 @@ def _open_buttons(run: Run) -> None:
             args=(run.id,),
             help="As a run file, as a model for other programs, as tables, or as a Keras script.",
         )
-
-
-@said_later
-def _stop(run_ids: Sequence[str]) -> None:
-    """Callback: end these runs, those that wait first: none of them is to start meanwhile."""
-    for run_id in reversed(run_ids):
-        get_engine().stop(run_id)
 
 
 def _edit(run: Run) -> None:
@@ -152,22 +140,12 @@ def _apart(runs: Sequence[Run]) -> None:
             st.caption("These runs have the same experiment.")
             return
         st.markdown("**Differences**")
-        names = _distinct([run.name for run in runs])
+        names = distinct({run.id: run.name for run in runs}).values()
         columns = {"Setting": list(found)}
         columns |= {
             name: [values[at] for values in found.values()] for at, name in enumerate(names)
         }
         st.dataframe(columns, hide_index=True, alt="The settings in which the chosen runs differ")
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, numbered where two are the same."""
-    seen: dict[str, int] = {}
-    result = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return result
 
 
 def _curves(runs: Sequence[Run]) -> None:

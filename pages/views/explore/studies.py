@@ -26,7 +26,7 @@ from pages.session.limits import offer_room, rules_note
 from pages.session.services import get_engine, get_store, notice, owner, shared_engine
 from pages.views.explore import studies_compare_form, studies_form
 from pages.widgets.clock import clock
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.menu_labels import distinct
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def view() -> None:
         st.error(str(error), icon=":material/database_off:")
         return
     if said := st.session_state.pop("study_error", None):
-        st.error(plain(said), icon=":material/error:")
+        st.error(escaped(said), icon=":material/error:")
     st.session_state.setdefault("new_study", not studies)
     from pages.views.explore.studies_live import live_study, offer_undo
 
@@ -116,7 +116,7 @@ def _start_button(runner: StudyRunner, spec: StudySpec | None) -> None:
             disabled=spec is None or problem is not None,
         )
         if problem is not None:
-            st.caption(f":red[The study cannot start yet.] {plain(problem)}")
+            st.caption(f":red[The study cannot start yet.] {escaped(problem)}")
         elif spec is not None:
             st.caption(_plan(spec))
     rules_note()
@@ -164,7 +164,7 @@ def _time(spec: StudySpec) -> str:
 
 
 def _seconds(spec: StudySpec, values: Sequence[Setting], durations: Durations) -> float:
-    """How long one training with these values of the compared settings takes."""
+    """The seconds that one training with these values of the compared settings takes."""
     paths = [item.path for item in compared(spec)]
     try:
         experiment = search_space.apply(spec.base, dict(zip(paths, values, strict=True)))

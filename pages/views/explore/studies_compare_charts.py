@@ -14,11 +14,12 @@ from mnist_core.evaluation import seed_differences
 from mnist_core.experiment.grid_order import SEED
 from mnist_core.experiment.search_space import Setting, Vary, title_of
 from mnist_core.experiment.study import StudySpec
+from mnist_core.experiment.validation import capitalised
 from mnist_core.figures import comparison as figures
 from mnist_core.figures.comparison import Dot, Scale, Value
 from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.seed_groups import SeedGroup, compared, seed_groups, seeds
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 
 RESULTS, CURVES, HEAT, MULTIPLES = "Results", "Curves", "Heat map", "Curves of all pairs"
@@ -44,9 +45,9 @@ def comparison_charts(
         _two_settings(spec, settings, groups, choose)
 
 
-def written(value: Setting) -> str:
-    """A setting's value as the axes write it."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value).replace("_", " ")
+def written(value: Setting, digits: int = 6) -> str:
+    """A setting's value as the axes write it, a number with so many digits."""
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value).replace("_", " ")
 
 
 def _one_setting(
@@ -57,7 +58,7 @@ def _one_setting(
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="study_verdict"):
             sentence, method = _verdict(spec, setting, values, active)
-            st.markdown(f"**{plain(_capital(setting.title))}:** {plain(sentence)}")
+            st.markdown(f"**{escaped(capitalised(setting.title))}:** {escaped(sentence)}")
         shown = _figure_choice((RESULTS, CURVES), "study_compare_chart")
     if shown == RESULTS:
         alt = f"{scale.name} against {scale.setting}, one dot per seed, with mean and spread"
@@ -68,7 +69,7 @@ def _one_setting(
         alt = f"{scale.name} after each epoch, a band for each value"
         live_figure(figures.curve_bands(values, scale), "compare_curves", alt)
     if method:
-        st.caption(plain(method))
+        st.caption(escaped(method))
 
 
 def _two_settings(
@@ -82,22 +83,23 @@ def _two_settings(
     }
     columns, rows = [[written(value) for value in item.grid()] for item in (across, up)]
     values = {place: value for place, (_, value) in cells.items()}
+    pairs = figures.Pairs(columns, rows, values, up.title)
     with st.container(horizontal=True, horizontal_alignment="right"):
         shown = _figure_choice((HEAT, MULTIPLES), "study_pair_chart")
     if shown == HEAT:
-        figure = figures.heat_map(columns, rows, values, scale, up.title)
+        figure = figures.heat_map(pairs, scale)
         alt = f"{scale.name} for each pair of {across.title} and {up.title}"
         live_figure(figure, "compare_heat", alt, on_click=partial(_cell, choose, cells))
         return
-    if (pairs := len(columns) * len(rows)) > figures.MOST_PANELS:
+    if (count := len(columns) * len(rows)) > figures.MOST_PANELS:
         st.info(
-            f"The curves of {pairs} pairs are too small to read: they are drawn for at most "
+            f"The curves of {count} pairs are too small to read: they are drawn for at most "
             f"{figures.MOST_PANELS}. The heat map shows all results; click a cell for its run.",
             icon=":material/grid_on:",
         )
         return
     scale = _epoch_scale(spec, across)
-    figure = figures.small_multiples(columns, rows, values, scale, up.title)
+    figure = figures.small_multiples(pairs, scale)
     alt = f"{scale.name} after each epoch for each pair of {across.title} and {up.title}"
     live_figure(figure, "compare_multiples", alt)
 
@@ -231,7 +233,3 @@ def _value(spec: StudySpec, setting: Vary, group: SeedGroup) -> Value:
         ),
         failed=group.failed,
     )
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -13,7 +13,7 @@ from mnist_core.experiment.grid_order import SEED
 from mnist_core.experiment.search_space import Knob, Setting, Vary
 from mnist_core.experiment.study import MAX_TRIALS, OBJECTIVES, StudySpec, default_study
 from mnist_core.experiment.suggested_values import suggested_values
-from mnist_core.experiment.validation import Problem
+from mnist_core.experiment.validation import Problem, capitalised
 from pages.editors.problem_notes import show_problems
 from pages.views.explore.studies_form import (
     as_asked,
@@ -100,7 +100,7 @@ def _setting(base: Experiment, known: dict[str, Knob], standard: str, place: int
     path = st.selectbox(
         "What changes" if place == 0 else "and",
         list(known),
-        format_func=lambda path: _capital(setting_name(base, known[path])),
+        format_func=lambda path: capitalised(setting_name(base, known[path])),
         **kept(f"setting_{place}"),
     )
     return known[path]
@@ -141,7 +141,7 @@ def _values_key(knob: Knob) -> str:
 
 
 def _number(knob: Knob, text: str) -> float:
-    """What was typed; "0,003" is 0.003, and of whole numbers "1,000" is a thousand.
+    """The number that was typed; "0,003" is 0.003, and of whole numbers "1,000" is a thousand.
 
     Raises ExperimentError.
     """
@@ -149,14 +149,15 @@ def _number(knob: Knob, text: str) -> float:
         if knob.kind == "int":
             return float(text.strip().replace(",", ""))
         raise ExperimentError([
-            Problem(f"{_capital(knob.title)}: “{text[:20]}” may be a thousand or one; write it "
+            Problem(f"{capitalised(knob.title)}: “{text[:20]}” may be a thousand or one; write it "
                     "like 1000 or 1.0.")
         ])  # fmt: skip
     try:
         return float(text.strip().replace(",", "."))
     except ValueError:
         raise ExperimentError([
-            Problem(f"{_capital(knob.title)}: “{text[:20]}” is not a number; write it like 0.003.")
+            Problem(f"{capitalised(knob.title)}: “{text[:20]}” is not a number; write it like "
+                    "0.003.")
         ]) from None  # fmt: skip
 
 
@@ -168,8 +169,8 @@ def _check_each(base: Experiment, vary: Vary) -> None:
         except ExperimentError as error:
             said = error.problems[0].message
             raise ExperimentError([
-                Problem(f"{_capital(vary.title)} {_written(value)} does not fit this experiment. "
-                        f"{said}")
+                Problem(f"{capitalised(vary.title)} {_written(value)} does not fit this "
+                        f"experiment. {said}")
             ]) from None  # fmt: skip
 
 
@@ -196,7 +197,3 @@ def _seed_problems(seeds: int) -> list[Problem]:
 
 def _written(value: Setting) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -19,7 +19,7 @@ from mnist_core.experiment.study import (
     StudySpec,
     default_study,
 )
-from mnist_core.experiment.validation import Problem
+from mnist_core.experiment.validation import Problem, capitalised
 from mnist_core.visitors.limits import current
 from pages.editors.problem_notes import show_problems
 from pages.views.explore.experiments import known_experiments
@@ -138,7 +138,7 @@ def _range(base: Experiment, knob: Knob) -> Vary:
     name = setting_name(base, knob)
     if knob.kind == "choice":
         options = st.multiselect(
-            name[0].upper() + name[1:],
+            capitalised(name),
             knob.options,
             format_func=option_words,
             **kept(f"options-{knob.path}", list(knob.options)),
@@ -151,7 +151,7 @@ def _range(base: Experiment, knob: Knob) -> Vary:
     grid = st.session_state.get("study_sampler") == "grid"
     columns = st.columns([3, 3, 2, 2] if grid else [3, 3, 2], vertical_alignment="bottom")
     low = columns[0].number_input(
-        f"{name[0].upper()}{name[1:]}: from",
+        f"{capitalised(name)}: from",
         **number, **kept(f"low-{knob.path}", convert(knob.first_low)),
     )  # fmt: skip
     high = columns[1].number_input(

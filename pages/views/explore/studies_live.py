@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -23,7 +22,8 @@ from pages.views.explore.studies_charts import charts
 from pages.views.explore.studies_compare_charts import comparison_charts, written
 from pages.views.explore.studies_trials import open_trial, trial_table
 from pages.widgets.clock import clock
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
+from pages.widgets.undo import undo_line
 
 REFRESH_SECONDS = 1.0
 MORE = 10
@@ -65,7 +65,7 @@ def _panel(runner: StudyRunner, study_id: str, was_active: bool) -> None:
     _head(runner, study, trials)
     if study.status == "running" and runner.engine.lacks_workers():
         st.warning(
-            f"The scheduler at {plain(runner.engine.scheduler or '')} has no worker, so trials "
+            f"The scheduler at {escaped(runner.engine.scheduler or '')} has no worker, so trials "
             "wait. “On a cluster” in docs/deploy.md says how to start some.",
             icon=":material/hourglass_empty:",
         )
@@ -115,7 +115,7 @@ def _head(runner: StudyRunner, study: Study, trials: Sequence[Trial]) -> None:
         _controls(runner, study, trials)
     if study.message:
         box = st.error if study.status == "failed" else st.warning
-        box(plain(study.message), icon=":material/info:")
+        box(escaped(study.message), icon=":material/info:")
 
 
 def seconds_left(study: Study, trials: Sequence[Trial]) -> float | None:
@@ -178,10 +178,9 @@ def offer_undo(store: Store) -> None:
     """The way back from the last study deleted in this session."""
     study = st.session_state.get("study_put_aside")
     if study is not None:
-        with st.container(horizontal=True, vertical_alignment="center", key="study_undo"):
-            st.caption(f":material/delete: {plain(study.name)} is deleted.", width="content")
-            st.button("Undo", key="bring_study_back", type="tertiary", icon=":material/undo:",
-                      on_click=said_later(_bring_back), args=(store, study))  # fmt: skip
+        undo_line(
+            f"{escaped(study.name)} is deleted.", "study", said_later(_bring_back), store, study
+        )
 
 
 def _bring_back(store: Store, study: Study) -> None:
@@ -206,7 +205,8 @@ def _best(study: Study, trials: Sequence[Trial]) -> None:
             st.markdown(f"**{count}** of {finished} finished trials are on the Pareto front.")
             return
         settings = ", ".join(
-            f"{plain(name)} **{show(value)}**" for name, value in best.values.items()
+            f"{escaped(name)} **{escaped(written(value, 3))}**"
+            for name, value in best.values.items()
         )
         value = study.spec.kinds[0].words.format(best.results[0])
         what = study.spec.titles[0]
@@ -219,15 +219,10 @@ def _best_mean(study: Study, trials: Sequence[Trial]) -> None:
     if best is None:
         return
     settings = ", ".join(
-        f"{plain(item.title)} **{plain(written(value))}**"
+        f"{escaped(item.title)} **{escaped(written(value))}**"
         for item, value in zip(compared(study.spec), best.values, strict=True)
     )
     results, what = best.results(), study.spec.titles[0]
     value = study.spec.kinds[0].words.format(statistics.fmean(results))
     mean = f"mean of {len(results)} seeds" if len(results) > 1 else "one seed"
     st.markdown(f"Best: {what} **{value}** ({mean}), {settings}.")
-
-
-def show(value: Any) -> str:
-    """A setting's value for people."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("_", " ")

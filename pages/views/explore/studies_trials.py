@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -10,7 +11,8 @@ from mnist_core.storage.store import Store
 from mnist_core.studies.optuna_adapter import Trial
 from mnist_core.studies.records import Study
 from pages.editors import draft
-from pages.widgets.escape import plain
+from pages.session.open_elsewhere import open_buttons
+from pages.widgets.escape import escaped
 
 ROWS_HIGH = 320
 
@@ -61,19 +63,11 @@ def open_trial(store: Store, study: Study, trial: Trial | None) -> None:
         st.caption(f"Trial {trial.number}: its run has been deleted.")
         return
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="open_trial"):
-        st.markdown(f"**Trial {trial.number}** · {plain(run.name)} · {run.status}")
-        if st.button("Look inside", key="trial_inside", icon=":material/frame_inspect:"):
-            st.switch_page("pages/inspect.py", query_params={"run": run.id})
-        if st.button("Draw", key="trial_draw", icon=":material/draw:"):
-            st.session_state.reading_network, st.session_state.reading_step = run.id, None
-            st.switch_page("pages/draw.py")
-        if st.button("Train", key="trial_train", icon=":material/model_training:",
-                     help="Its curves, and its experiment to change and train again"):  # fmt: skip
-            st.session_state.shown_run = run.id
-            draft.start_over(run.experiment)
-            st.switch_page("pages/train.py")
+        st.markdown(f"**Trial {trial.number}** · {escaped(run.name)} · {run.status}")
+        # On Train its experiment can be changed and trained again.
+        open_buttons(run.id, "trial", partial(draft.start_over, run.experiment))
     if trial.why:
-        st.caption(plain(trial.why))
+        st.caption(escaped(trial.why))
 
 
 def _note(trial: Trial) -> str:

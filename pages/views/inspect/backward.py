@@ -25,7 +25,7 @@ from mnist_core.inspection.latex import number
 from mnist_core.inspection.occlusion import SIDE, occlusion
 from pages.views.inspect.network import STRIP_MAPS, as_images, strip_layers
 from pages.views.inspect.scene import FloatArray, Scene, test_images, test_labels
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import pixel_view
 from pages.widgets.progress_notes import told
@@ -166,7 +166,8 @@ def _path(scene: Scene, label: int) -> None:
 def _pixels(scene: Scene, label: int) -> None:
     """Four answers to the question which pixels made the network say this digit."""
     st.markdown(
-        f"**Which pixels are evidence for {plain(one(scene.names[label]))}**, and which against it"
+        f"**Which pixels are evidence for {escaped(one(scene.names[label]))}**, "
+        "and which against it"
     )
     slopes = saliency(scene.network, scene.weights, scene.image, label)
     shares, gap = integrated_gradients(scene.network, scene.weights, scene.image, label)

@@ -15,7 +15,7 @@ from mnist_core.inspection.weights import diverged
 from mnist_core.storage.store import SnapshotInfo, StoreError
 from mnist_core.training.loop import QUICK_IMAGES
 from pages.session.data_sets import class_names, dataset_of
-from pages.session.drawn_digits import shared_digit
+from pages.session.drawn_digits import can_doubt, shared_digit
 from pages.session.inspect_state import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.session.network_choice import (
     NetworkChoice,
@@ -28,9 +28,10 @@ from pages.session.network_choice import (
     snapshots,
     weights_at,
 )
+from pages.session.network_pickers import checkpoint_slider, network_menu
 from pages.session.services import get_store
 from pages.streamlit_compat.selectors import with_selectors
-from pages.views.inspect.number import choose_number
+from pages.views.inspect.number_field import choose_number
 from pages.views.inspect.scene import Scene, test_images, test_labels
 from pages.widgets.icon_button import icon_button
 from pages.widgets.pixel_view import pixel_view
@@ -52,12 +53,10 @@ def choose_network() -> NetworkChoice:
         here.run, here.step = _first().key, None
     if here.missing:
         st.warning("That run is no longer here; this is the newest one.")
-    names = list(choices)
     with st.container(key="run_picker", width=300):
-        st.selectbox(
+        network_menu(
             "Network",
-            names,
-            format_func=lambda name: choices[name].label,
+            choices,
             label_visibility="collapsed",
             **steered("inspect-run", here.run, here.open_run),
         )
@@ -65,7 +64,7 @@ def choose_network() -> NetworkChoice:
 
 
 def say_chance(choice: NetworkChoice) -> None:
-    """Where the network does no better than guessing: that it does not."""
+    """Say so where the network does no better than guessing."""
     if note := chance_note(choice):
         st.caption(f":material/casino: {note}")
 
@@ -96,31 +95,30 @@ def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
         moved(steps[min(max(before + snapshots, 0), len(steps) - 1)])
 
     # The labels at the slider's ends would lie over the buttons.
-    st.html(with_selectors("<style>.st-key-moment :st(slider_ends) { display: none; }</style>"))
+    st.html(with_selectors("<style>.st-key-checkpoint :st(slider_ends) { display: none; }</style>"))
     if len(steps) == 1:
-        with st.container(key="moment"):
+        with st.container(key="checkpoint"):
             st.caption(f"Checkpoint: {snapshot_label(choice.key, kept[0])}")
         return kept[0]
-    icon_button("Previous checkpoint", ":material/chevron_left:", "moment_back", by, (-1,))
+    icon_button("Previous checkpoint", ":material/chevron_left:", "checkpoint_back", by, (-1,))
     name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
-    st.button(name, icon=f":material/{icon}:", key="moment_play", on_click=toggle_play,
+    st.button(name, icon=f":material/{icon}:", key="checkpoint_play", on_click=toggle_play,
               args=(steps, now), help="Show one checkpoint after the other")  # fmt: skip
-    icon_button("Next checkpoint", ":material/chevron_right:", "moment_next", by, (1,))
-    with st.container(key="moment"):
-        st.select_slider(
-            "Checkpoint",
-            steps,
-            format_func=lambda step: snapshot_label(choice.key, kept[steps.index(step)]),
+    icon_button("Next checkpoint", ":material/chevron_right:", "checkpoint_next", by, (1,))
+    with st.container(key="checkpoint"):
+        checkpoint_slider(
+            choice.key,
+            kept,
             label_visibility="collapsed",
             help="The percentage is the accuracy on the validation images; within an epoch (≈) on "
             f"the first {QUICK_IMAGES} of them.",
-            **steered(f"inspect-moment-{choice.key}", steps[now], moved),
+            **steered(f"inspect-checkpoint-{choice.key}", steps[now], moved),
         )
     return kept[now]
 
 
 def lacking_data(choice: NetworkChoice) -> str:
-    """Why the network's test images cannot be looked at; empty when they can."""
+    """The reason why the network's test images cannot be looked at; empty when they can."""
     try:
         dataset_of(choice.experiment)
     except DatasetError as error:
@@ -223,7 +221,7 @@ def next_image(wanted: np.ndarray) -> None:
 
 
 def open_on_mistake(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
-    """Where nobody has chosen an input yet, take one that the network misreads.
+    """Take an input that the network misreads, where nobody has chosen one yet.
 
     The loss of an image that is read right is nearly 0, and so is its gradient. Looks at the
     first test images only; a network that reads them all keeps its input.
@@ -275,7 +273,7 @@ def make_scene(choice: NetworkChoice, snapshot: SnapshotInfo) -> Scene | None:
         _say_diverged(choice)
         return None
     if here.source == DRAWING:
-        image = shared_digit()
+        image = shared_digit(can_doubt())
         if image is None:
             st.info("Draw a digit on the paper: the network reads it here.", icon=":material/draw:")
             return None

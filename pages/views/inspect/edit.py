@@ -19,7 +19,7 @@ from mnist_core.inspection.interventions import (
     apply,
     describe,
 )
-from pages.views.inspect.number import choose_number
+from pages.views.inspect.number_field import choose_number
 from pages.views.inspect.scene import FloatArray, Scene, test_images, test_labels
 from pages.views.inspect.weight_editor import weight_editor
 from pages.widgets.icon_button import icon_button

@@ -1,4 +1,4 @@
-"""Which test images, and which made-up image, excite a feature map or a neuron most."""
+"""The test images, and the made-up image, that excite a feature map or a neuron most."""
 
 from __future__ import annotations
 

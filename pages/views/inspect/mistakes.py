@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from mnist_core.data.mnist import Dataset
-from mnist_core.evaluation.embedding import TsneJob, pca
+from mnist_core.evaluation.embedding import pca, tsne
 from mnist_core.evaluation.metrics import calibration, cell_examples, confusion, scores
 from mnist_core.evaluation.metrics import mistakes as worst_mistakes
 from mnist_core.experiment.class_names import marks, noun, one
@@ -24,14 +25,14 @@ from mnist_core.figures.pixels import Images
 from mnist_core.inspection.activations import FloatArray
 from pages.session.inspect_state import place
 from pages.views.inspect.scene import Scene, shown_data, test_images, test_labels
-from pages.widgets.escape import plain
+from pages.widgets.background import Progress, come_back_for, layouts, newest_with_progress
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import Click, pixel_view, whole
 from pages.widgets.progress_notes import told
 
 MOST_SHOWN, EMBEDDED = 30, 2000
 PCA, TSNE = "PCA", "t-SNE"
-JOB_SECONDS = 0.5
 
 
 def mistakes(scene: Scene) -> None:
@@ -94,7 +95,7 @@ def _cell(found: FloatArray, names: Sequence[str]) -> None:
     else:
         true, read = cell
         chosen = cell_examples(found, labels, true, read)
-        heading = f"{plain(names[true])} read as {plain(names[read])}: {len(chosen):,} images"
+        heading = f"{escaped(names[true])} read as {escaped(names[read])}: {len(chosen):,} images"
         note = "the most confident first"
         if st.button("Back to the worst mistakes", icon=":material/arrow_back:"):
             del st.session_state.inspect_cell
@@ -141,22 +142,37 @@ def _embedding(scene: Scene) -> None:
             about = (scene.choice.key, scene.snapshot.step, scene.names)
             _show_scatter(scene, _principal_figure(*about, scene))
         else:
-            job = _job(scene)
-            waiting = job.points is None and job.error is None
-            st.fragment(_tsne, run_every=JOB_SECONDS if waiting else None)(scene, job, waiting)
+            _tsne(scene)
     except ValueError as error:
         st.info(str(error))
 
 
-def _tsne(scene: Scene, job: TsneJob, waiting: bool) -> None:
-    if waiting and (job.points is not None or job.error is not None):
-        st.rerun()  # without looking again and again
-    if job.error is not None:
-        st.info(job.error)
-    elif job.points is None:
-        st.progress(job.progress, f"t-SNE is laying out the images: {job.progress:.0%}")
+def _tsne(scene: Scene) -> None:
+    what = (scene.choice.key, scene.snapshot.step)
+    lay_out = partial(_lay_out, _features(*what, scene))
+    work, progress = newest_with_progress("t-SNE", what, lay_out, layouts())
+    if not work.done():
+        come_back_for(
+            work,
+            lambda: st.progress(
+                progress.share, f"t-SNE is laying out the images: {progress.share:.0%}"
+            ),
+        )
+    elif (problem := work.exception()) is None:
+        _show_scatter(scene, _scatter(scene, work.result(), ("", "")))
+    elif isinstance(problem, ValueError):
+        st.info(str(problem))
     else:
-        _show_scatter(scene, _scatter(scene, job.points, ("", "")))
+        st.info(f"t-SNE failed ({type(problem).__name__}: {problem}).")
+
+
+def _lay_out(features: FloatArray, progress: Progress) -> np.ndarray:
+    """In another thread; given up when another snapshot is shown."""
+
+    def report(share: float) -> None:
+        progress.share = share
+
+    return tsne(features, report, lambda: not progress.wanted)
 
 
 def _scatter(scene: Scene, points: np.ndarray, axes: tuple[str, str]) -> go.Figure:
@@ -209,17 +225,3 @@ def _principal_figure(key: str, step: int, names: tuple[str, ...], _scene: Scene
     principal = pca(_features(key, step, _scene))
     across, up = (f"{share:.0%} of the variance" for share in principal.shares[:2])
     return _scatter(_scene, principal.points, (across, up))
-
-
-def _job(scene: Scene) -> TsneJob:
-    """The visitor's job for this network and snapshot; one for another is given up."""
-    what = (scene.choice.key, scene.snapshot.step)
-    before = st.session_state.get("tsne_job")
-    if before is not None and before[0] == what:
-        found: TsneJob = before[1]
-        return found
-    if before is not None:
-        before[1].cancel()
-    job = TsneJob(_features(*what, scene))
-    st.session_state.tsne_job = (what, job)
-    return job

@@ -25,7 +25,7 @@ from mnist_core.figures.pixels import Bars, Images
 from mnist_core.inspection.activations import FloatArray
 from mnist_core.inspection.gradients import backward as gradients_of
 from pages.views.inspect.scene import Scene, test_images, test_labels
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import pixel_view
 from pages.widgets.progress_notes import told
@@ -108,7 +108,7 @@ def _fooled(scene: Scene) -> None:
     """Each pixel a little lighter or darker, whichever makes the loss grow."""
     label = scene.read if scene.label is None else scene.label
     names = scene.names
-    this = f"this {names[label]}" if names[label] in DIGITS else plain(one(names[label]))
+    this = f"this {names[label]}" if names[label] in DIGITS else escaped(one(names[label]))
     gradient = gradients_of(scene.network, scene.weights, scene.image, label).input_gradient
     predict = _predict(scene)
     steps = fooling_grid(LARGEST_EPSILON)
@@ -123,7 +123,7 @@ def _fooled(scene: Scene) -> None:
     else:
         st.markdown(
             f"The smallest change that fools it: **ε = {fooling.epsilon:.3f}** per pixel "
-            f"(ink is 1). Then {this} is read as **{plain(names[fooling.read])}**."
+            f"(ink is 1). Then {this} is read as **{escaped(names[fooling.read])}**."
         )
     start = 0.1 if fooling is None else first_that_fools(fooling.epsilon)
     key = f"inspect-epsilon-{scene.choice.key}-{scene.snapshot.step}-{scene.picture}"

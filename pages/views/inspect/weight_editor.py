@@ -11,7 +11,7 @@ import streamlit as st
 from mnist_core.figures.pixels import Images, Pixel, as_tile
 from mnist_core.inspection.interventions import Edit, SetWeight, apply, describe
 from mnist_core.inspection.weights import Kernel, kernels
-from pages.views.inspect.number import choose_number
+from pages.views.inspect.number_field import choose_number
 from pages.views.inspect.scene import FloatArray, Scene
 from pages.views.inspect.weights import maps_before, sees_image
 from pages.widgets.pixel_view import Click, pixel_view

@@ -15,7 +15,7 @@ from mnist_core.inspection.activations import FloatArray
 from mnist_core.inspection.weights import Kernel, histogram, initial_weights, kernels
 from mnist_core.storage.store import StoreError
 from pages.session.network_choice import DEFAULT_MODEL, Weights, snapshots, weights_at
-from pages.views.inspect.number import choose_number
+from pages.views.inspect.number_field import choose_number
 from pages.views.inspect.scene import Scene, test_images
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import pixel_view

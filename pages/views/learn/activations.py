@@ -13,7 +13,7 @@ from mnist_core.experiment.layers import Dense, Flatten
 from mnist_core.figures.lesson.activations import activation_curves, stack_curve
 from mnist_core.lesson.numpy_net import Layer, collapse, forward
 from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
-from pages.views.learn.words import factor, plain, tex
+from pages.views.learn.words import as_text, factor, tex
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player
 
@@ -124,7 +124,7 @@ def _one(name: str) -> None:
         run=name,
         label="Sum z",
         names=[
-            f"z = {plain(at, 1)}: φ(z) = {plain(out, 3)}, slope {plain(steep, 3)}"
+            f"z = {as_text(at, 1)}: φ(z) = {as_text(out, 3)}, slope {as_text(steep, 3)}"
             for at, out, steep in zip(z.tolist(), value.tolist(), slope.tolist(), strict=True)
         ],
         start=round((REACH + 1) / Z_STEP),

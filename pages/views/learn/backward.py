@@ -22,7 +22,7 @@ from pages.views.learn.diagram import diagram
 from pages.views.learn.digit import NO_PAPER, choose_digit
 from pages.views.learn.network import compute, compute_back
 from pages.views.learn.parts import Chapter, Link, Option, Question, side_by_side
-from pages.views.learn.words import factor, plain, tex
+from pages.views.learn.words import as_text, factor, tex
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player
 
@@ -133,7 +133,7 @@ def flow_figure() -> None:
             "Forward: pixels",
             "Forward: hidden neurons",
             "Forward: logits",
-            f"The loss: −ln {plain(float(flow.shares[right]), 3)} = {plain(loss, 3)}",
+            f"The loss: −ln {as_text(float(flow.shares[right]), 3)} = {as_text(loss, 3)}",
             "Back: ∂L/∂z of each logit is p − y",
             "Back: times the weights, to the hidden neurons",
             "Back to the pixels: blue ones raise the loss, orange ones lower it",
@@ -266,7 +266,7 @@ def _step(found: chain.Example, now: chain.Step, at: int, count: int, shown: boo
     elif isinstance(now.part, tuple):
         st.caption(
             f"Checked numerically: change this weight by ±{chain.NUDGE:g}, and the loss changes "
-            f"at a rate of {plain(chain.nudged(found, now.part), 3)}."
+            f"at a rate of {as_text(chain.nudged(found, now.part), 3)}."
         )
 
 

@@ -38,7 +38,7 @@ class Example:
     @property
     def shares(self) -> np.ndarray:
         """The softmax shares [2]."""
-        return np.asarray(softmax(self.passed.sums[-1])[0])
+        return np.asarray(softmax(self.passed.logits)[0])
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ def example(seed: int, label: int, inputs: tuple[float, float]) -> Example:
     x = np.array([inputs])
     passed, labels = forward(layers, x), np.array([label])
     gradients = backward(layers, passed, labels)
-    return Example(
-        seed, layers, x, label, passed, gradients, cross_entropy(passed.sums[-1], labels)
-    )
+    return Example(seed, layers, x, label, passed, gradients, cross_entropy(passed.logits, labels))
 
 
 def steps(found: Example) -> list[Step]:
@@ -90,7 +88,7 @@ def steps(found: Example) -> list[Step]:
 
 def _output(found: Example, k: int) -> Step:
     share, right = float(found.shares[k]), int(found.label == k)
-    delta = float(found.gradients[1].sums[0, k])
+    delta = float(found.gradients[1].delta[0, k])
     return Step(
         f"o{k + 1}",
         f"output {k + 1}: how does the loss change with its logit?",
@@ -105,7 +103,7 @@ def _output(found: Example, k: int) -> Step:
 
 
 def _output_weight(found: Example, j: int, k: int) -> Step:
-    out, delta = float(found.passed.outputs[1][0, j]), float(found.gradients[1].sums[0, k])
+    out, delta = float(found.passed.outputs[1][0, j]), float(found.gradients[1].delta[0, k])
     return Step(
         (f"h{j + 1}", f"o{k + 1}"),
         f"the weight from hidden {j + 1} to output {k + 1}",
@@ -119,7 +117,7 @@ def _output_weight(found: Example, j: int, k: int) -> Step:
 
 
 def _hidden(found: Example, j: int) -> Step:
-    weights, deltas = found.layers[1].weights[j], found.gradients[1].sums[0]
+    weights, deltas = found.layers[1].weights[j], found.gradients[1].delta[0]
     out = float(found.passed.outputs[1][0, j])
     sums = " + ".join(
         rf"{factor(float(weight), 1)} \cdot {factor(float(delta), 3)}"
@@ -132,7 +130,7 @@ def _hidden(found: Example, j: int) -> Step:
         rf"\Big(\sum_k w_{{h{j + 1} \to ok}}\,\delta_{{ok}}\Big) \cdot "
         rf"a_{{h{j + 1}}}(1 - a_{{h{j + 1}}})",
         rf"({sums}) \cdot {tex(out, 3)} \cdot {tex(1 - out, 3)}",
-        float(found.gradients[0].sums[0, j]),
+        float(found.gradients[0].delta[0, j]),
         "Each output’s δ times the weight that leads there, added up; then times the sigmoid’s "
         "slope a(1 − a).",
         frozenset({(f"h{j + 1}", "o1"), (f"h{j + 1}", "o2"), "o1", "o2"}),
@@ -140,7 +138,7 @@ def _hidden(found: Example, j: int) -> Step:
 
 
 def _input_weight(found: Example, i: int, j: int) -> Step:
-    value, delta = float(found.inputs[0, i]), float(found.gradients[0].sums[0, j])
+    value, delta = float(found.inputs[0, i]), float(found.gradients[0].delta[0, j])
     return Step(
         (f"x{i + 1}", f"h{j + 1}"),
         f"the weight from input {i + 1} to hidden {j + 1}",
@@ -154,7 +152,7 @@ def _input_weight(found: Example, i: int, j: int) -> Step:
 
 
 def weight_place(part: tuple[str, str]) -> tuple[int, int, int]:
-    """Where an edge's weight is: its layer, row and column."""
+    """The place of an edge's weight: its layer, row and column."""
     layer = 0 if part[0][0] == "x" else 1
     return layer, int(part[0][1]) - 1, int(part[1][1]) - 1
 
@@ -168,7 +166,7 @@ def nudged(found: Example, part: tuple[str, str]) -> float:
         weights[row, column] += sign * NUDGE
         layers = list(found.layers)
         layers[layer] = Layer(weights, layers[layer].bias, layers[layer].activation)
-        logits = forward(layers, found.inputs).sums[-1]
+        logits = forward(layers, found.inputs).logits
         losses.append(cross_entropy(logits, np.array([found.label])))
     return (losses[0] - losses[1]) / (2 * NUDGE)
 
@@ -176,7 +174,7 @@ def nudged(found: Example, part: tuple[str, str]) -> float:
 def loss_after_step(found: Example, rate: float) -> float:
     """The loss after one step of gradient descent on all weights and biases."""
     layers = step(found.layers, found.gradients, rate)
-    return cross_entropy(forward(layers, found.inputs).sums[-1], np.array([found.label]))
+    return cross_entropy(forward(layers, found.inputs).logits, np.array([found.label]))
 
 
 def verdict(guess: float, value: float) -> tuple[bool, str]:

@@ -21,7 +21,7 @@ from mnist_core.lesson.numpy_net import (
     pair_surface,
 )
 from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
-from pages.views.learn.words import plain, tex
+from pages.views.learn.words import as_text, tex
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player
 
@@ -224,7 +224,7 @@ def _start_sliders(scene: Scene) -> list[tuple[str, str, float, float]]:
 
 
 def _start(scene: Scene) -> tuple[float, float]:
-    """Where all paths begin: the place last clicked, or set by its sliders."""
+    """The start of all paths: the place last clicked, or set by its sliders."""
     sliders = _start_sliders(scene)
     for (key, *_), first in zip(sliders, scene.start, strict=True):
         st.session_state.setdefault(key, first)
@@ -252,7 +252,7 @@ def _verdict(
         noise = float(np.mean([np.abs(np.diff(loss[-steps:])).mean() for loss in losses.values()]))
         words, button = st.columns([3, 2], vertical_alignment="center")
         words.caption(
-            f"In the last epoch the loss still changes by {plain(noise, 4)} a step, on average."
+            f"In the last epoch the loss still changes by {as_text(noise, 4)} a step, on average."
         )
         button.button(
             "Shuffle the batches", icon=":material/casino:", on_click=again, key="descent_again"

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from mnist_core.figures.diagram import DIAGRAM_CSS, DIAGRAM_JS, diagram_data
+from mnist_core.figures.diagram import DIAGRAM_CSS, DIAGRAM_JS
+from mnist_core.figures.template import FOR_DARK
 
 
 def diagram(
@@ -16,10 +17,11 @@ def diagram(
     on_press: Callable[[str], None] | None = None,
     clock: str | None = None,
 ) -> None:
-    """Show the drawing, or update what `key` already shows.
+    """Show the drawing, or update what `key` already shows; `alt` says what it shows.
 
     `on_press` is called with the name (`data-press`) of a pressed part, before the next run of
-    the page or fragment. `clock` is the player that moves the drawing.
+    the page or fragment. `clock` is the player that moves the drawing; without one it stands as
+    at the end.
     """
     mount = st.components.v2.component(
         "mnist_lab.diagram", html='<div class="diagram"></div>', css=DIAGRAM_CSS, js=DIAGRAM_JS
@@ -30,5 +32,14 @@ def diagram(
         if on_press and name:
             on_press(name)
 
-    data = diagram_data(svg, alt, pressable=on_press is not None, clock=clock)
-    mount(key=key, data=data, on_pressed_change=pressed)
+    mount(
+        key=key,
+        data={
+            "svg": svg,
+            "alt": alt,
+            "dark": FOR_DARK,
+            "pressable": on_press is not None,
+            "clock": clock,
+        },
+        on_pressed_change=pressed,
+    )

@@ -11,7 +11,7 @@ from mnist_core.experiment.layers import Dropout
 from mnist_core.figures.lesson.fitting import fit_curves_figure
 from mnist_core.lesson.recordings import FITS, FitCurve, fit_curves
 from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
-from pages.views.learn.words import plain
+from pages.views.learn.words import as_text
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player
 
@@ -188,7 +188,7 @@ def _at_epoch(curve: FitCurve, at: int) -> str:
     gap = 100 * float(curve.accuracy[at] - curve.val_accuracy[at])
     return (
         f"Epoch {at + 1}: training accuracy {curve.accuracy[at]:.1%}, validation accuracy "
-        f"{curve.val_accuracy[at]:.1%}, a gap of {plain(gap, 1)} points"
+        f"{curve.val_accuracy[at]:.1%}, a gap of {as_text(gap, 1)} points"
     )
 
 

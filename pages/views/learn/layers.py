@@ -19,7 +19,7 @@ from pages.views.learn.diagram import diagram
 from pages.views.learn.digit import NO_PAPER, choose_digit
 from pages.views.learn.network import compute
 from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
-from pages.views.learn.words import plain
+from pages.views.learn.words import as_text
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import Click, pixel_view
 from pages.widgets.player import player
@@ -154,7 +154,7 @@ def responses() -> None:
                 weights,
                 note=f"their weights after training; below each, its output for "
                 f"{digit.name[0].lower()}{digit.name[1:]}",
-                captions=tuple(plain(float(answer), 1) for answer in answers),
+                captions=tuple(as_text(float(answer), 1) for answer in answers),
                 noun="neuron",
                 selected=Pixel(chosen, 0, 0),
                 largest=2,
@@ -202,6 +202,6 @@ def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
     most, least = int(votes.argmax()), int(votes.argmin())
     st.caption(
         f"On average it answers most to a {int(means.argmax())}. Its strongest weights say: "
-        f"“more likely a {most}” ({plain(float(votes[most]))}), “less likely a {least}” "
-        f"({plain(float(votes[least]))})."
+        f"“more likely a {most}” ({as_text(float(votes[most]))}), “less likely a {least}” "
+        f"({as_text(float(votes[least]))})."
     )

@@ -20,7 +20,7 @@ def compute(image: npt.NDArray[np.uint8]) -> Flow:
     hidden, output = small_net().layers
     pixels = pixels_of(image)
     passed = forward([hidden, output], pixels.reshape(1, -1))
-    logits = passed.sums[1][0]
+    logits = passed.logits[0]
     return Flow(
         pixels, hidden.weights, passed.outputs[1][0], output.weights, logits, softmax(logits)
     )
@@ -32,5 +32,5 @@ def compute_back(image: npt.NDArray[np.uint8], label: int) -> tuple[Back, float]
     pixels = pixels_of(image)
     passed = forward(layers, pixels.reshape(1, -1))
     first, last = backward(layers, passed, labels)
-    back = Back(label, last.sums[0], first.sums[0], first.inputs[0].reshape(pixels.shape))
-    return back, cross_entropy(passed.sums[-1], labels)
+    back = Back(label, last.delta[0], first.delta[0], first.inputs[0].reshape(pixels.shape))
+    return back, cross_entropy(passed.logits, labels)

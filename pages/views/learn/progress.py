@@ -1,4 +1,4 @@
-"""Which chapters a learner has seen and how they answered; their browser remembers it.
+"""A learner's progress: chapters seen and questions answered, kept by their browser.
 
 The session holds the progress while the page is open. A component without any look keeps a copy
 in the browser's local storage, so that it outlasts reloads and restarts of the server, and needs

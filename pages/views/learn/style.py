@@ -126,9 +126,9 @@ _STYLE = with_selectors("""<style>
   /* Charts keep the width they have on the screen, and the browser shrinks the whole to the
      paper: the type is larger by that much. */
   html { font-size: 16px !important; }
-  .stApp, .stApp * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  :st(app), :st(app) * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   :st(header), .st-key-strip, .st-key-neighbours, .st-key-print_note,
-  [class*="st-key-links_"], .stTooltipIcon, .stButton { display: none !important; }
+  [class*="st-key-links_"], :st(help), :st(button) { display: none !important; }
   .st-key-whole_lesson [class*="st-key-chapter_"]:not(.st-key-chapter_1),
   .st-key-print_glossary { break-before: page; }
   [class*="st-key-layout_"] { display: block !important; }
@@ -141,13 +141,13 @@ _STYLE = with_selectors("""<style>
 
 
 # On paper a dark page turns light; pictures of digits stay as they are.
-_DARK_ON_PAPER = """<style>
+_DARK_ON_PAPER = with_selectors("""<style>
 @media print {
   html, body { background: white !important; }
-  .stApp { background: black !important; filter: invert(1) hue-rotate(180deg); }
-  .stApp canvas, .stApp img { filter: invert(1) hue-rotate(180deg); }
+  :st(app) { background: black !important; filter: invert(1) hue-rotate(180deg); }
+  :st(app) canvas, :st(app) img { filter: invert(1) hue-rotate(180deg); }
 }
-</style>"""
+</style>""")
 
 
 def style() -> None:

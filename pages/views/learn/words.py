@@ -24,7 +24,7 @@ def factor(value: float, digits: int = 2) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-def plain(value: float, digits: int = 2) -> str:
+def as_text(value: float, digits: int = 2) -> str:
     """A number in a sentence: as `tex`, with a true minus sign and raised powers of ten."""
     if not math.isfinite(value):
         return "not a number"

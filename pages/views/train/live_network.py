@@ -59,10 +59,14 @@ class Choice:
 
 
 def live_network(engine: VisitorEngine, run: Run) -> None:
-    """Show the run's network at work, and go on refreshing while the run is active."""
+    """Show the run's network at work, and go on refreshing while the run trains or pauses.
+
+    Nothing changes while it waits; the page runs again when it starts.
+    """
     seconds = SHARED_REFRESH_SECONDS if current().public else REFRESH_SECONDS
+    moves = run.active and run.status != "queued"
     with st.container(key="live_network"):
-        fragment(_show, run_every=seconds if run.active else None)(engine, run)
+        fragment(_show, run_every=seconds if moves else None)(engine, run)
 
 
 def _show(engine: VisitorEngine, run: Run) -> None:
@@ -190,7 +194,7 @@ def _packed(run_id: str, step: int, view: View, _run: Run) -> dict[str, Any] | N
 
 
 def _misread(run: Run) -> npt.NDArray[np.intp]:
-    """Which of the first test images the newest snapshot gets wrong."""
+    """The places of those first test images that the newest snapshot gets wrong."""
     from mnist_core.inspection.activations import probe
 
     step = snapshots(run.id)[-1].step

@@ -28,11 +28,12 @@ from pages.session.errors import ICON
 from pages.session.explore_tabs import what_if
 from pages.session.network_choice import network_choices
 from pages.session.open_elsewhere import has_weights, let_it_read
+from pages.session.queue_panel import STATUS_ICONS
 from pages.session.services import note_presence
 from pages.views.train.mid_run import offer, offer_note, with_rate
 from pages.views.train.run_choice import compared, run_picker
 from pages.widgets.clock import clock
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.icon_button import icon_button
 from pages.widgets.live_figure import live_figure
 from pages.widgets.run_curves import run_curves
@@ -41,17 +42,11 @@ REFRESH_SECONDS = 0.25
 # On a shared server each refresh takes time from the other visitors.
 SHARED_REFRESH_SECONDS = 1.0
 WAITING_REFRESH_SECONDS = 2.0
+# A whole class may wait: of those with so many runs ahead none starts within the next seconds.
+FAR_BACK, FAR_BACK_REFRESH_SECONDS = 3, 5.0
 SMOOTHING = 0.9
 # Of a chart, in pixels, and of the window in which all that is watched then stands whole.
 HEIGHT, WINDOW_HEIGHT = 232, 755
-ICONS = {
-    "queued": ":material/hourglass_top:",
-    "running": ":material/play_circle:",
-    "paused": ":material/pause_circle:",
-    "finished": ":material/check_circle:",
-    "stopped": ":material/stop_circle:",
-    "failed": ":material/error:",
-}
 COLOURS = {
     "queued": "gray",
     "running": "blue",
@@ -81,17 +76,24 @@ class Watched:
 def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
     """Show the run, and go on refreshing while it is active."""
     run = store.run(watched.run_id)
-    seconds = None if run is None else _refresh_seconds(run)
+    seconds = None if run is None else _refresh_seconds(run, _place(run, engine))
     panel = st.fragment(_panel, run_every=seconds)
     panel(store, engine, watched, seconds)
 
 
-def _refresh_seconds(run: Run) -> float | None:
+def _place(run: Run, engine: VisitorEngine) -> Place | None:
+    return engine.place(run.id) if run.status == "queued" else None
+
+
+def _refresh_seconds(run: Run, place: Place | None) -> float | None:
     if not run.active:
         return None
     if not current().public:
         return REFRESH_SECONDS
-    return WAITING_REFRESH_SECONDS if run.status == "queued" else SHARED_REFRESH_SECONDS
+    if run.status != "queued":
+        return SHARED_REFRESH_SECONDS
+    far = place is not None and place.ahead >= FAR_BACK
+    return FAR_BACK_REFRESH_SECONDS if far else WAITING_REFRESH_SECONDS
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def _panel(store: Store, engine: VisitorEngine, watched: Watched, every: float |
     st.session_state.last_view = view
     if away is None and st.session_state.pop("database_away", False):
         st.session_state.pop("run_refused", None)  # it was refused for want of the database
-    if every != _refresh_seconds(view.run) or st.session_state.get("shown_run") != watched.run_id:
+    seconds = _refresh_seconds(view.run, view.place)
+    if every != seconds or st.session_state.get("shown_run") != watched.run_id:
         st.rerun()  # refreshing follows what the run does, or another run is shown now
     _show(view, engine, watched, away)
 
@@ -142,7 +145,7 @@ def _read(store: Store, engine: VisitorEngine, watched: Watched) -> _View | None
     run = store.run(watched.run_id)
     if run is None:
         return None
-    place = engine.place(run.id) if run.status == "queued" else None
+    place = _place(run, engine)
     shown = [run, *(other for name in watched.others if (other := store.run(name)))]
     curves = [run_curves(store, item) for item in shown]
     runs = {c.key: c.run for c in network_choices().values() if c.run} | {r.id: r for r in shown}
@@ -204,15 +207,15 @@ def _note(run: Run, state: _State, advice: Advice | None, watched: Watched) -> N
     with st.container(key="note_run", horizontal=True, vertical_alignment="center"):
         if state.storage_error:
             if state.loss:
-                st.error(f"{state.loss} {_LOST}", icon=ICONS["failed"])
+                st.error(f"{state.loss} {_LOST}", icon=STATUS_ICONS["failed"])
             st.error(f"{state.storage_error} {_waiting_words(run, state.loss)}", icon=ICON)
         elif state.unheard is not None:
             st.warning(_SILENT, icon=":material/hearing_disabled:")
         elif about == run.id:
-            st.warning(plain(said), icon=":material/block:")
+            st.warning(escaped(said), icon=":material/block:")
         elif run.message and run.status in ("failed", "stopped"):
             box = st.error if run.status == "failed" else st.warning
-            box(plain(message_now(run)) + _cannot_go_on(run), icon=ICONS[run.status])
+            box(escaped(message_now(run)) + _cannot_go_on(run), icon=STATUS_ICONS[run.status])
             if advice is not None:
                 _remedy(advice, watched.try_out)
         elif (found := offer(run)) is not None and (found.experiment or advice is None):
@@ -252,10 +255,10 @@ def _status(run: Run, state: _State, place: Place | None, engine: VisitorEngine)
     if state.unheard is not None:
         words = f"no response for {clock(state.unheard)} · {_reached(run)}"
     if projector.is_on():  # where there is no menu of runs
-        words = f"{plain(run.name)} · {words}"
+        words = f"{escaped(run.name)} · {words}"
     colour = "orange" if state.unheard is not None else COLOURS[status]
     with st.container(key="training_status"):
-        st.markdown(f":{colour}[{ICONS[status]} **{status}**] {words}")
+        st.markdown(f":{colour}[{STATUS_ICONS[status]} **{status}**] {words}")
         # Always there, so that nothing moves when training begins.
         st.progress(min(1.0, run.step / run.total_steps) if run.total_steps else 0.0)
 
@@ -292,7 +295,7 @@ def _reached(run: Run) -> str:
 
 
 def status_words(run: Run, status: str | None = None) -> str:
-    """Where the run stands, without its status: "epoch 2 of 5 · step 512 of 2,110 · …".
+    """The progress of the run, without its status: "epoch 2 of 5 · step 512 of 2,110 · …".
 
     `status`: what it does by now, where that is known to be something else than was stored.
     """

@@ -11,12 +11,12 @@ from mnist_core import Experiment
 from mnist_core.experiment import changes
 from mnist_core.storage.store import Run
 from pages.editors import draft
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What the page's settings are to a paused run: `experiment` to go on as, or `why` not.
+    """The page's settings as an offer to a paused run: `experiment` to go on as, or `why` not.
 
     Neither where the settings are the run's own.
     """
@@ -27,7 +27,7 @@ class Offer:
 
 
 def offer(run: Run) -> Offer | None:
-    """What a run that pauses could go on as; None for one that does not pause."""
+    """The settings that a paused run could go on with; None for one that does not pause."""
     if run.status != "paused" or "draft" not in st.session_state:
         return None
     wanted, problems = draft.experiment()
@@ -42,16 +42,16 @@ def offer(run: Run) -> Offer | None:
 
 
 def offer_note(run: Run, found: Offer) -> None:
-    """What Resume will do, and how to get at the run's settings."""
+    """Say what Resume will do, and how to get at the run's settings."""
     if found.experiment is not None:
-        st.markdown(f":material/edit: **Resume** trains on with {plain(found.words)}.")
+        st.markdown(f":material/edit: **Resume** trains on with {escaped(found.words)}.")
     elif found.why is None:
         st.caption(
             ":material/edit: Paused. Change the learning rate, batch size, dropout or any other "
             "setting above, then resume: the run trains on with it."
         )
     else:
-        st.caption(f":material/edit: The settings above are not this run's. {plain(found.why)}")
+        st.caption(f":material/edit: The settings above are not this run's. {escaped(found.why)}")
         st.button(
             "Edit this run's settings",
             key="edit_run_settings",

@@ -1,4 +1,4 @@
-"""Which run the charts of Train show, and which other runs lie over it."""
+"""The run that the charts of Train show, and the other runs that lie over it."""
 
 from __future__ import annotations
 

@@ -42,9 +42,9 @@ _STYLE = with_selectors(
 :st(popover):has(.st-key-training_settings) { width: min(30rem, 94vw); }
 :st(popover):has(.st-key-whole_network) { width: min(62rem, 94vw); }
 /* What comes and goes has this one place, as high with it as without. */
-.stApp [class*="st-key-note_"] { height: var(--note); min-height: var(--note);
+:st(app) [class*="st-key-note_"] { height: var(--note); min-height: var(--note);
   max-height: var(--note); overflow: hidden auto; flex-wrap: nowrap; gap: 0.6rem; --note: 2.3rem; }
-.stApp .st-key-advice { flex-wrap: nowrap; gap: 0.6rem; }
+:st(app) .st-key-advice { flex-wrap: nowrap; gap: 0.6rem; }
 .st-key-advice :st(words) { margin: 0; }
 .st-key-advice > :st(element):not(:has(button)) { flex: 0 1 auto; min-width: 0; }
 :st(wrapper):has(> [class*="st-key-note_"]) { flex: none; }
@@ -98,11 +98,11 @@ _STYLE = with_selectors(
     margin-left: 0; }
   .st-key-run_bar button { padding-left: 0.4rem; padding-right: 0.4rem; }
   .st-key-run_bar button p { font-size: 0.84rem; }
-  .stApp [class*="st-key-note_"] { --note: 4.9rem; }
-  .stApp .st-key-advice :st(words) p { font-size: 0.78rem; line-height: 1.2; }
-  .stApp .st-key-advice :st(element):has(button) { flex: 0 0 8.6rem; }
-  .stApp .st-key-advice button { white-space: normal; height: auto; }
-  .stApp .st-key-advice button * { white-space: normal; font-size: 0.78rem; line-height: 1.15; }
+  :st(app) [class*="st-key-note_"] { --note: 4.9rem; }
+  :st(app) .st-key-advice :st(words) p { font-size: 0.78rem; line-height: 1.2; }
+  :st(app) .st-key-advice :st(element):has(button) { flex: 0 0 8.6rem; }
+  :st(app) .st-key-advice button { white-space: normal; height: auto; }
+  :st(app) .st-key-advice button * { white-space: normal; font-size: 0.78rem; line-height: 1.15; }
   /* The bar is to stick beyond the refreshed part that holds it, which ends with the charts. */
   .st-key-watch > :st(wrapper):has(.st-key-run_bar),
   .st-key-watch > :st(wrapper) > :st(stack):has(> :st(wrapper) > .st-key-run_bar) {

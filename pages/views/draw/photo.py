@@ -33,7 +33,7 @@ from pages.views.draw.parts import (
 )
 from pages.views.draw.steps import consequences, pictures
 from pages.widgets.background import PHOTOS, come_back_for, newest
-from pages.widgets.escape import plain
+from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
 FRAME = (217, 96, 10)
@@ -120,7 +120,7 @@ def _show(work: Future[FoundPicture]) -> None:
 def _reading(photo: FoundPicture, read: list[str], reader: Reader) -> None:
     """What was read, line by line, and what is to be said about it."""
     between = " " if reader.reads_digits else " · "
-    lines = [between.join(plain(read[index]) for index in line) for line in photo.lines]
+    lines = [between.join(escaped(read[index]) for index in line) for line in photo.lines]
     with st.container(width="content", gap="small"):
         with st.container(key="photo_reading"):
             st.markdown("  \n".join(lines))

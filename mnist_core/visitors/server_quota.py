@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from mnist_core.storage import schema
 from mnist_core.storage.store import ACTIVE, Store
+from mnist_core.visitors.kept_bytes import blob_bytes, kept_bytes
 from mnist_core.visitors.limits import Limits
 
 # Whoever had a page open within this time is not absent.
@@ -20,10 +21,7 @@ UNDO = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Kept:
-    """Everyone's runs, and the bytes of their weights and of data sets.
-
-    Curves are left out: they are small, and have very many rows.
-    """
+    """Everyone's runs, and the bytes of all that is kept, as `kept_bytes` counts them."""
 
     runs: int
     bytes: int
@@ -37,15 +35,9 @@ class Kept:
 
 def kept(store: Store) -> Kept:
     """The runs and bytes that this server keeps now. Raises StoreError."""
-    runs, snapshots, data = schema.runs.c, schema.snapshots.c, schema.datasets.c
-    parts = (
-        sa.select(sa.func.sum(snapshots.bytes)),
-        sa.select(sa.func.sum(data.bytes)),
-        sa.select(sa.func.sum(_length(store, runs.checkpoint))),
-    )
     with store.transaction() as connection:
-        count = int(connection.execute(sa.select(sa.func.count(runs.number))).scalar_one())
-        return Kept(count, sum(int(connection.execute(part).scalar() or 0) for part in parts))
+        count = connection.execute(sa.select(sa.func.count(schema.runs.c.number))).scalar_one()
+        return Kept(int(count), kept_bytes(connection))
 
 
 def make_room(store: Store, limits: Limits) -> int:
@@ -93,19 +85,13 @@ def _of_visitor(store: Store, owner: str) -> list[tuple[str, str, int]]:
         .where(snapshots.run == runs.id)
         .scalar_subquery()
     )
-    state = sa.func.coalesce(_length(store, runs.checkpoint), 0)
-    of_runs = sa.select(runs.id, weights + state).where(
-        runs.owner == owner, runs.status.not_in(ACTIVE)
-    )
     of_data = sa.select(data.number, data.bytes).where(data.owner == owner)
     with store.transaction() as connection:
+        state = sa.func.coalesce(blob_bytes(connection, runs.checkpoint), 0)
+        of_runs = sa.select(runs.id, weights + state).where(
+            runs.owner == owner, runs.status.not_in(ACTIVE)
+        )
         all_runs = connection.execute(of_runs.order_by(runs.number)).all()
         all_data = connection.execute(of_data.order_by(data.number)).all()
     found = [("run", str(run), int(size)) for run, size in all_runs]
     return found + [("data set", str(number), int(size)) for number, size in all_data]
-
-
-def _length(store: Store, column: sa.Column[bytes]) -> sa.ColumnElement[int]:
-    """A blob's bytes: SQLite before 3.43 has another name for it."""
-    sqlite = store.engine.dialect.name == "sqlite"
-    return sa.func.length(column) if sqlite else sa.func.octet_length(column)
