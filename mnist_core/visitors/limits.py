@@ -96,7 +96,7 @@ PUBLIC = Limits(
     upload_megabytes=25,
     upload_files=30,
     session_upload_megabytes=200,
-    server_upload_megabytes=500,
+    server_upload_megabytes=300,
     kept_data=4,
     data_images=100_000,
     # A school is one address: a class of 40 may train at once, three classes come in an hour.
