@@ -104,10 +104,10 @@ def test_a_stroke_drawn_before_the_paper_s_style_sheet_has_come_is_read(server, 
     """The component's own style sheet puts its layers one upon the other; it may come late."""
     late: list[Route] = []
 
-    def hold_back(route: Route) -> None:  # Playwright calls no built-in method such as `append`
+    def hold(route: Route) -> None:
         late.append(route)
 
-    page.route(re.compile(r"drawable.canvas.*\.css"), hold_back)
+    page.route(re.compile(r"drawable.canvas.*\.css"), hold)
     open_page(page, f"{server.url}/draw", "canvas")
     draw(page, *DIGITS[1])
     assert late, "The style sheet was not held back"
