@@ -144,8 +144,6 @@ def _chart(
         + [line.divergence_words() for line in lines if line.broken]
         + _least_loss_words(runs, metric, log_y)
         + _leap_words(lines, metric, log_y),
-        # On hover alone, at the plot's edge, where no legend is.
-        modebar={"orientation": "v"},
         xaxis=_x_axis(lines),
         yaxis=_y_axis(lines, metric, log_y),
     )

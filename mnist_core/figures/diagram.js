@@ -1,6 +1,7 @@
-// Shows one SVG drawing in place, in the page's own font and colours. What carries `data-press`
-// can be pressed with mouse, finger or keyboard and is reported by that name. With a clock it moves:
-// see `since`, `until`, `pulse` and `growing` in diagram.py.
+// Shows one SVG drawing in place, in the page's own font and colours. With a choice (choice.js) what
+// carries `data-press` can be chosen by that name with mouse, finger or keyboard; what belongs to it
+// (`data-of`) stands out. With a clock it moves: see `since`, `until`, `pulse` and `growing` in
+// diagram.py.
 
 const followed = new WeakMap();
 const FADE = 0.35; // of a step
@@ -23,7 +24,44 @@ function move(host, time) {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+// Makes the parts of a drawing buttons, and has the chosen one stand out.
+function offer(host, data) {
+  for (const part of host.querySelectorAll("[data-press]")) {
+    part.setAttribute("tabindex", "0");
+    part.setAttribute("role", "button");
+    if (part.dataset.tip) part.setAttribute("aria-description", part.dataset.tip);
+    part.onclick = () => setChoice(data.choice, part.dataset.press);
+    part.onkeydown = (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      part.onclick();
+    };
+  }
+  return followChoice(data.choice, (chosen = data.first) => {
+    host.classList.toggle("edges", /^[ho]/.test(chosen));
+    for (const part of host.querySelectorAll("[data-press]")) {
+      part.setAttribute("aria-pressed", part.dataset.press === chosen);
+    }
+    for (const part of host.querySelectorAll("[data-of]")) {
+      part.classList.toggle("on", part.dataset.of.split(" ").includes(chosen));
+    }
+  });
+}
+
+// Parts that are no buttons. Those that explain themselves can be reached with the keyboard if they
+// are to be; returns whether there are such.
+function nameParts(host, reachable) {
+  for (const part of host.querySelectorAll("[data-press]")) part.removeAttribute("aria-label");
+  const parts = reachable ? host.querySelectorAll("g[data-tip]") : [];
+  for (const part of parts) {
+    part.setAttribute("tabindex", "0");
+    part.setAttribute("role", "img");
+    part.setAttribute("aria-label", part.dataset.tip);
+  }
+  return parts.length > 0;
+}
+
+export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".diagram");
   const ground = getComputedStyle(host).getPropertyValue("--st-background-color").trim();
   let svg = data.svg;
@@ -34,26 +72,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
     ? host.getRootNode().activeElement.dataset.press
     : undefined;
   host.innerHTML = svg;
-  host.setAttribute("role", data.pressable ? "group" : "img");
-  host.setAttribute("aria-label", data.alt);
-  for (const part of host.querySelectorAll("[data-press]")) {
-    if (!data.pressable) {
-      part.removeAttribute("aria-label");
-      continue;
-    }
-    part.setAttribute("tabindex", "0");
-    part.setAttribute("role", "button");
-    part.onclick = () => setTriggerValue("pressed", part.dataset.press);
-    part.onkeydown = (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      part.onclick();
-    };
-    if (part.dataset.press === focused) part.focus();
-  }
+  explain(host);
   followed.get(host)?.();
-  if (!data.clock) return;
-  const unfollow = follow(data.clock, (time) => move(host, time));
-  followed.set(host, unfollow);
-  return unfollow;
+  const ends = data.choice ? [offer(host, data)] : [];
+  host.setAttribute("role", data.choice || nameParts(host, data.reachable) ? "group" : "img");
+  host.setAttribute("aria-label", data.alt);
+  host.querySelector(`[data-press="${focused}"]`)?.focus();
+  if (data.clock) ends.push(follow(data.clock, (time) => move(host, time)));
+  const end = () => ends.forEach((unfollow) => unfollow());
+  followed.set(host, end);
+  return end;
 }

@@ -12,24 +12,42 @@ from pathlib import Path
 
 from mnist_core.figures.player import CLOCK_JS
 from mnist_core.figures.template import GROUND, LIGHT, QUIET, THEME_JS
+from mnist_core.figures.tips import TIPS_CSS, TIPS_JS
 
-DIAGRAM_JS: str = (
-    THEME_JS + CLOCK_JS + Path(__file__).with_name("diagram.js").read_text(encoding="utf-8")
-)
-DIAGRAM_CSS = """
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+CHOICE_JS: str = _read("choice.js")
+"""Goes before a script whose figure shares what is chosen in it with others."""
+
+DIAGRAM_JS: str = THEME_JS + CLOCK_JS + CHOICE_JS + TIPS_JS + _read("diagram.js")
+PANELS_JS: str = CHOICE_JS + TIPS_JS + _read("panels.js")
+DIAGRAM_CSS = (
+    TIPS_CSS
+    + """
 .diagram svg { display: block; width: 100%; height: auto; margin: 0 auto; overflow: visible;
   font-family: var(--st-font); }
-.diagram text { fill: var(--st-text-color); font-size: 15px; }
+.diagram text { fill: var(--st-text-color); font-size: 15px; pointer-events: none; }
 .diagram .quiet { opacity: 0.72; }
 .diagram .strong { font-weight: 700; }
 .diagram .small { font-size: 13px; }
 .diagram .math { font-family: "KaTeX_Main", "Times New Roman", serif; font-size: 17px; }
 .diagram .math .letter { font-family: "KaTeX_Math", "Times New Roman", serif; font-style: italic; }
 .diagram [data-growing] { transform-box: fill-box; }
-.diagram [role="button"] { cursor: pointer; outline: none; }
-.diagram [role="button"]:hover .body, .diagram [role="button"]:focus-visible .body {
-  stroke-width: 4px; }
+.diagram [role="button"] { cursor: pointer; }
+.diagram [role="button"]:hover .body, .diagram [tabindex]:focus-visible .body { stroke-width: 4px; }
+.diagram [tabindex] { outline: none; }
+.diagram .on > .body, .diagram .on .body { stroke: var(--chosen); stroke-width: 4px; }
+.diagram line[data-of] { stroke-opacity: 0.28; }
+.diagram.edges line[data-of] { stroke-opacity: 0.1; }
+.diagram.edges line.on { stroke-opacity: 0.95; }
+.diagram path.on { fill-opacity: 0.25; }
+.diagram line[data-tip]:hover { stroke-opacity: 1; }
+.diagram [data-pulse] { pointer-events: none; }
 """
+)
 
 POSITIVE, NEGATIVE = LIGHT[0], LIGHT[1]
 """Blue for what is above zero, orange for what is below, in every figure of the app."""
@@ -87,12 +105,16 @@ def edge(
     *,
     scale: float = 1.0,
     opacity: float = 1.0,
+    told: str = "",
 ) -> str:
-    """A line as thick as |value| and coloured by its sign; `scale` is the thickest's value."""
+    """A line as thick as |value| and coloured by its sign; `scale` is the thickest's value.
+
+    `told` is further attributes, such as its explanation (`tips.tip`).
+    """
     width = 1 + 6 * min(abs(value) / scale, 1)
     dash = ' stroke-dasharray="3 5"' if value == 0 else ""
     return (
-        f'<line x1="{start[0]:g}" y1="{start[1]:g}" x2="{end[0]:g}" y2="{end[1]:g}" '
+        f'<line {told} x1="{start[0]:g}" y1="{start[1]:g}" x2="{end[0]:g}" y2="{end[1]:g}" '
         f'stroke="{sign_colour(value)}" stroke-width="{width:.1f}" stroke-opacity="{opacity:g}" '
         f'stroke-linecap="round"{dash}/>'
     )
@@ -115,7 +137,7 @@ def plate(x: float, y: float, width: float, height: float) -> str:
     """A ground for a label that lies on a line."""
     return (
         f'<rect x="{x - width / 2:g}" y="{y - height / 2:g}" width="{width:g}" '
-        f'height="{height:g}" rx="5" fill="{GROUND}" fill-opacity="0.92"/>'
+        f'height="{height:g}" rx="5" fill="{GROUND}" fill-opacity="0.92" pointer-events="none"/>'
     )
 
 

@@ -194,10 +194,10 @@ def calibration_chart(found: Calibration) -> go.Figure:
     told = {"hovertext": words, "hovertemplate": "%{hovertext}<extra></extra>"}
     figure = go.Figure(
         [
-            go.Bar(uid="right", x=centres, y=right, width=width, name="right", **told,
+            go.Bar(uid="right", x=centres, y=right, width=width, name="accuracy", **told,
                    marker={"color": colour(0), "line": {"width": 0},
                            "opacity": np.where(count < FEW, 0.3, 0.75)}),
-            go.Scatter(uid="sure", x=centres, y=sure, name="sure", mode="markers", **told,
+            go.Scatter(uid="sure", x=centres, y=sure, name="confidence", mode="markers", **told,
                        marker={"symbol": "line-ew-open", "size": 22, "color": colour(1),
                                "line": {"width": 4}}),
             go.Bar(uid="count", x=centres, y=count, width=width, yaxis="y2", showlegend=False,
@@ -208,12 +208,12 @@ def calibration_chart(found: Calibration) -> go.Figure:
     lay_out(
         figure,
         height=CALIBRATION_HEIGHT,
-        title=title("Calibration" + ("" if np.isnan(off) else f" · {off:.2%} off")),
+        title=title("Calibration" + ("" if np.isnan(off) else f" error {off:.2%}")),
         margin={"t": 74, "r": 26},
         legend=_legend(),
         barmode="overlay",
         dragmode=False,
-        xaxis={"title": {"text": "how sure the network was"}, "range": [0, 1.005], "dtick": 0.25,
+        xaxis={"title": {"text": "confidence"}, "range": [0, 1.005], "dtick": 0.25,
                "tickformat": ".0%", "anchor": "y2", "fixedrange": True},
         yaxis={"range": [0, 1.03], "tickformat": ".0%", "domain": [0.36, 1], "dtick": 0.25,
                "fixedrange": True},

@@ -73,11 +73,20 @@ function growth(data) {
   return Math.max(0, Math.min(MOST_GROWTH, innerHeight / pageScale() - data.growsAbove));
 }
 
+// Plotly's buttons, seen on hover, at the plot's edge: above it lie the heading and the legend.
+function placeButtons(element, layout) {
+  const buttons = element.querySelector(".modebar-container");
+  if (buttons) buttons.style.top = `${topMargin(layout)}px`;
+}
+
+function topMargin(layout) {
+  return layout.margin?.t ?? layout.template?.layout?.margin?.t ?? 60;
+}
+
 // In a narrow chart the legend has no room beside the heading: it gets a row of its own below.
 function fitNarrow(layout, data, width) {
   if (width > NARROW_CHART || layout.legend?.yref !== "container") return;
-  const top = layout.margin?.t ?? layout.template?.layout?.margin?.t ?? 60;
-  layout.margin = { ...layout.margin, t: top + LEGEND_ROW };
+  layout.margin = { ...layout.margin, t: topMargin(layout) + LEGEND_ROW };
   if (data.growsAbove) layout.height += LEGEND_ROW;
   layout.legend = { ...layout.legend, x: 0, y: 1 - LEGEND_ROW / layout.height, itemwidth: 30 };
   layout.xaxis = { ...layout.xaxis, tickangle: 0, nticks: 5 };
@@ -105,6 +114,7 @@ async function draw(chart, Plotly) {
     chart.full = figure;
     const shown = data.clock ? standing(chart, clockNamed(data.clock).time) : figure.data;
     await Plotly.react(chart.element, shown, figure.layout, figure.config);
+    placeButtons(chart.element, figure.layout);
     chart.drawn = { data, host };
     attend(chart, data.clock, Plotly);
   } finally {
@@ -152,7 +162,7 @@ function frameAt(chart, time) {
   if (time >= Math.max(...rows) + 1) chart.before = undefined; // what comes next begins anew
   full.data.forEach((trace, index) => {
     const { grows, ball, since, row } = trace.meta ?? {};
-    if (grows) moved.set(index, upTo(trace, time));
+    if (grows) moved.set(index, upTo(trace, time * grows));
     if (ball) moved.set(index, upTo(trace, time, true));
     if (since !== undefined) moved.set(index, time >= since ? trace : { x: [null], y: [null] });
     if (row !== undefined) moved.set(index, between(before?.data[index], trace, time - row));

@@ -63,8 +63,9 @@ def live_data(figure: go.Figure, plotly_path: str, alt: str) -> dict[str, Any]:
 
     `plotly_path` is Plotly.js's address relative to the app's, `alt` a sentence for people who
     cannot see the figure. A figure that follows a player has frames, or traces with one of these
-    in `meta`: "grows" (its points up to now), "ball" (the point of now), "since" (all of it from
-    that step on), "row" (passes from what it was to what it is in the step before that one).
+    in `meta`: "grows" (so many of its points a step, up to now), "ball" (the point of now), "since"
+    (all of it from that step on), "row" (passes from what it was to what it is in the step before
+    that one).
     """
     return {
         "figure": figure.to_json(validate=False),

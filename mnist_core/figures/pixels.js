@@ -263,7 +263,7 @@ function moved({ group, layout }, { image, row, column }, down, across) {
 }
 
 function choose(view, part, { image, row, column }) {
-  part.cursor = { image, row, column }; // at once; the server's answer follows
+  part.cursor = { image, row, column }; // at once; an answer of the server follows
   drawGroup(part, view.theme);
   linkUp(view);
   // By the unit, too: the order of the images may be another one by now.
@@ -356,7 +356,8 @@ function showAll(view, shrink) {
     if (group.kind === "bars") return showBars(figure, group);
     const canvas = figure.querySelector("canvas") ?? make("canvas", "", figure);
     const room = roomFor(view, index);
-    const part = { group, canvas, cursor: group.selected, layout: arrange(group, room, data, shrink) };
+    const cursor = chosenIn(data) ?? group.selected;
+    const part = { group, canvas, cursor, layout: arrange(group, room, data, shrink) };
     canvas.classList.toggle("opens", group.opens);
     canvas.setAttribute("aria-label", [group.title, group.note].filter(Boolean).join(", "));
     view.parts[group.key] = part;
@@ -365,6 +366,12 @@ function showAll(view, shrink) {
   });
   linkUp(view);
   sayMore(view);
+}
+
+// The image that has been chosen in the browser, of which the server does not know.
+function chosenIn({ choice }) {
+  const image = choice ? choiceNamed(choice).chosen : undefined;
+  return image === undefined ? undefined : { image: Number(image), row: 0, column: 0 };
 }
 
 // How wide a group's images may be: with shares they stand side by side where the page is wide.
@@ -401,7 +408,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const link = data.connection;
   if (link) link.numbers = link.weights && weightsOf(link.weights, link.step);
   view.data = data;
-  view.send = (click) => setTriggerValue("clicked", click);
+  view.send = data.choice
+    ? ({ image }) => setChoice(data.choice, String(image))
+    : (click) => setTriggerValue("clicked", click);
   view.tip.hidden = true;
   show(view);
   return () => { view.tip.hidden = true; };

@@ -68,7 +68,12 @@ TEMPLATE = go.layout.Template(
         "yaxis": _AXIS,
         "hoverlabel": {"align": "left", "namelength": -1, "font": {"size": TEXT_SIZE}},
         "hovermode": "closest",
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": QUIET, "activecolor": LIGHT[0]},
+        "modebar": {
+            "orientation": "v",
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": QUIET,
+            "activecolor": LIGHT[0],
+        },
         "title": {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yanchor": "top"},
     }
 )

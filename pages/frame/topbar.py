@@ -46,6 +46,7 @@ _STYLE = with_selectors("""<style>
 }
 @media (max-width: 639px) {
   .st-key-projector { display: none; }
+  :st(page):has(.st-key-tour) { padding-bottom: 7.5rem; } /* the tour has two rows */
   .st-key-tour { flex-wrap: wrap; gap: 0.3rem 0.7rem; padding: 0.45rem 0.6rem; }
   [class*="st-key-tour_"][class*="_behind"] p, [class*="st-key-tour_"][class*="_ahead"] p,
   .st-key-tour_now p, .st-key-tour button p { font-size: 0.82rem; }

@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from mnist_core.base import logs, once
 from mnist_core.base.errors import StoreError
 from pages.session.upload_budget import UploadBudget
-from pages.streamlit_compat import browser_messages
+from pages.streamlit_compat import browser_messages, first_style
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,11 @@ log = logging.getLogger(__name__)
 FIRST_SECONDS = 2.0
 AGAIN_SECONDS = 5.0
 # What stands between the network and Streamlit, the outermost first.
-MIDDLEWARE = [Middleware(browser_messages.BrowserMessages), Middleware(UploadBudget)]
+MIDDLEWARE = [
+    Middleware(browser_messages.BrowserMessages),
+    Middleware(UploadBudget),
+    Middleware(first_style.FirstStyle),
+]
 
 _importing = threading.Lock()
 _imported = threading.Event()

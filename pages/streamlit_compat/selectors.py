@@ -24,6 +24,7 @@ SELECTORS = {
     "words": '[data-testid="stMarkdownContainer"]',
     "icon": '[data-testid="stIconMaterial"]',
     "caption": '[data-testid="stCaptionContainer"]',
+    "button_group": '[data-testid="stButtonGroup"]',
     "page_link": '[data-testid="stPageLink-NavLink"]',
     "popover_button": '[data-testid="stPopoverButton"]',
     "slider_ends": '[data-testid="stSliderTickBar"]',

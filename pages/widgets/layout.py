@@ -7,12 +7,15 @@ from typing import Any
 
 import streamlit as st
 
+from pages.streamlit_compat.first_style import LIFTED
 from pages.streamlit_compat.selectors import with_selectors
 
 _PROJECTOR = "figures_on_projector"
 # Streamlit's small print is just too pale to read on white, and its white label on the bright
 # blue of the dark theme: both are set to at least 4.5:1.
-_STYLE = with_selectors("""<style>
+_STYLE = with_selectors(
+    f"<style>{LIFTED}"
+    """
 /* A choice that is longer than its menu ends in an ellipsis. */
 input[role="combobox"] { text-overflow: ellipsis; }
 /* Firefox makes a popover's button a hundredth of a pixel narrower than its words. */
@@ -37,7 +40,8 @@ input[role="combobox"] { text-overflow: ellipsis; }
   .st-key-study_status, .st-key-best_trial, .st-key-study_verdict { min-width: 100%; } }
 a:focus-visible, button:focus-visible, [tabindex]:focus-visible, input[type="range"]:focus-visible {
   outline: 2px solid var(--focus-ring) !important; outline-offset: 2px; }
-</style>""")
+</style>"""
+)
 
 
 def style() -> None:

@@ -36,13 +36,15 @@ def pixel_view(
     height: int = 560,
     shares: tuple[int, ...] = (),
     connection: Connection | None = None,
+    choice: str | None = None,
 ) -> None:
     """Show the groups, or update what `key` already shows; `alt` says what they show.
 
     With `strip` the groups stand in one row, as layers do: smaller where they would not fit;
     where even that is too wide it scrolls sideways, and its last group stays in sight. `height`
     is what one group's images should not exceed on screen, in pixels, where they can. With
-    `shares`, one a group, they stand side by side and divide the width so.
+    `shares`, one a group, they stand side by side and divide the width so. With a `choice` the
+    pressed image is what panels of that name show (views/learn/diagram.py), without the server.
 
     `on_click` is called before the next run of the page (or the fragment) that holds the view.
     """
@@ -61,7 +63,13 @@ def pixel_view(
     mount(
         key=key,
         data=pixels_data(groups, connection)
-        | {"strip": strip, "height": height, "shares": list(shares), "alt": alt},
+        | {
+            "strip": strip,
+            "height": height,
+            "shares": list(shares),
+            "alt": alt,
+            "choice": choice,
+        },
         on_clicked_change=clicked,
     )
 

@@ -103,7 +103,11 @@ def test_the_server_sees_what_the_paper_shows(board):
 def test_a_stroke_drawn_before_the_paper_s_style_sheet_has_come_is_read(server, page):
     """The component's own style sheet puts its layers one upon the other; it may come late."""
     late: list[Route] = []
-    page.route(re.compile(r"drawable.canvas.*\.css"), late.append)
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route(re.compile(r"drawable.canvas.*\.css"), hold)
     open_page(page, f"{server.url}/draw", "canvas")
     draw(page, *DIGITS[1])
     assert late, "The style sheet was not held back"

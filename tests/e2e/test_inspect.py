@@ -226,3 +226,25 @@ def test_a_link_opens_the_same_place(server, page):
     wait_until(caption.count, 20, "The link's image is not shown")
     page.reload()
     wait_until(lambda: canvas(page, "weight_images").count(), 60, "A reload lost the view")
+
+
+_BUTTONS_OVER_LEGEND = """(plot) => {
+  const box = (part) => part.getBoundingClientRect();
+  const meet = (a, b) =>
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const buttons = box(plot.querySelector(".modebar"));
+  const others = [...plot.querySelectorAll(".legend .traces, .gtitle")];
+  return others.some((one) => meet(box(one), buttons));
+}"""
+
+
+def test_a_chart_s_buttons_come_on_hover_and_leave_its_legend_free(server, page):
+    open_page(page, f"{server.url}/inspect?run=default&view=weights", "weight_images")
+    plot = page.locator(".js-plotly-plot").first
+    buttons = plot.locator(".modebar-group").first
+    buttons.wait_for(state="attached", timeout=60_000)
+    page.mouse.move(1, 1)
+    expect(buttons).to_have_css("opacity", "0")
+    plot.hover()
+    expect(buttons).to_have_css("opacity", "1")
+    assert not plot.evaluate(_BUTTONS_OVER_LEGEND)

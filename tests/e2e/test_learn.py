@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from mnist_core import Experiment
 from mnist_core.figures.diagram import number
@@ -86,6 +86,7 @@ CONTROLS = {
 }
 
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 800}
+LAPTOP = {"width": 1366, "height": 768}
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,10 @@ def _try_out(page, entry) -> None:
     page.get_by_role("heading", name=entry.title).wait_for(timeout=30_000)
     wait_until(lambda: f"chapter={number}" in address(page), 10, "The address did not follow")
     assert not page.locator(".katex-error").count(), f"A formula of {entry.title} is broken"
+    page.set_viewport_size(LAPTOP)
+    steady(page, number)
+    wait_until(lambda: beyond(page, "Height") <= 0, 10, f"{entry.title} is too high for a laptop")
+    page.set_viewport_size(DESK)
     for option in entry.open().question.options:
         part(page, f"question_{number}").get_by_text(option.text, exact=True).click()
         page.get_by_text(option.reply).wait_for(timeout=20_000)
@@ -188,12 +193,40 @@ def test_an_answer_is_explained_and_remembered_over_a_restart(server, page):
     page.get_by_text("questions answered: 1 of 9").first.wait_for(timeout=30_000)
 
 
-def test_a_clicked_neuron_shows_its_sum(server, page):
+def test_a_neuron_is_explained_and_shows_its_sum_without_the_server(server, page):
     open_page(page, f"{server.url}/?chapter=5", "flow_drawing")
-    node = part(page, "flow_drawing").locator('[data-press="h3"]')
+    drawing = part(page, "flow_drawing")
+    node = drawing.locator('[data-press="h3"]')
+    node.wait_for(timeout=30_000)
+    page.get_by_text("Output 5.").wait_for(timeout=30_000)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("WebSocket.prototype.send = () => {}")
+    tip = drawing.locator(".tip")
+    node.hover()
+    expect(tip).to_contain_text("Hidden neuron 3: output")
+    page.mouse.move(1, 1)
+    expect(tip).to_be_hidden()
     node.focus()
+    expect(tip).to_contain_text("Hidden neuron 3: output")
     node.press("Enter")
-    page.get_by_text("Hidden neuron 3.").wait_for(timeout=20_000)
+    expect(page.get_by_text("Hidden neuron 3.")).to_be_visible()
+    expect(node).to_have_attribute("aria-pressed", "true")
+    node.press("Escape")
+    expect(tip).to_be_hidden()
+    drawing.locator('[data-press="o7"]').click()
+    expect(page.get_by_text("Output 7.")).to_be_visible()
+
+
+def test_a_hidden_neuron_shows_what_excites_it_without_the_server(server, page):
+    open_page(page, f"{server.url}/?chapter=3", "net_weights")
+    weights, panel = part(page, "net_weights").locator("canvas"), part(page, "net_neuron")
+    expect(panel).to_contain_text("is excited most by", timeout=30_000)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("WebSocket.prototype.send = () => {}")
+    weights.click(position={"x": 20, "y": 20})
+    expect(panel).to_contain_text("Neuron 0 is excited most by")
+    panel.locator("g[data-tip]").nth(3).hover()
+    expect(panel.locator(".tip")).to_contain_text("Shown a 3:")
 
 
 # The chapters whose figures move, the clock of each, and the part that moves.
@@ -333,10 +366,29 @@ def test_the_neuron_follows_its_sliders_without_the_server(server, page):
     expect(neuron.locator(".z")).not_to_have_text(number(z))
 
 
+def test_no_part_is_seen_before_its_style_sheet(server, page):
+    """Streamlit fetches the script that puts style sheets into a page when the first one is due."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile(r"/Html\.[^/]*\.js"), hold)
+    page.goto(server.url, wait_until="domcontentloaded")
+    block = page.get_by_test_id("stMainBlockContainer")
+    hidden_by = "(block) => getComputedStyle(block).animationName"
+    part(page, "begin").wait_for(state="attached", timeout=60_000)
+    assert block.evaluate(hidden_by) == "unstyled"
+    assert held, "The script was not held back"
+    for route in held:
+        route.continue_()
+    expect(block).to_have_css("animation-name", "none")
+    expect(part(page, "begin")).to_be_visible()
+
+
 def test_a_drawing_is_read_beside_the_headline_and_goes_through_the_lesson(server, page):
     page.set_viewport_size({"width": 1366, "height": 768})
     open_page(page, server.url, "home_flow")
-    settle(page)  # the style sheet may come after what it places
     for entry in CHAPTERS:
         box = part(page, f"card_{entry.number}").bounding_box()
         assert box["y"] + box["height"] <= 768, f"The card of chapter {entry.number} is cut"

@@ -12,7 +12,7 @@ from mnist_core.figures.template import GROUND, LIGHT, QUIET, TEMPLATE, title
 
 Floats = npt.NDArray[np.float64]
 
-CURVE_HEIGHT, STACK_HEIGHT = 300, 300
+CURVE_HEIGHT, STACK_HEIGHT = 270, 270
 TANGENT = 1.3  # half of the tangent's width
 
 
@@ -22,14 +22,14 @@ def activation_curves(z: Floats, value: Floats, slope: Floats) -> go.Figure:
     Its frames hold the tangent at each value.
     """
     figure = go.Figure()
-    for y, name, shade, dash in (
-        (value, "φ(z)", LIGHT[0], "solid"),
-        (slope, "its derivative", LIGHT[1], "dash"),
+    for y, name, told, shade, dash in (
+        (value, "φ(z)", "the output for this sum", LIGHT[0], "solid"),
+        (slope, "its derivative", "a small change of z is multiplied by it", LIGHT[1], "dash"),
     ):
         figure.add_scatter(
             x=z, y=np.round(y, 4), name=name, mode="lines",
             line={"color": shade, "width": 3.5, "dash": dash, "simplify": False},
-            hovertemplate="z = %{x:.2f}: %{y:.3f}<extra>" + name + "</extra>",
+            hovertemplate="z = %{x:.2f}: %{y:.3f}<br>" + told + "<extra>" + name + "</extra>",
         )  # fmt: skip
     tangents = [
         {"x": [at - TANGENT, at + TANGENT], "y": [out - TANGENT * steep, out + TANGENT * steep]}

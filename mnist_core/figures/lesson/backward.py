@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from mnist_core.figures.diagram import between, edge, node, number, plate, pulse, since, svg, words
 from mnist_core.figures.template import LIGHT, QUIET, lay_out
+from mnist_core.figures.tips import tip
 
 Floats = npt.NDArray[np.float64]
 
@@ -19,6 +20,8 @@ OUTPUTS = {"o1": "a 1", "o2": "no 1"}
 # The clock's steps at which values come to a layer, and gradients come back to it.
 FORTH_AND_BACK = {"x": (0, None), "h": (1, 4), "o": (2, 3)}
 LAST_STEP = 5  # of the clock: gradients are back at the first weights
+KINDS = {"x": "Pixel", "h": "Hidden neuron", "o": "Output"}
+MADE = {"x": ", its brightness", "h": ", the sigmoid of its sum", "o": ", a probability by softmax"}
 NODES = {
     "x1": (42.0, 86.0), "x2": (42.0, 246.0),
     "h1": (218.0, 86.0), "h2": (218.0, 246.0),
@@ -105,7 +108,12 @@ def _edge(shown: Shown, pair: tuple[str, str]) -> str:
             f'<line x1="{start[0]:g}" y1="{start[1]:g}" x2="{end[0]:g}" y2="{end[1]:g}" '
             f'stroke="{LIGHT[2]}" stroke-width="13" stroke-opacity="0.35"/>'
         )
-    parts.append(edge(start, end, shown.weights[pair], scale=2, opacity=1 if lively else 0.4))
+    weight, value = shown.weights[pair], shown.values[pair[0]]
+    told = f"Weight {number(weight, 1)} × {number(value)} that comes in = {number(weight * value)}"
+    if (slope := shown.gradients.get(pair)) is not None:
+        told += f"\n∂L/∂w = {number(slope, 3)}: {_way(slope)} this weight lowers the loss"
+    opacity = 1 if lively else 0.4
+    parts.append(edge(start, end, weight, scale=2, opacity=opacity, told=tip(told)))
     return "".join(parts)
 
 
@@ -160,7 +168,15 @@ def _node(shown: Shown, name: str) -> str:
     if gradient is not None:
         at = y - 46 if name.endswith("1") else y + 46  # away from the edges
         parts.append(_gradient(x, at, gradient, "δ"))
-    return "".join(parts)
+    told = f"{KINDS[name[0]]} {name[1]}: {number(shown.values[name])}{MADE[name[0]]}"
+    if gradient is not None:
+        told += f"\nδ = ∂L/∂z = {number(gradient, 3)}: {_way(gradient)} its sum lowers the loss"
+    return f"<g {tip(told)}>{''.join(parts)}</g>"
+
+
+def _way(slope: float) -> str:
+    """What to do with something whose derivative this is."""
+    return "lowering" if slope > 0 else "raising"
 
 
 def _gradient(x: float, y: float, value: float, name: str = "∂") -> str:

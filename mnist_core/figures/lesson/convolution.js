@@ -75,10 +75,15 @@ function figure(host, data) {
     const [r, g, b] = rgb(value >= 0 ? colours.positive : colours.negative);
     return `rgba(${r},${g},${b},${0.4 * Math.min(Math.abs(value) / limit, 1)})`;
   };
+  const tips = {
+    "under the kernel": "The pixels that the kernel lies on now",
+    kernel: "The weights, the same at every place",
+    products: "Each pixel times its weight; their sum is one pixel of the map",
+  };
   const table = (caption, rows) => {
     const limit = Math.max(...rows.flat().map(Math.abs), 1e-9);
     const cells = rows.flat().map((v) => `<span style="background:${shade(v, limit)}">${number(v)}</span>`);
-    return `<figure><figcaption>${caption}</figcaption><div class="grid">${cells.join("")}</div></figure>`;
+    return `<figure data-tip="${tips[caption]}"><figcaption>${caption}</figcaption><div class="grid">${cells.join("")}</div></figure>`;
   };
 
   function show(time) {
@@ -110,11 +115,14 @@ function figure(host, data) {
       + `<span>Σ = <b>${number(map[row][column], 3)}</b></span>`;
   }
 
-  host.querySelector("svg").onclick = (event) => {
-    const tile = event.target.closest("[data-picture]") ?? event.target;
+  const pointIn = (event) => {
     const box = host.querySelector("svg").getBoundingClientRect();
     const scale = (total + 6) / box.width;
-    const [x, y] = [(event.clientX - box.left) * scale - 3, (event.clientY - box.top) * scale - TOP];
+    return [(event.clientX - box.left) * scale - 3, (event.clientY - box.top) * scale - TOP];
+  };
+  host.querySelector("svg").onclick = (event) => {
+    const tile = event.target.closest("[data-picture]") ?? event.target;
+    const [x, y] = pointIn(event);
     if (!tile || y < 0) return;
     const bounded = (value, count) => Math.max(0, Math.min(count - 1, value));
     const at = x >= left.map
@@ -122,6 +130,20 @@ function figure(host, data) {
       : [Math.round((y / CELL - 1.5) / stride), Math.round((x / CELL - 1.5) / stride)];
     if (x >= left.map && at[1] >= width) return;
     askClock(data.clock, bounded(at[0], height) * width + bounded(at[1], width));
+  };
+  const told = {
+    image: (r, c) => `${data.name}: pixel in row ${r}, column ${c} = ${number(padded[r][c])}`,
+    map: (r, c) => `Feature map, row ${r}, column ${c} = ${number(map[r][c])}\n`
+      + "the sum of nine products; click for them",
+    pooled: (r, c) => `${data.notes.pooling}: ${number(pooled[r][c])}\nof a window of the map`,
+  };
+  // The value under the mouse, before `explain` looks for it.
+  host.querySelector("svg").onpointermove = (event) => {
+    const [x, y] = pointIn(event);
+    for (const [name, rows] of Object.entries({ image: padded, map, pooled })) {
+      const [r, c] = [Math.floor(y / CELL), Math.floor((x - left[name]) / CELL)];
+      if (rows?.[r]?.[c] !== undefined) event.target.dataset.tip = told[name](r, c);
+    }
   };
   return follow(data.clock, show);
 }
@@ -131,6 +153,7 @@ const followed = new WeakMap();
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".convolution");
   host.querySelector("svg").setAttribute("aria-label", data.alt);
+  explain(host);
   followed.get(host)?.();
   const end = figure(host, data);
   followed.set(host, end);

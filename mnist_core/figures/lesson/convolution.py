@@ -10,18 +10,19 @@ import numpy.typing as npt
 
 from mnist_core.figures.player import CLOCK_JS
 from mnist_core.figures.template import FOR_DARK, LIGHT, QUIET, THEME_JS
+from mnist_core.figures.tips import TIPS_CSS, TIPS_JS
 
 Floats = npt.NDArray[np.float64]
 
-CONVOLUTION_JS: str = "\n".join([
-    THEME_JS,
-    CLOCK_JS,
-    *(
-        Path(__file__).with_name(name).read_text(encoding="utf-8")
-        for name in ("drawing.js", "convolution.js")
-    ),
-])  # fmt: skip
-CONVOLUTION_CSS: str = Path(__file__).with_name("convolution.css").read_text(encoding="utf-8")
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+CONVOLUTION_JS: str = "\n".join(
+    [THEME_JS, CLOCK_JS, TIPS_JS, _read("drawing.js"), _read("convolution.js")]
+)
+CONVOLUTION_CSS: str = TIPS_CSS + _read("convolution.css")
 CONVOLUTION_HTML = (
     '<div class="convolution"><svg role="img"></svg><div class="sum" aria-live="off"></div></div>'
 )

@@ -16,7 +16,7 @@ from mnist_core.lesson.numpy_net import OptimizerName
 
 Floats = npt.NDArray[np.float64]
 
-SURFACE_HEIGHT, LOSS_HEIGHT = 400, 400
+SURFACE_HEIGHT, LOSS_HEIGHT = 330, 330
 CONTOURS, FINER = 16, 6  # how many contours, and pixels of the image a grid point
 LOG_TICKS = 6
 FEW_STEPS = 60  # of which each can be seen apart
@@ -102,7 +102,7 @@ def _add_paths(
     for name, path in ways.items():
         figure.add_scatter(
             x=path[:, 0], y=path[:, 1], name=names[name],
-            mode="lines+markers", meta={"grows": True},
+            mode="lines+markers", meta={"grows": 1},
             line={"color": SHADES[name], "width": 2.5, "simplify": False},
             marker={"color": SHADES[name], "size": 7 if few else 4, "symbol": SYMBOLS[name],
                     "line": {"color": GROUND, "width": 1 if few else 0}},
@@ -127,7 +127,7 @@ def descent_losses(
     for name, loss in losses.items():
         figure.add_scatter(
             x=np.arange(len(loss)), y=np.round(loss, 5), name=names[name],
-            mode="lines", meta={"grows": True},
+            mode="lines", meta={"grows": 1},
             line={"color": SHADES[name], "width": 3, "dash": DASHES[name], "simplify": False},
             hovertemplate="step %{x}: %{y:.4f}<extra>" + names[name] + "</extra>",
         )  # fmt: skip

@@ -10,7 +10,7 @@ from mnist_core.figures.template import GROUND, LIGHT, QUIET, WARNING, lay_out, 
 
 Floats = npt.NDArray[np.float64]
 
-FIT_HEIGHT = 380
+FIT_HEIGHT = 285
 ROOM = 1.12  # how much higher than the largest validation loss the axis goes
 
 
@@ -35,17 +35,17 @@ def fit_curves_figure(
         low, high = max(0.0, float(min(training.min(), validation.min())) - 0.03), 1.02
     figure = go.Figure()
     _mark_epochs(figure, len(epochs), best, stop, (low, high))
-    for values, name, shade, dash, symbol in (
-        (training, "training", LIGHT[0], "solid", "circle"),
-        (validation, "validation", LIGHT[1], "dash", "diamond"),
+    for values, name, told, shade, dash, symbol in (
+        (training, "training", "on the images it trains on", LIGHT[0], "solid", "circle"),
+        (validation, "validation", "on images it never trains on", LIGHT[1], "dash", "diamond"),
     ):
         figure.add_scatter(
             x=epochs, y=np.round(values, 5), name=name, mode="lines+markers",
             line={"color": shade, "width": 3, "dash": dash, "simplify": False},
             marker={"size": 8, "symbol": symbol, "line": {"color": GROUND, "width": 1}},
-            meta={"grows": True},
+            meta={"grows": 1},
             hovertemplate="epoch %{x}: " + ("%{y:.1%}" if shares else "%{y:.4f}")
-            + f"<extra>{name}</extra>",
+            + f"<br>{told}<extra>{name}</extra>",
         )  # fmt: skip
     lay_out(
         figure,

@@ -22,6 +22,7 @@ from mnist_core.figures.diagram import (
     words,
 )
 from mnist_core.figures.template import LIGHT, QUIET
+from mnist_core.figures.tips import tip
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,27 +63,27 @@ class Back:
     pixels: Floats
 
 
-def forward_drawing(flow: Flow, chosen: str, back: Back | None = None) -> str:
-    """The network from pixels to shares; `chosen` is "pixels", "h3" or "o7" and stands out.
+def forward_drawing(flow: Flow, back: Back | None = None) -> str:
+    """The network from pixels to shares; "pixels", "h3" or "o7" can be chosen and stand out.
 
     With its clock (steps HIDDEN to SOFTMAX) signals flow forward; with `back` gradients then flow
     back (to AT_PIXELS), and stand in the neurons at the end.
     """
     hidden, outputs = _heights(len(flow.hidden)), _heights(len(flow.logits))
-    parts = [*_pixels(flow, chosen), *_wedges(chosen, hidden)]
-    parts.append(since(LOGITS, *_edges(flow, chosen, hidden, outputs)))
+    parts = [*_pixels(flow), *_wedges(hidden)]
+    parts.append(since(LOGITS, *_edges(flow, hidden, outputs)))
     parts += _pulses_forward(flow, hidden, outputs)
     if back is not None:
         parts += [*_pixel_gradients(back), *_pulses_back(flow, back, hidden, outputs)]
-    parts += _neurons("h", HIDDEN_X, 16, hidden, flow.hidden, HIDDEN, chosen,
+    parts += _neurons("h", HIDDEN_X, 16, hidden, flow.hidden, HIDDEN,
                       None if back is None else (back.hidden, AT_HIDDEN))  # fmt: skip
-    parts += _neurons("o", OUTPUT_X, 13.5, outputs, flow.logits, LOGITS, chosen,
+    parts += _neurons("o", OUTPUT_X, 13.5, outputs, flow.logits, LOGITS,
                       None if back is None else (back.logits, AT_LOGITS))  # fmt: skip
     parts += _shares(flow, outputs)
     for x, text in ((9 + 3.5 * CELL, "7×7 pixels"), (HIDDEN_X, "hidden"), (OUTPUT_X, "logits"),
                     (BAR_X + 24, "softmax")):  # fmt: skip
         parts.append(words(x, 10, text, "quiet"))
-    return svg(WIDTH, HEIGHT, *parts, largest=620)
+    return svg(WIDTH, HEIGHT, f'<g style="--chosen: {LIGHT[2]}">', *parts, "</g>", largest=620)
 
 
 def growth_drawing(flow: Flow, pair: Sequence[tuple[int, int]]) -> str:
@@ -93,9 +94,9 @@ def growth_drawing(flow: Flow, pair: Sequence[tuple[int, int]]) -> str:
     """
     hidden, outputs = _heights(len(flow.hidden)), _heights(len(flow.logits))
     middle = len(hidden) // 2
-    neurons = _neurons("h", HIDDEN_X, 16, hidden, flow.hidden, 0, "all", None)
-    wedges = _wedges("all", hidden)
-    parts = [*_pixels(flow, "all")]
+    neurons = _neurons("h", HIDDEN_X, 16, hidden, flow.hidden, 0, None)
+    wedges = _wedges(hidden)
+    parts = [*_pixels(flow)]
     for place, (row, column) in enumerate(pair):
         x, y = _pixel(row, column)
         colour = LIGHT[place]
@@ -105,14 +106,14 @@ def growth_drawing(flow: Flow, pair: Sequence[tuple[int, int]]) -> str:
             f'<path d="M{x:g} {y:g}L{HIDDEN_X:g} {hidden[middle]:g}" stroke="{colour}" '
             'stroke-width="2"/>'
         )
+    parts.append(since(GROWN, *_edges(flow, hidden, outputs)))
     parts += [since(1, wedges[middle]), neurons[middle]]
     parts.append(since(2, *(wedges[:middle] + wedges[middle + 1 :])))
     parts.append(since(2, *(neurons[:middle] + neurons[middle + 1 :])))
     parts.append(
         since(
             GROWN,
-            *_edges(flow, "all", hidden, outputs),
-            *_neurons("o", OUTPUT_X, 13.5, outputs, flow.logits, 0, "all", None),
+            *_neurons("o", OUTPUT_X, 13.5, outputs, flow.logits, 0, None),
             *_shares(flow, outputs),
         )
     )
@@ -149,7 +150,6 @@ def _neurons(
     heights: Floats,
     values: Floats,
     step: int,
-    chosen: str,
     gradients: tuple[Floats, int] | None,
 ) -> list[str]:
     """Neurons at height `heights`, with their values from `step` on, then with their gradients."""
@@ -157,23 +157,38 @@ def _neurons(
     name = "hidden neuron" if kind == "h" else "output"
     parts = []
     for place, (y, value) in enumerate(zip(heights, values, strict=True)):
-        ring = LIGHT[2] if chosen == f"{kind}{place}" else QUIET
-        shown = node(x, y, radius, float(value), scale=scale, ring=ring) + words(
+        shown = node(x, y, radius, float(value), scale=scale) + words(
             x, y + 1, _short(float(value)), "small"
         )
+        told = (_hidden_words if kind == "h" else _logit_words)(place, float(value))
         if gradients is not None:
             slopes, when = gradients
             slope, most = float(slopes[place]), max(float(np.abs(slopes).max()), 1e-9)
+            told += f"\nδ = ∂L/∂z = {number(slope, 3)}: {_slope_words(slope)}"
             shown = until(when, shown) + since(
                 when,
                 node(x, y, radius, slope, scale=most, ring=LIGHT[2]),
                 words(x, y + 1, _tiny(slope), "small strong"),
             )
         parts.append(
-            f'<g data-press="{kind}{place}" aria-label="{name} {place}">'
-            f"{node(x, y, radius, ring=ring)}{since(step, shown)}</g>"
+            f'<g data-press="{kind}{place}" data-of="{kind}{place}" aria-label="{name} {place}" '
+            f"{tip(told)}>{node(x, y, radius)}{since(step, shown)}</g>"
         )
     return parts
+
+
+def _hidden_words(unit: int, output: float) -> str:
+    if output == 0:
+        return f"Hidden neuron {unit}: output 0\nits weighted sum is negative, and ReLU makes it 0"
+    return f"Hidden neuron {unit}: output {number(output)}\nthe weighted sum of all pixels"
+
+
+def _logit_words(digit: int, logit: float) -> str:
+    return f"Logit of {digit}: {number(logit)}\nthe hidden outputs times weights, plus a bias"
+
+
+def _slope_words(slope: float) -> str:
+    return "the loss rises with this sum" if slope > 0 else "the loss falls as this sum rises"
 
 
 def _shares(flow: Flow, outputs: Floats) -> list[str]:
@@ -187,27 +202,32 @@ def _shares(flow: Flow, outputs: Floats) -> list[str]:
             f'rx="3" fill="{POSITIVE if digit == best else QUIET}" '
             f'fill-opacity="{1 if digit == best else 0.6}"/>'
         )
+        told = f"Softmax: e^{number(float(flow.logits[digit]))} / sum of all ten = {share:.1%}"
         percent = words(BAR_X + max(BAR * share, 1) + 5, y + 1, f"{share:.0%}", weight, "start")
         parts.append(
             words(BAR_X - 18, y + 1, str(digit), weight)
-            + growing(SOFTMAX, bar)
-            + since(SOFTMAX, percent)
+            + f"<g {tip(told)}>{growing(SOFTMAX, bar)}{since(SOFTMAX, percent)}</g>"
         )
     return parts
 
 
-def _pixels(flow: Flow, chosen: str) -> list[str]:
+def _pixels(flow: Flow) -> list[str]:
     side = CELL * flow.pixels.shape[1]
-    ring = LIGHT[2] if chosen == "pixels" else QUIET
     cells = []
     for (row, column), ink in np.ndenumerate(flow.pixels):
         grey = round(255 * float(ink))
         cells.append(_cell(row, column, f"rgb({grey},{grey},{grey})"))
     frame = (
         f'<rect class="body" x="9" y="{_top():g}" width="{side:g}" height="{side:g}" fill="none" '
-        f'stroke="{ring}" stroke-width="2.5"/>'
+        f'stroke="{QUIET}" stroke-width="2.5"/>'
     )
-    return ['<g data-press="pixels" aria-label="the pixels">', *cells, frame, "</g>"]
+    told = tip(f"{flow.pixels.size} inputs, from 0 (black) to 1 (white)")
+    return [
+        f'<g data-press="pixels" data-of="pixels" aria-label="the pixels" {told}>',
+        *cells,
+        frame,
+        "</g>",
+    ]
 
 
 def _cell(row: int, column: int, colour: str, opacity: float = 1.0) -> str:
@@ -226,33 +246,34 @@ def _pixel_gradients(back: Back) -> list[str]:
     return [since(AT_PIXELS, *cells)]
 
 
-def _wedges(chosen: str, hidden: Floats) -> list[str]:
+def _wedges(hidden: Floats) -> list[str]:
     """From all pixels to each hidden neuron: their edges are too many to be drawn one by one."""
     side = CELL * 7
     right, middle = 9 + side, 36 + (HEIGHT - 40) / 2
+    top, bottom = middle - side / 2, middle + side / 2
     return [
-        f'<path d="M{right:g} {middle - side / 2:g}L{HIDDEN_X:g} {y:g}L{right:g} '
-        f'{middle + side / 2:g}z" fill="{QUIET}" '
-        f'fill-opacity="{0.25 if chosen == f"h{place}" else 0.06}"/>'
+        f'<path data-of="h{place}" d="M{right:g} {top:g}L{HIDDEN_X:g} {y:g}L{right:g} {bottom:g}z" '
+        f'fill="{QUIET}" fill-opacity="0.06"/>'
         for place, y in enumerate(hidden)
     ]
 
 
-def _edges(flow: Flow, chosen: str, hidden: Floats, outputs: Floats) -> list[str]:
+def _edges(flow: Flow, hidden: Floats, outputs: Floats) -> list[str]:
     """Between hidden neurons and outputs, as thick as what goes along them."""
     products = flow.hidden[:, None] * flow.output_weights
     scale = max(float(np.abs(products).max()), 1e-9)
     lines = []
     for place, y in enumerate(hidden):
         for digit, end in enumerate(outputs):
-            shown = 0.28
-            if chosen in (f"h{place}", f"o{digit}"):
-                shown = 0.95
-            elif chosen[0] in "ho":
-                shown = 0.1
+            product = float(products[place, digit])
+            told = tip(
+                f"Output {number(float(flow.hidden[place]))} × weight "
+                f"{number(float(flow.output_weights[place, digit]))} = {number(product)}\n"
+                f"{'for' if product > 0 else 'against' if product < 0 else 'nothing to'} a {digit}"
+            )
             lines.append(
-                edge((HIDDEN_X, float(y)), (OUTPUT_X, float(end)), float(products[place, digit]),
-                     scale=scale, opacity=shown)
+                edge((HIDDEN_X, float(y)), (OUTPUT_X, float(end)), product, scale=scale,
+                     told=f'data-of="h{place} o{digit}" {told}')
             )  # fmt: skip
     return lines
 

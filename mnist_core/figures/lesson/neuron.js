@@ -68,28 +68,36 @@ function figure(host, data) {
       fill="${colours.ground}"/><circle cx="${x}" cy="${y}" r="${r}" fill="${sign(value)}"
       fill-opacity="${0.5 * Math.min(Math.abs(value) / scale, 1)}" stroke="${colours.quiet}"
       stroke-width="2"/>`;
+    const told = (tip, parts) => `<g data-tip="${tip}">${parts}</g>`;
     const text = (x, y, words, kind = "") =>
       `<text x="${x}" y="${y}" class="${kind}">${words}</text>`;
     const wires = data.pair.map(([row, column], place) => `<path fill="none" stroke-width="1.5"
       stroke="${place ? colours.negative : colours.positive}" stroke-dasharray="2 3"
       d="M${2 + 13 * (column + (place ? 0 : 1))} ${54 + 13 * (row + 0.5)}
       L${sources[place][0] - 24} ${sources[place][1]}"/>`);
-    const edges = sources.map((at, i) => line(at, body, factors[i] * (i < 2 ? 1 : 1), data.reach));
-    const inputs = sources.map((at, i) => disc(at, 22, i < 2 ? values[i] : 0, 1)
-      + text(at[0], at[1], i < 2 ? number(values[i]) : "1")
-      + text(at[0] - 2, at[1] - 31, names[i], "math"));
+    const terms = sources.map((_, i) => `Weight ${labels[i]} × input ${names[i]}: ${number(factors[i], 1)}`
+      + ` · ${number(values[i])} = ${number(factors[i] * values[i])}\n`
+      + ["speaks against a one", "adds nothing", "speaks for a one"][1 + Math.sign(factors[i] * values[i])]);
+    terms[2] = `Bias b = ${number(factors[2], 1)}\nadded whatever the inputs are`;
+    const edges = sources.map((at, i) => told(terms[i], line(at, body, factors[i], data.reach)));
+    const inputs = sources.map((at, i) => told(
+      i < 2 ? `Input ${names[i]}: the brightness of this pixel` : "Always 1: carries the bias",
+      disc(at, 22, i < 2 ? values[i] : 0, 1) + text(at[0], at[1], i < 2 ? number(values[i]) : "1")
+      + text(at[0] - 2, at[1] - 31, names[i], "math")));
     const plates = sources.map(([x, y], i) => {
       const [px, py] = [(x + body[0]) / 2 - 6, (y + body[1]) / 2];
-      return `<rect x="${px - 41}" y="${py - 11}" width="82" height="22" rx="5"
+      return told(terms[i], `<rect x="${px - 41}" y="${py - 11}" width="82" height="22" rx="5"
         fill="${colours.ground}" fill-opacity="0.92"/>`
-        + text(px, py, `${labels[i]} = ${number(factors[i], 1)}`, "math");
+        + text(px, py, `${labels[i]} = ${number(factors[i], 1)}`, "math"));
     });
+    const { title } = data.curves[state.activation];
     return wires.join("") + edges.join("") + line(body, bend, z, 4)
       + line(bend, [NEURON[0] - 12, bend[1]], a, 1) + inputs.join("") + plates.join("")
-      + disc(body, 32, z, 4) + disc(bend, 32, a, 1)
-      + text(body[0], body[1] - 9, "z", "math") + text(body[0], body[1] + 11, number(z), "strong")
-      + text(bend[0], bend[1] - 9, "a", "math") + text(bend[0], bend[1] + 11, number(a), "strong")
-      + text(bend[0], bend[1] + 50, data.curves[state.activation].title, "quiet");
+      + told("Weighted sum z: both products and the bias, added up", disc(body, 32, z, 4)
+        + text(body[0], body[1] - 9, "z", "math") + text(body[0], body[1] + 11, number(z), "strong"))
+      + told(`Output a = φ(z), by the activation: ${title}`, disc(bend, 32, a, 1)
+        + text(bend[0], bend[1] - 9, "a", "math") + text(bend[0], bend[1] + 11, number(a), "strong"))
+      + text(bend[0], bend[1] + 50, title, "quiet");
   }
 
   const at = (value) => (SIDE * (value + EDGE)) / (1 + 2 * EDGE);
@@ -132,7 +140,9 @@ function figure(host, data) {
       const along = [(-w2 / length) * 20, (w1 / length) * 20];
       const end = (way) => [at(foot[0] + way * along[0]), up(foot[1] + way * along[1])];
       const [[x1, y1], [x2, y2]] = [end(-1), end(1)];
-      line = `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" stroke="${colours.accent}"
+      const tip = "Decision line, z = 0: ones are to lie on its blue side";
+      line = `<line data-tip="${tip}" x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}"
+        stroke="${colours.accent}"
         stroke-width="4"/>`;
     }
     const [x, y] = [at(state.x1), up(state.x2)];
@@ -239,5 +249,6 @@ function build(host, data) {
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".figure");
   build(host, data);
+  explain(host);
   figure(host, data);
 }

@@ -15,14 +15,17 @@ import numpy.typing as npt
 
 from mnist_core.experiment.activations import ACTIVATIONS
 from mnist_core.figures.template import FOR_DARK, GROUND, LIGHT, QUIET, THEME_JS
+from mnist_core.figures.tips import TIPS_CSS, TIPS_JS
 
 Floats = npt.NDArray[np.float64]
 
-NEURON_JS: str = THEME_JS + "\n".join(
-    Path(__file__).with_name(name).read_text(encoding="utf-8")
-    for name in ("drawing.js", "neuron.js")
-)
-NEURON_CSS: str = Path(__file__).with_name("neuron.css").read_text(encoding="utf-8")
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+NEURON_JS: str = "\n".join([THEME_JS, TIPS_JS, _read("drawing.js"), _read("neuron.js")])
+NEURON_CSS: str = TIPS_CSS + _read("neuron.css")
 REACH = 3.0  # weights and bias go from −REACH to REACH
 Z_STEP = 0.05  # between two points of an activation's curve
 

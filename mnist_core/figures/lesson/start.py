@@ -13,7 +13,7 @@ from mnist_core.figures.template import LIGHT, QUIET, lay_out, title
 
 Floats = npt.NDArray[np.float64]
 
-RIDGE_HEIGHT, CURVES_HEIGHT = 410, 400
+RIDGE_HEIGHT, CURVES_HEIGHT = 370, 370
 BINS = 61
 DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
 OVERLAP = 1.6  # how many rows a full ridge is high
@@ -50,7 +50,8 @@ def signal_ridges(
             fillcolor="rgba(45,130,220,0.28)",
             hoveron="fills",
             hoverinfo="text",
-            text=f"layer {row + 1}: standard deviation {spread:.2g}",
+            text=f"layer {row + 1}: how often each output occurs<br>"
+            f"standard deviation {spread:.2g}",
             showlegend=False,
         )
         notes.append(
@@ -89,11 +90,15 @@ def short(value: float) -> str:
 
 
 def start_curves(
-    curves: Mapping[str, tuple[npt.NDArray[np.int32], Floats]], chosen: str, chance: float
+    curves: Mapping[str, tuple[npt.NDArray[np.int32], Floats]],
+    chosen: str,
+    chance: float,
+    grown: int,
 ) -> go.Figure:
     """Training loss by step of runs that differ only in their first weights.
 
-    `curves` maps a name to steps and losses; `chance` is the loss of blind guessing. Curves far
+    `curves` maps a name to steps and losses; they grow with the figure's clock and are complete at
+    its step `grown`. `chance` is the loss of blind guessing. Curves far
     above that are out of the picture, unless one of them is `chosen`: then the axis is a
     logarithm.
     """
@@ -106,6 +111,7 @@ def start_curves(
             y=np.round(loss, 4),
             name=name,
             mode="lines",
+            meta={"grows": (len(steps) - 1) / grown},
             line={
                 "color": LIGHT[place % len(LIGHT)],
                 "width": 4.5 if here else 2,

@@ -13,6 +13,7 @@ from mnist_core.experiment.layers import Dense, Flatten
 from mnist_core.figures.lesson.activations import activation_curves, stack_curve
 from mnist_core.lesson.numpy_net import Layer, collapse, forward
 from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
+from pages.views.learn.style import LAPTOP
 from pages.views.learn.words import as_text, factor, tex
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player
@@ -115,6 +116,7 @@ def _one(name: str) -> None:
         activation_curves(z, value, slope),
         "bend_curves",
         f"{activation.title} and its derivative between z = {-REACH:g} and {REACH:g}.",
+        grows_above=LAPTOP,
         clock="bend",
     )
     player(
@@ -130,7 +132,10 @@ def _one(name: str) -> None:
         start=round((REACH + 1) / Z_STEP),
         plays=False,
     )
-    st.latex(rf"\varphi(z) = {activation.formula} \qquad \varphi'(z) = {activation.slope}")
+    st.latex(
+        rf"\begin{{aligned}} \varphi(z) &= {activation.formula} \\ "
+        rf"\varphi'(z) &= {activation.slope} \end{{aligned}}"
+    )
     st.caption(activation.about)
 
 
@@ -146,6 +151,7 @@ def _stack(name: str) -> None:
         "stack_curve",
         f"What stacks of 1 to {DEEPEST} layers of {WIDTH} {title} neurons make of one input: "
         + ("straight lines." if same else "bent curves."),
+        grows_above=LAPTOP,
         clock="stack",
     )
     player(

@@ -54,9 +54,8 @@ QUESTION = Question(
 
 def chapter() -> Chapter:
     """The chapter's content."""
-    chance = float(np.log(CLASSES))
     return Chapter(
-        text=f"""
+        text="""
 The loss $L$ says how wrong an answer is. For **classes**, such as digits, it is the
 **cross-entropy**: minus the logarithm of the probability of the right class $c$.
 
@@ -64,16 +63,14 @@ $$
 L = -\\ln p_c
 $$
 
-Sure and right: nearly 0. Sure and wrong: no limit. Guessing: $\\ln {CLASSES} = {chance:.2f}$.
-
 A gradient says how fast the loss rises with a weight. **Backpropagation** finds them all, last
 layer first, by the **chain rule**: along an edge, derivatives multiply.
 
 $$
-\\begin{{aligned}}
-\\frac{{\\partial L}}{{\\partial w}} &= (\\text{{what comes in}}) \\cdot \\delta \\\\
-\\delta_j &= \\varphi'(z_j) \\sum_k w_{{jk}}\\,\\delta_k
-\\end{{aligned}}
+\\begin{aligned}
+\\frac{\\partial L}{\\partial w} &= (\\text{what comes in}) \\cdot \\delta \\\\
+\\delta_j &= \\varphi'(z_j) \\sum_k w_{jk}\\,\\delta_k
+\\end{aligned}
 $$
 
 Here $\\delta$ is the derivative of the loss with respect to a neuron’s weighted sum. At the
@@ -117,7 +114,7 @@ def flow_figure() -> None:
         )
     back, loss = compute_back(digit.image, right)
     diagram(
-        forward_drawing(flow, "all", back),
+        forward_drawing(flow, back),
         "back_drawing",
         f"{digit.name} goes through the network, which gives the right answer, {right}, "
         f"{flow.shares[right]:.0%}. The loss is {loss:.3f}; gradients flow back to the pixels.",
@@ -167,6 +164,10 @@ def loss_figure() -> None:
         share_bars(shares, label),
         "loss_shares",
         f"The right class gets {shares[label]:.1%}; the loss is {loss:.3f}.",
+    )
+    st.caption(
+        f"Sure and right: nearly 0. Sure and wrong: no limit. Guessing among {CLASSES} digits: "
+        f"$\\ln {CLASSES} = {float(np.log(CLASSES)):.2f}$."
     )
     powers = " + ".join(rf"e^{{{tex(float(z), 1)}}}" for z in logits)
     st.latex(

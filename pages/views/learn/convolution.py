@@ -31,9 +31,9 @@ KERNELS: dict[str, tuple[str, list[list[float]]]] = {
 PADDINGS: tuple[Padding, ...] = ("valid", "same")
 WINDOW = 2
 POOLS = {
-    "none": "No pooling",
-    "max": f"Max {WINDOW}×{WINDOW}",
-    "average": f"Average {WINDOW}×{WINDOW}",
+    "none": "none",
+    "max": f"max {WINDOW}×{WINDOW}",
+    "average": f"average {WINDOW}×{WINDOW}",
 }
 
 
@@ -140,7 +140,7 @@ def figure() -> None:
             stride,
             feature_map,
             pooled,
-            POOLS[pooling].lower(),
+            POOLS[pooling],
             f"{digit.name}, its feature map of {height} by {width} and the pooled map.",
         ),
     )

@@ -21,6 +21,7 @@ from mnist_core.lesson.numpy_net import (
     pair_surface,
 )
 from pages.views.learn.parts import Chapter, Option, Question, side_by_side, train_link
+from pages.views.learn.style import LAPTOP
 from pages.views.learn.words import as_text, tex
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player
@@ -116,8 +117,8 @@ a heavy ball. **Adam** also divides by each parameter’s usual gradient, so tha
 directions advance alike.
 """,
         figure=figure,
-        try_this="With all examples in a batch, find the largest learning rate at which SGD still "
-        "converges. Then try batches of 1. Click the surface to start from there.",
+        try_this="Find the largest learning rate at which SGD still converges. Then try batches of "
+        "1. Click the surface to start there.",
         question=QUESTION,
         links=(
             train_link("Train with a learning rate far too high", PRESETS["too-fast"]),
@@ -153,6 +154,7 @@ def figure() -> None:
             "descent_surface",
             f"The loss surface with the ways down from one start. Final losses: {ends}.",
             on_click=move,
+            grows_above=LAPTOP,
             clock="descent",
         )
     with right:
@@ -160,6 +162,7 @@ def figure() -> None:
             descent_losses(losses, NAMES, steps),
             "descent_losses",
             f"Loss by step. {ends}.",
+            grows_above=LAPTOP,
             clock="descent",
         )
     taken = max(len(path) for path in paths.values()) - 1

@@ -32,7 +32,7 @@ def choose_digit(place: str = "") -> LessonDigit:
             choose(st.session_state[key])
 
     with st.container(
-        horizontal=True, vertical_alignment="bottom", gap="small", key=f"lesson_digit{place}"
+        horizontal=True, vertical_alignment="center", gap="small", key=f"lesson_digit{place}"
     ):
         st.segmented_control("Your digit", sorted(choices()), key=key, on_change=chosen, wrap=True)
         if place == NO_PAPER:

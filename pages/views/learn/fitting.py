@@ -11,6 +11,7 @@ from mnist_core.experiment.layers import Dropout
 from mnist_core.figures.lesson.fitting import fit_curves_figure
 from mnist_core.lesson.recordings import FITS, FitCurve, fit_curves
 from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
+from pages.views.learn.style import LAPTOP
 from pages.views.learn.words import as_text
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player
@@ -89,8 +90,8 @@ does on images it has never seen, its **generalisation**.
 
 **Underfitting:** both losses stay high; too small a network, or too little training.
 **Overfitting:** the training loss falls towards 0, but the validation loss turns and climbs. With
-{plain_run.experiment.training.training_images:,} images this network’s **accuracy** is
-{plain_run.accuracy[-1]:.1%} on them and {plain_run.val_accuracy[-1]:.1%} on new ones.
+{plain_run.experiment.training.training_images:,} images this network’s **accuracy** on new ones is
+{plain_run.val_accuracy[-1]:.1%}.
 
 What helps is called **regularisation**. **Dropout** sets random outputs to 0 during training; alone
 it reaches {curves["dropout"].val_accuracy[-1]:.1%} on new images. **Augmentation** varies the
@@ -142,6 +143,7 @@ def figure() -> None:
         "fit_curves",
         f"{NOTES[name].title}: after epoch {len(curve.loss)} the training loss is "
         f"{curve.loss[-1]:.3f}, the validation loss {curve.val_loss[-1]:.3f}.",
+        grows_above=LAPTOP,
         clock="fit",
     )
     player(

@@ -12,7 +12,15 @@ from mnist_core.experiment.shapes import CLASSES
 from mnist_core.figures.lesson.start import short, signal_ridges, start_curves
 from mnist_core.lesson.numpy_net import LARGE, SMALL, forward, random_network
 from mnist_core.lesson.recordings import DEEP_LAYERS, DEEP_UNITS, loss_curves, samples
-from pages.views.learn.parts import Chapter, Option, Question, open_link, side_by_side, train_link
+from pages.views.learn.parts import (
+    Chapter,
+    Option,
+    Question,
+    open_link,
+    side_by_side,
+    train_link,
+)
+from pages.views.learn.style import LAPTOP
 from pages.widgets.live_figure import live_figure
 from pages.widgets.player import player
 
@@ -35,7 +43,7 @@ STARTS = {
     "random_normal": Start(
         "Too small",
         rf"w \sim \mathcal{{N}}(0, {SMALL:g}^2)",
-        "The signal shrinks from layer to layer until nothing of the image is left.",
+        "The signal shrinks layer by layer until nothing is left of the image.",
     ),
     "large": Start(
         "Too large",
@@ -75,10 +83,10 @@ $$
 \\end{{aligned}}
 $$
 
-At the left real digits go through {DEEP_LAYERS} layers of {DEEP_UNITS} neurons; the **spread** is
-the standard deviation of what comes out. At the right are recorded runs: the **loss**, which says
-how wrong the network is, after each **step** of training. Guessing among {CLASSES} digits has a
-loss of $\\ln {CLASSES} = {chance:.2f}$.
+The first plot shows real digits on their way through {DEEP_LAYERS} layers of {DEEP_UNITS} neurons;
+the **spread** is the standard deviation of the outputs. The second shows recorded runs: the
+**loss**, which says how wrong the network is, after each **step** of training. Guessing among
+{CLASSES} digits has a loss of $\\ln {CLASSES} = {chance:.2f}$.
 """,
         figure=figure,
         try_this="Try all five with ReLU, then with tanh. Which one keeps the spread up to "
@@ -155,6 +163,7 @@ def figure() -> None:
             "start_signals",
             f"{start.title} with {BENDS[bend]}: the spread of the outputs goes from {first} in "
             f"the first layer to {last} in the last.",
+            grows_above=LAPTOP,
             clock="start",
         )
         player(
@@ -176,10 +185,13 @@ def _recorded(name: str) -> None:
             {STARTS[key].title: (curve.steps, curve.loss) for key, curve in curves.items()},
             STARTS[name].title,
             float(np.log(CLASSES)),
+            DEEP_LAYERS,
         ),
         "start_losses",
         f"Training loss by first weights; {STARTS[name].title} is drawn bold and ends at "
         f"{curves[name].loss[-1]:.3g}.",
+        grows_above=LAPTOP,
+        clock="start",
     )
     label = "Train this run yourself"
     if name == "large":

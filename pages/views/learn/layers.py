@@ -6,22 +6,20 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import Experiment, NetworkSpec
-from mnist_core.data.mnist import ink
 from mnist_core.experiment.layers import Dense, Flatten
 from mnist_core.experiment.shapes import CLASSES, total_parameters
 from mnist_core.figures.architecture import architecture
 from mnist_core.figures.lesson.forward import GROWN, growth_drawing
-from mnist_core.figures.lesson.layers import response_bars
+from mnist_core.figures.lesson.layers import NEURON_CSS, neuron_panel
 from mnist_core.figures.pixels import Images, Pixel
 from mnist_core.lesson.numpy_net import forward
 from mnist_core.lesson.recordings import PAIR, Neurons, neurons
-from pages.views.learn.diagram import diagram
+from pages.views.learn.diagram import diagram, panels
 from pages.views.learn.digit import NO_PAPER, choose_digit
 from pages.views.learn.network import compute
 from pages.views.learn.parts import Chapter, Link, Option, Question, open_link, train_link
 from pages.views.learn.words import as_text
-from pages.widgets.live_figure import live_figure
-from pages.widgets.pixel_view import Click, pixel_view
+from pages.widgets.pixel_view import pixel_view
 from pages.widgets.player import player
 
 PIXELS = 28 * 28
@@ -54,7 +52,7 @@ def chapter() -> Chapter:
     units = found.net.layers[0].weights.shape[1]
     return Chapter(
         text=f"""
-Neurons side by side form a **layer**; their weights are a matrix $W$ with a column a neuron:
+Neurons side by side form a **layer**; their weights are a matrix $W$ with one column per neuron:
 
 $$
 \\mathbf{{a}} = \\varphi(\\mathbf{{x}} W + \\mathbf{{b}})
@@ -68,7 +66,7 @@ Blue pixels speak for a neuron, orange ones against it. These {units} hidden neu
 {found.net.test_accuracy:.1%} of the **test** images, which training never saw.
 
 All weights and biases are the **parameters**: $(n + 1) \\cdot m$ in a dense layer of $m$ neurons
-on $n$ inputs.
+with $n$ inputs.
 """,
         figure={
             "What hidden neurons look for": responses,
@@ -139,32 +137,41 @@ def parameters() -> None:
 def responses() -> None:
     """The hidden neurons of a trained network, and what the chosen one responds to."""
     digit, found = choose_digit(), neurons()
-    chosen = int(st.session_state.setdefault("net_neuron", clearest(found)))
+    first = clearest(found)
     answers = forward(found.net.layers, digit.image.reshape(1, -1) / 255.0).outputs[1][0]
     weights = found.net.layers[0].weights.T.reshape(-1, 28, 28).astype(np.float32)
-
-    def press(click: Click) -> None:
-        st.session_state.net_neuron = click.image
-
     pixel_view(
         [
             Images(
                 "weights",
-                f"What {len(weights)} hidden neurons look for",
+                f"Weights of {len(weights)} hidden neurons",
                 weights,
-                note=f"their weights after training; below each, its output for "
-                f"{digit.name[0].lower()}{digit.name[1:]}",
+                note=f"below each, its output for {digit.name[0].lower()}{digit.name[1:]}; "
+                "click one",
                 captions=tuple(as_text(float(answer), 1) for answer in answers),
                 noun="neuron",
-                selected=Pixel(chosen, 0, 0),
+                selected=Pixel(first, 0, 0),
                 largest=2,
             )
         ],
         "net_weights",
-        f"The weights of {len(weights)} hidden neurons as pictures; neuron {chosen} is chosen.",
-        press,
+        f"The weights of {len(weights)} hidden neurons as pictures.",
+        choice="neuron",
     )
-    _one_neuron(found, chosen, weights[chosen])
+    panels("neuron", "net_neuron", _panels(), str(first), NEURON_CSS)
+
+
+@st.cache_resource(show_spinner=False)
+def _panels() -> dict[str, str]:
+    """What each hidden neuron answers to, by its number."""
+    found = neurons()
+    votes = found.net.layers[1].weights
+    return {
+        str(unit): neuron_panel(
+            unit, found.means[unit], votes[unit], found.favourites[unit][:SHOWN_FAVOURITES]
+        )
+        for unit in range(len(votes))
+    }
 
 
 def clearest(found: Neurons) -> int:
@@ -172,36 +179,3 @@ def clearest(found: Neurons) -> int:
     shares = found.means / np.maximum(found.means.sum(axis=1, keepdims=True), 1e-9)
     votes_for_it = found.means.argmax(axis=1) == found.net.layers[1].weights.argmax(axis=1)
     return int(np.where(votes_for_it, shares.max(axis=1), 0).argmax())
-
-
-def _one_neuron(found: Neurons, chosen: int, weights: np.ndarray) -> None:
-    means, votes = found.means[chosen], found.net.layers[1].weights[chosen]
-    pictures, bars = st.columns([2, 3], gap="medium")
-    with pictures:
-        pixel_view(
-            [
-                Images("one", f"Neuron {chosen}", weights[None], largest=3, noun="weight"),
-                Images(
-                    "favourites",
-                    "Excited most by",
-                    ink(found.favourites[chosen][:SHOWN_FAVOURITES]),
-                    palette="ink",
-                    noun="test image",
-                    largest=2,
-                ),
-            ],
-            "net_one",
-            f"The weights of neuron {chosen}, and the test images that excite it most.",
-        )
-    with bars:
-        live_figure(
-            response_bars(means, votes),
-            "net_responses",
-            f"Neuron {chosen} answers most to the digit {int(means.argmax())}.",
-        )
-    most, least = int(votes.argmax()), int(votes.argmin())
-    st.caption(
-        f"On average it answers most to a {int(means.argmax())}. Its strongest weights say: "
-        f"“more likely a {most}” ({as_text(float(votes[most]))}), “less likely a {least}” "
-        f"({as_text(float(votes[least]))})."
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import streamlit as st
@@ -16,7 +17,10 @@ def one_chapter(entry: Entry) -> None:
     """The strip of chapters, the chapter, and what comes before and after it."""
     progress.visit(entry.number)
     _strip(entry)
-    _show(entry)
+    _show(entry, onward=lambda: _neighbours(entry))
+
+
+def _neighbours(entry: Entry) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", key="neighbours"):
         before, after = entry.number - 1, entry.number + 1
         if before:
@@ -74,12 +78,20 @@ def whole_lesson() -> None:
         terms()
 
 
-def _show(entry: Entry, *, paper: Literal["answers", "questions"] | None = None) -> None:
+def _show(
+    entry: Entry,
+    *,
+    paper: Literal["answers", "questions"] | None = None,
+    onward: Callable[[], None] | None = None,
+) -> None:
     # Imported here: the strip of chapters is on screen before that.
     from mnist_core.lesson.recordings import RecordError
     from pages.views.learn.parts import show_chapter
 
     try:
-        show_chapter(entry.number, entry.title, entry.question, entry.open(), paper=paper)
+        chapter = entry.open()
+        show_chapter(entry.number, entry.title, entry.question, chapter, paper=paper, onward=onward)
     except RecordError as error:
         st.error(str(error), icon=":material/folder_off:")
+        if onward is not None:
+            onward()

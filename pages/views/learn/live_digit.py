@@ -35,10 +35,11 @@ def live_digit() -> None:
     best = int(flow.shares.argmax())
     with network:
         diagram(
-            forward_drawing(flow, "all"),
+            forward_drawing(flow),
             "home_flow",
             f"{digit.name} goes through a small network, which reads a {best} with "
             f"{flow.shares[best]:.0%}.",
             clock="home",
+            reachable=False,  # the way by keyboard leads to the chapters
         )
         player("home", SOFTMAX, 2.4, run=digit.image.tobytes(), label="Layer", small=True)

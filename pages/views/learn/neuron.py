@@ -56,8 +56,8 @@ z = w_1 x_1 + w_2 x_2 + b \\qquad a = \\varphi(z)
 $$
 
 A weight says how much an input counts, and whether for (blue) or against (orange). Here the
-inputs are two pixels of your digit, and the neuron is to tell ones from zeros. Where $z = 0$ runs
-its **decision line**: the weights turn it, the bias moves it.
+inputs are two pixels of your digit, and the neuron is to tell ones from zeros. Its
+**decision line** runs where $z = 0$: the weights turn it, the bias moves it.
 
 With all {28 * 28} pixels nothing else changes. Ten such neurons, one a digit, already are a small
 **network** with {parameters:,} weights and biases; **training** finds good values for them.

@@ -77,11 +77,12 @@ def show_chapter(
     chapter: Chapter,
     *,
     paper: Literal["answers", "questions"] | None = None,
+    onward: Callable[[], None] | None = None,
 ) -> None:
     """The chapter from its heading to its links; on `paper` with the answer, or only the question.
 
     It opens with the question that it answers, `lead`, and its figure. The style sheet puts the
-    words beside the figure where there is room.
+    words beside the figure where there is room, and what `onward` shows below the figure.
     """
     with st.container(key=f"chapter_{number}"), st.container(key=f"layout_{number}"):
         with st.container(key=f"head_{number}"):
@@ -103,6 +104,8 @@ def show_chapter(
                 st.markdown(":material/science: **Now for real**", width="content")
                 for link in chapter.links:
                     open_link(link)
+        if onward is not None:
+            onward()
 
 
 def show_figure(number: int, chapter: Chapter, *, printed: bool) -> None:

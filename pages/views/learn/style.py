@@ -6,16 +6,42 @@ import streamlit as st
 
 from pages.streamlit_compat.selectors import with_selectors
 
+LAPTOP = 810
+"""The height of a window, in pixels, above which the charts of chapters gain height (live.js)."""
+_GROWTH = f"clamp(0px, 100vh - {LAPTOP}px, 220px)"
+# Charts take their room before they are drawn.
+_CHARTS = "".join(
+    f".st-key-{key} {{ min-height: calc({height}px + var(--growth)); }}"
+    for key, height in {
+        "bend_curves": 270,
+        "stack_curve": 270,
+        "start_signals": 370,
+        "start_losses": 370,
+        "descent_surface": 330,
+        "descent_losses": 330,
+        "fit_curves": 285,
+    }.items()
+)
 # No "<" in here: the sanitiser would drop the whole style sheet.
-_STYLE = with_selectors("""<style>
+_STYLE = with_selectors(
+    f"<style>:root {{ --growth: 0px; }} {_CHARTS} "
+    f"@media (min-width: 901px) {{ :root {{ --growth: {_GROWTH}; }} }}"
+    """
 /* Its question, words and answers at the left, the figure at the right; on a phone the figure
    follows the question. */
 [class*="st-key-layout_"] { gap: 1.25rem; }
 [class*="st-key-layout_"] > * { min-width: 0; width: 100%; }
 @media (min-width: 900px) {
   [class*="st-key-layout_"] { display: grid; grid-template-columns: 5fr 7fr;
-    grid-template-rows: auto auto 1fr; column-gap: 2.5rem; align-items: start; }
+    grid-template-rows: auto auto 1fr auto; column-gap: 2.5rem; align-items: start; }
   [class*="st-key-layout_"] > :nth-child(2) { grid-column: 2; grid-row: 1 / span 3; }
+  [class*="st-key-layout_"] > :nth-child(4) { grid-row: 3 / span 2; }
+  /* The chapters before and after stand below the figure. */
+  [class*="st-key-layout_"] > :nth-child(5) { grid-column: 2; grid-row: 4; }
+  [class*="st-key-figure_"] :is([class*="st-key-lesson_digit"], .st-key-bend, .st-key-start_name,
+    .st-key-start_bend, .st-key-fit_name, [class*="st-key-conv_"]) :st(button_group):has(label) {
+    display: flex; align-items: center; gap: 0.5rem; }
+  [class*="st-key-conv_"] button { padding-left: 0.6rem; padding-right: 0.6rem; }
   /* A chapter fits a screen, and so do the contents: narrow margins, close lines. */
   :st(page):has(.st-key-neighbours) { padding: 4rem 2.8rem 0.5rem; }
   :st(page):has(.st-key-neighbours) > :st(stack) { gap: 0.5rem; }
@@ -37,6 +63,17 @@ _STYLE = with_selectors("""<style>
   [class*="st-key-links_"] { flex-flow: row wrap; column-gap: 1.2rem; align-items: center; }
   [class*="st-key-links_"] > * { width: auto; }
   [class*="st-key-try_"] { margin-top: 0.2rem; }
+}
+@media (min-width: 900px) and (max-height: 820px) {
+  :st(page):has(.st-key-neighbours) > :st(stack) { gap: 0.3rem; }
+  .st-key-strip { padding-bottom: 0.15rem; }
+  [class*="st-key-head_"] h2 { font-size: 1.4rem; }
+  [class*="st-key-words_"] :st(text) p,
+  [class*="st-key-after_"] :st(text) p { line-height: 1.36; }
+  [class*="st-key-words_"] :st(text) p { margin-bottom: 0.45rem; }
+  [class*="st-key-layout_"] .katex-display { margin: 0.15rem 0; }
+  [class*="st-key-question_"] { padding: 0.35rem 0.9rem; }
+  [class*="st-key-after_"], [class*="st-key-words_"], [class*="st-key-figure_"] { gap: 0.4rem; }
 }
 @media (min-width: 900px) and (max-width: 1699px) {
   [class*="st-key-words_"] :st(text) p,
@@ -70,7 +107,15 @@ _STYLE = with_selectors("""<style>
 .st-key-strip [class*="_done"] :st(page_link) {
   border-bottom-color: rgba(63, 163, 148, 0.9); border-radius: 0.4rem 0.4rem 0 0; }
 @media (max-width: 639px) {
-  [class*="st-key-layout_"] .katex-display > .katex { font-size: 0.88em; }
+  :st(popover):has(.st-key-paper) { --paper-width: 15rem; }
+  /* All ten digits in one row. */
+  [class*="st-key-lesson_digit_choice"] { flex: 1 1 100%; }
+  [class*="st-key-lesson_digit"] :is(:st(button_group), [role="radiogroup"]) { width: 100%;
+    max-width: 100%; }
+  [class*="st-key-lesson_digit"] [role="radiogroup"] { flex-wrap: nowrap; }
+  [class*="st-key-lesson_digit"] [role="radiogroup"] button { flex: 1 1 0; min-width: 0;
+    padding-left: 0.2rem; padding-right: 0.2rem; }
+  [class*="st-key-layout_"] .katex-display > .katex { font-size: 1.05em; }
 }
 [class*="st-key-layout_"] .katex-display { overflow-x: auto; overflow-y: hidden;
   padding: 0.15rem 0; }
@@ -137,7 +182,8 @@ _STYLE = with_selectors("""<style>
   [class*="st-key-question_"] { break-inside: avoid; }
   .st-key-print_glossary :st(element) { break-inside: auto; }
 }
-</style>""")
+</style>"""
+)
 
 
 # On paper a dark page turns light; pictures of digits stay as they are.

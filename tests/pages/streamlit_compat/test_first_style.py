@@ -1,0 +1,68 @@
+"""The head of a page says that its parts wait for the style sheet."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+import streamlit
+
+from pages.streamlit_compat.first_style import LIFTED, FirstStyle
+from pages.widgets import layout
+
+STATIC = Path(streamlit.__file__).parent / "static"
+PAGE = b"<html><head><title>A</title></head><body></body></html>"
+HTML = (b"content-type", b"text/html; charset=utf-8")
+ZIPPED = (b"content-encoding", b"gzip")
+
+
+def answer(pieces, *headers, status=200, method="GET"):
+    """What a browser gets when the app answers with these pieces: headers and body."""
+    sent = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        for place, piece in enumerate(pieces, start=1):
+            more = place < len(pieces)
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(FirstStyle(app)({"type": "http", "method": method}, None, send))
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return dict(sent[0]["headers"]), body
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_page_hides_its_block_until_the_style_sheet_lifts_that(zipped):
+    body = gzip.compress(PAGE) if zipped else PAGE
+    given = [HTML, (b"etag", b'"1"'), (b"last-modified", b"then"), *([ZIPPED] if zipped else [])]
+    headers, page = answer([body[:20], body[20:]], *given)
+    rule = re.search(rb"<style>.*</style></head>", page)[0].decode()
+    assert LIFTED.split(" {")[0] in rule and "visibility: hidden" in rule
+    assert re.search(r"animation: unstyled \d+s;", rule), "It could hide the page for ever"
+    assert headers == {HTML[0]: HTML[1], b"content-length": str(len(page)).encode()}
+    assert LIFTED in layout._STYLE
+
+
+@pytest.mark.parametrize(
+    ("header", "more"),
+    [
+        ((b"content-type", b"text/javascript"), {}),
+        (HTML, {"status": 404}),
+        (HTML, {"method": "HEAD"}),
+    ],
+)
+def test_everything_else_passes_as_it_is(header, more):
+    assert answer([PAGE], header, **more) == (dict([header]), PAGE)
+
+
+def test_streamlit_still_fetches_the_script_of_html_when_it_is_due():
+    """Where it comes with the rest, `first_style` can go."""
+    assert b"</head>" in (STATIC / "index.html").read_bytes()
+    scripts = [file.read_text("utf-8") for file in (STATIC / "static/js").glob("index.*.js")]
+    assert any(re.search(r"lazy\)\(\(\)=>\w+\(\(\)=>import\(`\./Html\.", text) for text in scripts)
