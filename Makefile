@@ -21,7 +21,7 @@ help:
 	echo "make test    lint, types and every test, including those in a browser"
 	echo "make lint    ruff and mypy"
 	echo "make format  format the code with ruff"
-	echo "make model   retrain the models in models/; PEN=FILE adds pen digits"
+	echo "make model   retrain the models in models/; PEN=FILE adds pen digits, REHEARSE=FOLDER is a trial"
 	echo "make lesson  record the lesson's short runs again"
 	echo "make licences update the package licences in docs/licences.md"
 	echo "make screenshots take new pictures for README.md"
@@ -57,7 +57,7 @@ format: install-dev
 	$(BIN)/ruff format .
 
 model: install
-	$(BIN)/python -m mnist_core.drawing.pretraining $(if $(PEN),--pen $(PEN))
+	$(BIN)/python -m mnist_core.drawing.pretraining $(if $(PEN),--pen $(PEN)) $(if $(REHEARSE),--rehearse $(REHEARSE))
 
 lesson: install
 	$(BIN)/python -m mnist_core.lesson.recordings

@@ -9,12 +9,16 @@
 
 FILE holds pen digits as JSON lines (`label`, `strokes`): those that ship are of UNIPEN's collection
 train_r01_v07. Without it the second step has the templates alone.
+
+`make model PEN=FILE REHEARSE=FOLDER` goes the same way on little data and writes into FOLDER: it
+tells whether the recipe runs, not how good the networks are.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,9 +47,25 @@ if TYPE_CHECKING:
 
 Weights = tuple[Any, ...]
 
-EUROPEAN_DIGITS = 6000
-# How often each pen digit, each template of a digit and each of anything else is drawn.
-PEN_DRAWINGS, TEMPLATE_DRAWINGS, OTHER_DRAWINGS = 10, 150, 130
+
+@dataclass(frozen=True)
+class Effort:
+    """How much of everything the recipe uses; `epochs` are those of each network at most.
+
+    `european` counts digits as they are written in Europe; a pen digit, a template of a digit and
+    one of anything else are drawn so often each; `every` leaves all but one image in so many out.
+    """
+
+    european: int
+    pen_drawings: int
+    template_drawings: int
+    other_drawings: int
+    epochs: int
+    every: int = 1
+
+
+IN_FULL = Effort(6000, 10, 150, 130, epochs=16)
+REHEARSAL = Effort(300, 1, 2, 2, epochs=1, every=20)
 FINE_TUNING = TrainingSpec.model_validate(
     EXPERIMENT.training.model_dump()
     | {
@@ -69,30 +89,51 @@ SOURCES = (
 )
 
 
-def make(pen_digits: Path | None, folder: Path = MODEL_FOLDER) -> dict[str, Any]:
+def make(
+    pen_digits: Path | None, folder: Path = MODEL_FOLDER, effort: Effort = IN_FULL
+) -> dict[str, Any]:
     """Train both networks, write them and their card into `folder`, and return the card."""
     from mnist_core.model.build import build_model
 
     data = mnist.load()
-    european = european_digits(data, EUROPEAN_DIGITS)
-    drawn = [pen.template_images(TEMPLATE_DRAWINGS, seed=2)]
+    european = european_digits(data, effort.european)
+    drawn = [pen.template_images(effort.template_drawings, seed=2)]
     if pen_digits is not None:
-        drawn.append(pen.pen_digit_images(pen.read_pen_digits(pen_digits), PEN_DRAWINGS, seed=1))
-    first = weights_after(EXPERIMENT, pen.joined(european))
-    tuning = EXPERIMENT.model_copy(update={"training": FINE_TUNING})
-    second = weights_after(tuning, pen.joined(european, *drawn), Resume(step=0, weights=first))
+        strokes = pen.read_pen_digits(pen_digits)
+        drawn.append(pen.pen_digit_images(strokes, effort.pen_drawings, seed=1))
+    first = weights_after(
+        limited(EXPERIMENT.training, effort), thinned(pen.joined(european), effort.every)
+    )
+    second = weights_after(
+        limited(FINE_TUNING, effort),
+        thinned(pen.joined(european, *drawn), effort.every),
+        Resume(step=0, weights=first),
+    )
     model = build_model(EXPERIMENT.network)  # float32, whatever the runs computed in
     model.set_weights(mean_weights(first, second, FINE_TUNED_SHARE))
     # A part of the digits is enough: there are no more of what is no digit.
     some = [european[0][::3], *(images[::2] for images, _ in drawn)]
-    digits = np.concatenate([data.x_train[:DETECTOR_IMAGES], *some])
-    detector = train_detector(model, digits, pen.other_images(OTHER_DRAWINGS, seed=3))
+    digits = np.concatenate([data.x_train[: DETECTOR_IMAGES // effort.every], *some])
+    others = pen.other_images(effort.other_drawings, seed=3)
+    detector = train_detector(model, digits, others)
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / MODEL_NAME)
     detector.save(folder / DETECTOR_NAME)
-    card = make_card(model, folder, SOURCES if pen_digits is not None else SOURCES[:1])
+    card = make_card(model, folder, effort, SOURCES if pen_digits is not None else SOURCES[:1])
     (folder / CARD_NAME).write_text(json.dumps(card, indent=2) + "\n")
     return card
+
+
+def limited(training: TrainingSpec, effort: Effort) -> Experiment:
+    """The experiment with these settings, for no more epochs than `effort` allows."""
+    epochs = min(training.epochs, effort.epochs)
+    settings = training.model_copy(update={"epochs": epochs})
+    return EXPERIMENT.model_copy(update={"training": settings})
+
+
+def thinned(data: mnist.Dataset, every: int) -> mnist.Dataset:
+    """One training image in `every`."""
+    return replace(data, x_train=data.x_train[::every], y_train=data.y_train[::every])
 
 
 def weights_after(
@@ -153,7 +194,9 @@ def _found(model: keras.Model, images: mnist.ByteArray) -> np.ndarray[Any, Any]:
     return np.concatenate([np.asarray(features_of(model, part)) for part in parts])
 
 
-def make_card(model: keras.Model, folder: Path, sources: tuple[str, ...]) -> dict[str, Any]:
+def make_card(
+    model: keras.Model, folder: Path, effort: Effort, sources: tuple[str, ...]
+) -> dict[str, Any]:
     """The facts that `default_model_card` gives, for the files in `folder`."""
     data = mnist.load()
     images = mnist.ink(data.x_test)
@@ -164,16 +207,25 @@ def make_card(model: keras.Model, folder: Path, sources: tuple[str, ...]) -> dic
         "test_errors": errors,
         "parameters": model.count_params(),
         "made": datetime.now(UTC).date().isoformat(),
-        "how": "python -m mnist_core.drawing.pretraining --pen FILE",
+        "how": "python -m mnist_core.drawing.pretraining --pen FILE"
+        + (" --rehearse FOLDER" if effort == REHEARSAL else ""),
         "data": list(sources),
         "sha256": sha256_of(folder / MODEL_NAME),
         "detector_sha256": sha256_of(folder / DETECTOR_NAME),
-        "experiment": json.loads(EXPERIMENT.to_json()),
-        "fine_tuning": json.loads(FINE_TUNING.model_dump_json()),
+        "experiment": json.loads(limited(EXPERIMENT.training, effort).to_json()),
+        "fine_tuning": json.loads(limited(FINE_TUNING, effort).training.model_dump_json()),
     }
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Train the networks that ship with the app.")
     parser.add_argument("--pen", type=Path, metavar="FILE", help="pen digits, JSON lines")
-    print(json.dumps(make(parser.parse_args().pen), indent=2))
+    parser.add_argument(
+        "--rehearse", type=Path, metavar="FOLDER", help="on little data, writing into FOLDER"
+    )
+    options = parser.parse_args()
+    if options.rehearse:
+        made = make(options.pen, options.rehearse, REHEARSAL)
+    else:
+        made = make(options.pen)
+    print(json.dumps(made, indent=2))

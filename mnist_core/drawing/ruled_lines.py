@@ -24,14 +24,15 @@ def without_ruled_lines(mask: Mask) -> Mask:
 
 
 # The slopes at which lines are looked for, first coarsely, then finely around the best; how
-# much of the width a line covers at least; its thickness at most, as a share of the height.
+# much of the width a line covers at least; its thickness at most, as a share of the height and of
+# its length (the strokes of a number cut out close are as long as the picture, but thicker).
 COARSE, FINE = np.radians(np.arange(-5, 5.1, 0.5)), np.radians(np.arange(-0.4, 0.5, 0.1))
 LINE_SHARE = 0.5
-LINE_THICKNESS = 1 / 40
+LINE_THICKNESS, LINE_SLENDERNESS = 1 / 40, 1 / 40
 
 
 def _without_level_lines(mask: Mask) -> Mask:
-    height = len(mask)
+    height, length = mask.shape
 
     y, x = np.nonzero(mask)
     x = x - mask.shape[1] / 2
@@ -54,6 +55,8 @@ def _without_level_lines(mask: Mask) -> Mask:
         top, bottom = max(band.start - 1, 0), min(band.stop + 1, height)
         if bottom - top > max(8, LINE_THICKNESS * height):
             continue  # no line, but a row of writing or the edge of something
+        if bottom - top - 6 > LINE_SLENDERNESS * length:  # widened by 6 pixels above
+            continue  # a digit's own stroke
         # Where ink goes on above and below, a stroke crosses the line.
         reach = np.ones(2 * (bottom - top) + 1)
         above = ndimage.binary_dilation(level[max(top - 2, 0) : top].any(0), reach)

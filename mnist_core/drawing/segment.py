@@ -20,6 +20,12 @@ LEAST_SIZE = 0.025
 MOST_MARKS, MAX_DIGITS = 400, 100
 # Parts of a torn stroke lie nearer to each other than this share of the stroke's width.
 TORN = 0.5
+# What runs through a whole photo and is so much longer than wide is no "1" cut out close: it is the
+# end of the paper, or of the light.
+EDGE_ASPECT = 15
+# A disc of ink: its longer side by its shorter, the share of its box that is ink (a circle's is
+# 0.785; one digit in a thousand of MNIST has 0.7), and how many strokes thick it is at least.
+DISC_ASPECT, DISC_INK, DISC_STROKES = 1.3, 0.74, 2.2
 
 
 class Box(NamedTuple):
@@ -99,9 +105,17 @@ def _grouped(
     def size(group: Group) -> int:
         return max(group.box.width, group.box.height)
 
+    def runs_through(box: Box) -> bool:
+        return (box.height == height and EDGE_ASPECT * box.width < height) or (
+            box.width == width and EDGE_ASPECT * box.height < width
+        )
+
     candidates = marks
     if not even:
-        candidates = _without_edges(marks, [mark for mark in marks if inside(mark.box)])
+        candidates = [mark for mark in marks if not runs_through(mark.box)]
+        inner = [mark for mark in candidates if inside(mark.box)]
+        candidates = _without_edges(candidates, inner)
+    candidates = _without_holes(candidates)
     if not candidates:
         return [], []
     usual = float(np.quantile([size(mark) for mark in candidates], 0.9))
@@ -146,6 +160,22 @@ def _without_edges(marks: list[Group], inner: list[Group]) -> list[Group]:
         if any(mark is other for other in inner)
         or (0.6 * usual <= mark.box.height <= 1.6 * usual and mark.box.width <= 1.6 * usual)
     ]
+
+
+def _without_holes(marks: list[Group]) -> list[Group]:
+    """Without punched holes and blots: discs filled with ink, much thicker than the strokes."""
+
+    def is_disc(mark: Group) -> bool:
+        sides = sorted((mark.box.width, mark.box.height))
+        return sides[1] <= DISC_ASPECT * sides[0] and bool(mark.marks.mean() >= DISC_INK)
+
+    discs = [mark for mark in marks if is_disc(mark)]
+    others = [stroke_width(mark.marks) for mark in marks if mark not in discs]
+    if not discs or not others:
+        return marks
+    thick = DISC_STROKES * float(np.median(others))
+    holes = [disc for disc in discs if min(disc.box.width, disc.box.height) >= thick]
+    return [mark for mark in marks if mark not in holes]
 
 
 def joined(parts: list[Group]) -> Group:

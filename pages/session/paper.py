@@ -19,7 +19,7 @@ from mnist_core.drawing.strokes import (
     as_canvas,
     read_strokes,
 )
-from pages.streamlit_compat.drawable_canvas import complete
+from pages.streamlit_compat.drawable_canvas import Eraser, complete
 from pages.streamlit_compat.selectors import with_selectors
 from pages.widgets.icon_button import icon_button
 
@@ -91,7 +91,14 @@ def paper(*, tools: bool = True) -> None:
                 key=BOARD,
                 on_change=_drawn,
             )
-        complete(NAME, as_canvas(drawing()), new=_history().is_new, on_restore=_restore)
+        complete(
+            NAME,
+            as_canvas(drawing()),
+            Eraser(PAPER_COLOUR, SCALE * width, known=st.session_state.get("strokes_erased", 0)),
+            new=_history().is_new,
+            on_restore=_restore,
+            on_erase=_erase,
+        )
 
 
 def _clear_alone() -> tuple[str, int]:
@@ -168,10 +175,37 @@ def _drawn() -> None:
     canvas = sent.get("raw") if isinstance(sent, dict) else None
     if not isinstance(canvas, dict):
         return
+    before = st.session_state.get("before_erasing", Sheet(-1))
     if canvas.get("background") == _sheet().colour:
         st.session_state.drawing_history = _history().reported(read_strokes(canvas))
+    elif canvas.get("background") == before.colour:
+        # Drawn before the canvas has been told what was erased.
+        strokes = read_strokes(canvas)
+        st.session_state.before_erasing = Sheet(before.number, strokes)
+        _add(as_canvas(strokes[len(before.strokes) :])["objects"])
     else:
         _restore(canvas)  # drawn in a session that the server has lost
+
+
+def _erase(sent: Any) -> None:
+    """Add strokes of a pen's eraser end, of which some may have been sent before."""
+    before, paths = (sent.get("before"), sent.get("strokes")) if isinstance(sent, dict) else (0, 0)
+    if not isinstance(before, int) or not isinstance(paths, list):
+        return
+    known = st.session_state.get("strokes_erased", 0)
+    st.session_state.strokes_erased = before + len(paths)
+    st.session_state.before_erasing = Sheet(_sheet().number, drawing())
+    _add(paths[max(0, known - before) :])
+
+
+def _add(paths: list[Any]) -> None:
+    """Have the canvas show more strokes, which come as its paths."""
+    strokes = read_strokes({"objects": as_canvas(drawing())["objects"] + paths})
+    history = _history()
+    for count in range(len(history.strokes), len(strokes)):
+        history = history.then(strokes[: count + 1])
+    if history.strokes != drawing():
+        _show(history)
 
 
 def _restore(canvas: Any) -> None:

@@ -11,6 +11,11 @@ let drawnOn;
 let restored = false;
 let asking;
 let listening;
+// The stroke that a pen's eraser end is drawing, those of which the server may not know yet, and
+// how many came before these.
+let erasing;
+let erased = [];
+let known = 0;
 
 // The shadow root that the component draws in, once it is there.
 function canvasIn(board) {
@@ -36,6 +41,50 @@ function end(event) {
   if (event.touches?.length) return;
   press(drawnOn, SEND);
   drawnOn = undefined;
+}
+
+// A pen's eraser end: button 5 of a pointer. Fabric knows only mouse and touch, and draws nothing.
+function beginErasing(data, event) {
+  const [surface] = event.composedPath();
+  if (event.button !== 5 || !surface.classList?.contains("upper-canvas")) return;
+  const paper = surface.getRootNode().querySelector(".lower-canvas.dc-canvas");
+  erasing = { surface, paper, pen: event.pointerId, stroke: data.eraser, width: data.width, at: [] };
+  erase(event);
+}
+
+// Wipes the ink on the screen: the component paints it anew once the server sends the drawing.
+function erase(event) {
+  if (event.pointerId !== erasing?.pen) return;
+  const { surface, paper, stroke, width, at } = erasing;
+  const box = surface.getBoundingClientRect();
+  const scale = surface.offsetWidth / box.width;
+  const point = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+  const context = paper.getContext("2d");
+  const ratio = paper.width / surface.offsetWidth;
+  context.save();
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  Object.assign(context, { strokeStyle: stroke, lineWidth: width, lineCap: "round" });
+  context.beginPath();
+  context.moveTo(...(at.at(-1) ?? point));
+  context.lineTo(...point);
+  context.stroke();
+  context.restore();
+  at.push(point);
+}
+
+// The server answers with the number of strokes that it knows; until then they are sent again.
+function endErasing(send, event) {
+  if (event.pointerId !== erasing?.pen) return;
+  const { stroke, width, at } = erasing;
+  const path = at.map((point, place) => [place ? "L" : "M", ...point]);
+  erased.push({ type: "Path", path, stroke, strokeWidth: width });
+  erasing = undefined;
+  send("erased", { before: known, strokes: [...erased] });
+}
+
+// On some devices a pen touches, too: the component is not to draw what it erases.
+function withhold(event) {
+  if (erasing) event.stopImmediatePropagation();
 }
 
 const buttonOf = (name) => `.st-key-${name.toLowerCase()} button`;
@@ -89,15 +138,24 @@ async function dress(board, name) {
   surface.setAttribute("aria-label", name);
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const board = parentElement.closest(".st-key-canvas");
   keep(data, setTriggerValue);
   dress(board, data.name);
+  if (data.erased > known) {
+    erased.splice(0, data.erased - known);
+    known = data.erased;
+  }
   // What an earlier call returned may be called late or never, so that each call tidies up itself.
   listening?.abort();
   const mine = (listening = new AbortController());
   const listen = (kind, does, capture = false) =>
     window.addEventListener(kind, does, { capture, signal: mine.signal });
+  listen("pointerdown", (event) => beginErasing(data, event), true);
+  listen("pointermove", erase);
+  listen("pointerup", (event) => endErasing(setStateValue, event));
+  listen("pointercancel", (event) => endErasing(setStateValue, event));
+  listen("touchstart", withhold, true);
   listen("mousedown", begin);
   listen("touchstart", begin);
   listen("mouseup", end);

@@ -36,6 +36,7 @@ CONDITIONS = {
     "blackboard": {"paper": (40, 60, 50), "ink": (230, 230, 225), "noise": 5},
     "pencil": {"ink": (130, 130, 130), "noise": 6, "shade": 0.3},
     "red pen": {"ink": (200, 60, 60)},
+    "dim blue pen": {"ink": (135, 145, 190), "noise": 4, "shade": 0.35},
     "small": {"size": 64},
     "deep shadow over half of it": {"shadow": 0.7, "paper": (236, 232, 224), "size": 80},
     "on a dark table": {"table": (70, 50, 40), "noise": 3},
@@ -138,16 +139,12 @@ def test_png_and_jpeg_are_known_before_anything_else_has_opened_a_picture():
     assert done.stdout.decode().strip() == "(200, 300, 3)", done.stderr.decode()[-300:]
 
 
-def test_transparent_paper_and_a_picture_that_lies_on_its_side():
+def test_dark_ink_on_transparent_paper():
     image, used = photo([[2, 7]])
     grey = np.asarray(image.convert("L"))
     clear = np.dstack([np.zeros((*grey.shape, 3), np.uint8), 255 - grey])
     labels = mnist.load().y_test[used].tolist()
     assert read(find_photo(as_file(Image.fromarray(clear), "PNG"))).tolist() == labels
-    turned = Image.Exif()
-    turned[274] = 6  # to be turned by a quarter to the right
-    lying = as_file(image.rotate(90, expand=True), exif=turned)
-    assert read(find_photo(lying)).tolist() == labels
 
 
 def test_heic_is_read():
@@ -256,6 +253,52 @@ def test_an_animation_is_its_first_frame():
     frames = [photo([[digit]], size=300, shape=(500, 400))[0] for digit in (4, 7)]
     data = as_file(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert read(find_in_picture(opened(data))).tolist() == [4]
+
+
+MODES = {
+    "one bit": lambda image: image.convert("1", dither=Image.Dither.NONE),
+    "palette": lambda image: image.quantize(256),
+    "grey and transparency": lambda image: image.convert("LA"),
+    "four inks": lambda image: image.convert("CMYK"),
+}
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_every_way_to_store_colours_is_read(name):
+    image, used = photo([[3, 1, 4]], noise=2)
+    stored = MODES[name](image)
+    found = find_in_picture(opened(as_file(stored, "JPEG" if stored.mode == "CMYK" else "PNG")))
+    assert read(found).tolist() == mnist.load().y_test[used].tolist()
+
+
+# What turns an upright picture into one stored so (Exif's tag 274), for each way but the first.
+STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_picture_is_read_upright_however_it_is_stored(orientation):
+    image, used = photo([[2, 7]])
+    exif = Image.Exif()
+    exif[274] = orientation
+    stored = as_file(image.transpose(STORED[orientation]), exif=exif)
+    found = find_in_picture(opened(stored))
+    assert read(found).tolist() == mnist.load().y_test[used].tolist()
+
+
+def test_punched_holes_are_no_zeros():
+    image, used = photo([[8, 6, 5], [2, 3, 0]], seed=1, ruled=165, noise=3)
+    for y in range(150, 900, 200):
+        ImageDraw.Draw(image).ellipse((20, y, 64, y + 44), fill=(60, 45, 35))
+    found = find_in_picture(opened(as_file(image)))
+    assert read(found).tolist() == mnist.load().y_test[used].tolist()
 
 
 def test_sixteen_bits_that_end_at_255():

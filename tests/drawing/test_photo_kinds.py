@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks._photo_kinds import KINDS
-from benchmarks.photos import Writing, mnist_hand
+from benchmarks._photo_kinds import KINDS, Page, coarse_tile
+from benchmarks.photos import Writing, mnist_hand, pen_hand
 from mnist_core.data import mnist
+from mnist_core.drawing import stroke_templates as templates
 from mnist_core.drawing.photo import find_in_picture
 from mnist_core.drawing.reader import readings
 
@@ -18,13 +19,21 @@ PICTURES = 4
 SEEDS = {"touching": 3, "sixty digits": 2}
 
 
-def legible_hand(label, size, random):
-    """One of MNIST's test digits that is read right alone: what is tested is the finding."""
-    while True:
-        writing = Writing(mnist_hand)
-        digit = writing(label, size, random)
-        if writing.is_legible():
-            return digit
+def legible(hand):
+    """A hand of whose digits each is read right alone: what is tested is the finding."""
+    writing = Writing(hand)
+
+    def write(label, size, random):
+        while True:
+            digit = writing(label, size, random)
+            if writing.is_legible():
+                return digit
+
+    return write
+
+
+mnist_digits = legible(mnist_hand)
+pen_strokes = legible(pen_hand(list(templates.all_digits())))
 
 
 def colours(pixels):
@@ -41,7 +50,35 @@ def read_text(pixels):
 @pytest.mark.parametrize("kind", KINDS)
 def test_numbers_are_read_in_every_kind_of_picture(kind):
     random = np.random.default_rng([SEEDS.get(kind, 1), list(KINDS).index(kind)])
-    cases = [KINDS[kind](legible_hand, random) for _ in range(PICTURES)]
+    cases = [KINDS[kind](mnist_digits, random) for _ in range(PICTURES)]
+    assert [read_text(case.picture) for case in cases] == [case.text for case in cases]
+
+
+@pytest.mark.parametrize("hand", [mnist_digits, pen_strokes], ids=["MNIST", "pen"])
+@pytest.mark.parametrize("text", ["1234", "42", "314159"])
+def test_a_number_cut_out_along_its_ink_is_read_whole(text, hand):
+    page = Page(1400, 240)
+    page.write(text, hand, np.random.default_rng(3), 40, 60, 80)
+    ink = np.asarray(page.ink) > 100
+    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    cropped = page.picture()[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert read_text(cropped) == text
+
+
+@pytest.mark.parametrize("distance", [12, 25, 45])
+@pytest.mark.parametrize("width", [2, 4, 7])
+def test_a_line_under_a_number_is_no_digit(width, distance):
+    page = Page(640, 320)
+    random = np.random.default_rng(7)
+    left, _, right, bottom = page.write("427", mnist_digits, random, 120, 110)
+    y = bottom + distance
+    page.line([(left - 15, y - 3), (right + 15, y + 3)], width)
+    assert read_text(page.picture()) == "427"
+
+
+def test_coarse_pixels_shown_large_draw_no_lines():
+    random = np.random.default_rng(7)
+    cases = [coarse_tile(mnist_digits, random) for _ in range(16)]
     assert [read_text(case.picture) for case in cases] == [case.text for case in cases]
 
 

@@ -44,7 +44,7 @@ def train(page: Any, url: str) -> None:
 
 
 def inspect(page: Any, url: str) -> None:
-    open_page(page, f"{url}/inspect", "checkpoint")
+    open_page(page, f"{url}/inspect", "moment")
     part(page, "feature_maps").locator("canvas").nth(1).wait_for(timeout=60_000)
 
 

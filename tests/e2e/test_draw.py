@@ -103,7 +103,11 @@ def test_the_server_sees_what_the_paper_shows(board):
 def test_a_stroke_drawn_before_the_paper_s_style_sheet_has_come_is_read(server, page):
     """The component's own style sheet puts its layers one upon the other; it may come late."""
     late: list[Route] = []
-    page.route(re.compile(r"drawable.canvas.*\.css"), late.append)
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route(re.compile(r"drawable.canvas.*\.css"), hold)
     open_page(page, f"{server.url}/draw", "canvas")
     draw(page, *DIGITS[1])
     assert late, "The style sheet was not held back"
@@ -173,6 +177,49 @@ def test_undo_redo_eraser_and_a_page_change(board):
     draw(board, [(0.52, 0.05), (0.51, 0.38), (0.50, 0.62), (0.49, 0.95)])
     nothing_read(board)
     assert inked(board) == 0
+
+
+# A pen's eraser end as browsers report it (W3C Pointer Events, table of buttons): button 5.
+ERASE = """
+(surface, points) => {
+  const box = surface.getBoundingClientRect();
+  const report = (kind, button, [x, y]) => surface.dispatchEvent(new PointerEvent(kind, {
+    pointerId: 7, pointerType: "pen", button, buttons: kind === "pointerup" ? 0 : 32,
+    clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+    bubbles: true, composed: true, cancelable: true}));
+  report("pointerdown", 5, points[0]);
+  const touch = new Touch({identifier: 1, target: surface,
+    clientX: box.left + points[0][0] * box.width, clientY: box.top + points[0][1] * box.height});
+  surface.dispatchEvent(new TouchEvent("touchstart", {
+    touches: [touch], targetTouches: [touch], changedTouches: [touch],
+    bubbles: true, composed: true, cancelable: true}));
+  for (const point of points.slice(1)) report("pointermove", -1, point);
+  report("pointerup", 5, points.at(-1));
+}
+"""
+
+
+def test_a_pen_s_other_end_erases(board):
+    draw(board, *DIGITS[1], [(0.2, 0.2), (0.2, 0.8)])
+    wait_until(lambda: digit_read(board) is not None, 20, "Nothing is read")
+    both = inked(board)
+    for top in (0.1, 0.5):  # two strokes, the second before the first is answered
+        surface(board).evaluate(ERASE, [(0.2, top), (0.2, top + 0.2), (0.2, top + 0.4)])
+    assert inked(board) < 0.8 * both, "The ink does not go at once"
+    wait_for_digit(board, 1, 20)
+    settle(board)
+    alone = inked(board)
+    assert 0 < alone < 0.8 * both
+    board.keyboard.press("Control+z")
+    wait_until(lambda: alone < inked(board) < both, 10, "Half of the line did not come back")
+    board.keyboard.press("Control+z")
+    wait_until(lambda: inked(board) == pytest.approx(both, rel=0.02), 10, "Nor did the other half")
+    # A stroke drawn before the page knows that the server has erased.
+    surface(board).evaluate(ERASE, [(0.2, 0.1), (0.2, 0.9)])
+    draw(board, [(0.8, 0.2), (0.8, 0.8)])
+    settle(board)
+    assert paper(board)[60:220, 210:240].min() < 64, "The stroke is lost"
+    assert paper(board)[:, 40:72].min() > 192, "The ink is back"
 
 
 def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(board):

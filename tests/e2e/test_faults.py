@@ -81,7 +81,7 @@ def test_names_notes_and_links_are_only_text(server, page, home):
     only_text(page)
 
     open_page(page, f"{server.url}/inspect?run={run_id}&view=%3Cb%3Ex", "run_picker")
-    part(page, "checkpoint").wait_for(timeout=60_000)
+    part(page, "moment").wait_for(timeout=60_000)
     only_text(page)
     page.goto(f"{server.url}/draw")
     wait_until(lambda: page.locator(".st-key-network_menu").count(), 60, "No menu of networks")

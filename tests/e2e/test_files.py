@@ -41,7 +41,7 @@ def test_a_saved_run_is_opened_again_and_looked_at(server, page, home, tmp_path)
     part(page, "opened_accuracy").locator(".js-plotly-plot").wait_for(timeout=20_000)
     press(page, "keep_files")
     press(page, "opened_inside")
-    part(page, "checkpoint").wait_for(timeout=60_000)
+    part(page, "moment").wait_for(timeout=60_000)
     runs = store.runs(visitor)
     kept = [[moment.step for moment in store.snapshots(run.id)] for run in runs]
     store.close()

@@ -52,7 +52,7 @@ def canvas(page, key, number=0):
 
 def moment(page):
     """What stands over the moment slider's thumb."""
-    return part(page, "checkpoint").get_by_test_id("stSliderThumbValue").inner_text(timeout=2000)
+    return part(page, "moment").get_by_test_id("stSliderThumbValue").inner_text(timeout=2000)
 
 
 def heading(page):
@@ -76,7 +76,7 @@ def test_a_learner_looks_inside_the_network_just_trained(server, page):
 
     # The moment: back to before the training, the pictures change and come back.
     trained = pixels(page, "feature_maps")
-    slider = part(page, "checkpoint").get_by_role("slider")
+    slider = part(page, "moment").get_by_role("slider")
     slider.focus()
     page.keyboard.press("Home")
     wait_until(

@@ -106,7 +106,7 @@ def test_every_page_works_below_the_path(server, page):
     page.keyboard.press("Escape")
 
     go_to(page, "Look inside", "inspect")
-    part(page, "checkpoint").wait_for(timeout=60_000)
+    part(page, "moment").wait_for(timeout=60_000)
     wait_until(lambda: "run=" in page.evaluate("location.search"), 20, "The run is not in the link")
 
     go_to(page, "Draw", "draw")

@@ -65,7 +65,7 @@ def test_two_visitors_see_only_their_own_and_take_turns(server, page, stranger):
     assert token(stranger) not in ("", mine)
 
     # The address of a run opens it only for its visitor.
-    open_page(page, f"{server.url}/inspect", "checkpoint")
+    open_page(page, f"{server.url}/inspect", "moment")
     link = wait_for_link(page)
     assert mine not in link
     open_page(stranger, link, "run_picker")
@@ -75,7 +75,7 @@ def test_two_visitors_see_only_their_own_and_take_turns(server, page, stranger):
 
     # The token outlives the page, and the server.
     page.reload()
-    part(page, "checkpoint").wait_for(timeout=60_000)
+    part(page, "moment").wait_for(timeout=60_000)
     assert token(page) == mine and "hers" in chosen_run(page)
     server.stop()
     server.start()

@@ -306,6 +306,10 @@ def test_a_photo_is_read_and_a_broken_one_is_a_sentence(open_page):
     assert not page.exception
     last = re.findall(r'src="([^"]*)" alt="After the step [^"]*"', shown(page))
     assert len(last) == len(first) and set(last).isdisjoint(first)
+    many, _ = photo([[3, 1, 4, 1, 5, 9, 2], [6, 5, 3, 5, 8, 9]], seed=3, size=100)
+    page.file_uploader[0].set_value(("many.jpg", as_file(many), "image/jpeg")).run()
+    page = settled(page, lambda page: any("13" in str(menu.key) for menu in page.selectbox))
+    assert page.selectbox(key="photo_digit_of_13").options[7].endswith("(line 2, 1st)")
     page.file_uploader[0].set_value(("paper.png", b"no picture", "image/png")).run()
     page = settled(page, lambda page: page.error)
     assert "not a PNG" in page.error[0].value

@@ -21,6 +21,7 @@ from pages.views.draw.parts import (
     confidence,
     gallery,
     image_address,
+    in_a_row,
     percent,
     small_image,
     which_digit,
@@ -94,8 +95,8 @@ def answer() -> Answer | None:
     with row:
         st.html(_seen(found[0]) if len(found) == 1 else _each(found))
     with below:
-        several = len(found) > 1
-        chosen = found[which_digit([one.text for one in found], "drawn_digit") if several else 0]
+        names = in_a_row([one.text for one in found])
+        chosen = found[which_digit(names, "drawn_digit") if len(found) > 1 else 0]
         share(chosen.steps, can_doubt())
         st.html(bars(chosen.reading.probabilities, chosen.reader.names))
     return chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,9 @@ from mnist_core.experiment.class_names import DIGITS, noun
 from mnist_core.figures.live import png_address
 
 FloatArray = npt.NDArray[np.float32]
+
+# More digits than this are chosen from in a menu.
+MOST_BUTTONS = 12
 
 
 def confidence(share: float) -> str:
@@ -35,18 +39,24 @@ def ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def which_digit(read: Sequence[str], key: str) -> int:
-    """Choose one of the digits that were read; its place in the row."""
+def which_digit(names: Sequence[str], key: str) -> int:
+    """Choose one of the digits that were read, by these names; its place among them."""
+    choose: dict[str, Any] = {"format_func": names.__getitem__, "key": f"{key}_of_{len(names)}"}
+    if len(names) > MOST_BUTTONS:
+        return st.selectbox("A closer look at", range(len(names)), width=240, **choose)
     chosen = st.segmented_control(
-        "A closer look at",
-        range(len(read)),
-        default=0,
-        required=True,
-        format_func=lambda place: f"{read[place]} ({ordinal(place + 1)})",
-        key=f"{key}_of_{len(read)}",
-        wrap=True,
+        "A closer look at", range(len(names)), default=0, required=True, wrap=True, **choose
     )
     return int(chosen or 0)
+
+
+def in_a_row(read: Sequence[str]) -> list[str]:
+    """Names for digits that stand in one row.
+
+    >>> in_a_row(["4", "2"])
+    ['4 (1st)', '2 (2nd)']
+    """
+    return [f"{digit} ({ordinal(place)})" for place, digit in enumerate(read, 1)]
 
 
 def image_address(ink: FloatArray) -> str:

@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from mnist_core.base.job_queue import QueueFull
+from mnist_core.data.mnist import ByteArray
 from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
 from mnist_core.drawing.photo import FoundPicture, PhotoError, find_photo
 from mnist_core.drawing.picture_file import ENDINGS, MAX_BYTES
@@ -21,13 +22,23 @@ from pages.session.reader import FloatArray, NotReadable, Reader, wait_for
 from pages.session.services import owner
 from pages.views.draw.answer import Answer
 from pages.views.draw.networks import current_reader
-from pages.views.draw.parts import gallery, percent, small_image, which_digit
+from pages.views.draw.parts import (
+    MOST_BUTTONS,
+    gallery,
+    in_a_row,
+    ordinal,
+    percent,
+    small_image,
+    which_digit,
+)
 from pages.views.draw.steps import consequences, pictures
 from pages.widgets.background import PHOTOS, come_back_for, newest
 from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
 FRAME = (217, 96, 10)
+# Of a picture on the page, in pixels.
+MOST_WIDTH, MOST_HEIGHT = 640, 460
 
 
 def photo_view(found: Answer | None) -> None:
@@ -76,7 +87,7 @@ def _show(work: Future[FoundPicture]) -> None:
                 "No digits found. Use a dark pen on light paper and move the camera closer.",
                 icon=":material/search_off:",
             )
-            st.image(photo.picture, width=480, alt="Your photo")
+            st.image(photo.picture, width=_shown_width(photo.picture), alt="Your photo")
             return
         images = np.stack([digit.steps.image28 for digit in photo.digits])
         shares = reader.probabilities(images)
@@ -84,38 +95,43 @@ def _show(work: Future[FoundPicture]) -> None:
         st.error(str(error), icon=":material/error:")
         return
     read = _read(images, shares, reader)
-    with st.container(key="photo_reading"):
-        between = " " if reader.reads_digits else " · "
-        st.markdown(
-            "  \n".join(
-                between.join(escaped(read[index]) for index in line) for line in photo.lines
-            )
+    with st.container(horizontal=True, gap="large"):
+        _reading(photo, read, reader)
+        st.image(
+            _framed(photo.picture, [digit.box for digit in photo.digits]),
+            width=_shown_width(photo.picture),
+            alt="Your photo with a frame around each digit that was found",
         )
-    if reader.guesses:
-        st.caption(
-            "This network is at chance. Choose another one above.",
-        )
-    if photo.left_out:
-        st.caption(
-            f"Only the first {len(read)} digits are read; the picture has {photo.left_out} more."
-        )
-    st.image(
-        _framed(photo.picture, [digit.box for digit in photo.digits]),
-        width=640,
-        alt="Your photo with a frame around each digit that was found",
-    )
+    side = 88 if len(read) <= MOST_BUTTONS else 72
     st.html(
         gallery(
             small_image(
                 image,
                 f"A digit of the photo as 28 × 28 pixels, read as {html.escape(digit)}",
-                f"<strong>{html.escape(digit)}</strong> · {percent(float(row.max()))}",
-                side=88,
+                f"<strong>{html.escape(digit)}</strong> · {_how_sure(digit, row, reader)}",
+                side=side,
             )
             for image, digit, row in zip(images, read, shares, strict=True)
         )
     )
     _step_by_step(photo, read, reader)
+
+
+def _reading(photo: FoundPicture, read: list[str], reader: Reader) -> None:
+    """What was read, line by line, and what is to be said about it."""
+    between = " " if reader.reads_digits else " · "
+    lines = [between.join(escaped(read[index]) for index in line) for line in photo.lines]
+    with st.container(width="content", gap="small"):
+        with st.container(key="photo_reading"):
+            st.markdown("  \n".join(lines))
+        if reader.guesses:
+            st.caption("This network is at chance. Choose another one above.")
+        elif "?" in read and reader.reads_digits:
+            st.caption("**?** stands for what looks like no digit.")
+        if photo.left_out:
+            st.caption(
+                f"Only the first {len(read)} digits are read; {photo.left_out} more are left out."
+            )
 
 
 def _read(images: FloatArray, shares: FloatArray, reader: Reader) -> list[str]:
@@ -129,19 +145,40 @@ def _read(images: FloatArray, shares: FloatArray, reader: Reader) -> list[str]:
     return read
 
 
+def _how_sure(digit: str, shares: FloatArray, reader: Reader) -> str:
+    is_no_digit = digit == "?" and reader.reads_digits and not reader.guesses
+    return "no digit" if is_no_digit else percent(float(shares.max()))
+
+
 def _step_by_step(photo: FoundPicture, read: list[str], reader: Reader) -> None:
     """One digit of the photo on its way to what the network sees, as for a drawing."""
     st.markdown("##### What the network sees, step by step")
-    chosen = which_digit(read, "photo_digit") if len(read) > 1 else 0
+    names = in_a_row(read)
+    if len(photo.lines) > 1:
+        for number, line in enumerate(photo.lines, 1):
+            for place, index in enumerate(line, 1):
+                names[index] = f"{read[index]} (line {number}, {ordinal(place)})"
+    chosen = which_digit(names, "photo_digit") if len(read) > 1 else 0
     steps = photo.digits[chosen].steps
     pictures(steps)
     consequences(steps, reader)
 
 
-def _framed(picture: np.ndarray, boxes: list[Box]) -> Image.Image:
+def _framed(picture: ByteArray, boxes: list[Box]) -> Image.Image:
     framed = Image.fromarray(picture).copy()
+    right, bottom = framed.width - 1, framed.height - 1
     pen = ImageDraw.Draw(framed)
     for box in boxes:
-        edges = (box.left - 4, box.top - 4, box.right + 4, box.bottom + 4)
-        pen.rectangle(edges, outline=FRAME, width=3)
+        corner = max(box.left - 4, 0), max(box.top - 4, 0)
+        pen.rectangle(
+            (*corner, min(box.right + 4, right), min(box.bottom + 4, bottom)),
+            outline=FRAME,
+            width=3,
+        )
     return framed
+
+
+def _shown_width(picture: ByteArray) -> int:
+    """A picture's width on the page in pixels: all of it is to be on the screen at once."""
+    height, width = picture.shape[:2]
+    return max(1, min(width, MOST_WIDTH, MOST_HEIGHT * width // height))

@@ -95,9 +95,9 @@ def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
         moved(steps[min(max(before + snapshots, 0), len(steps) - 1)])
 
     # The labels at the slider's ends would lie over the buttons.
-    st.html(with_selectors("<style>.st-key-checkpoint :st(slider_ends) { display: none; }</style>"))
+    st.html(with_selectors("<style>.st-key-moment :st(slider_ends) { display: none; }</style>"))
     if len(steps) == 1:
-        with st.container(key="checkpoint"):
+        with st.container(key="moment"):
             st.caption(f"Checkpoint: {snapshot_label(choice.key, kept[0])}")
         return kept[0]
     icon_button("Previous checkpoint", ":material/chevron_left:", "checkpoint_back", by, (-1,))
@@ -105,7 +105,7 @@ def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
     st.button(name, icon=f":material/{icon}:", key="checkpoint_play", on_click=toggle_play,
               args=(steps, now), help="Show one checkpoint after the other")  # fmt: skip
     icon_button("Next checkpoint", ":material/chevron_right:", "checkpoint_next", by, (1,))
-    with st.container(key="checkpoint"):
+    with st.container(key="moment"):
         checkpoint_slider(
             choice.key,
             kept,

@@ -14,7 +14,7 @@ _STYLE = with_selectors("""
 :st(wrapper):has(> .st-key-inspect_bar) { position: sticky; top: 3.6rem; z-index: 98;
   background: light-dark(#ffffff, #12161c); padding: 0.4rem 0 0.2rem; margin-top: -0.3rem; }
 .st-key-inspect_bar { flex-wrap: nowrap; }
-.st-key-inspect_bar > :st(wrapper):has(> .st-key-checkpoint) { flex: 1 1 10rem; min-width: 0; }
+.st-key-inspect_bar > :st(wrapper):has(> .st-key-moment) { flex: 1 1 10rem; min-width: 0; }
 .st-key-inspect_bar > :st(wrapper):has(> .st-key-run_picker) { flex: none; }
 .st-key-which_input, .st-key-which_image { flex-wrap: nowrap; }
 .st-key-inspect_choices button { padding: 0.2rem 0.65rem; min-height: 2.3rem; }

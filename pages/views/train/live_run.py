@@ -78,7 +78,7 @@ def live_run(store: Store, engine: VisitorEngine, watched: Watched) -> None:
     run = store.run(watched.run_id)
     seconds = None if run is None else _refresh_seconds(run, _place(run, engine))
     panel = st.fragment(_panel, run_every=seconds)
-    panel(store, engine, watched, seconds)
+    panel(store, engine, watched, (seconds, run is not None and run.status == "queued"))
 
 
 def _place(run: Run, engine: VisitorEngine) -> Place | None:
@@ -107,8 +107,13 @@ class _View:
     runs: dict[str, Run]
 
 
-def _panel(store: Store, engine: VisitorEngine, watched: Watched, every: float | None) -> None:
-    """The part that is refreshed; a database that does not answer now may do so the next time."""
+def _panel(
+    store: Store, engine: VisitorEngine, watched: Watched, drawn_for: tuple[float | None, bool]
+) -> None:
+    """The part that is refreshed; a database that does not answer now may do so the next time.
+
+    `drawn_for`: how often, and whether the run was queued, when the whole page was drawn.
+    """
     away = None
     try:
         note_presence()
@@ -125,9 +130,9 @@ def _panel(store: Store, engine: VisitorEngine, watched: Watched, every: float |
     st.session_state.last_view = view
     if away is None and st.session_state.pop("database_away", False):
         st.session_state.pop("run_refused", None)  # it was refused for want of the database
-    seconds = _refresh_seconds(view.run, view.place)
-    if every != seconds or st.session_state.get("shown_run") != watched.run_id:
-        st.rerun()  # refreshing follows what the run does, or another run is shown now
+    now = _refresh_seconds(view.run, view.place), view.run.status == "queued"
+    if drawn_for != now or st.session_state.get("shown_run") != watched.run_id:
+        st.rerun()  # what is refreshed, and how often, follows the run; or another one is shown
     _show(view, engine, watched, away)
 
 

@@ -18,8 +18,10 @@ def test_the_component_has_what_the_script_presses_and_styles():
     assert send and send[1] in SCRIPT
     for label in ("Undo", "Redo"):
         assert f'"{label}"' in SCRIPT
-    for name in ("upper-canvas", "dc-canvas", "dc-background-canvas", "dc-toolbar"):
-        assert name in drawable_canvas._JS and name.removeprefix("upper-") in SCRIPT
+    for name in ("dc-canvas", "dc-background-canvas", "dc-toolbar"):
+        assert name in drawable_canvas._JS and name in SCRIPT
+    for name in ("upper", "lower"):
+        assert f"{name}-canvas" in drawable_canvas._JS and f'"{name}"' in SCRIPT
 
 
 def test_the_component_cannot_be_told_to_send_at_once():
@@ -29,3 +31,8 @@ def test_the_component_cannot_be_told_to_send_at_once():
     taken = {argument.arg for argument in (*canvas.args.args, *canvas.args.kwonlyargs)}
     assert "update_streamlit" in taken
     assert not {name for name in taken if re.search("wait|delay|debounce|aria|accessible", name)}
+
+
+def test_the_component_does_not_know_a_pen_s_eraser_end():
+    """Once it asks for a pen or its fifth button, the part of the script for it can go."""
+    assert not re.search(r"""button\s*===?\s*5\b|buttons\s*&\s*32|["']pen["']""", SCRIPT)
