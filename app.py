@@ -8,6 +8,7 @@ from pages.session import browser_storage, errors, server_start, start_error, vi
 from pages.streamlit_compat import (
     callbacks,
     downloads,
+    entry,
     framed_uploads,
     keras_session,
     page_switch,
@@ -76,4 +77,6 @@ if __name__ == "__main__":
     with server_start.one_at_a_time():
         show_page()
 else:
+    entry.run_app_alone()
+    callbacks.call_once()
     app = st.App(__file__, lifespan=server_start.lifespan, middleware=server_start.MIDDLEWARE)

@@ -33,7 +33,8 @@ MAX_ANSWER = 50_000_000
 NO_MEMORY_CODE = 77
 # What the process may know of the app's surroundings; settings and secrets stay behind.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP",
-                  "USERPROFILE", "VIRTUAL_ENV", "MNIST_LAB_HOME")  # fmt: skip
+                  "USERPROFILE", "VIRTUAL_ENV", "MNIST_LAB_HOME",
+                  "MNIST_LAB_SHARED_ARRAYS")  # fmt: skip
 
 
 @dataclass(frozen=True)

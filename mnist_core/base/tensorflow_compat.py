@@ -1,10 +1,37 @@
-"""Keep garbage collections short in a process that holds TensorFlow and compiled networks."""
+"""What keeps a process small that holds TensorFlow, and its garbage collections short."""
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import sys
+import threading
+
+from mnist_core.base.allocator import give_back
+
+# Keras imports these for wrappers and inputs that nobody here uses: 40 MB of a process each. They
+# are left out of one that serves pages (which needs pandas itself), and of one that only computes.
+UNUSED, UNUSED_IN_COMPUTING = ("sklearn",), ("sklearn", "pandas")
+
+_importing = threading.Lock()
+
+
+def load_keras(without: tuple[str, ...] = UNUSED) -> None:
+    """Import TensorFlow and Keras as if the packages `without` were not installed.
+
+    Whoever imports one of them later gets it. Two threads may call it at once.
+    """
+    with _importing:
+        if "keras" in sys.modules:
+            return
+        hidden = [name for name in without if name not in sys.modules]
+        # None makes an import fail: https://docs.python.org/3/reference/import.html#the-module-cache
+        sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+        try:
+            import tensorflow  # noqa: F401, I001 (before Keras, which imports it)
+            import keras  # noqa: F401
+        finally:
+            for name in hidden:
+                del sys.modules[name]
 
 
 def set_aside() -> None:
@@ -47,11 +74,3 @@ def _forget_kernels() -> None:
     context = sys.modules.get("tensorflow.python.eager.context")
     if context is not None:
         context.context().clear_kernel_cache()
-
-
-def give_back() -> None:
-    """Give memory that Python and TensorFlow no longer use back to the system, on Linux."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in every C library
-        if trim is not None:
-            trim(0)

@@ -36,7 +36,7 @@ THREADS = 3
 # How long one call may take before the process is taken to be stuck.
 CALL_SECONDS = 120.0
 # It ends when it has had nothing to do for so long; the next call starts it again.
-IDLE_SECONDS = 900.0
+IDLE_SECONDS = 300.0
 LIMITS = ProcessLimits(memory=6_000_000_000)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mnist_core.base.errors import AppError
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.data.shared_arrays import shared
 from mnist_core.experiment.class_names import DIGITS
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def _load(path: Path) -> Dataset:
                 f"The data file {path.name} is damaged: the checksum of its {name} is wrong. "
                 f"{remedy}"
             )
+    arrays = {name: shared(f"mnist-{CHECKSUMS[name]}", array) for name, array in arrays.items()}
     for array in arrays.values():
         array.flags.writeable = False  # shared by everything in this process
     return Dataset(**arrays)

@@ -30,7 +30,7 @@ DIRECTIONS = 8
 PEN, RUBBER = THICKEST, THICKEST + 0.8
 # Places that are tried lie this far apart; less changed ink than this counts as no change.
 GRID, LEAST_INK = 2, 0.8
-BATCH = 1000
+BATCH = 250
 
 
 @dataclass(frozen=True, eq=False)

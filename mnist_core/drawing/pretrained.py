@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_core.base.errors import AppError
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.base.tensorflow_compat import load_keras
 from mnist_core.experiment.layers import Dropout, Flatten
 from mnist_core.experiment.preset_values import conv_block
 from mnist_core.experiment.spec import Augmentation, Experiment, NetworkSpec, TrainingSpec
@@ -110,6 +111,7 @@ def _load(folder: Path, name: str, checksum: str) -> Any:
         raise DefaultModelError(f"The file models/{name} is missing. {_REMEDY}")
     if sha256_of(path) != default_model_card(folder).get(checksum):
         raise DefaultModelError(f"The file models/{name} is damaged. {_REMEDY}")
+    load_keras()
     import keras
 
     return keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -21,8 +21,9 @@ from distributed import Event as SharedFlag
 from distributed import get_worker
 
 from mnist_core.base import logs
+from mnist_core.base.allocator import give_back
 from mnist_core.base.errors import first_line
-from mnist_core.base.tensorflow_compat import give_back, set_aside
+from mnist_core.base.tensorflow_compat import UNUSED_IN_COMPUTING, load_keras, set_aside
 from mnist_core.engine import dataset_transfer
 from mnist_core.engine.dask_compat import bear_clock_changes, is_cancelled
 from mnist_core.experiment import changes
@@ -236,6 +237,7 @@ def _load_tensorflow() -> None:
     """Load it before the first run asks for it; it takes seconds."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _importing, contextlib.suppress(ImportError):
+        load_keras(without=UNUSED_IN_COMPUTING)
         import tensorflow as tf
 
         if threads := os.environ.get(THREADS):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.base.tensorflow_compat import set_aside
+from mnist_core.base.tensorflow_compat import load_keras, set_aside
 from mnist_core.experiment.layer import Shape
 from mnist_core.experiment.layers import Activation
 from mnist_core.experiment.shapes import INPUT_SHAPE, layer_name
@@ -27,7 +27,7 @@ Weights = Sequence[npt.NDArray[Any]]
 Argument = tuple[tuple[int | None, ...], str]
 
 # Images that go through the network at once; more would only take memory.
-BATCH = 500
+BATCH = 128
 # Networks whose compiled functions are kept; those used last stay.
 KEPT = 16
 
@@ -72,6 +72,7 @@ class Probe:
     """The compiled forward passes of one network; made by `probe`."""
 
     def __init__(self, network: NetworkSpec) -> None:
+        load_keras()
         import keras
 
         from mnist_core.model.build import build_model

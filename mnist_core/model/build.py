@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mnist_core.base.tensorflow_compat import load_keras
 from mnist_core.experiment.initializers import INITIALIZERS
 from mnist_core.experiment.optimizers import OPTIMIZERS
 from mnist_core.experiment.shapes import INPUT_SHAPE, layer_name
@@ -25,6 +26,7 @@ def build_model(network: NetworkSpec, seed: int = 0, precision: str = "float32")
         A model from images float32 [n, 28, 28, 1] in [0, 1] to probabilities float32 [n, classes].
         Its layer "logits" gives the numbers before the softmax.
     """
+    load_keras()
     import keras
 
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"

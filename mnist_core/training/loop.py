@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -309,7 +309,7 @@ def _prepare(
         changes=list(changes[len(made) :]),
         changes_made=len(made),
         clock=clock,
-        split=split,
+        split=_without_training_images(split),
         dataset=dataset,
         control=control,
         precision=precision,
@@ -328,6 +328,12 @@ def _prepare(
     if resume is not None:
         _remember(run, resume.val_losses[judged:])
     return run
+
+
+def _without_training_images(split: mnist.Split) -> mnist.Split:
+    """The split without the images that the program holds by now, but for those of a quick look."""
+    few = slice(0, QUICK_IMAGES)
+    return replace(split, x_train=split.x_train[few].copy(), y_train=split.y_train[few].copy())
 
 
 def _clock_at(
@@ -369,7 +375,8 @@ def _change(run: _Run, after: Experiment) -> Changed:
 
     if not run.program.computes(after, run.precision):
         program = borrow_program(after, run.precision)
-        program.begin(run.program.model, run.split.x_train, run.split.y_train, after.training.seed)
+        split = mnist.split(run.dataset, after.training)
+        program.begin(run.program.model, split.x_train, split.y_train, after.training.seed)
         program.take_over_optimizer(run.program)
         return_program(run.program)
         run.program, run.compiled, run.step_seconds = program, False, None

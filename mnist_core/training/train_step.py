@@ -21,10 +21,11 @@ from mnist_core.data.mnist import ByteArray
 from mnist_core.experiment.spec import Experiment
 from mnist_core.experiment.training_cost import compiled_settings
 from mnist_core.model.build import build_model, build_optimizer
+from mnist_core.training.forward import has_relu, logits_of
 from mnist_core.training.live_view import LiveView
 from mnist_core.training.losses import losses_of
 
-EVALUATION_BATCH = 500
+EVALUATION_BATCH = 128
 # Compiled programs that wait for a run of the same kind.
 MOST_IDLE = 3
 # Rows of the table of batches that the XLA program takes: its shapes are fixed.
@@ -53,9 +54,10 @@ class TrainingProgram:
             training.augmentation.model_dump() if training.augmentation.active else {}
         )
         # The logits as well as the probabilities: the loss is exact only from the former.
-        self._logits = keras.Model(model.input, model.get_layer("logits").output)
-        self._relu = [layer.output for layer in model.layers if _has_relu(layer)]
-        self._looked_at = keras.Model(model.input, [self._logits.output, *self._relu])
+        self._logits = logits_of(model)
+        self._relu = [layer.output for layer in model.layers if has_relu(layer)]
+        logits = model.get_layer("logits").output
+        self._looked_at = keras.Model(model.input, [logits, *self._relu])
         self._train = tf.function(self._train_steps, input_signature=_TRAIN_SIGNATURE)
         # XLA joins a step's many small operations, but is compiled for one shape of batches.
         rows = min(MOST_XLA_STEPS, MOST_XLA_IMAGES // training.batch_size)
@@ -263,10 +265,6 @@ def _fits(shape: tuple[int, ...], table: tuple[int, int]) -> bool:
 def _variable_name(variable: Any) -> str:
     """An optimiser's variable without the optimiser's own name, which Keras numbers."""
     return str(variable.path).partition("/")[2]
-
-
-def _has_relu(layer: Any) -> bool:
-    return getattr(layer, "activation", None) is keras.activations.relu
 
 
 def _as_input(images: Any) -> Any:

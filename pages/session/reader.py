@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from mnist_core.drawing.pretrained import DefaultModelError
+from mnist_core.drawing.pretrained import EXPERIMENT, DefaultModelError
 from mnist_core.experiment.spec import MNIST, NetworkSpec
 from mnist_core.inspection.activations import WeightsError, probe
 from mnist_core.storage.store import StoreError
@@ -123,6 +123,11 @@ def prepare(key: str) -> None:
     choice, kept = network_choices().get(key), snapshots(key)
     if choice is not None and kept:
         loading(Reader(choice, kept[-1].step))
+
+
+def load_default() -> None:
+    """Load and compile the default model, for whoever draws next. Raises DefaultModelError."""
+    _compile(EXPERIMENT.network, None)
 
 
 def loading(reader: Reader) -> Future[None]:

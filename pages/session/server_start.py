@@ -7,22 +7,40 @@ import logging
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from importlib import import_module
 from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
 
-from mnist_core.base import logs, once
+from mnist_core.base import allocator, logs, once
 from mnist_core.base.errors import StoreError
+from mnist_core.data import shared_arrays
 from pages.session.upload_budget import UploadBudget
 from pages.streamlit_compat import browser_messages, first_style
 
 log = logging.getLogger(__name__)
 
+# What pages import, imported while the first visitor's browser still loads Streamlit's own files.
+# One after the other: a page that is asked for meanwhile waits for one of these at most.
+AHEAD = (
+    "pandas",
+    "sqlalchemy",
+    "distributed",
+    "pages.frame.tour",  # the engine and the store
+    "mnist_core.figures.template",
+    "scipy.ndimage",
+    "pages.views.train.compose",
+    "pages.views.train.live_run",
+    "pages.views.draw.views",
+    "pages.views.inspect.views",
+)
 # The first page that somebody opens does not wait behind this: it comes first, or later than this.
 FIRST_SECONDS = 2.0
 AGAIN_SECONDS = 5.0
+# Then TensorFlow and a network, for whoever draws or looks inside next.
+NETWORK_SECONDS = 4.0
 # What stands between the network and Streamlit, the outermost first.
 MIDDLEWARE = [
     Middleware(browser_messages.BrowserMessages),
@@ -32,6 +50,8 @@ MIDDLEWARE = [
 
 _importing = threading.Lock()
 _imported = threading.Event()
+# While it is set, `_import_ahead` is at work.
+_ahead = threading.Event()
 
 
 @contextmanager
@@ -49,16 +69,20 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def all_imported() -> None:
-    """Engine and store have been imported, and all that they need."""
-    _imported.set()
+    """Engine and store have been imported, and all that they need; no thread is importing now."""
+    if not _ahead.is_set():
+        _imported.set()
 
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     """Around the whole life of the server."""
     logs.configure()
+    allocator.map_large_blocks()
+    shared_arrays.share()
     browser_messages.write_each_once_a_minute()
     ending = threading.Event()
+    _ahead.set()
     threading.Thread(target=_take_up, args=(ending,), name="take-up", daemon=True).start()
     _open_browser()
     yield {}
@@ -68,12 +92,11 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
 
 def _take_up(ending: threading.Event) -> None:
     """Have an engine look after the runs: those of a server that was killed are told at once."""
+    _import_ahead(ending)
     said, pause = False, FIRST_SECONDS
     while not ending.wait(pause):
-        with one_at_a_time():
-            from pages.session import services
+        from pages.session import services
 
-            all_imported()
         pause = AGAIN_SECONDS
         try:
             services.take_up()
@@ -82,7 +105,31 @@ def _take_up(ending: threading.Event) -> None:
                 log.warning("%s Until then this is tried every %g seconds.", error, AGAIN_SECONDS)
             said = True
         else:
-            return
+            break
+    if not ending.wait(NETWORK_SECONDS):
+        _load_network()
+
+
+def _import_ahead(ending: threading.Event) -> None:
+    """Import what pages need, but let a page that waits go first."""
+    try:
+        for name in AHEAD:
+            if ending.wait(0.01):
+                return
+            with one_at_a_time():
+                import_module(name)
+    finally:
+        _ahead.clear()
+        all_imported()
+
+
+def _load_network() -> None:
+    """Load TensorFlow and the network that comes with the app."""
+    from mnist_core.drawing.pretrained import DefaultModelError
+    from pages.session import reader
+
+    with suppress(DefaultModelError):  # a page that needs it says so
+        reader.load_default()
 
 
 def _open_browser() -> None:

@@ -22,6 +22,8 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.state import SafeSessionState, SessionState
 
+from pages.streamlit_compat.first_page import keep_first_page
+
 TRIGGERS = ("trigger_value", "string_trigger_value", "json_trigger_value", "chat_input_value")
 
 _unpatched_request = AppSession.request_rerun
@@ -50,6 +52,8 @@ def without_presses(refresh: ClientState) -> ClientState:
 def _request_rerun(session: AppSession, client_state: ClientState | None) -> None:
     if client_state is not None and client_state.is_auto_rerun:
         client_state = without_presses(client_state)
+    if client_state is not None:
+        keep_first_page(session, client_state)
     _unpatched_request(session, client_state)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from mnist_core.base.tensorflow_compat import give_back
+from mnist_core.base.allocator import give_back
 from mnist_core.base.untrusted import MEGABYTE, FileRefused
 from mnist_core.experiment.spec import MNIST
 from mnist_core.files import runfile

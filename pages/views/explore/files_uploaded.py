@@ -13,8 +13,8 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import PRESETS, ExperimentError
+from mnist_core.base.allocator import give_back
 from mnist_core.base.job_queue import QueueFull
-from mnist_core.base.tensorflow_compat import give_back
 from mnist_core.base.untrusted import FileRefused
 from mnist_core.data import mnist
 from mnist_core.experiment.shapes import CLASSES

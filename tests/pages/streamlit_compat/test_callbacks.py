@@ -8,6 +8,7 @@ import pytest
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.runtime.state.common import WidgetMetadata
@@ -83,10 +84,12 @@ def test_only_refreshes_lose_their_presses(monkeypatch):
     monkeypatch.setattr(callbacks, "_unpatched_request", lambda _, sent: asked.append(sent))
     monkeypatch.setattr(AppSession, "request_rerun", AppSession.request_rerun)
     callbacks.call_once()
+    session = object.__new__(AppSession)
+    session._pages_manager = PagesManager("app.py")
     for refresh in (True, False):
         sent = ClientState(is_auto_rerun=refresh)
         sent.widget_states.widgets.add(id="start", trigger_value=True)
-        AppSession.request_rerun(object.__new__(AppSession), sent)
+        AppSession.request_rerun(session, sent)
     assert [len(state.widget_states.widgets) for state in asked] == [0, 1]
 
 
