@@ -84,8 +84,6 @@ def test_where_a_run_goes_on_reaches_the_worker_whole(store: Store) -> None:
     store.record(run_id, Finished(20, 1, 0.3, 0.9, "epochs", 7.5))
     packed = pack(newest_snapshot(store, store.run(run_id)))
     np.testing.assert_equal(vars(worker._resume(packed)), vars(store.resume_point(run_id)))
-    older = {name: packed[name] for name in ("step", "weights", "checkpoint")}
-    assert worker._resume(older).seconds == 0.0 and worker._resume(older).val_losses == ()
 
 
 class Handed:
