@@ -1,4 +1,4 @@
-"""What keeps a process small that holds TensorFlow, and its garbage collections short."""
+"""Measures that keep a process with TensorFlow small, and its garbage collections short."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ Weights = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Effort:
-    """How much of everything the recipe uses; `epochs` are those of each network at most.
+    """The amounts that the recipe uses; `epochs` are those of each network at most.
 
     `european` counts digits as they are written in Europe; a pen digit, a template of a digit and
     one of anything else are drawn so often each; `every` leaves all but one image in so many out.

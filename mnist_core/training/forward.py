@@ -39,7 +39,7 @@ def logits_of(model: keras.Model) -> Callable[..., Any]:
 
 
 def has_relu(layer: Any) -> bool:
-    """Whether the layer ends with ReLU."""
+    """True when the layer ends with ReLU."""
     return getattr(layer, "activation", None) is keras.activations.relu
 
 

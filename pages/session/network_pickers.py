@@ -25,7 +25,7 @@ def network_menu(
 
 
 def label_in(choices: Mapping[str, NetworkChoice]) -> Callable[[str], str]:
-    """What a menu calls a network; "" for one that has gone since the browser was told of it."""
+    """The name of a network in a menu; "" for one that has gone since the browser heard of it."""
     return lambda key: choices[key].label if key in choices else ""
 
 

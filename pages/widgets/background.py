@@ -80,7 +80,7 @@ def newest(
 
 @dataclass
 class Progress:
-    """What work under way tells, and is told: the share that is done, and whether to go on."""
+    """Signals of work under way: the share that is done, and whether to go on."""
 
     share: float = 0.0
     wanted: bool = True

@@ -175,7 +175,7 @@ def _node(shown: Shown, name: str) -> str:
 
 
 def _way(slope: float) -> str:
-    """What to do with something whose derivative this is."""
+    """The advice for something whose derivative this is."""
     return "lowering" if slope > 0 else "raising"
 
 

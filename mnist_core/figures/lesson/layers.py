@@ -34,7 +34,7 @@ BETWEEN = 2  # pixels between two images
 
 
 def neuron_panel(unit: int, means: Floats, votes: Floats, favourites: Images) -> str:
-    """What hidden neuron `unit` answers to.
+    """The panel that shows what hidden neuron `unit` responds to, as HTML.
 
     `means` [10] are its mean outputs for each digit, `votes` [10] its weights to the outputs,
     `favourites` [n, 28, 28] the images that excite it most.

@@ -118,7 +118,7 @@ def _show(work: Future[FoundPicture]) -> None:
 
 
 def _reading(photo: FoundPicture, read: list[str], reader: Reader) -> None:
-    """What was read, line by line, and what is to be said about it."""
+    """The digits that were read, line by line, and what is to be said about them."""
     between = " " if reader.reads_digits else " · "
     lines = [between.join(escaped(read[index]) for index in line) for line in photo.lines]
     with st.container(width="content", gap="small"):

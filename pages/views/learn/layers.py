@@ -163,7 +163,7 @@ def responses() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _panels() -> dict[str, str]:
-    """What each hidden neuron answers to, by its number."""
+    """The panel of each hidden neuron, by its number."""
     found = neurons()
     votes = found.net.layers[1].weights
     return {
