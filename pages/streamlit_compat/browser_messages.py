@@ -76,8 +76,12 @@ class BrowserMessages:
                 if refused is None:
                     return message
                 # Whoever sends it can send it again and again: `logs` writes one line a minute.
-                log.warning("a browser's message is refused: %s", refused)
-                if code := CLOSES.get(refused):
+                if (code := CLOSES.get(refused)) is None:
+                    log.warning("a browser's message is refused: %s", refused)
+                else:
+                    log.warning(
+                        "a browser's message is refused, its connection closed: %s", refused
+                    )
                     await send({"type": "websocket.close", "code": code})
                     return {"type": "websocket.disconnect", "code": code}
 
