@@ -375,18 +375,19 @@ def read(data: bytes) -> RunFile:
         if why := changes.problem(before, after):
             raise FileRefused(f"This run file does not hold together. {why}")
     _check_names(entries, facts)
+    # Entries are let go as they become arrays: both at once would be twice the memory.
     length = sum(size for _, size in facts.segments)
     loss, accuracy = (
-        read_array(entries[name], ("<f4",), (length,), WHAT)
+        read_array(entries.pop(name), ("<f4",), (length,), WHAT)
         for name in ("loss.npy", "accuracy.npy")
     )
     if ((accuracy < 0) | (accuracy > 1)).any():
         raise FileRefused("This run file is inconsistent: an accuracy is not between 0 and 1.")
     weights = tuple(
-        _split(entries[_weights_name(index)], experiment.network)
+        _split(entries.pop(_weights_name(index)), experiment.network)
         for index in range(len(facts.moments))
     )
-    state = [entries[_state_name(index)] for index in range(facts.state_arrays)]
+    state = [entries.pop(_state_name(index)) for index in range(facts.state_arrays)]
     kept = _read_state(state, experiment)
     return RunFile(facts, experiment, loss, accuracy, weights, kept, made)
 
@@ -496,6 +497,8 @@ def _run_row(run: RunFile, run_id: str, owner: str, tags: Sequence[str]) -> dict
         "val_accuracy": last.val_accuracy if last else None,
         "checkpoint": pack_arrays(run.state) if run.state else None,
         "checkpoint_step": facts.state_step if run.state else None,
+        # What visitors keep is counted by it (`visitors.kept_bytes`): no file says less than it has.
+        "step": max([facts.step, *(first + size - 1 for first, size in facts.segments[-1:])]),
     }
 
 
