@@ -497,7 +497,7 @@ def _run_row(run: RunFile, run_id: str, owner: str, tags: Sequence[str]) -> dict
         "val_accuracy": last.val_accuracy if last else None,
         "checkpoint": pack_arrays(run.state) if run.state else None,
         "checkpoint_step": facts.state_step if run.state else None,
-        # What visitors keep is counted by it (`visitors.kept_bytes`): no file says less than it has.
+        # What visitors keep is counted by it (`visitors.kept_bytes`): never less than there are.
         "step": max([facts.step, *(first + size - 1 for first, size in facts.segments[-1:])]),
     }
 

@@ -269,6 +269,12 @@ def test_malformed_files_are_refused_with_a_sentence(name: str, good: bytes) -> 
     assert "Error" not in sentence and "Traceback" not in sentence
 
 
+def test_a_file_counts_as_many_steps_as_it_has(good: bytes, store: Store) -> None:
+    """Whatever it says: what visitors keep is counted by them."""
+    run = store.run(keep(store, read(with_facts(good, step=0)), "local"))
+    assert run.step == len(store.steps(run.id).loss) == 20
+
+
 def test_the_longest_run_fits_into_a_file(good: bytes) -> None:
     third, run = 1 / 3, read(good)
     epochs = tuple(
