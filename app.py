@@ -13,6 +13,7 @@ from pages.streamlit_compat import (
     keras_session,
     page_switch,
 )
+from pages.widgets import layout
 
 
 def show_page() -> None:
@@ -23,9 +24,12 @@ def show_page() -> None:
     downloads.keep_downloads()
     st.session_state.inside_app = True
     st.set_page_config(page_title="MNIST Lab", page_icon="pages/frame/img/icon.png", layout="wide")
+    # First of all that is shown: until it has come, the page stays unseen (`first_style.py`), also
+    # one that asks to sign in or tells an error.
+    layout.style()
 
-    # Before all else: what a browser's part of a page sends before it has heard which page it is on
-    # would open the first one, and lose the link that the visitor followed.
+    # Before all that may answer: what a browser's part of a page sends before it has heard which
+    # page it is on would open the first one, and lose the link that the visitor followed.
     navigation = st.navigation(
         [
             st.Page("pages/learn.py", title="Learn", icon=":material/school:", default=True),

@@ -136,7 +136,7 @@ class Writing:
         return digit
 
     def is_legible(self) -> bool:
-        """True for each digit written since the last question that is read right alone."""
+        """True when every digit written since the last question is read right alone."""
         written, self.written = self.written, []
         alone = readings([prepare(255 - np.pad(np.asarray(digit), 20)) for _, digit in written])
         pairs = zip(written, alone, strict=True)

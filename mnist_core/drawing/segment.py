@@ -20,8 +20,8 @@ LEAST_SIZE = 0.025
 MOST_MARKS, MAX_DIGITS = 400, 100
 # Parts of a torn stroke lie nearer to each other than this share of the stroke's width.
 TORN = 0.5
-# What runs through a whole photo and is so much longer than wide is no "1" cut out close: it is the
-# end of the paper, or of the light.
+# What runs along a whole side of a photo and is so much longer than wide is the end of the paper,
+# or of the light. Away from the side it may be a thin "1" in a number cut out along its ink.
 EDGE_ASPECT = 15
 # A disc of ink: its longer side by its shorter, the share of its box that is ink (a circle's is
 # 0.785; one digit in a thousand of MNIST has 0.7), and how many strokes thick it is at least.
@@ -105,14 +105,16 @@ def _grouped(
     def size(group: Group) -> int:
         return max(group.box.width, group.box.height)
 
-    def runs_through(box: Box) -> bool:
-        return (box.height == height and EDGE_ASPECT * box.width < height) or (
-            box.width == width and EDGE_ASPECT * box.height < width
-        )
+    def runs_along_a_side(box: Box) -> bool:
+        upright = box.height == height and EDGE_ASPECT * box.width < height
+        level = box.width == width and EDGE_ASPECT * box.height < width
+        at_left_or_right = box.left == 0 or box.right == width
+        at_top_or_bottom = box.top == 0 or box.bottom == height
+        return (upright and at_left_or_right) or (level and at_top_or_bottom)
 
     candidates = marks
     if not even:
-        candidates = [mark for mark in marks if not runs_through(mark.box)]
+        candidates = [mark for mark in marks if not runs_along_a_side(mark.box)]
         inner = [mark for mark in candidates if inside(mark.box)]
         candidates = _without_edges(candidates, inner)
     candidates = _without_holes(candidates)

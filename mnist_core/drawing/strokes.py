@@ -91,7 +91,7 @@ def _path(stroke: Stroke) -> dict[str, Any]:
 
 
 def _point(command: Any) -> Point | None:
-    """The pen's positions, no further from the paper than it is wide; None for other commands."""
+    """The pen's position, no further from the paper than it is wide; None for other commands."""
     if not isinstance(command, list) or len(command) < 3 or command[0] not in ("M", "Q", "L"):
         return None
     if not all(_sensible(value) for value in command[1:3]):

@@ -49,7 +49,10 @@ class Upkeep:
                 log.exception("what absent visitors left stays for now")
             if limits.current().public and time.monotonic() - last_collected >= GARBAGE_SECONDS:
                 last_collected = time.monotonic()
-                set_aside()
+                try:
+                    set_aside()
+                except Exception:
+                    log.exception("garbage stays for now")
 
     def make_room(self) -> None:
         """Keep the whole server within its bound. Raises StoreError."""

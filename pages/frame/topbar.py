@@ -7,7 +7,6 @@ import streamlit as st
 from pages.frame import projector
 from pages.frame.help import help_popover
 from pages.streamlit_compat.selectors import with_selectors
-from pages.widgets import layout
 
 # In the header's free space where that is wide enough: it pushes nothing off the first screen.
 # Narrower, the tour lies at the foot of the window.
@@ -72,7 +71,6 @@ export default function ({ data }) {
 
 def style() -> None:
     """The style sheet of what is fixed in the window."""
-    layout.style()
     st.html(_STYLE)
     projector.style()
 

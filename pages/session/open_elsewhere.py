@@ -17,16 +17,21 @@ def has_weights(run: Run) -> bool:
     return bool(run.checkpoint_step)
 
 
-def open_buttons(run_id: str, place: str, before_train: Callable[[], None] = lambda: None) -> None:
+def open_buttons(
+    run_id: str,
+    place: str,
+    before_train: Callable[[], None] = lambda: None,
+    on_train: str = "Its curves.",
+) -> None:
     """Buttons that open a run on the other pages; `place` begins their keys.
 
-    `before_train` is called before Train opens.
+    `before_train` is called before Train opens; `on_train` says what is found there.
     """
     if st.button("Look inside", key=f"{place}_inside", icon=":material/frame_inspect:"):
         look_inside(run_id)
     if st.button("Draw", key=f"{place}_draw", icon=":material/draw:"):
         let_it_read(run_id)
-    if st.button("Train", key=f"{place}_train", icon=":material/model_training:"):
+    if st.button("Train", key=f"{place}_train", icon=":material/model_training:", help=on_train):
         st.session_state.shown_run = run_id
         before_train()
         st.switch_page("pages/train.py")

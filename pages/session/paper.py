@@ -27,6 +27,8 @@ BOARD = "drawing_board"
 NAME = "Paper to draw digits on"
 TOOLS = {"pen": ":material/edit: Pen", "eraser": ":material/ink_eraser: Eraser"}
 USUAL_WIDTH = 20
+# Sheets of before the last uses of the eraser end that the canvas may still be drawing on.
+MOST_BEFORE = 8
 # Pixels on most screens.
 SHOWN_SIDE = 320
 
@@ -175,14 +177,15 @@ def _drawn() -> None:
     canvas = sent.get("raw") if isinstance(sent, dict) else None
     if not isinstance(canvas, dict):
         return
-    before = st.session_state.get("before_erasing", Sheet(-1))
-    if canvas.get("background") == _sheet().colour:
+    background = canvas.get("background")
+    before = [sheet for sheet in _before_erasing() if sheet.colour == background]
+    if background == _sheet().colour:
         st.session_state.drawing_history = _history().reported(read_strokes(canvas))
-    elif canvas.get("background") == before.colour:
+    elif before:
         # Drawn before the canvas has been told what was erased.
         strokes = read_strokes(canvas)
-        st.session_state.before_erasing = Sheet(before.number, strokes)
-        _add(as_canvas(strokes[len(before.strokes) :])["objects"])
+        _keep_before_erasing(Sheet(before[0].number, strokes))
+        _add(as_canvas(strokes[len(before[0].strokes) :])["objects"])
     else:
         _restore(canvas)  # drawn in a session that the server has lost
 
@@ -194,8 +197,19 @@ def _erase(sent: Any) -> None:
         return
     known = st.session_state.get("strokes_erased", 0)
     st.session_state.strokes_erased = before + len(paths)
-    st.session_state.before_erasing = Sheet(_sheet().number, drawing())
+    _keep_before_erasing(Sheet(_sheet().number, drawing()))
     _add(paths[max(0, known - before) :])
+
+
+def _before_erasing() -> tuple[Sheet, ...]:
+    """The last sheets on which the eraser end was used, each with what the canvas drew on it."""
+    sheets: tuple[Sheet, ...] = st.session_state.get("before_erasing", ())
+    return sheets
+
+
+def _keep_before_erasing(sheet: Sheet) -> None:
+    others = [other for other in _before_erasing() if other.number != sheet.number]
+    st.session_state.before_erasing = (*others, sheet)[-MOST_BEFORE:]
 
 
 def _add(paths: list[Any]) -> None:

@@ -117,7 +117,10 @@ def _import_ahead(ending: threading.Event) -> None:
             if ending.wait(0.01):
                 return
             with one_at_a_time():
-                import_module(name)
+                try:
+                    import_module(name)
+                except Exception:  # a page that needs it says so; the others do not suffer
+                    log.exception("%s could not be imported ahead", name)
     finally:
         _ahead.clear()
         all_imported()

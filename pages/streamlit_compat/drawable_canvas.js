@@ -52,9 +52,18 @@ function beginErasing(data, event) {
   erase(event);
 }
 
+// The eraser end among the buttons that are held down.
+const HELD = 32;
+
+// A pen that was lifted unseen comes back without that button, or as another pointer.
+function moveErasing(send, event) {
+  if (!erasing || event.pointerType !== "pen") return;
+  if (event.pointerId === erasing.pen && event.buttons & HELD) erase(event);
+  else finishErasing(send);
+}
+
 // Wipes the ink on the screen: the component paints it anew once the server sends the drawing.
 function erase(event) {
-  if (event.pointerId !== erasing?.pen) return;
   const { surface, paper, stroke, width, at } = erasing;
   const box = surface.getBoundingClientRect();
   const scale = surface.offsetWidth / box.width;
@@ -73,8 +82,7 @@ function erase(event) {
 }
 
 // The server answers with the number of strokes that it knows; until then they are sent again.
-function endErasing(send, event) {
-  if (event.pointerId !== erasing?.pen) return;
+function finishErasing(send) {
   const { stroke, width, at } = erasing;
   const path = at.map((point, place) => [place ? "L" : "M", ...point]);
   erased.push({ type: "Path", path, stroke, strokeWidth: width });
@@ -82,9 +90,13 @@ function endErasing(send, event) {
   send("erased", { before: known, strokes: [...erased] });
 }
 
+function endErasing(send, event) {
+  if (event.pointerId === erasing?.pen) finishErasing(send);
+}
+
 // On some devices a pen touches, too: the component is not to draw what it erases.
 function withhold(event) {
-  if (erasing) event.stopImmediatePropagation();
+  if (erasing && event.composedPath()[0] === erasing.surface) event.stopImmediatePropagation();
 }
 
 const buttonOf = (name) => `.st-key-${name.toLowerCase()} button`;
@@ -152,7 +164,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   const listen = (kind, does, capture = false) =>
     window.addEventListener(kind, does, { capture, signal: mine.signal });
   listen("pointerdown", (event) => beginErasing(data, event), true);
-  listen("pointermove", erase);
+  listen("pointermove", (event) => moveErasing(setStateValue, event));
   listen("pointerup", (event) => endErasing(setStateValue, event));
   listen("pointercancel", (event) => endErasing(setStateValue, event));
   listen("touchstart", withhold, true);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from benchmarks._photo_kinds import KINDS, Page, coarse_tile
 from benchmarks.photos import Writing, mnist_hand, pen_hand
@@ -12,6 +12,7 @@ from mnist_core.data import mnist
 from mnist_core.drawing import stroke_templates as templates
 from mnist_core.drawing.photo import find_in_picture
 from mnist_core.drawing.reader import readings
+from mnist_core.drawing.segment import find_groups
 
 PICTURES = 4
 # Not all digits that touch can be told apart, and among sixty one may be misread:
@@ -63,6 +64,19 @@ def test_a_number_cut_out_along_its_ink_is_read_whole(text, hand):
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     cropped = page.picture()[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     assert read_text(cropped) == text
+
+
+@pytest.mark.parametrize(("left", "found"), [(30, [30, 100]), (0, [100])])
+def test_a_thin_bar_over_the_whole_height_is_an_edge_only_at_the_side(left, found):
+    """A "1" in a number cut out along its ink; at the side it is the end of the paper."""
+    picture = Image.new("1", (300, 240))
+    pen = ImageDraw.Draw(picture)
+    pen.line([(100, 8), (280, 8), (180, 239)], fill=1, width=16, joint="curve")
+    pen.rectangle((left, 0, left + 14, 239), fill=1)
+    for mask, upright in ((np.asarray(picture), True), (np.asarray(picture).T, False)):
+        groups, _ = find_groups(mask, even=False)
+        places = [group.box.left if upright else group.box.top for group in groups]
+        assert sorted(places) == found
 
 
 @pytest.mark.parametrize("distance", [12, 25, 45])

@@ -181,12 +181,13 @@ def test_undo_redo_eraser_and_a_page_change(board):
 
 # A pen's eraser end as browsers report it (W3C Pointer Events, table of buttons): button 5.
 ERASE = """
-(surface, points) => {
+(surface, [points, last]) => {
   const box = surface.getBoundingClientRect();
-  const report = (kind, button, [x, y]) => surface.dispatchEvent(new PointerEvent(kind, {
-    pointerId: 7, pointerType: "pen", button, buttons: kind === "pointerup" ? 0 : 32,
-    clientX: box.left + x * box.width, clientY: box.top + y * box.height,
-    bubbles: true, composed: true, cancelable: true}));
+  const report = (kind, button, [x, y], buttons = 32) => surface.dispatchEvent(
+    new PointerEvent(kind, {
+      pointerId: 7, pointerType: "pen", button, buttons,
+      clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+      bubbles: true, composed: true, cancelable: true}));
   report("pointerdown", 5, points[0]);
   const touch = new Touch({identifier: 1, target: surface,
     clientX: box.left + points[0][0] * box.width, clientY: box.top + points[0][1] * box.height});
@@ -194,7 +195,7 @@ ERASE = """
     touches: [touch], targetTouches: [touch], changedTouches: [touch],
     bubbles: true, composed: true, cancelable: true}));
   for (const point of points.slice(1)) report("pointermove", -1, point);
-  report("pointerup", 5, points.at(-1));
+  report(last, last === "pointerup" ? 5 : -1, points.at(-1), 0);
 }
 """
 
@@ -203,8 +204,10 @@ def test_a_pen_s_other_end_erases(board):
     draw(board, *DIGITS[1], [(0.2, 0.2), (0.2, 0.8)])
     wait_until(lambda: digit_read(board) is not None, 20, "Nothing is read")
     both = inked(board)
-    for top in (0.1, 0.5):  # two strokes, the second before the first is answered
-        surface(board).evaluate(ERASE, [(0.2, top), (0.2, top + 0.2), (0.2, top + 0.4)])
+    # Two strokes, the second before the first is answered; the first is lifted unseen.
+    for top, last in ((0.1, "pointermove"), (0.5, "pointerup")):
+        points = [(0.2, top), (0.2, top + 0.2), (0.2, top + 0.4)]
+        surface(board).evaluate(ERASE, [points, last])
     assert inked(board) < 0.8 * both, "The ink does not go at once"
     wait_for_digit(board, 1, 20)
     settle(board)
@@ -215,7 +218,7 @@ def test_a_pen_s_other_end_erases(board):
     board.keyboard.press("Control+z")
     wait_until(lambda: inked(board) == pytest.approx(both, rel=0.02), 10, "Nor did the other half")
     # A stroke drawn before the page knows that the server has erased.
-    surface(board).evaluate(ERASE, [(0.2, 0.1), (0.2, 0.9)])
+    surface(board).evaluate(ERASE, [[(0.2, 0.1), (0.2, 0.9)], "pointerup"])
     draw(board, [(0.8, 0.2), (0.8, 0.8)])
     settle(board)
     assert paper(board)[60:220, 210:240].min() < 64, "The stroke is lost"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from mnist_core.storage.store import Store
 from mnist_core.visitors.identity import owner_of_account
+from pages.streamlit_compat.selectors import with_selectors
 from tests.e2e.helpers import open_page, part, press
 from tests.e2e.server import Server
 from tests.support.openid_provider import provider
@@ -67,6 +69,9 @@ def test_an_account_is_found_again_from_another_browser(server, openid, visit):
     for _ in range(2):
         page = visit(server.url)
         assert page.get_by_role("link", name="Train", exact=True).count() == 0
+        # Seen as soon as it has come: nothing hides it any more.
+        shown = page.locator(with_selectors(":st(page)"))
+        expect(shown).to_have_css("animation-name", "none", timeout=5_000)
         signed_in(page)
         open_page(page, f"{server.url}/explore", "runs_table")
         part(page, "runs_table").wait_for(timeout=20_000)

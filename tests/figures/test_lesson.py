@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from mnist_core.figures.diagram import number
-from mnist_core.figures.lesson.forward import Flow, forward_drawing
+from mnist_core.figures.lesson import backward
+from mnist_core.figures.lesson.convolution import convolution_data
+from mnist_core.figures.lesson.forward import Back, Flow, forward_drawing
 from mnist_core.figures.lesson.layers import neuron_panel
 from mnist_core.figures.lesson.start import start_curves
 from mnist_core.figures.lesson.sums import sums
-from mnist_core.lesson.numpy_net import forward, softmax
+from mnist_core.lesson.numpy_net import forward, pad, softmax
 from mnist_core.lesson.recordings import DEEP_LAYERS, loss_curves, small_net
 
 PIXELS = np.random.default_rng(3).uniform(size=(7, 7))
@@ -60,6 +62,31 @@ def test_every_part_of_the_network_is_explained_where_it_stands(flow):
     assert any(f"= {number(product)}\n" in tip and tip.endswith("a 4") for tip in told)
     silent = int((flow.hidden == 0).sum())
     assert sum("ReLU makes it 0" in tip for tip in told) == silent
+
+
+@pytest.mark.parametrize(
+    ("gradient", "said", "advised"),
+    [
+        (0.2, "the loss rises with this sum", "lowering it lowers the loss"),
+        (-0.2, "the loss falls as this sum rises", "raising it lowers the loss"),
+        (0.0, "a small change of this sum does not change the loss",
+         "a small change of it does not change the loss"),
+    ],
+)  # fmt: skip
+def test_a_gradient_says_what_a_change_would_do(flow, gradient, said, advised):
+    back = Back(4, np.full(10, gradient), np.full(len(flow.hidden), gradient), np.zeros((7, 7)))
+    told = html.unescape(forward_drawing(flow, back))
+    assert told.count(f"= {number(gradient, 3)}: {said}") == 10 + len(flow.hidden)
+    assert backward._advice(gradient, "it") == advised
+
+
+def test_a_pixel_of_the_padded_image_is_known_by_its_place_in_the_image():
+    for stride, border in ((1, 1), (2, 0)):
+        padded = pad(np.zeros((28, 28)), 3, stride, "same")
+        data = convolution_data(
+            "slide", "A 4", padded, np.ones((3, 3)), stride, np.zeros((28, 28)), None, "", ""
+        )
+        assert (data["border"], data["side"]) == (border, 28)
 
 
 def test_a_hidden_neuron_s_panel_tells_its_strongest_votes():

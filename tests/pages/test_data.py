@@ -21,6 +21,7 @@ from mnist_core.storage import datasets
 from mnist_core.storage.store import Store, Unavailable
 from mnist_core.training.events import Finished, Snapshot, Started
 from pages.session import services
+from pages.widgets import progress_notes
 from tests.support.data_sets import NAMES, bars, idx_files, npz, parts
 from tests.support.runs_in_store import ended_run, some_weights
 
@@ -156,6 +157,21 @@ def test_without_a_network_keras_loader_says_so(store, monkeypatch) -> None:
     app = data_page()
     app.button(key="data_fetch").click().run()
     assert "no network connection" in settled(app, "could not be loaded").replace("\\", "")
+
+
+def test_how_long_a_download_takes_says_nothing_about_files(store, monkeypatch) -> None:
+    from mnist_core.data import download
+
+    took: dict[str, float] = {}
+    monkeypatch.setattr(progress_notes, "_seconds", took)
+    monkeypatch.setattr(progress_notes, "_KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(download, "fetch", lambda most: SET)
+    app = data_page()
+    app.button(key="data_fetch").click().run()
+    settled(app, "120 training and 30 test images")
+    assert "data set" not in took
+    add(app, ("bars.npz", npz(**parts(DATA))))
+    assert "data set" in took
 
 
 def test_names_can_be_changed_and_a_set_be_deleted_and_brought_back(

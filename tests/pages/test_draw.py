@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +18,13 @@ from mnist_core.base.paths import REPOSITORY
 from mnist_core.data import mnist
 from mnist_core.drawing.pretrained import EXPERIMENT
 from mnist_core.drawing.stroke_history import History
-from mnist_core.drawing.strokes import Stroke
+from mnist_core.drawing.strokes import Stroke, as_canvas
 from mnist_core.inspection.activations import probe
 from mnist_core.model.build import build_model
 from mnist_core.storage import corrections
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Failed, Snapshot
+from pages.session import paper
 from pages.views.draw.learning import in_words
 from pages.views.draw.steps import STEPS as STEPS_OF_A_DRAWING
 from pages.views.draw.views import VIEWS
@@ -128,6 +132,31 @@ def test_a_cleared_drawing_comes_back_by_undo_and_goes_by_redo(open_page):
     assert not page.exception
     assert "4" not in texts(page)
     assert page.button(key="redo").disabled
+
+
+class State(dict[str, Any]):
+    """A session's state, without a session."""
+
+    __getattr__, __setattr__ = dict.__getitem__, dict.__setitem__
+
+
+def test_a_stroke_on_the_sheet_of_two_erasures_ago_is_kept(monkeypatch):
+    state = State()
+    monkeypatch.setattr(paper, "st", SimpleNamespace(session_state=state))
+    oldest = paper._sheet().colour
+
+    def draw(*drawn: Stroke) -> None:
+        canvas = as_canvas(drawn) | {"background": oldest}
+        state[paper.BOARD] = {"drawing": {"raw": canvas}}
+        paper._drawn()
+
+    erased = tuple(replace(stroke, erase=True) for stroke in HASH[2:])
+    paths = as_canvas(erased)["objects"]
+    draw(HASH[0])
+    paper._erase({"before": 0, "strokes": paths[:1]})
+    paper._erase({"before": 0, "strokes": paths})
+    draw(*HASH[:2])
+    assert paper.drawing() == (HASH[0], *erased, HASH[1])
 
 
 def test_ink_that_was_rubbed_out_is_no_drawing(open_page):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from concurrent.futures import wait
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -19,6 +21,7 @@ from mnist_core.storage.store import SnapshotInfo, Store
 from mnist_core.training.events import Failed, Snapshot, Started, Steps
 from pages.session.inspect_state import PLAY_SECONDS, VIEWS
 from pages.session.network_choice import snapshot_label
+from pages.views.inspect import mistakes
 from tests.support.every_layer import EVERY_LAYER
 from tests.support.runs_in_store import ended_run
 
@@ -60,6 +63,55 @@ def test_each_view_shows_each_kind_of_network(view: str, preset: str) -> None:
     assert not app.exception, app.exception
     assert not app.error and not app.warning
     assert app.query_params["view"] == view and app.query_params["run"] == run
+
+
+@pytest.fixture
+def laid_out(monkeypatch):
+    """The page once t-SNE has ended in `found`, and the figures that it shows by their keys."""
+
+    def laid_out(found: np.ndarray | Exception) -> tuple[AppTest, dict[str, go.Figure]]:
+        def tsne(features, *_: object) -> np.ndarray:
+            assert len(features) == mistakes.EMBEDDED
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        figures: dict[str, go.Figure] = {}
+        app = open_page(run=make_run(SMALL, seeds=(0,)), view="mistakes")
+        monkeypatch.setattr(mistakes, "tsne", tsne)
+        monkeypatch.setattr(
+            mistakes, "live_figure", lambda figure, key, *_, **__: figures.update({key: figure})
+        )
+        layout = next(item for item in app.button_group if item.key == "inspect-layout")
+        layout.set_value(mistakes.TSNE).run()
+        wait([app.session_state["work_t-SNE"][1]], timeout=60)
+        figures.clear()
+        app.run()
+        assert not app.exception, app.exception
+        return app, figures
+
+    return laid_out
+
+
+def test_t_sne_shows_its_points(laid_out) -> None:
+    points = np.arange(2.0 * mistakes.EMBEDDED).reshape(-1, 2)
+    _, figures = laid_out(points)
+    shown = [
+        pair for trace in figures["embedding"].data for pair in zip(trace.x, trace.y, strict=True)
+    ]
+    assert set(map(tuple, points)) <= set(shown)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ValueError("There are too few images."), "There are too few images."),
+        (MemoryError(), "t-SNE needs more memory than there is."),
+    ],
+)
+def test_t_sne_that_fails_is_a_sentence(laid_out, error: Exception, sentence: str) -> None:
+    app, figures = laid_out(error)
+    assert sentence in [info.value for info in app.info] and "embedding" not in figures
 
 
 def test_a_network_without_convolutions_says_so_instead_of_grad_cam() -> None:

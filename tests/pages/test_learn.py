@@ -407,8 +407,8 @@ def test_the_kernel_visits_each_place_and_ends_at_the_strongest_answer():
     data, player = moving(app, "padded", "slide"), moving(app, "run", "slide")
     row, column = np.unravel_index(np.abs(data["map"]).argmax(), (26, 26))
     assert data["best"] == [row, column] and player["length"] == 26 * 26
-    assert player["names"][26 * 4 + 9] == "Row 4, column 9"
-    assert player["names"][-1] == f"Row {row}, column {column}"
+    assert player["names"][26 * 4 + 9] == "Row 5, column 10"
+    assert player["names"][-1] == f"Row {row + 1}, column {column + 1}"
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mnist_core.data.custom import from_arrays
-from mnist_core.engine import remote_commands
+from mnist_core.engine import remote_commands, upkeep
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.experiment.changes import MOST_CHANGES
@@ -395,6 +396,25 @@ def test_the_engine_looks_for_absent_visitors_by_itself(
         wait(lambda: not visitors.last_seen(store, [HIS]), "the visitor's end")
     finally:
         opened.close()
+
+
+def test_upkeep_goes_on_after_garbage_could_not_be_set_aside(
+    store: Store, monkeypatch, public, caplog
+):
+    closed = Event()
+    tries: list[int] = []
+
+    def fails() -> None:
+        tries.append(len(tries))
+        if len(tries) == 2:
+            closed.set()
+        raise MemoryError
+
+    monkeypatch.setattr(upkeep, "ROOM_SECONDS", 0.01)
+    monkeypatch.setattr(upkeep, "GARBAGE_SECONDS", 0.0)
+    monkeypatch.setattr(upkeep, "set_aside", fails)
+    upkeep.Upkeep(store).run(closed)
+    assert len(tries) == 2 and caplog.text.count("garbage stays for now") == 2
 
 
 def test_what_a_visitor_keeps_is_counted_alone(store: Store):

@@ -111,7 +111,7 @@ def _edge(shown: Shown, pair: tuple[str, str]) -> str:
     weight, value = shown.weights[pair], shown.values[pair[0]]
     told = f"Weight {number(weight, 1)} × {number(value)} that comes in = {number(weight * value)}"
     if (slope := shown.gradients.get(pair)) is not None:
-        told += f"\n∂L/∂w = {number(slope, 3)}: {_way(slope)} this weight lowers the loss"
+        told += f"\n∂L/∂w = {number(slope, 3)}: {_advice(slope, 'this weight')}"
     opacity = 1 if lively else 0.4
     parts.append(edge(start, end, weight, scale=2, opacity=opacity, told=tip(told)))
     return "".join(parts)
@@ -170,13 +170,15 @@ def _node(shown: Shown, name: str) -> str:
         parts.append(_gradient(x, at, gradient, "δ"))
     told = f"{KINDS[name[0]]} {name[1]}: {number(shown.values[name])}{MADE[name[0]]}"
     if gradient is not None:
-        told += f"\nδ = ∂L/∂z = {number(gradient, 3)}: {_way(gradient)} its sum lowers the loss"
+        told += f"\nδ = ∂L/∂z = {number(gradient, 3)}: {_advice(gradient, 'its sum')}"
     return f"<g {tip(told)}>{''.join(parts)}</g>"
 
 
-def _way(slope: float) -> str:
-    """The advice for something whose derivative this is."""
-    return "lowering" if slope > 0 else "raising"
+def _advice(slope: float, what: str) -> str:
+    """The advice for `what`, whose derivative this is."""
+    if slope == 0:
+        return f"a small change of {what} does not change the loss"
+    return f"{'lowering' if slope > 0 else 'raising'} {what} lowers the loss"
 
 
 def _gradient(x: float, y: float, value: float, name: str = "∂") -> str:

@@ -28,7 +28,7 @@ function picture(rows, colours, ink) {
 
 function figure(host, data) {
   const colours = themed(data, host);
-  const { padded, map, pooled, kernel, stride, best } = data;
+  const { padded, border, side, map, pooled, kernel, stride, best } = data;
   const size = kernel.length;
   const [height, width] = [map.length, map[0].length];
   const left = { image: 0, map: padded[0].length * CELL + GAP };
@@ -131,9 +131,16 @@ function figure(host, data) {
     if (x >= left.map && at[1] >= width) return;
     askClock(data.clock, bounded(at[0], height) * width + bounded(at[1], width));
   };
+  // People count rows and columns from 1.
+  const pixel = (r, c) => {
+    const inside = [r, c].every((place) => place >= border && place < border + side);
+    return inside
+      ? `pixel in row ${r - border + 1}, column ${c - border + 1} = ${number(padded[r][c])}`
+      : "padding, 0";
+  };
   const told = {
-    image: (r, c) => `${data.name}: pixel in row ${r}, column ${c} = ${number(padded[r][c])}`,
-    map: (r, c) => `Feature map, row ${r}, column ${c} = ${number(map[r][c])}\n`
+    image: (r, c) => `${data.name}: ${pixel(r, c)}`,
+    map: (r, c) => `Feature map, row ${r + 1}, column ${c + 1} = ${number(map[r][c])}\n`
       + "the sum of nine products; click for them",
     pooled: (r, c) => `${data.notes.pooling}: ${number(pooled[r][c])}\nof a window of the map`,
   };

@@ -13,6 +13,8 @@ from mnist_core.figures.template import FOR_DARK, LIGHT, QUIET, THEME_JS
 from mnist_core.figures.tips import TIPS_CSS, TIPS_JS
 
 Floats = npt.NDArray[np.float64]
+# Pixels of an image without its border.
+SIDE = 28
 
 
 def _read(name: str) -> str:
@@ -51,13 +53,15 @@ def convolution_data(
         "clock": clock,
         "name": name,
         "padded": padded.round(4).tolist(),
+        "border": (side - SIDE) // 2,
+        "side": SIDE,
         "kernel": kernel.tolist(),
         "stride": stride,
         "map": feature_map.round(4).tolist(),
         "pooled": None if pooled is None else pooled.round(4).tolist(),
         "best": list(strongest(feature_map)),
         "notes": {
-            "image": "28×28" if side == 28 else f"with zeros around it {side}×{side}",
+            "image": f"{SIDE}×{SIDE}" if side == SIDE else f"with zeros around it {side}×{side}",
             "map": f"{height}×{width}",
             "pooling": f"ReLU, {pooling}",
             "pooled": "" if pooled is None else f"{pooled.shape[0]}×{pooled.shape[1]}",

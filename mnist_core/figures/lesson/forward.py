@@ -180,7 +180,8 @@ def _neurons(
 def _hidden_words(unit: int, output: float) -> str:
     if output == 0:
         return f"Hidden neuron {unit}: output 0\nits weighted sum is negative, and ReLU makes it 0"
-    return f"Hidden neuron {unit}: output {number(output)}\nthe weighted sum of all pixels"
+    named = f"Hidden neuron {unit}: output {number(output)}"
+    return f"{named}\nthe weighted sum of all pixels, plus its bias"
 
 
 def _logit_words(digit: int, logit: float) -> str:
@@ -188,6 +189,8 @@ def _logit_words(digit: int, logit: float) -> str:
 
 
 def _slope_words(slope: float) -> str:
+    if slope == 0:
+        return "a small change of this sum does not change the loss"
     return "the loss rises with this sum" if slope > 0 else "the loss falls as this sum rises"
 
 

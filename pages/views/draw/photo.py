@@ -127,7 +127,7 @@ def _reading(photo: FoundPicture, read: list[str], reader: Reader) -> None:
         if reader.guesses:
             st.caption("This network is at chance. Choose another one above.")
         elif "?" in read and reader.reads_digits:
-            st.caption("**?** stands for what looks like no digit.")
+            st.caption("**?** marks something that does not look like a digit.")
         if photo.left_out:
             st.caption(
                 f"Only the first {len(read)} digits are read; {photo.left_out} more are left out."

@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 AS_THEY_ARE = "as in the file"
 # Sets are read in processes of their own, one at a time: a large one takes a gigabyte meanwhile.
 CHECKS = JobQueue("data-checks")
-# The check of files, or the download, under way in a session.
-WORK = "data set"
+# The check of files, and the download, under way in a session.
+WORK, DOWNLOAD = "data set", "data set download"
 
 
 def add_view() -> None:
@@ -88,7 +88,7 @@ def add_view() -> None:
         on_click=_fetch,
     )
     if attempt := st.session_state.get("data_fetching"):
-        work = newest(WORK, attempt, partial(download.fetch, most=most), _fetcher())
+        work = newest(DOWNLOAD, attempt, partial(download.fetch, most=most), _fetcher())
         _show(work, lambda: f"{download.TITLE} is on its way…")
 
 
@@ -226,6 +226,7 @@ def _keep(data: Any) -> None:
         st.session_state.keep_data_problem = f"The data set could not be kept. {error}"
         return
     forget(WORK)
+    forget(DOWNLOAD)
     for name in ("data_fetching", "data_put_aside"):
         st.session_state.pop(name, None)
     st.session_state.data_files_version = st.session_state.get("data_files_version", 0) + 1

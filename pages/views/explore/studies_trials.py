@@ -64,8 +64,13 @@ def open_trial(store: Store, study: Study, trial: Trial | None) -> None:
         return
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="open_trial"):
         st.markdown(f"**Trial {trial.number}** · {escaped(run.name)} · {run.status}")
-        # On Train its experiment can be changed and trained again.
-        open_buttons(run.id, "trial", partial(draft.start_over, run.experiment))
+        open_buttons(
+            run.id,
+            "trial",
+            partial(draft.start_over, run.experiment),
+            on_train="Its curves, and its experiment to change and train again: it takes the place "
+            "of what you have composed there.",
+        )
     if trial.why:
         st.caption(escaped(trial.why))
 

@@ -162,6 +162,8 @@ def _tsne(scene: Scene) -> None:
         _show_scatter(scene, _scatter(scene, work.result(), ("", "")))
     elif isinstance(problem, ValueError):
         st.info(str(problem))
+    elif isinstance(problem, MemoryError):
+        st.info("t-SNE needs more memory than there is.")
     else:
         st.info(f"t-SNE failed ({type(problem).__name__}: {problem}).")
 

@@ -123,8 +123,8 @@ def figure() -> None:
         run=(digit.image.tobytes(), kernel.tolist(), stride, padding),
         label="Place of the kernel",
         names=[
-            *(f"Row {row}, column {column}" for row in range(height) for column in range(width)),
-            "Row {}, column {}".format(*best),
+            *(_place(row, column) for row in range(height) for column in range(width)),
+            _place(*best),
         ],
     )
     mount = st.components.v2.component(
@@ -147,6 +147,11 @@ def figure() -> None:
     st.markdown(
         f"The map is {height}×{width}: {feature_map.size} such sums, from {SIZE * SIZE} weights."
     )
+
+
+def _place(row: int, column: int) -> str:
+    """The name of a place in the map; people count from 1."""
+    return f"Row {row + 1}, column {column + 1}"
 
 
 def _controls() -> tuple[int, Padding, str]:
