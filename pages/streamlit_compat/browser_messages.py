@@ -32,7 +32,7 @@ OPEN = frozenset({"rerun_script", "stop_script", "app_heartbeat", "file_urls_req
 OPEN_OPERATIONS = frozenset({"deferred_file", "dataframe_chunk"})
 # Each name costs an address in the answer; a person chooses no more files at once.
 MOST_FILES = 1000
-# The largest that pages need is a drawing of 20,000 points, about 1.5 MB; files come by HTTP.
+# The largest that pages need is a drawing of 20,000 points, about 1.7 MB; files come by HTTP.
 # `server.maxWidgetStateSize` in .streamlit/config.toml is the same in megabytes.
 MAX_BYTES = 4_000_000
 PROTOCOL_ERROR, TOO_BIG = 1002, 1009
