@@ -57,11 +57,13 @@ def read_strokes(canvas: Any) -> tuple[Stroke, ...]:
         if not isinstance(item, dict) or item.get("type") != "Path":
             continue
         path, width = item.get("path"), item.get("strokeWidth")
-        commands = path[:left] if isinstance(path, list) else []
-        points = tuple(point for one in commands if (point := _point(one)) is not None)
-        if not points or not _sensible(width):
+        if not isinstance(path, list) or not _sensible(width):
             continue
-        left -= len(points)
+        commands = path[:left]
+        left -= len(commands)
+        points = tuple(point for one in commands if (point := _point(one)) is not None)
+        if not points:
+            continue
         width = round(min(max(width / SCALE, THINNEST_PEN), THICKEST_PEN), 2)
         strokes.append(Stroke(points, width, item.get("stroke") == PAPER_COLOUR))
     return tuple(strokes)

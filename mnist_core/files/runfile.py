@@ -65,6 +65,10 @@ WHAT = "this run file"
 LIMITS = Limits(file_bytes=200 * MEGABYTE, unpacked_bytes=250 * MEGABYTE, entries=1_000)
 MAX_STEPS, MAX_EPOCHS, MAX_SNAPSHOTS = 15_000_000, 5_000, 400
 MAX_NAME, MAX_AUTHOR = 120, 60
+# Of run.json: 5,000 epochs and 50 changes of a network of 40 layers are 1.7 MB.
+MAX_FACTS = 2 * MEGABYTE
+# With more mistakes than these, no single one says what is wrong.
+MOST_MISTAKES = 100
 # Rows of the table of steps hold so many steps at most.
 ROW_STEPS = 100_000
 STATE_TYPES = ("<f4", "<i8", "<i4", "<u4")
@@ -371,18 +375,19 @@ def read(data: bytes) -> RunFile:
         if why := changes.problem(before, after):
             raise FileRefused(f"This run file does not hold together. {why}")
     _check_names(entries, facts)
+    # Entries are let go as they become arrays: both at once would be twice the memory.
     length = sum(size for _, size in facts.segments)
     loss, accuracy = (
-        read_array(entries[name], ("<f4",), (length,), WHAT)
+        read_array(entries.pop(name), ("<f4",), (length,), WHAT)
         for name in ("loss.npy", "accuracy.npy")
     )
     if ((accuracy < 0) | (accuracy > 1)).any():
         raise FileRefused("This run file is inconsistent: an accuracy is not between 0 and 1.")
     weights = tuple(
-        _split(entries[_weights_name(index)], experiment.network)
+        _split(entries.pop(_weights_name(index)), experiment.network)
         for index in range(len(facts.moments))
     )
-    state = [entries[_state_name(index)] for index in range(facts.state_arrays)]
+    state = [entries.pop(_state_name(index)) for index in range(facts.state_arrays)]
     kept = _read_state(state, experiment)
     return RunFile(facts, experiment, loss, accuracy, weights, kept, made)
 
@@ -401,10 +406,17 @@ def _check_manifest(entries: dict[str, bytes]) -> None:
 
 
 def _parse(model: Any, text: bytes) -> Any:
+    if len(text) > MAX_FACTS:  # parsed, it takes a hundred times its size
+        raise FileRefused(
+            f"This run file's description is {len(text) / MEGABYTE:,.1f} MB; at most "
+            f"{MAX_FACTS // MEGABYTE} MB are read."
+        )
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
+        if error.error_count() > MOST_MISTAKES:
+            raise FileRefused("This run file's description is invalid throughout.") from None
+        first = error.errors(include_input=False, include_url=False)[0]
         if first["loc"] == ("version",):
             raise FileRefused(
                 "This run file was made by another version of MNIST Lab, whose files this one "
@@ -485,6 +497,8 @@ def _run_row(run: RunFile, run_id: str, owner: str, tags: Sequence[str]) -> dict
         "val_accuracy": last.val_accuracy if last else None,
         "checkpoint": pack_arrays(run.state) if run.state else None,
         "checkpoint_step": facts.state_step if run.state else None,
+        # What visitors keep is counted by it (`visitors.kept_bytes`): never less than there are.
+        "step": max([facts.step, *(first + size - 1 for first, size in facts.segments[-1:])]),
     }
 
 

@@ -9,12 +9,14 @@ import sqlalchemy as sa
 from mnist_core.storage import schema
 from mnist_core.storage.corrections import IMAGE_BYTES
 
+# Loss and accuracy as float32. A run's last step says how many: its curve has very many rows.
+STEP_BYTES = 8
+
 
 def kept_bytes(connection: sa.Connection, owners: sa.Select[Any] | None = None) -> int:
-    """The bytes of weights, checkpoints, data sets and corrections, those put aside included.
+    """The bytes of weights, checkpoints, curves, data sets and corrections, also those put aside.
 
-    Of the owners that a query gives, None: everybody's. Curves are left out: they are small, and
-    have very many rows.
+    Of the owners that a query gives, None: everybody's.
     """
     runs, weights = schema.runs.c, schema.snapshots.c
     data, corrections = schema.datasets.c, schema.corrections.c
@@ -30,6 +32,7 @@ def kept_bytes(connection: sa.Connection, owners: sa.Select[Any] | None = None) 
     parts = (
         snapshots,
         of_owners(sa.func.sum(blob_bytes(connection, runs.checkpoint)), runs.owner),
+        of_owners(STEP_BYTES * sa.func.sum(runs.step), runs.owner),
         of_owners(sa.func.sum(data.bytes), data.owner),
         of_owners(IMAGE_BYTES * sa.func.count(corrections.number), corrections.owner),
     )

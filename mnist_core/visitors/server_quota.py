@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from mnist_core.storage import schema
 from mnist_core.storage.store import ACTIVE, Store
-from mnist_core.visitors.kept_bytes import blob_bytes, kept_bytes
+from mnist_core.visitors.kept_bytes import STEP_BYTES, blob_bytes, kept_bytes
 from mnist_core.visitors.limits import Limits
 
 # Whoever had a page open within this time is not absent.
@@ -88,7 +88,7 @@ def _of_visitor(store: Store, owner: str) -> list[tuple[str, str, int]]:
     of_data = sa.select(data.number, data.bytes).where(data.owner == owner)
     with store.transaction() as connection:
         state = sa.func.coalesce(blob_bytes(connection, runs.checkpoint), 0)
-        of_runs = sa.select(runs.id, weights + state).where(
+        of_runs = sa.select(runs.id, weights + state + STEP_BYTES * runs.step).where(
             runs.owner == owner, runs.status.not_in(ACTIVE)
         )
         all_runs = connection.execute(of_runs.order_by(runs.number)).all()

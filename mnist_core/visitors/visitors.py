@@ -157,18 +157,14 @@ class Usage:
 
 def usage(store: Store, owner: str) -> Usage:
     """The visitor's usage of this server's storage."""
-    runs, data, steps = schema.runs.c, schema.datasets.c, schema.steps.c
-    theirs = runs.owner == owner
-    count = sa.select(sa.func.count()).where(theirs, runs.deleted.is_(None))
+    runs, data = schema.runs.c, schema.datasets.c
+    count = sa.select(sa.func.count()).where(runs.owner == owner, runs.deleted.is_(None))
     sets = sa.select(sa.func.count()).where(data.owner == owner, data.deleted.is_(None))
-    curves = sa.select(8 * sa.func.sum(steps.count)).where(
-        steps.run.in_(sa.select(runs.id).where(theirs))
-    )
     with store.transaction() as connection:
-        runs_kept, sets_kept, size = (
-            int(connection.execute(query).scalar() or 0) for query in (count, sets, curves)
+        runs_kept, sets_kept = (
+            int(connection.execute(query).scalar() or 0) for query in (count, sets)
         )
-        size += kept_bytes(connection, sa.select(sa.literal(owner)))
+        size = kept_bytes(connection, sa.select(sa.literal(owner)))
         return Usage(runs_kept, size, sets_kept)
 
 

@@ -193,7 +193,7 @@ def _drawn() -> None:
 def _erase(sent: Any) -> None:
     """Add strokes of a pen's eraser end, of which some may have been sent before."""
     before, paths = (sent.get("before"), sent.get("strokes")) if isinstance(sent, dict) else (0, 0)
-    if not isinstance(before, int) or not isinstance(paths, list):
+    if type(before) is not int or not 0 <= before <= 1_000_000 or not isinstance(paths, list):
         return
     known = st.session_state.get("strokes_erased", 0)
     st.session_state.strokes_erased = before + len(paths)

@@ -32,7 +32,10 @@ OPEN = frozenset({"rerun_script", "stop_script", "app_heartbeat", "file_urls_req
 OPEN_OPERATIONS = frozenset({"deferred_file", "dataframe_chunk"})
 # Each name costs an address in the answer; a person chooses no more files at once.
 MOST_FILES = 1000
-PROTOCOL_ERROR = 1002
+# The largest that pages need is a drawing of 20,000 points, about 1.7 MB; files come by HTTP.
+# `server.maxWidgetStateSize` in .streamlit/config.toml is the same in megabytes.
+MAX_BYTES = 4_000_000
+PROTOCOL_ERROR, TOO_BIG = 1002, 1009
 # Who in Streamlit and its web server writes a line, often with a traceback, about what makes no
 # sense.
 LOGGERS = (
@@ -73,12 +76,14 @@ class BrowserMessages:
                 if refused is None:
                     return message
                 # Whoever sends it can send it again and again: `logs` writes one line a minute.
-                if refused != UNREADABLE:
+                if (code := CLOSES.get(refused)) is None:
                     log.warning("a browser's message is refused: %s", refused)
                 else:
-                    log.warning("a browser's message cannot be read; its connection is closed")
-                    await send({"type": "websocket.close", "code": PROTOCOL_ERROR})
-                    return {"type": "websocket.disconnect", "code": PROTOCOL_ERROR}
+                    log.warning(
+                        "a browser's message is refused, its connection closed: %s", refused
+                    )
+                    await send({"type": "websocket.close", "code": code})
+                    return {"type": "websocket.disconnect", "code": code}
 
         await self._app(scope, sift, send)
 
@@ -90,13 +95,17 @@ def write_each_once_a_minute() -> None:
         logging.getLogger(name).addFilter(repeats)
 
 
-UNREADABLE = "it cannot be read"
+UNREADABLE, TOO_LONG = "it cannot be read", "it is too long"
+# Reasons for which the connection is closed, and the code that says so.
+CLOSES = {UNREADABLE: PROTOCOL_ERROR, TOO_LONG: TOO_BIG}
 
 
 def why_refused(data: bytes | None) -> str | None:
     """The reason against a message, in words for the log; None for one that pages need."""
     if data is None:  # text, where Streamlit speaks in bytes
         return UNREADABLE
+    if len(data) > MAX_BYTES:  # before it is parsed: that takes many times its size
+        return TOO_LONG
     try:
         message = BackMsg.FromString(data)
     except DecodeError:

@@ -36,7 +36,7 @@ def live_figure(
 
     def clicked() -> None:
         point = st.session_state[key].get("clicked")
-        if on_click and point:
+        if on_click and isinstance(point, dict):
             on_click(point)
 
     # Plotly.js as it comes with the Python package, served by Streamlit at component/NAME/.

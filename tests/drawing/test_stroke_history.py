@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mnist_core.drawing.stroke_history import MOST_STEPS, History
-from mnist_core.drawing.strokes import Stroke
+from mnist_core.drawing.stroke_history import MOST_POINTS, MOST_STEPS, History
+from mnist_core.drawing.strokes import MAX_POINTS, Stroke
 
 A, B, C, D = (Stroke(((float(place), 0.0), (9.0, 9.0))) for place in range(4))
 
@@ -63,3 +63,28 @@ def test_history_has_an_end():
     for _ in range(3 * MOST_STEPS):
         history = history.then((A,))
     assert len(history.past) == MOST_STEPS
+
+
+def long(place, points=MAX_POINTS):
+    """A stroke, each time made anew, as from a report of the canvas."""
+    return Stroke(tuple((float(place), float(step)) for step in range(points)))
+
+
+def test_a_stroke_is_held_once_however_often_it_is_reported():
+    history = reported(*[tuple(long(place, 9) for place in range(count)) for count in range(1, 6)])
+    assert [len(drawing) for drawing in history.past] == [0, 1, 2, 3, 4]
+    for drawing in history.past:
+        assert all(old is new for old, new in zip(drawing, history.strokes, strict=False))
+
+
+def test_the_oldest_drawings_go_when_the_past_holds_too_many_points():
+    history = History()
+    for place in range(20):
+        history = history.then((long(place),))
+    assert len(history.past) == MOST_POINTS // MAX_POINTS
+    assert history.undone().strokes == (long(18),)
+    # Steps that add to a drawing cost nothing: all of them stay.
+    history = History().then((long(0),))
+    for place in range(20):
+        history = history.then((*history.strokes, long(place, 1)))
+    assert len(history.past) == 21

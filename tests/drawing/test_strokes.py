@@ -155,3 +155,10 @@ def test_without_cropping_the_place_does_matter():
     here = prepare(picture(strokes(7, size=100)), switches).image28
     there = prepare(picture(strokes(7, size=100, left=150)), switches).image28
     assert np.abs(here - there).max() > 0.5
+
+
+def test_commands_that_are_none_use_up_the_budget_of_points():
+    junk = path(*[["C", 1, 2]] * (MAX_POINTS - 1))
+    line = path(["M", 0, 0], ["L", 64, 64])
+    assert [stroke.points for stroke in read_strokes(canvas(junk, line))] == [((0, 0),)]
+    assert read_strokes(canvas(path(*[["M", 1, 2]] * MAX_POINTS, width="wide"), line))

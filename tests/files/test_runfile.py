@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 from mnist_core.base.untrusted import FileRefused, array_bytes, checksum
 from mnist_core.experiment.spec import Experiment
 from mnist_core.files import runfile
-from mnist_core.files.runfile import SUFFIX, from_store, keep, pack, read, with_author_in_note
+from mnist_core.files.runfile import (
+    MAX_EPOCHS,
+    MAX_FACTS,
+    SUFFIX,
+    EpochFacts,
+    from_store,
+    keep,
+    pack,
+    read,
+    with_author_in_note,
+)
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Snapshot
 from tests.support.runs_in_store import SMALL, ended_run, some_weights
@@ -213,6 +223,12 @@ MALFORMED: dict[str, Callable[[bytes], bytes]] = {
     ),
     "state of text": lambda good: rebuilt(good, put("state/001.npy", npy(["a"]))),
     "run.json is no JSON": lambda good: rebuilt(good, put("run.json", b"{")),
+    "run.json is far too long": lambda good: rebuilt(
+        good, lambda parts: parts.update({"run.json": parts["run.json"] + b" " * MAX_FACTS})
+    ),
+    "run.json is wrong throughout": lambda good: with_facts(
+        good, **{f"fact {number}": number for number in range(1000)}
+    ),
     "run.json is deep": lambda good: rebuilt(good, put("run.json", DEEP.encode())),
     "run.json is a list": lambda good: rebuilt(good, put("run.json", b"[]")),
     "run.json is no text": lambda good: rebuilt(good, put("run.json", b"\xff\xfe\x00")),
@@ -251,6 +267,32 @@ def test_malformed_files_are_refused_with_a_sentence(name: str, good: bytes) -> 
     sentence = str(refused.value)
     assert 20 < len(sentence) < 400 and sentence[0].isupper() and sentence.endswith(".")
     assert "Error" not in sentence and "Traceback" not in sentence
+
+
+def test_a_file_counts_as_many_steps_as_it_has(good: bytes, store: Store) -> None:
+    """Whatever it says: what visitors keep is counted by them."""
+    run = store.run(keep(store, read(with_facts(good, step=0)), "local"))
+    assert run.step == len(store.steps(run.id).loss) == 20
+
+
+def test_the_longest_run_fits_into_a_file(good: bytes) -> None:
+    third, run = 1 / 3, read(good)
+    epochs = tuple(
+        EpochFacts(
+            epoch=number,
+            step=2_900 * number,
+            loss=third,
+            accuracy=third,
+            val_loss=third,
+            val_accuracy=third,
+            seconds=third,
+        )
+        for number in range(1, MAX_EPOCHS + 1)
+    )
+    facts = run.facts.model_copy(
+        update={"epochs": epochs, "total_steps": 15_000_000, "steps_per_epoch": 2_900}
+    )
+    assert read(pack(replace(run, facts=facts))).facts.epochs == epochs
 
 
 @pytest.mark.parametrize("name", ["cut short", "weights of another network", "still running"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, wait
 from urllib.parse import parse_qsl, urlsplit
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.base.untrusted import FileRefused
 from mnist_core.experiment.class_links import GROUPS
 from mnist_core.files import runfile
 from mnist_core.files.export.models import ModelFile
 from mnist_core.files.runfile import from_store, pack
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Finished, Started, Steps
+from mnist_core.visitors.limits import PUBLIC
 from pages.session import services
-from pages.views.explore import files_models, files_open, files_save, files_uploaded
+from pages.views.explore import files_held, files_models, files_save, files_uploaded
 from pages.views.explore.files_link import train_address
 from pages.widgets.menu_labels import distinct
 from pages.widgets.run_curves import opened_curves, run_curves
@@ -236,7 +239,8 @@ def test_files_are_held_only_while_they_are_there_and_not_too_many(store, monkey
     one = file_of(store)
     app = drop(files(OPEN), ("a.mnistlab", one))
     (held,) = app.session_state["opened_files"].values()
-    monkeypatch.setattr(files_open, "MAX_OPEN_BYTES", 3 * held.run.bytes // 2)
+    room = 3 * files_held.held_bytes(held.run) // 2
+    monkeypatch.setattr(files_held, "bounds", lambda: (room, 10 * room))
     drop(app, ("a.mnistlab", one), ("b.mnistlab", one))
     (said,) = app.error
     assert said.value.startswith("**b") and "These files together hold more" in said.value
@@ -244,6 +248,36 @@ def test_files_are_held_only_while_they_are_there_and_not_too_many(store, monkey
     app.file_uploader(key="open_files").set_value([])
     app.run()
     assert not app.exception and not app.session_state["opened_files"]
+
+
+def test_all_sessions_together_hold_no_more_than_the_server_may(store, monkeypatch) -> None:
+    first, second, third = (runfile.read(file_of(store)) for _ in range(3))
+    size = files_held.held_bytes(first)
+    monkeypatch.setattr(files_held, "_held", WeakKeyDictionary())
+    monkeypatch.setattr(files_held, "bounds", lambda: (size, 5 * size // 2))
+    files_held.hold(first, [])
+    with pytest.raises(FileRefused, match="These files together"):
+        files_held.hold(second, [first])
+    files_held.hold(second, [])
+    with pytest.raises(FileRefused, match="all visitors"):
+        files_held.hold(third, [])
+    del first
+    files_held.hold(third, [])
+
+
+def test_the_shared_server_holds_what_its_documents_say(monkeypatch) -> None:
+    monkeypatch.setattr(files_held, "current", lambda: PUBLIC)
+    assert files_held.bounds() == (200_000_000, 300_000_000)
+
+
+def test_the_work_on_a_file_that_is_taken_away_is_cancelled(store, monkeypatch) -> None:
+    waiting: Future[object] = Future()
+    monkeypatch.setattr(files_uploaded, "_submit", lambda *_: waiting)
+    app = drop(files(OPEN), ("a.keras", b"whatever"))
+    assert not waiting.done()
+    app.file_uploader(key="open_files").set_value([])
+    app.run()
+    assert waiting.cancelled()
 
 
 def test_the_class_link_hides_all_but_what_is_chosen(store) -> None:

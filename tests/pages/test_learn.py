@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from mnist_core.figures.lesson.descent import descent_losses
 from mnist_core.lesson import recordings
 from mnist_core.lesson.numpy_net import convolve, forward
 from pages.session import lesson_digit
-from pages.views.learn import backward, chain, convolution, fitting, layers, words
+from pages.views.learn import backward, chain, convolution, descent, fitting, layers, words
 from pages.views.learn.contents import CHAPTERS
 from pages.views.learn.glossary import TERMS
 from pages.views.learn.parts import train_link
@@ -435,6 +436,16 @@ def test_the_start_of_a_descent_can_be_set_without_a_mouse():
     before = app.session_state.descent_wb_w
     app.slider(key="descent_wb_w").set_value(2.0).run()
     assert not app.exception and before != app.session_state.descent_wb_w == 2.0
+
+
+def test_a_pressed_point_moves_the_start_by_finite_numbers_alone():
+    scene = descent.scenes()["line"]
+    w, b = "descent_wb_w", "descent_wb_b"
+    assert descent.start_at(scene, {"x": 1.26, "y": -99}) == {w: 1.3, b: scene.q[0]}
+    assert descent.start_at(scene, {"x": 10**400, "y": 1}) == {w: scene.p[1], b: 1.0}
+    for junk in (math.nan, math.inf, "1", None, [1]):
+        assert descent.start_at(scene, {"x": junk, "y": 1}) == {b: 1.0}
+    assert descent.start_at(scene, {}) == {}
 
 
 def test_overfitting_shows_on_the_axis_of_the_losses():

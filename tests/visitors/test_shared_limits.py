@@ -124,8 +124,11 @@ def test_what_an_address_keeps_is_counted_together(engine: Engine, store: Store,
         connection.execute(schema.snapshots.update().values(bytes=100_000))
         connection.execute(schema.runs.update().values(checkpoint=None))
     assert come(engine, 0, HERE).room() is None
-    assert come(engine, 1, HERE).room(size=400_000) is None
-    assert "store 1 MB together" in come(engine, 1, HERE).room(size=400_001).message
+    # Two runs of three snapshots, and of twenty steps: loss and accuracy of four bytes each.
+    free = 1_000_000 - 2 * (3 * 100_000 + 20 * 8)
+    assert server_quota.kept(store).bytes == 1_000_000 - free
+    assert come(engine, 1, HERE).room(size=free) is None
+    assert "store 1 MB together" in come(engine, 1, HERE).room(size=free + 1).message
     assert come(engine, 2, THERE).room(size=400_001) is None
 
 

@@ -20,14 +20,13 @@ from pages.session.limits import no_room_for, open_files_note, upload_megabytes
 from pages.session.open_elsewhere import open_buttons
 from pages.session.services import get_store, owner
 from pages.views.explore.files_compare import comparison
+from pages.views.explore.files_held import unpacking
 from pages.views.explore.files_uploaded import Opened, choose_network, read_once
 from pages.widgets.background import CONVERSIONS, come_back_for
 from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
 MAX_FILES = 60
-# So much may be held unpacked for a visitor at a time.
-MAX_OPEN_BYTES = 500 * MEGABYTE
 MAX_MEGABYTES = runfile.LIMITS.file_bytes // MEGABYTE
 
 
@@ -57,9 +56,8 @@ def open_view() -> None:
     if len(uploads) > MAX_FILES:
         st.warning(f"These are the first {MAX_FILES} of {len(uploads)} files.")
     opened = read_once(uploads[:MAX_FILES])
-    for place, item in enumerate(opened):
+    for item in opened:
         item.look()
-        _hold_or_refuse(item, opened[:place])
         if item.problem:
             st.error(
                 f"**{escaped(item.name)}** was not taken. {escaped(item.problem)}",
@@ -119,19 +117,6 @@ def _say_where_data_is_missing(item: Opened) -> None:
         )
 
 
-def _hold_or_refuse(item: Opened, before: list[Opened]) -> None:
-    """Beside those before it: a few small files can unpack to more than there is memory for."""
-    if item.run is None or item.kept_as is not None:
-        return
-    held = sum(other.run.bytes for other in before if other.run is not None)
-    if held + item.run.bytes > MAX_OPEN_BYTES:
-        item.run = None
-        item.problem = (
-            f"These files together hold more than {MAX_OPEN_BYTES // MEGABYTE} MB. Add them to "
-            "your runs a few at a time."
-        )
-
-
 def _keep(items: list[Opened], everything: bool) -> None:
     """Make runs of the files; those that are runs already are not made again."""
     fresh = [item for item in items if item.kept_as is None]
@@ -171,9 +156,10 @@ def _keep_now(items: list[Opened], tag: str) -> None:
         return
     try:
         for item in items:
-            run = with_author_in_note(item.whole())
-            item.kept_as = keep(get_store(), run, owner(), [tag] if tag else [])
-            del run
+            with unpacking:
+                run = with_author_in_note(item.whole())
+                item.kept_as = keep(get_store(), run, owner(), [tag] if tag else [])
+                del run
         give_back()
     except (StoreError, FileRefused) as error:
         st.session_state.keep_problem = f"Not all runs could be kept. {error}"

@@ -24,6 +24,7 @@ from mnist_core.files.model_import import WeightsAlone
 from mnist_core.files.runfile import RunFile
 from pages.session.data_sets import own_dataset, own_sets
 from pages.session.services import get_store, owner
+from pages.views.explore.files_held import hold, unpacking
 from pages.widgets.background import CONVERSIONS
 from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import measured
@@ -57,11 +58,17 @@ class Opened:
     bytes: int = 0
 
     def take(self, read: Callable[[], RunFile]) -> None:
-        """Check a whole run file, and hold its curves: thirty with weights would be gigabytes."""
-        whole = read()
-        self.run, self.read, self.bytes = whole.curves_alone(), read, whole.bytes
-        del whole
-        give_back()
+        """Check a whole run file, and hold its curves: thirty with weights would be gigabytes.
+
+        Raises FileRefused.
+        """
+        with unpacking:
+            whole = read()
+            run, size = whole.curves_alone(), whole.bytes
+            del whole
+            hold(run, _runs_held())
+            self.run, self.read, self.bytes = run, read, size
+            give_back()
 
     def whole(self) -> RunFile:
         """The run with its weights. Raises FileRefused."""
@@ -74,7 +81,8 @@ class Opened:
             return
         work, self.work = self.work, None
         try:
-            self.run, poor = work.result()
+            run, poor = work.result()
+            hold(run, _runs_held())
         except WeightsAlone as error:
             self.alone = error
         except (FileRefused, mnist.DatasetError) as error:
@@ -82,7 +90,7 @@ class Opened:
         except Exception as error:  # one file's error must not hide the others of a class
             self.problem = _unforeseen(error)
         else:
-            self.note, self.poor, self.bytes = self.run.facts.note, poor, self.run.bytes
+            self.run, self.note, self.poor, self.bytes = run, run.facts.note, poor, run.bytes
 
 
 def read_once(uploads: Sequence[Any]) -> list[Opened]:
@@ -91,7 +99,8 @@ def read_once(uploads: Sequence[Any]) -> list[Opened]:
     here = {upload.file_id for upload in uploads}
     if gone := [place for place in known if place.split()[0] not in here]:
         for place in gone:
-            del known[place]
+            if (work := known.pop(place).work) is not None:
+                work.cancel()
         give_back()
     descriptions = {
         upload.file_id: upload for upload in uploads if upload.name.lower().endswith(DESCRIPTION)
@@ -102,6 +111,12 @@ def read_once(uploads: Sequence[Any]) -> list[Opened]:
             continue  # it says what the weights beside it belong to
         found.append(_opened(known, upload, next(iter(descriptions.values()), None)))
     return found
+
+
+def _runs_held() -> list[RunFile]:
+    """The runs that this session holds."""
+    known: dict[str, Opened] = st.session_state.opened_files
+    return [item.run for item in known.values() if item.run is not None]
 
 
 def _opened(known: dict[str, Opened], upload: Any, description: Any) -> Opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -140,8 +141,7 @@ def figure() -> None:
     paths = {name: descend(scene.surface, start, rate, epochs, batch, name, seed) for name in names}
 
     def move(point: dict[str, Any]) -> None:
-        for name, axis, low, high in _start_sliders(scene):
-            st.session_state[name] = float(np.clip(round(float(point[axis]), 1), low, high))
+        st.session_state.update(start_at(scene, point))
 
     p, q = np.meshgrid(*scene.axes)
     losses = {name: scene.surface.loss(path[:, 0], path[:, 1]) for name, path in paths.items()}
@@ -224,6 +224,15 @@ def _start_sliders(scene: Scene) -> list[tuple[str, str, float, float]]:
         (f"descent_{''.join(scene.parameters)}_{name}", axis, *limits)
         for name, axis, limits in zip(scene.parameters, "xy", (scene.p, scene.q), strict=True)
     ]
+
+
+def start_at(scene: Scene, point: dict[str, Any]) -> dict[str, float]:
+    """The sliders' values at a pressed point, by their keys, without what is no finite number."""
+    return {
+        key: round(float(min(max(value, low), high)), 1)
+        for key, axis, low, high in _start_sliders(scene)
+        if isinstance(value := point.get(axis), int | float) and -math.inf < value < math.inf
+    }
 
 
 def _start(scene: Scene) -> tuple[float, float]:

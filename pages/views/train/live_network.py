@@ -133,7 +133,7 @@ def _choose(run: Run) -> None:
         if not len(found):
             return
         choice.index = int(later[0] if len(later) else found[0])
-    elif wanted is None:
+    elif wanted != DRAWING:  # nothing, or what no button sends
         return
     choice.source = wanted
 
