@@ -23,8 +23,7 @@ from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.state import SafeSessionState, SessionState
 
 from pages.streamlit_compat.first_page import keep_first_page
-
-TRIGGERS = ("trigger_value", "string_trigger_value", "json_trigger_value", "chat_input_value")
+from pages.streamlit_compat.page_switch import TRIGGERS, keep_waiting
 
 _unpatched_request = AppSession.request_rerun
 _unpatched_take_up = SafeSessionState.on_script_will_rerun
@@ -54,6 +53,7 @@ def _request_rerun(session: AppSession, client_state: ClientState | None) -> Non
         client_state = without_presses(client_state)
     if client_state is not None:
         keep_first_page(session, client_state)
+        keep_waiting(session, client_state)
     _unpatched_request(session, client_state)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.runtime.scriptrunner_utils.script_requests import (
     RerunData,
     ScriptRequests,
     ScriptRequestType,
 )
 
-from pages.streamlit_compat.page_switch import drop_refreshes
+from pages.streamlit_compat.page_switch import drop_refreshes, keep_waiting
 
 
 def test_a_refresh_of_the_page_that_was_left_is_dropped():
@@ -42,3 +46,21 @@ def test_nothing_to_drop_leaves_the_page_as_it_is():
     requests = ScriptRequests()
     drop_refreshes(requests)
     assert requests.on_scriptrunner_yield() is None
+
+
+def test_a_value_that_waits_goes_along_to_the_next_page_but_no_press():
+    requests = ScriptRequests()
+    waiting = [
+        WidgetState(id="drawing", json_value="new"),
+        WidgetState(id="width", int_value=1),
+        WidgetState(id="button", trigger_value=True),
+    ]
+    requests.request_rerun(
+        RerunData(fragment_id="board", widget_states=WidgetStates(widgets=waiting))
+    )
+    asked = ClientState(page_script_hash="train")
+    asked.widget_states.widgets.append(WidgetState(id="width", int_value=2))
+    keep_waiting(SimpleNamespace(_scriptrunner=SimpleNamespace(_requests=requests)), asked)
+    found = {state.id: state for state in asked.widget_states.widgets}
+    assert found.keys() == {"drawing", "width"}
+    assert found["drawing"].json_value == "new" and found["width"].int_value == 2
