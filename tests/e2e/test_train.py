@@ -22,8 +22,9 @@ from tests.e2e.helpers import (
 FOLLOW_START = """() => {
   window.heights = new Set();
   const look = () => {
-    const button = document.querySelector(".st-key-start_training button");
-    heights.add(button && Math.round(button.getBoundingClientRect().y));
+    const box = document.querySelector(".st-key-start_training button")?.getBoundingClientRect();
+    // It has no height while Streamlit fetches the script of another part for the first time.
+    if (box?.height !== 0) heights.add(box && Math.round(box.y));
     requestAnimationFrame(look);
   };
   look();

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mnist_core.storage.store import Store
@@ -118,7 +120,9 @@ def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
 
     press(page, "pause_training")
     wait_for_status(page, "paused", timeout=20)
-    held = wait_until_still(lambda: live_step(page), 20, "A paused network goes on changing")
+    wait_until_still(lambda: live_step(page), 20, "A paused network goes on changing")
+    told = re.search(r"step ([\d,]+) of", part(page, "training_status").inner_text())
+    held = int(told[1].replace(",", ""))
     network.get_by_role("button", name="Next image").click()
     about = network.locator(".about")
     wait_until(lambda: "image 1," in about.inner_text(), 20, "The next image did not come")
