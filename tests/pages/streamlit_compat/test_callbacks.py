@@ -86,6 +86,7 @@ def test_only_refreshes_lose_their_presses(monkeypatch):
     callbacks.call_once()
     session = object.__new__(AppSession)
     session._pages_manager = PagesManager("app.py")
+    session._scriptrunner = None
     for refresh in (True, False):
         sent = ClientState(is_auto_rerun=refresh)
         sent.widget_states.widgets.add(id="start", trigger_value=True)
