@@ -49,9 +49,9 @@ def without_presses(refresh: ClientState) -> ClientState:
 
 
 def _request_rerun(session: AppSession, client_state: ClientState | None) -> None:
-    if client_state is not None and client_state.is_auto_rerun:
-        client_state = without_presses(client_state)
     if client_state is not None:
+        if client_state.is_auto_rerun:
+            client_state = without_presses(client_state)
         keep_first_page(session, client_state)
         keep_waiting(session, client_state)
     _unpatched_request(session, client_state)
