@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import subprocess
 import sys
 
 import psutil
 from distributed.security import Security
 
-from mnist_core.base import logs, sandbox
-from mnist_core.base.paths import REPOSITORY
+from mnist_core.base import child_process, logs
+from mnist_core.base.child_process import ChildProcess
+from mnist_core.base.environments import training_environment
 from mnist_core.engine import certificates, worker
 from mnist_core.visitors import limits
 
@@ -24,11 +24,6 @@ MAX_DEATHS = 5
 # more than this gives way to a fresh one when it has nothing to do.
 MOST_BYTES = 500_000_000
 STANDARD_ERROR = 2
-KEPT_VARIABLES = {*sandbox.KEPT_VARIABLES, logs.SETTING, worker.THREADS, "TZ", "LD_PRELOAD"} - {
-    "MNIST_LAB_HOME"
-}
-KEPT_PREFIXES = ("LC_", "TF_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "OMP_", "KMP_", "ONEDNN_",
-                 "OPENBLAS_", "MALLOC_")  # fmt: skip
 
 
 class LocalWorker:
@@ -50,8 +45,8 @@ class LocalWorker:
         self._process = self._start()
 
     @property
-    def pid(self) -> int:
-        """The process's id."""
+    def pid(self) -> int | None:
+        """The process's id; None while it is about to start."""
         return self._process.pid
 
     def heard(self) -> None:
@@ -88,8 +83,10 @@ class LocalWorker:
 
     def _own_bytes(self) -> int:
         """The memory that it has asked for; the programs it runs, mapped from files, left out."""
+        if (pid := self.pid) is None:
+            return 0
         try:
-            memory = psutil.Process(self.pid).memory_info()
+            memory = psutil.Process(pid).memory_info()
         except psutil.Error:
             return 0
         return int(memory.rss - getattr(memory, "shared", 0))
@@ -106,19 +103,16 @@ class LocalWorker:
 
     def _let_go(self) -> None:
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with contextlib.suppress(OSError):  # what it was told last has not reached it
+                self._process.stdin.close()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mnist_core.engine.worker_main"],
-            stdin=subprocess.PIPE,
+    def _start(self) -> ChildProcess:
+        process = child_process.start(
+            "mnist_core.engine.worker_main",
+            environment=self._environment(),
             # The worker's log, and nothing else, goes where ours does.
             stdout=subprocess.DEVNULL if sys.stderr is None else STANDARD_ERROR,
             stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
-            cwd=REPOSITORY,
-            env=self._environment(),
-            # Ctrl+C in the server's terminal is for the server; we end with it.
-            start_new_session=True,
         )
         assert process.stdin is not None
         with contextlib.suppress(OSError):  # it has died already, as `revive` will find
@@ -130,23 +124,12 @@ class LocalWorker:
 
     def _environment(self) -> dict[str, str]:
         """The variables that computing needs; passwords, keys and other settings stay here."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIXES)
-        }
-        return kept | {
+        return training_environment(logs.SETTING, worker.THREADS) | {
             worker.EXIT_WITH_PARENT: "1",
             worker.WARM: _warm_word() if self._warm else "0",
-            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
         }
 
 
 def _warm_word() -> str:
     """The extent to which the worker prepares itself: a shared server expects a class."""
     return worker.COMPILE if limits.current().public else "1"
-
-
-def _python_path() -> list[str]:
-    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]

@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from mnist_core.base import allocator, logs, once
+from mnist_core.base import allocator, child_process, logs, once
 from mnist_core.base.errors import StoreError
 from mnist_core.data import shared_arrays
 from pages.session.upload_budget import UploadBudget
@@ -80,6 +80,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     logs.configure()
     allocator.map_large_blocks()
     shared_arrays.share()
+    child_process.start_fork_server("mnist_core.engine.preloaded")
     browser_messages.write_each_once_a_minute()
     ending = threading.Event()
     _ahead.set()

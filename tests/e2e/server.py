@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.engine import worker_main
 from tests.support.ports import free_port
 
 
@@ -79,7 +80,7 @@ class Server:
         self.process.wait()
 
     def worker_pids(self) -> list[int]:
-        """The processes that train: Python processes below the server, helpers excepted."""
+        """The processes that train."""
         return [child.pid for child in self._children() if _trains(child)]
 
     def log_text(self) -> str:
@@ -127,8 +128,6 @@ def running(home: Path, log: Path, settings: dict[str, str] | None = None) -> It
 
 def _trains(process: psutil.Process) -> bool:
     try:
-        command = " ".join(process.cmdline())
+        return process.name() == worker_main.NAME and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-    helper = "resource_tracker" in command or "forkserver" in command
-    return "python" in command and not helper and process.status() != psutil.STATUS_ZOMBIE

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base import child_process
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine import worker
 from mnist_core.engine.dask_client import Connection
@@ -23,6 +24,14 @@ from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Epoch, Finished, Snapshot, Started, to_message
 from mnist_core.visitors import heartbeat
 from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait, whole
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forked_workers() -> Iterator[None]:
+    """Workers are forked here, where that can be done; in other modules they are started."""
+    child_process.start_fork_server("mnist_core.engine.worker_main")
+    yield
+    child_process.stop_fork_server()
 
 
 @pytest.fixture
