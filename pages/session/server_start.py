@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from mnist_core.base import allocator, computing, logs, once
 from mnist_core.base.errors import StoreError
 from mnist_core.base.sandbox import WorkFailed
+from mnist_core.base.tensorflow_compat import set_aside
 from mnist_core.data import shared_arrays
 from pages.session.upload_budget import UploadBudget
 from pages.streamlit_compat import browser_messages, first_style
@@ -95,6 +96,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
 def _take_up(ending: threading.Event) -> None:
     """Have an engine look after the runs: those of a server that was killed are told at once."""
     _import_ahead(ending)
+    set_aside()
     said, pause = False, FIRST_SECONDS
     while not ending.wait(pause):
         from pages.session import services
@@ -135,6 +137,7 @@ def _load_network() -> None:
 
     with suppress(DefaultModelError, WorkFailed):  # a page that needs it says so
         reader.load_default()
+    set_aside()
 
 
 def _open_browser() -> None:
