@@ -82,6 +82,17 @@ class Server:
         """The processes that train: Python processes below the server, helpers excepted."""
         return [child.pid for child in self._children() if _trains(child)]
 
+    def has_tensorflow(self) -> bool:
+        """True when the server's own process, where that can be seen, has loaded TensorFlow."""
+        assert self.process is not None
+        return self.process.poll() is None and loads_tensorflow(self.process.pid)
+
+    def computing_pids(self) -> list[int]:
+        """The processes beside it that have loaded TensorFlow and do not train."""
+        trains = self.worker_pids()
+        children = [child.pid for child in self._children() if child.pid not in trains]
+        return [pid for pid in children if loads_tensorflow(pid)]
+
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
 
@@ -121,8 +132,16 @@ def running(home: Path, log: Path, settings: dict[str, str] | None = None) -> It
     try:
         own.start()
         yield own
+        assert not own.has_tensorflow(), "The server has loaded TensorFlow."
     finally:
         own.stop()
+
+
+def loads_tensorflow(pid: int) -> bool:
+    """True when TensorFlow's library is in the process; False where the system does not tell."""
+    with contextlib.suppress(OSError):
+        return "libtensorflow" in Path(f"/proc/{pid}/maps").read_text()
+    return False
 
 
 def _trains(process: psutil.Process) -> bool:
@@ -130,5 +149,5 @@ def _trains(process: psutil.Process) -> bool:
         command = " ".join(process.cmdline())
     except psutil.Error:
         return False
-    helper = "resource_tracker" in command or "forkserver" in command
+    helper = any(word in command for word in ("resource_tracker", "forkserver", "warm_process"))
     return "python" in command and not helper and process.status() != psutil.STATUS_ZOMBIE
