@@ -38,8 +38,8 @@ def load_keras(without: tuple[str, ...] = UNUSED) -> None:
 def set_aside() -> None:
     """Collect garbage once; later collections leave out the objects there are now.
 
-    TensorFlow and compiled functions are some hundred thousand objects that stay. Streamlit and
-    Keras collect after every run of a page, which took 0.3 s of everybody's time each.
+    A server's modules, or TensorFlow and compiled functions, are some hundred thousand objects that
+    stay. Streamlit collects after every run of a page, which took 0.3 s of everybody's time each.
     """
     forget_gradients()
     _forget_kernels()

@@ -29,11 +29,9 @@ log = logging.getLogger(__name__)
 
 NAME = "mnist-compute"
 # Functions that it runs at once.
-THREADS = 3
+THREADS = 8
 # How long one call may take before the process is taken to be stuck.
 CALL_SECONDS = 120.0
-# It ends when it has had nothing to do for so long; the next call starts it again.
-IDLE_SECONDS = 300.0
 LIMITS = ProcessLimits(memory=6_000_000_000)
 
 
@@ -48,8 +46,9 @@ class WarmProcess:
         self,
         prepare: str = "",
         call_seconds: float = CALL_SECONDS,
-        idle_seconds: float = IDLE_SECONDS,
+        idle_seconds: float | None = None,
     ) -> None:
+        """`idle_seconds` with nothing to do end it; the next call starts it again."""
         self._prepare = prepare
         self._call_seconds, self._idle_seconds = call_seconds, idle_seconds
         self._process: _Process | None = None
@@ -133,8 +132,7 @@ class _Died(Exception):
 class _Process:
     """One life of the process: from its start to its end, whichever way it ends."""
 
-    def __init__(self, prepare: str, idle_seconds: float) -> None:
-        self._idle_seconds = idle_seconds
+    def __init__(self, prepare: str, idle_seconds: float | None) -> None:
         self._child = child_process.start(
             "mnist_core.base.warm_process",
             prepare,
@@ -147,8 +145,9 @@ class _Process:
         self._used = time.monotonic()
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._over = threading.Event()
-        for work in (self._listen, self._end_when_idle):
-            threading.Thread(target=work, name="warm-process", daemon=True).start()
+        threading.Thread(target=self._listen, name="warm-process", daemon=True).start()
+        if idle_seconds is not None:
+            threading.Thread(target=self._end_when_idle, args=(idle_seconds,), daemon=True).start()
 
     @property
     def pid(self) -> int | None:
@@ -218,10 +217,10 @@ class _Process:
         else:
             future.set_result(value)
 
-    def _end_when_idle(self) -> None:
-        while not self._over.wait(self._idle_seconds / 10):
+    def _end_when_idle(self, seconds: float) -> None:
+        while not self._over.wait(seconds / 10):
             with self._lock:
-                idle = not self._waiting and time.monotonic() - self._used > self._idle_seconds
+                idle = not self._waiting and time.monotonic() - self._used > seconds
                 self.alive = self.alive and not idle
             if idle:
                 self._child.kill()

@@ -235,7 +235,6 @@ def _database_remedy(where: Any) -> str:
 # Also those that one part of MNIST Lab sets for another.
 _SETTINGS = {
     "MNIST_LAB_HOME",
-    "MNIST_LAB_GRADIENT_PROCESS",
     "MNIST_LAB_DATABASE",
     "MNIST_LAB_SCHEDULER",
     "MNIST_LAB_CERTIFICATES",
