@@ -88,9 +88,9 @@ class Probe:
             )
         return [np.asarray(weight, np.float32) for weight in weights]
 
-    def compiled(self, key: Any, make: Make, *arguments: Argument) -> Compiled:
+    def compiled(self, key: Any, make: Make, *arguments: Argument, slow: bool = False) -> Compiled:
         """A function of this network; what the arguments are is said by `Compiled`."""
-        return Compiled(self.network, key, make, arguments)
+        return Compiled(self.network, key, make, arguments, slow)
 
     def _forward(self, wanted: tuple[int, ...]) -> Compiled:
         """The pass that gives the layers `wanted`; only what they need is computed."""
