@@ -191,15 +191,22 @@ class _Call:
 
 
 class _Process:
-    """One life of the process: from its start to its end, whichever way it ends."""
+    """One life of the process: from its start to its end, whichever way it ends.
+
+    Raises WorkFailed when there can be none.
+    """
 
     def __init__(self, prepare: str) -> None:
-        self._child = child_process.start(
-            "mnist_core.base.warm_process",
-            prepare,
-            environment=computing_environment(),
-            stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
-        )
+        try:
+            self._child = child_process.start(
+                "mnist_core.base.warm_process",
+                prepare,
+                environment=computing_environment(),
+                stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+            )
+        except OSError as error:  # no memory or processes left
+            log.error("the process for computations could not be started: %s", error)
+            raise WorkFailed(NOT_STARTED) from error
         self.alive = True
         self._ended_by_us = False
         self._numbers = itertools.count()

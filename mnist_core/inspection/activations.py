@@ -26,7 +26,10 @@ class WeightsError(ValueError):
 
 
 class Probe:
-    """The steps of a network's computation, and what they give; made by `probe`."""
+    """The steps of a network's computation, and what they give; made by `probe`.
+
+    Whatever computes also raises WorkFailed, where TensorFlow is in another process.
+    """
 
     def __init__(self, network: NetworkSpec) -> None:
         self.network = network

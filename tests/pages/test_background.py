@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
+from mnist_core.base.sandbox import ProcessCrashed
+from mnist_core.model import augmented_copies
 from pages.widgets.background import Progress, newest, newest_with_progress
 
 
@@ -43,3 +48,34 @@ def test_work_under_way_hears_that_it_is_no_longer_wanted(pool):
     second, _ = newest_with_progress("layout", 2, work, pool)
     gate.set()
     assert first.result(30) is False and second.result(30) is True
+
+
+def _train_page() -> None:
+    import numpy as np
+    import streamlit as st
+
+    from mnist_core.experiment.spec import Augmentation
+    from pages.editors.augmentation_preview import augmentation_preview
+
+    augmentation_preview(np.zeros((28, 28), np.uint8), Augmentation(shift=1), 0)
+    st.write("The page goes on.")
+
+
+def test_a_preview_that_failed_is_a_sentence_and_is_tried_again(monkeypatch):
+    answers = iter([ProcessCrashed("TensorFlow crashed in this computation."), None])
+
+    def copies(image, *_settings):
+        if (error := next(answers)) is not None:
+            raise error
+        return np.stack([image] * 8)
+
+    monkeypatch.setattr(augmented_copies, "augmented_copies", copies)
+    page = AppTest.from_function(_train_page)
+    deadline = time.monotonic() + 30
+    for done in (lambda: page.caption, lambda: "changed at random: 8" in str(page.get("html"))):
+        page.run()
+        while not done():
+            assert time.monotonic() < deadline and not page.exception
+            time.sleep(0.05)
+            page.run()
+        assert page.markdown[-1].value == "The page goes on."
