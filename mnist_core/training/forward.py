@@ -33,10 +33,7 @@ def logits_of(model: keras.Model, parts: int = 1) -> Callable[..., Any]:
         for layer, following in steps:
             rectified_later = has_relu(layer) and isinstance(following, keras.layers.MaxPooling2D)
             with _linear(layer, rectified_later):
-                if training and _sees_the_batch(layer):
-                    values = _split(layer(tf.concat(values, axis=0), training=True), parts)
-                else:
-                    values = [layer(part, training=training) for part in values]
+                values = _computed(layer, values, training)
             if waits:
                 values = [keras.ops.relu(part) for part in values]
             waits = rectified_later
@@ -57,14 +54,35 @@ def _split(values: Any, parts: int) -> list[Any]:
     return [values[start:end] for start, end in pairwise(bounds)] if parts > 1 else [values]
 
 
-def _sees_the_batch(layer: Any) -> bool:
-    """True when an image's result in training depends on the batch that it comes in.
+def _computed(layer: Any, parts: list[Any], training: bool) -> list[Any]:
+    """The layer's outputs for the parts of one batch."""
+    if training and len(parts) > 1:
+        if isinstance(layer, keras.layers.Dropout):  # one mask for the batch
+            return _split(layer(tf.concat(parts, axis=0), training=True), len(parts))
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+            return _normalized(layer, parts)
+    return [layer(part, training=training) for part in parts]
 
-    Dropout has one mask for a batch; frozen batch normalisation does without the batch's mean.
-    """
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return bool(layer.trainable)
-    return isinstance(layer, keras.layers.Dropout)
+
+def _normalized(layer: Any, parts: list[Any]) -> list[Any]:
+    """Batch normalisation in training, by mean and variance of all parts together, as in Keras."""
+    values = [tf.cast(part, tf.float32) for part in parts]
+    axes = list(range(values[0].shape.rank - 1))
+    count = tf.add_n([tf.size(part) for part in values]) // values[0].shape[-1]
+
+    def mean_of(parts: list[Any]) -> Any:
+        sums = [tf.reduce_sum(part, axes) for part in parts]
+        return tf.add_n(sums) / tf.cast(count, tf.float32)
+
+    mean = mean_of(values)
+    variance = mean_of([tf.math.squared_difference(part, mean) for part in values])
+    for moving, found in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        moving.assign(moving * layer.momentum + found * (1.0 - layer.momentum))
+    outputs = [
+        tf.nn.batch_normalization(part, mean, variance, layer.beta, layer.gamma, layer.epsilon)
+        for part in values
+    ]
+    return [tf.cast(output, layer.compute_dtype) for output in outputs]
 
 
 @contextmanager
