@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from mnist_core.base import allocator, computing, logs, once
+from mnist_core.base import allocator, child_process, computing, logs, once
 from mnist_core.base.errors import StoreError
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.base.tensorflow_compat import set_aside
@@ -82,6 +82,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     logs.configure()
     allocator.map_large_blocks()
     shared_arrays.share()
+    child_process.start_fork_server("mnist_core.engine.preloaded")
     computing.apart()
     browser_messages.write_each_once_a_minute()
     ending = threading.Event()

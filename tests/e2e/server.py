@@ -14,7 +14,9 @@ from pathlib import Path
 
 import psutil
 
+from mnist_core.base import warm_process
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.engine import worker_main
 from tests.support.ports import free_port
 
 
@@ -79,8 +81,8 @@ class Server:
         self.process.wait()
 
     def worker_pids(self) -> list[int]:
-        """The processes that train: Python processes below the server, helpers excepted."""
-        return [child.pid for child in self._children() if _trains(child)]
+        """The processes that train."""
+        return [child.pid for child in self._children() if _is(child, worker_main.NAME)]
 
     def has_tensorflow(self) -> bool:
         """True when the server's own process, where that can be seen, has loaded TensorFlow."""
@@ -88,10 +90,8 @@ class Server:
         return self.process.poll() is None and loads_tensorflow(self.process.pid)
 
     def computing_pids(self) -> list[int]:
-        """The processes beside it that have loaded TensorFlow and do not train."""
-        trains = self.worker_pids()
-        children = [child.pid for child in self._children() if child.pid not in trains]
-        return [pid for pid in children if loads_tensorflow(pid)]
+        """The process that computes with networks, if it has been started."""
+        return [child.pid for child in self._children() if _is(child, warm_process.NAME)]
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
@@ -144,10 +144,8 @@ def loads_tensorflow(pid: int) -> bool:
     return False
 
 
-def _trains(process: psutil.Process) -> bool:
+def _is(process: psutil.Process, name: str) -> bool:
     try:
-        command = " ".join(process.cmdline())
+        return process.name() == name and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-    helper = any(word in command for word in ("resource_tracker", "forkserver", "warm_process"))
-    return "python" in command and not helper and process.status() != psutil.STATUS_ZOMBIE

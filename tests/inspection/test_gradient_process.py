@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import operator
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from mnist_core.base import computing
+from mnist_core.base import child_process, computing, fork_server
 from mnist_core.base.sandbox import LimitReached, ProcessCrashed
 from mnist_core.base.warm_process import WarmProcess
 from mnist_core.experiment.layers import Conv, Flatten
@@ -79,13 +80,18 @@ def test_gradients_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) ->
     weights = initial_weights(NETWORK, 0)
     here = backward(NETWORK, weights, image, 3)
     monkeypatch.setattr(computing, "_process", None)
+    child_process.start_fork_server("mnist_core.engine.preloaded")
     computing.apart()
     process = computing._process
     assert process is not None
     there = backward(NETWORK, weights, image, 3)
+    if sys.platform == "linux":
+        assert process.pid is not None
+        assert psutil.Process(process.pid).parent().name() == fork_server.NAME
     np.testing.assert_allclose(there.input_gradient, here.input_gradient, rtol=1e-5, atol=1e-8)
     assert there.loss == pytest.approx(here.loss)
     process.close()
+    child_process.stop_fork_server()
 
 
 def test_what_has_crashed_is_not_tried_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
