@@ -10,7 +10,6 @@ from pages.streamlit_compat import (
     downloads,
     entry,
     framed_uploads,
-    keras_session,
     page_switch,
 )
 from pages.widgets import layout
@@ -19,7 +18,6 @@ from pages.widgets import layout
 def show_page() -> None:
     """Run the page that the visitor is on, with what surrounds it."""
     logs.configure()
-    keras_session.keep_kernels()
     callbacks.call_once()
     downloads.keep_downloads()
     st.session_state.inside_app = True

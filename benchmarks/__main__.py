@@ -73,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="name", metavar="NAME")
     for name in names():
         module = module_of(name)
-        command = commands.add_parser(name, help=module.SUMMARY, description=module.__doc__)
+        command = commands.add_parser(
+            name, help=module.SUMMARY.replace("%", "%%"), description=module.__doc__
+        )
         command.formatter_class = argparse.RawDescriptionHelpFormatter
         command.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
         module.add_arguments(command)

@@ -79,17 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Let them all come, print times, errors and memory, and return the same figures."""
     from benchmarks._sessions import open_sessions
-    from benchmarks.memory import train
+    from benchmarks.memory import long_cnn, train
 
-    long = PRESETS["cnn"].model_copy(
-        update={"training": PRESETS["cnn"].training.model_copy(update={"epochs": 50})}
-    )
     with _public_server() as server, ExitStack() as stack:
         (first,) = stack.enter_context(open_sessions(server.url, 1))
         _use_everything(first)
         learners = stack.enter_context(open_sessions(server.url, TRAININGS))
         for learner in learners:
-            train(learner, long, until="running")
+            train(learner, long_cnn(), until="running")
         room = _open_class(server, args.sessions) if args.board else None
         times, memory = _visits(server, args, room)
         if still := sum("**running**" not in learner.text() for learner in learners):

@@ -34,10 +34,8 @@ def trains(choice: NetworkChoice | None) -> bool:
 
 def body(every: float | None) -> None:
     """The page below its title, run again for each press."""
-    from mnist_core.inspection.compiled import apart
     from pages.views.inspect import chooser
 
-    apart()
     chooser.play_on()
     with st.container(key="inspect_bar", horizontal=True, vertical_alignment="center", gap="small"):
         choice = chooser.choose_network()

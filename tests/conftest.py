@@ -10,12 +10,12 @@ import tempfile
 import pytest
 from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import app_test
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # For whatever looks at it while modules are imported; each test then gets a home of its own.
-os.environ["MNIST_LAB_GRADIENT_PROCESS"] = "0"  # a second TensorFlow takes seconds to load
 os.environ["MNIST_LAB_HOME"] = tempfile.mkdtemp(prefix="mnist-lab-tests-")
 
 
@@ -72,6 +72,17 @@ def components_of_packages():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         patch.setattr(app_test, "BidiComponentManager", ComponentsOfPackages)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_networks_stay():
+    """Pages compute in the tests' own process, and a server in another one.
+
+    Where there is Keras, Streamlit clears its session after each run of a page.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script_runner, "_clean_problem_modules", lambda: None)
         yield
 
 

@@ -1,4 +1,8 @@
-"""A queue of heavy jobs that takes turns round the visitors, one job at a time for each."""
+"""A queue of heavy jobs that takes turns round the visitors, one job at a time for each.
+
+Turns go round the network addresses first, and round the visitors of each: whoever drops their
+cookie is a new visitor, at the same address.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,7 @@ class Progress:
 @dataclass(eq=False)
 class _Job:
     visitor: str
+    address: str
     work: Callable[[], Any]
     future: Future[Any] = field(default_factory=Future)
     began: float | None = None
@@ -45,16 +50,18 @@ class VisitorJobs:
 
     queue: JobQueue
     visitor: str
+    address: str | None = None
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
         """Have `work` done when it is this visitor's turn. Raises QueueFull."""
-        return self.queue.submit(self.visitor, work)
+        return self.queue.submit(self.visitor, work, self.address)
 
 
 class JobQueue:
     """Runs at most `slots` jobs at once, each in a thread, and at most one of a visitor.
 
-    Visitors take turns, so that twenty jobs of one delay another's first job by one.
+    Addresses take turns, and the visitors of an address, so that twenty jobs of one delay another's
+    first job by one.
     """
 
     def __init__(self, name: str, slots: int = 1, most_waiting: int = MOST_WAITING) -> None:
@@ -62,20 +69,22 @@ class JobQueue:
         self._lock = threading.Lock()
         self._running: list[_Job] = []
         self._waiting: dict[str, list[_Job]] = {}
-        # How many jobs had begun when one of this visitor began last.
+        # How many jobs had begun when one of this visitor, or of this address, began last.
         self._served: dict[str, int] = {}
         self._begun = 0
 
-    def of(self, visitor: str) -> VisitorJobs:
-        """This queue for one visitor."""
-        return VisitorJobs(self, visitor)
+    def of(self, visitor: str, address: str | None = None) -> VisitorJobs:
+        """This queue for one visitor, who comes from this address where that is known."""
+        return VisitorJobs(self, visitor, address)
 
-    def submit(self, visitor: str, work: Callable[[], Result]) -> Future[Result]:
+    def submit(
+        self, visitor: str, work: Callable[[], Result], address: str | None = None
+    ) -> Future[Result]:
         """Have `work` done when it is this visitor's turn; `cancel` takes it out again.
 
-        Raises QueueFull.
+        A visitor without an address is taken for one at an address of their own. Raises QueueFull.
         """
-        job = _Job(visitor, work)
+        job = _Job(visitor, address or visitor, work)
         with self._lock:
             self._forget_cancelled()
             own = self._waiting.setdefault(visitor, [])
@@ -95,8 +104,7 @@ class JobQueue:
             for job in self._running:
                 if job.future is future and job.began is not None:
                     return Progress(0, time.monotonic() - job.began)
-            order = _turns([self._waiting[visitor] for visitor in self._order()])
-            for place, job in enumerate(order):
+            for place, job in enumerate(self._turns()):
                 if job.future is future:
                     return Progress(len(self._running) + place, None)
         return None
@@ -114,12 +122,25 @@ class JobQueue:
             self._forget_cancelled()
 
     def _order(self) -> list[str]:
-        """Visitors whose jobs wait, whoever was served longest ago first."""
-        return sorted(self._waiting, key=lambda visitor: self._served.get(visitor, 0))
+        """Visitors whose jobs wait, those of the address that was served longest ago first."""
+
+        def served(visitor: str) -> tuple[int, int]:
+            address = self._waiting[visitor][0].address
+            return self._served.get(address, 0), self._served.get(visitor, 0)
+
+        return sorted(self._waiting, key=served)
+
+    def _turns(self) -> list[_Job]:
+        """The jobs that wait, in the order in which they begin."""
+        by_address: dict[str, list[list[_Job]]] = {}
+        for visitor in self._order():
+            jobs = self._waiting[visitor]
+            by_address.setdefault(jobs[0].address, []).append(jobs)
+        return _in_turn([_in_turn(visitors) for visitors in by_address.values()])
 
     def _begin(self, job: _Job) -> None:
         self._begun += 1
-        self._served[job.visitor] = self._begun
+        self._served[job.visitor] = self._served[job.address] = self._begun
         job.began = time.monotonic()
         self._running.append(job)
         threading.Thread(target=self._run, args=(job,), name=self._name, daemon=True).start()
@@ -138,8 +159,9 @@ class JobQueue:
         with self._lock:
             self._running.remove(job)
             self._start_next()
-            here = self._waiting.keys() | {job.visitor for job in self._running}
-            self._served = {visitor: at for visitor, at in self._served.items() if visitor in here}
+            jobs = [*self._running, *(job for own in self._waiting.values() for job in own)]
+            here = {name for job in jobs for name in (job.visitor, job.address)}
+            self._served = {name: at for name, at in self._served.items() if name in here}
 
     def _forget_cancelled(self) -> None:
         for visitor, jobs in list(self._waiting.items()):
@@ -148,7 +170,7 @@ class JobQueue:
                 del self._waiting[visitor]
 
 
-def _turns(waiting: list[list[_Job]]) -> list[_Job]:
-    """The order in which jobs begin: the first of each visitor, then the second of each."""
+def _in_turn(waiting: list[list[_Job]]) -> list[_Job]:
+    """One of each list, then the second of each, and so on."""
     longest = max((len(jobs) for jobs in waiting), default=0)
     return [jobs[turn] for turn in range(longest) for jobs in waiting if turn < len(jobs)]

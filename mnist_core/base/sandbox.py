@@ -25,16 +25,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.base.environments import clean_environment
 from mnist_core.base.paths import REPOSITORY
 
 REQUEST, ARRAYS, ANSWER, ERRORS = "request.json", "arrays.npz", "answer.json", "errors.txt"
 MAX_ANSWER = 50_000_000
 # How the process says that it was refused memory.
 NO_MEMORY_CODE = 77
-# What the process may know of the app's surroundings; settings and secrets stay behind.
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP",
-                  "USERPROFILE", "VIRTUAL_ENV", "MNIST_LAB_HOME",
-                  "MNIST_LAB_SHARED_ARRAYS")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -136,23 +133,6 @@ def call(
         return json.loads((folder / ANSWER).read_text())
     except (OSError, ValueError):
         raise WorkFailed("This failed: the process gave no answer.") from None
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment variables that a sandboxed process gets."""
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    return kept | {
-        "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONWARNINGS": "ignore",
-        # Two threads, however many cores there are: the limit on computing means the same
-        # everywhere, and pages go on being served.
-        "TF_NUM_INTRAOP_THREADS": "2",
-        "TF_NUM_INTEROP_THREADS": "2",
-        "OMP_NUM_THREADS": "2",
-        "OPENBLAS_NUM_THREADS": "2",
-    }
 
 
 def _packed(limits: ProcessLimits) -> str:

@@ -13,6 +13,7 @@ from mnist_core.base.allocator import give_back
 UNUSED, UNUSED_IN_COMPUTING = ("sklearn",), ("sklearn", "pandas")
 
 _importing = threading.Lock()
+_frozen_for_good = False
 
 
 def load_keras(without: tuple[str, ...] = UNUSED) -> None:
@@ -37,15 +38,27 @@ def load_keras(without: tuple[str, ...] = UNUSED) -> None:
 def set_aside() -> None:
     """Collect garbage once; later collections leave out the objects there are now.
 
-    TensorFlow and compiled functions are some hundred thousand objects that stay. Streamlit and
-    Keras collect after every run of a page, which took 0.3 s of everybody's time each.
+    A server's modules, or TensorFlow and compiled functions, are some hundred thousand objects that
+    stay. Streamlit collects after every run of a page, which took 0.3 s of everybody's time each.
     """
     forget_gradients()
     _forget_kernels()
-    gc.unfreeze()  # what has been let go since the last time is garbage like any other
+    if not _frozen_for_good:
+        gc.unfreeze()  # what has been let go since the last time is garbage like any other
     gc.collect()
-    gc.freeze()
+    if not _frozen_for_good:
+        gc.freeze()
     give_back()
+
+
+def keep_frozen() -> None:
+    """Have no collection look at what is frozen, in this process and in those forked from it.
+
+    It would write to each object, and each process would have a copy of its own from then on.
+    Nothing is frozen any more either: garbage among it would stay for ever.
+    """
+    global _frozen_for_good
+    _frozen_for_good = True
 
 
 def forget_gradients() -> None:

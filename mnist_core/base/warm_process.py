@@ -20,23 +20,18 @@ from contextlib import suppress
 from importlib import import_module
 from typing import IO, Any
 
-from mnist_core.base.paths import REPOSITORY
-from mnist_core.base.sandbox import (
-    LimitReached,
-    ProcessCrashed,
-    ProcessLimits,
-    clean_environment,
-    set_limits,
-)
+from mnist_core.base import child_process
+from mnist_core.base.environments import clean_environment
+from mnist_core.base.process_name import name_this_process
+from mnist_core.base.sandbox import LimitReached, ProcessCrashed, ProcessLimits, set_limits
 
 log = logging.getLogger(__name__)
 
+NAME = "mnist-compute"
 # Functions that it runs at once.
-THREADS = 3
+THREADS = 8
 # How long one call may take before the process is taken to be stuck.
 CALL_SECONDS = 120.0
-# It ends when it has had nothing to do for so long; the next call starts it again.
-IDLE_SECONDS = 300.0
 LIMITS = ProcessLimits(memory=6_000_000_000)
 
 
@@ -51,8 +46,9 @@ class WarmProcess:
         self,
         prepare: str = "",
         call_seconds: float = CALL_SECONDS,
-        idle_seconds: float = IDLE_SECONDS,
+        idle_seconds: float | None = None,
     ) -> None:
+        """`idle_seconds` with nothing to do end it; the next call starts it again."""
         self._prepare = prepare
         self._call_seconds, self._idle_seconds = call_seconds, idle_seconds
         self._process: _Process | None = None
@@ -136,17 +132,12 @@ class _Died(Exception):
 class _Process:
     """One life of the process: from its start to its end, whichever way it ends."""
 
-    def __init__(self, prepare: str, idle_seconds: float) -> None:
-        self._idle_seconds = idle_seconds
-        self._popen = subprocess.Popen(  # noqa: S603 (this interpreter, this module)
-            [sys.executable, "-m", "mnist_core.base.warm_process", prepare],
-            cwd=REPOSITORY,
-            env=clean_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+    def __init__(self, prepare: str, idle_seconds: float | None) -> None:
+        self._child = child_process.start(
+            "mnist_core.base.warm_process",
+            prepare,
+            environment=clean_environment(),
             stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
-            pipesize=1 << 20,  # weights are megabytes
-            start_new_session=True,  # Ctrl+C is for the server; this ends with it
         )
         self.alive = True
         self._numbers = itertools.count()
@@ -154,13 +145,14 @@ class _Process:
         self._used = time.monotonic()
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._over = threading.Event()
-        for work in (self._listen, self._end_when_idle):
-            threading.Thread(target=work, name="warm-process", daemon=True).start()
+        threading.Thread(target=self._listen, name="warm-process", daemon=True).start()
+        if idle_seconds is not None:
+            threading.Thread(target=self._end_when_idle, args=(idle_seconds,), daemon=True).start()
 
     @property
-    def pid(self) -> int:
-        """The id of the process."""
-        return self._popen.pid
+    def pid(self) -> int | None:
+        """The id of the process, None while it is about to start."""
+        return self._child.pid
 
     def ask(
         self,
@@ -177,36 +169,36 @@ class _Process:
                 raise _Died
             self._waiting[number] = (future, tell)
             self._used = time.monotonic()
-        assert self._popen.stdin is not None
+        assert self._child.stdin is not None
         with self._writing, suppress(OSError):  # then it has ended, as `_listen` will notice
-            self._popen.stdin.write(message)
-            self._popen.stdin.flush()
+            self._child.stdin.write(message)
+            self._child.stdin.flush()
         return future
 
     def kill(self) -> None:
         """End it."""
-        self._popen.kill()
+        self._child.kill()
         self._over.wait()
 
     def _listen(self) -> None:
         """Hand out what it says, until it ends."""
-        assert self._popen.stdout is not None
+        assert self._child.stdout is not None
         try:
             while True:
-                self._heard(*pickle.load(self._popen.stdout))  # noqa: S301 (our own process)
+                self._heard(*pickle.load(self._child.stdout))  # noqa: S301 (our own process)
         except Exception as error:  # its end, or half a message before its end
             log.debug("the process for computations is over: %r", error)
-        self._popen.kill()
-        self._popen.wait()
+        self._child.kill()
+        self._child.wait()
         with self._lock:
             self.alive = False
             waiting, self._waiting = list(self._waiting.values()), {}
         self._over.set()
         if waiting:
-            log.warning("the process for computations ended with %s", self._popen.returncode)
+            log.warning("the process for computations ended with %s", self._child.returncode)
         for future, _ in waiting:
             future.set_exception(_Died())
-        for stream in (self._popen.stdin, self._popen.stdout):
+        for stream in (self._child.stdin, self._child.stdout):
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
@@ -225,13 +217,13 @@ class _Process:
         else:
             future.set_result(value)
 
-    def _end_when_idle(self) -> None:
-        while not self._over.wait(self._idle_seconds / 10):
+    def _end_when_idle(self, seconds: float) -> None:
+        while not self._over.wait(seconds / 10):
             with self._lock:
-                idle = not self._waiting and time.monotonic() - self._used > self._idle_seconds
+                idle = not self._waiting and time.monotonic() - self._used > seconds
                 self.alive = self.alive and not idle
             if idle:
-                self._popen.kill()
+                self._child.kill()
                 return
 
 
@@ -275,12 +267,13 @@ def _compute(
         answers.give(number, "failed", error)
 
 
-def _serve(prepare: str) -> None:
+def main() -> None:
     """Answer requests until the one who sends them is gone."""
+    name_this_process(NAME)
     answers = _Answers(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # whatever else is printed must not come between the answers
     set_limits(LIMITS, cpu=False)
-    if prepare:
+    if prepare := sys.argv[1]:
         import_module(prepare)
     with ThreadPoolExecutor(THREADS) as pool:
         while True:
@@ -292,4 +285,4 @@ def _serve(prepare: str) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    main()

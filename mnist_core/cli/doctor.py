@@ -235,12 +235,12 @@ def _database_remedy(where: Any) -> str:
 # Also those that one part of MNIST Lab sets for another.
 _SETTINGS = {
     "MNIST_LAB_HOME",
-    "MNIST_LAB_GRADIENT_PROCESS",
     "MNIST_LAB_DATABASE",
     "MNIST_LAB_SCHEDULER",
     "MNIST_LAB_CERTIFICATES",
     "MNIST_LAB_PUBLIC",
     "MNIST_LAB_TRUSTED_PROXIES",
+    "MNIST_LAB_FORK",
     "MNIST_LAB_THREADS",
     "MNIST_LAB_LOG",
     "MNIST_LAB_STATUS_KEY",

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from mnist_core.base import logs, packages
 from mnist_core.base.paths import home
-from mnist_core.engine import certificates
+from mnist_core.engine import certificates, worker_main
 from mnist_core.engine.engine import WorkerInfo
 from mnist_core.storage import schema
 from mnist_core.storage.store import Run, Store
@@ -133,14 +133,17 @@ def _servers(store: Store) -> tuple[list[Process], list[Process]]:
         try:
             process = psutil.Process(row.pid)
             found.append(Process(where, process.memory_info().rss, process.num_threads()))
-            children += [_worker(child) for child in process.children() if _trains(child)]
+            children += [
+                _worker(each) for each in process.children(recursive=True) if _trains(each)
+            ]
         except psutil.Error:
             continue
     return found, children
 
 
 def _trains(process: psutil.Process) -> bool:
-    return "mnist_core.engine.worker_main" in process.cmdline()
+    # By name on Linux, where a forked process has the command line of the fork server.
+    return process.name() == worker_main.NAME or worker_main.__name__ in process.cmdline()
 
 
 def _worker(process: psutil.Process) -> Process:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.base import computing
 from mnist_core.drawing.preprocessing import THICKEST
-from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
-from mnist_core.inspection.activations import Probe, Weights, as_batch, probe
-from mnist_core.inspection.compiled import gradients
+from mnist_core.inspection.activations import IMAGES, Weights, as_batch, probe
+from mnist_core.inspection.compiled import CompiledNetwork
 
 FloatArray = npt.NDArray[np.float32]
 Read = Callable[[FloatArray], FloatArray]
-
-_IMAGES, _DIGIT = ((None, *INPUT_SHAPE), "float32"), ((), "int32")
 
 # A gradient at one image is grainy: it is averaged over this many copies with this much noise.
 COPIES, NOISE = 24, 0.12
@@ -60,17 +58,18 @@ def evidence(network: NetworkSpec, weights: Weights, image: FloatArray, digit: i
     """
     noise = np.random.default_rng(0).normal(0, NOISE, (COPIES, 28, 28)).astype(np.float32)
     images = as_batch(np.clip(image + noise, 0, 1))
-    function = gradients(network, "odds", _make_odds, _IMAGES, _DIGIT)
-    slopes = function(probe(network).checked(weights), images, np.int32(digit))
+    found = probe(network)
+    function = found.compiled("odds", _make_odds, IMAGES, ((), "int32"))
+    slopes = function(found.checked(weights), images, np.int32(digit))
     mean: FloatArray = slopes.mean(0)[..., 0]
     return mean
 
 
-def _make_odds(tf: Any, found: Probe) -> Callable[..., Any]:
+def _make_odds(tf: Any, network: CompiledNetwork) -> Callable[..., Any]:
     def function(weights: Any, images: Any, digit: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            logits = found.call(weights, images)[-2]
+            logits = network.call(weights, images)[-2]
             others = tf.reduce_logsumexp(
                 tf.where(tf.one_hot(digit, logits.shape[-1], True, False), -np.inf, logits), axis=1
             )
@@ -78,6 +77,19 @@ def _make_odds(tf: Any, found: Probe) -> Callable[..., Any]:
         return tape.gradient(odds, images)
 
     return function
+
+
+def smallest_flip_of(network: NetworkSpec, weights: Weights, image: FloatArray) -> Flip | None:
+    """`smallest_flip` of a network's reading; thousands of images are read where TensorFlow is.
+
+    Raises WeightsError, ProcessCrashed and LimitReached.
+    """
+    found: Flip | None = computing.run(_flip_of, network, probe(network).checked(weights), image)
+    return found
+
+
+def _flip_of(network: NetworkSpec, weights: Weights, image: FloatArray) -> Flip | None:
+    return smallest_flip(partial(probe(network).probabilities, weights), image)
 
 
 def smallest_flip(read: Read, image: FloatArray) -> Flip | None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.base import computing
 from mnist_core.drawing.pretrained import load_default_model, load_detector
 
 FloatArray = npt.NDArray[np.float32]
@@ -33,8 +34,12 @@ def doubt(images: FloatArray) -> FloatArray:
     Raises DefaultModelError when a file of `models/` is missing or damaged.
     """
     batch = np.ascontiguousarray(images, np.float32).reshape(-1, 28, 28, 1)
-    found: FloatArray = np.asarray(_judge(load_default_model(), load_detector())(batch))[:, 0]
+    found: FloatArray = computing.run(_doubt, batch)
     return found
+
+
+def _doubt(batch: FloatArray) -> FloatArray:
+    return np.asarray(_judge(load_default_model(), load_detector())(batch), np.float32)[:, 0]
 
 
 def features_of(model: Any, images: Any) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from mnist_core.base import computing
 from mnist_core.drawing.cut_out import cut_out
 from mnist_core.drawing.marks import ALL_AROUND, stroke_width
 from mnist_core.drawing.not_a_digit import doubt
@@ -88,9 +89,17 @@ def best_groups(
 
     `ink` is the whole picture's, float32 [H, W] in [0, 1]; `groups` a first guess at the digits,
     `small` marks that may be parts of one, `lined` marks as they were before a line was taken out.
+    It asks the networks of `models/` again and again, so that all of it runs where TensorFlow is.
     """
     if not groups:
         return groups
+    found: list[Group] = computing.run(_best_groups, ink, groups, small, lined)
+    return found
+
+
+def _best_groups(
+    ink: FloatArray, groups: list[Group], small: Sequence[Group], lined: Sequence[Group]
+) -> list[Group]:
     pieces = [_Piece(part, home) for home, group in enumerate(groups) for part in _parts(group)]
     if len(pieces) + len(small) > MOST_MARKS:
         return groups

@@ -12,6 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from mnist_core.base import computing
 from mnist_core.base.errors import AppError
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.base.tensorflow_compat import load_keras
@@ -70,6 +74,19 @@ def load_default_model() -> keras.Model:
     """
     with _LOADING:  # two visitors at once must not load it twice
         return _load(MODEL_FOLDER, MODEL_NAME, "sha256")
+
+
+def default_weights() -> tuple[npt.NDArray[np.float32], ...]:
+    """The weights of `load_default_model()`, in Keras's order.
+
+    Raises DefaultModelError, one sentence, when a file is missing or damaged.
+    """
+    found: tuple[npt.NDArray[np.float32], ...] = computing.run(_default_weights)
+    return found
+
+
+def _default_weights() -> tuple[npt.NDArray[np.float32], ...]:
+    return tuple(load_default_model().get_weights())
 
 
 def load_detector() -> keras.Model:

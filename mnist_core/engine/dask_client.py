@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,11 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10
 CLOSE_SECONDS = 2
+# How long a worker may take to give back what its last run took.
+SETTLE_SECONDS = 0.5
+# How long it may take until the scheduler knows that a worker has ended.
+FAREWELL_SECONDS = 2
+WAIT_SECONDS = 0.02
 # A scheduler keeps what it was told last under each topic, snapshots of many megabytes among it;
 # by Dask's default the last thousand. How few is for whoever starts it to say.
 MOST_KEPT_MESSAGES = 10
@@ -263,11 +269,39 @@ class Connection:
             if self._local is not None:
                 self._local.kill()
 
-    def renew_worker(self) -> None:
-        """Replace a local worker that has grown large; it must have nothing to do."""
+    def renew_worker(self, awaited: bool = False) -> None:
+        """Replace a local worker that has grown large; it must have nothing to do.
+
+        `awaited`: a run waits for it. Then it is replaced only where that takes no time.
+        """
+        local = self._local
+        if local is None or (awaited and not local.starts_quickly) or not _stays_large(local):
+            return
+        before = self._addresses()
         with self._lock:
-            if not self._closed and self._local is not None:
-                self._local.renew_if_large()
+            if self._closed or self._local is not local or not local.is_large:
+                return
+            local.renew(awaited)
+        # Else the scheduler would give the next run to the one that has just ended.
+        _wait(lambda: not before & self._addresses(), FAREWELL_SECONDS)
+
+    def _addresses(self) -> set[str]:
+        return {info.address for info in self.workers() or []}
+
+
+def _stays_large(local: LocalWorker) -> bool:
+    """False for a worker that is small, or gives back in this moment what its last run took."""
+    return not _wait(lambda: not local.is_large, SETTLE_SECONDS)
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until the condition holds; False when it does not within `seconds`."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(WAIT_SECONDS)
+    return True
 
 
 def workers_of(client: Client) -> list[WorkerInfo]:

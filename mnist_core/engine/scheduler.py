@@ -88,8 +88,14 @@ class Scheduler:
             if task.due and task.future is None:  # its worker has died, or it could not be read
                 self._submit([task])
         if any(task.waits or task.idles for task in unended):
+            self._renew_worker()
             while self._give_turns():  # who shares a turn leaves one to somebody else
                 pass
+
+    def _renew_worker(self) -> None:
+        """Let a local worker that has grown large give way between one run and the next."""
+        if all(task.future is None for task in self._tasks.all()):
+            self._connection.renew_worker(awaited=True)
 
     def _give_turns(self) -> bool:
         """Give a turn to whom it is due; whether several runs share one of them."""

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 # How often it is looked whether the whole server keeps too much.
 ROOM_SECONDS = 60.0
 # How often garbage is collected, of what was set aside, too: closed pages, their open files among
-# them, refer to themselves, and were set aside when TensorFlow was loaded after them.
+# them, refer to themselves, and were set aside with all else that there was at that time.
 GARBAGE_SECONDS = 300.0
 # How often what absent visitors keep is looked for.
 UPKEEP_SECONDS = 3600.0

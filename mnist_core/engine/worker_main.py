@@ -11,12 +11,16 @@ import asyncio
 
 from distributed.security import Security
 
+from mnist_core.base.process_name import name_this_process
 from mnist_core.engine import certificates
 from mnist_core.engine.dask_compat import WorkerWithoutHttp
+
+NAME = "mnist-worker"
 
 
 def main() -> None:
     """Serve the scheduler until it closes the worker, or the server ends."""
+    name_this_process(NAME)
     # Unbuffered: what follows these lines belongs to `worker.dask_setup`, which waits for the end.
     with open(0, "rb", buffering=0, closefd=False) as lines:
         scheduler = lines.readline().decode().strip()

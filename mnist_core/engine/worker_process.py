@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import subprocess
 import sys
 
 import psutil
 from distributed.security import Security
 
-from mnist_core.base import logs, sandbox
-from mnist_core.base.paths import REPOSITORY
+from mnist_core.base import child_process, logs
+from mnist_core.base.child_process import ChildProcess, ForkedProcess
+from mnist_core.base.environments import training_environment
 from mnist_core.engine import certificates, worker
 from mnist_core.visitors import limits
 
@@ -20,21 +20,16 @@ log = logging.getLogger(__name__)
 
 # A process that ends so often in a row without a word cannot train at all.
 MAX_DEATHS = 5
-# A process that trains grows by 4 to 6 MB with each new network, whatever is let go: one that holds
-# more than this gives way to a fresh one when it has nothing to do.
-MOST_BYTES = 500_000_000
+# A process that trains grows by 4 to 8 MB with each new network, whatever is let go: one that holds
+# more than this gives way to a fresh one when it has nothing to do. After `cnn` it holds 400 MB.
+MOST_BYTES = 450_000_000
 STANDARD_ERROR = 2
-KEPT_VARIABLES = {*sandbox.KEPT_VARIABLES, logs.SETTING, worker.THREADS, "TZ", "LD_PRELOAD"} - {
-    "MNIST_LAB_HOME"
-}
-KEPT_PREFIXES = ("LC_", "TF_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "OMP_", "KMP_", "ONEDNN_",
-                 "OPENBLAS_", "MALLOC_")  # fmt: skip
 
 
 class LocalWorker:
     """One Dask worker in a process of its own, which ends with the process that made it.
 
-    One thread at a time: whoever has it holds a lock. Only `heard` may be called by any.
+    One thread at a time: whoever has it holds a lock. Any may call `heard` and the properties.
     """
 
     def __init__(self, scheduler: str, security: Security, warm: bool) -> None:
@@ -50,8 +45,8 @@ class LocalWorker:
         self._process = self._start()
 
     @property
-    def pid(self) -> int:
-        """The process's id."""
+    def pid(self) -> int | None:
+        """The process's id; None while it is about to start."""
         return self._process.pid
 
     def heard(self) -> None:
@@ -77,19 +72,30 @@ class LocalWorker:
         self._deaths = 0
         return code
 
-    def renew_if_large(self) -> None:
-        """Put a fresh process in its place when it holds more than `MOST_BYTES`."""
-        # One that has told nothing is new: to renew it again would not make it smaller.
-        if self._heard and self._own_bytes() > MOST_BYTES:
-            log.info("the training process has grown large and gives way to a fresh one")
-            self.close()
-            self._process = self._start()
-            self._heard = False
+    @property
+    def starts_quickly(self) -> bool:
+        """True when another one is there in a tenth of a second."""
+        return isinstance(self._process, ForkedProcess)
+
+    @property
+    def is_large(self) -> bool:
+        """True when it has trained and holds more than `MOST_BYTES`."""
+        # One that has told nothing is new: another one would not be smaller.
+        return self._heard and self._own_bytes() > MOST_BYTES
+
+    def renew(self, awaited: bool) -> None:
+        """Put a fresh process in its place; `awaited`: for a run, so it compiles nothing ahead."""
+        log.info("the training process has grown large and gives way to a fresh one")
+        self.close()
+        self._process = self._start(awaited)
+        self._heard = False
 
     def _own_bytes(self) -> int:
         """The memory that it has asked for; the programs it runs, mapped from files, left out."""
+        if (pid := self.pid) is None:
+            return 0
         try:
-            memory = psutil.Process(self.pid).memory_info()
+            memory = psutil.Process(pid).memory_info()
         except psutil.Error:
             return 0
         return int(memory.rss - getattr(memory, "shared", 0))
@@ -106,19 +112,16 @@ class LocalWorker:
 
     def _let_go(self) -> None:
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with contextlib.suppress(OSError):  # what it was told last has not reached it
+                self._process.stdin.close()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mnist_core.engine.worker_main"],
-            stdin=subprocess.PIPE,
+    def _start(self, awaited: bool = False) -> ChildProcess:
+        process = child_process.start(
+            "mnist_core.engine.worker_main",
+            environment=self._environment(awaited),
             # The worker's log, and nothing else, goes where ours does.
             stdout=subprocess.DEVNULL if sys.stderr is None else STANDARD_ERROR,
             stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
-            cwd=REPOSITORY,
-            env=self._environment(),
-            # Ctrl+C in the server's terminal is for the server; we end with it.
-            start_new_session=True,
         )
         assert process.stdin is not None
         with contextlib.suppress(OSError):  # it has died already, as `revive` will find
@@ -128,25 +131,14 @@ class LocalWorker:
             process.stdin.flush()
         return process
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, awaited: bool) -> dict[str, str]:
         """The variables that computing needs; passwords, keys and other settings stay here."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIXES)
-        }
-        return kept | {
+        return training_environment(logs.SETTING, worker.THREADS) | {
             worker.EXIT_WITH_PARENT: "1",
-            worker.WARM: _warm_word() if self._warm else "0",
-            "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_python_path()]),
+            worker.WARM: _warm_word(awaited) if self._warm else "0",
         }
 
 
-def _warm_word() -> str:
+def _warm_word(awaited: bool) -> str:
     """The extent to which the worker prepares itself: a shared server expects a class."""
-    return worker.COMPILE if limits.current().public else "1"
-
-
-def _python_path() -> list[str]:
-    return [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
+    return worker.COMPILE if limits.current().public and not awaited else "1"

@@ -9,8 +9,9 @@ import numpy as np
 from mnist_core.experiment.layer import Shape
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.figures.pixels import Connection
-from mnist_core.inspection.activations import FloatArray, Probe, ProbeLayer, Weights
+from mnist_core.inspection.activations import FloatArray, Probe, Weights
 from mnist_core.inspection.arithmetic import window
+from mnist_core.inspection.probe_layers import ProbeLayer
 
 # More weights than this are not sent to the browser: half a megabyte as text.
 MOST_WEIGHTS = 200_000

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
-from mnist_core.inspection.activations import BATCH, FloatArray, Probe, Weights, as_batch, probe
-from mnist_core.inspection.compiled import compiled, gradients
+from mnist_core.inspection.activations import IMAGES, FloatArray, Weights, as_batch, probe
+from mnist_core.inspection.compiled import CompiledNetwork
+from mnist_core.inspection.probe_layers import probe_layers
 
 # Gradient ascent on an image: how far a step goes (the mean change of a pixel), how far the
 # image is moved at random before each step, and which share of every pixel fades at each step.
@@ -51,31 +52,31 @@ def dead_units(
 
     Raises WeightsError.
     """
-    layers = probe(network).layers
-    places = [at for at, layer in enumerate(layers) if layer.activation == "relu"]
+    found = probe(network)
+    places = [at for at, layer in enumerate(found.layers) if layer.activation == "relu"]
     if not places:
         return {}
-    function = compiled(network, "alive", _make_alive(places), ((None, *INPUT_SHAPE), "float32"))
-    values, batch = probe(network).checked(weights), as_batch(images)
-    alive = [np.zeros(layers[at].shape[-1], bool) for at in places]
-    for start in range(0, len(batch), BATCH):
-        for seen, now in zip(alive, function(values, batch[start : start + BATCH]), strict=True):
-            seen |= np.asarray(now)
-    return {layers[at].name: ~seen for at, seen in zip(places, alive, strict=True)}
+    function = found.compiled("alive", partial(_make_alive, places), IMAGES)
+    alive = function.in_batches(found.checked(weights), as_batch(images), _as_row)
+    return {
+        found.layers[at].name: np.logical_not(seen.any(axis=0))
+        for at, seen in zip(places, alive, strict=True)
+    }
 
 
-def _make_alive(places: list[int]) -> Callable[[Any, Probe], Callable[..., Any]]:
-    def make(tf: Any, found: Probe) -> Callable[..., Any]:
-        def function(weights: Any, images: Any) -> Any:
-            outputs = [found.call(weights, images)[at] for at in places]
-            return [
-                tf.reduce_any(output > 0, axis=list(range(output.shape.rank - 1)))
-                for output in outputs
-            ]
+def _make_alive(places: list[int], tf: Any, network: CompiledNetwork) -> Callable[..., Any]:
+    def function(weights: Any, images: Any) -> Any:
+        outputs = network.call(weights, images)
+        return [
+            tf.reduce_any(outputs[at] > 0, axis=list(range(outputs[at].shape.rank - 1)))
+            for at in places
+        ]
 
-        return function
+    return function
 
-    return make
+
+def _as_row(seen: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return seen[None]
 
 
 def dream(
@@ -97,17 +98,17 @@ def dream(
     if not 0 <= channel < channels:
         raise ValueError(f"{layer} has {channels} channels, counted from 0; there is no {channel}.")
     numbers = [((), "int32")] * 3
-    function = gradients(network, ("dream", index), partial(_make_dream, index), *numbers)
+    function = found.compiled(("dream", index), partial(_make_dream, index), *numbers)
     image, history = function(
         found.checked(weights), np.int32(channel), np.int32(steps), np.int32(seed)
     )
-    return np.asarray(image)[0, ..., 0], np.asarray(history)
+    return image[0, ..., 0], history
 
 
-def _make_dream(index: int, tf: Any, found: Probe) -> Callable[..., Any]:
-    kind = found.layers[index].kind
-    before = max(index - 1, 0)
-    rest = REST if len(found.layers[index].shape) == 3 else 1.0
+def _make_dream(index: int, tf: Any, network: CompiledNetwork) -> Callable[..., Any]:
+    layer = probe_layers(network.network)[index]
+    kind, before = layer.kind, max(index - 1, 0)
+    rest = REST if len(layer.shape) == 3 else 1.0
     kernel = np.outer(BLUR, BLUR).astype(np.float32)[:, :, None, None]
 
     def chosen(values: Any, channel: Any) -> Any:
@@ -122,7 +123,7 @@ def _make_dream(index: int, tf: Any, found: Probe) -> Callable[..., Any]:
         shift = tf.random.stateless_uniform([2], key, -JITTER, JITTER + 1, tf.int32)
         with tf.GradientTape() as tape:
             tape.watch(image)
-            outputs = found.call(weights, tf.roll(image, shift, [1, 2]))
+            outputs = network.call(weights, tf.roll(image, shift, [1, 2]))
             values = chosen(climbed(outputs), channel)
             goal = tf.reduce_mean(tf.maximum(values, rest * values))
         return tf.nn.conv2d(tape.gradient(goal, image), kernel, 1, "SAME")
@@ -132,7 +133,7 @@ def _make_dream(index: int, tf: Any, found: Probe) -> Callable[..., Any]:
         image = tf.clip_by_value(GREY + grain, 0.0, 1.0)
         history = tf.TensorArray(tf.float32, steps + 1)
         for step in tf.range(steps + 1):
-            value = tf.reduce_mean(chosen(found.call(weights, image)[index], channel))
+            value = tf.reduce_mean(chosen(network.call(weights, image)[index], channel))
             history = history.write(step, value)
             if step < steps:
                 up = slope(weights, image, channel, [seed, step + 1])

@@ -17,7 +17,8 @@ from mnist_core.experiment.layer import Shape, describe_shape
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex
-from mnist_core.inspection.activations import FloatArray, ProbeLayer, Weights, probe
+from mnist_core.inspection.activations import FloatArray, Weights, probe
+from mnist_core.inspection.probe_layers import ProbeLayer
 
 # What Keras's BatchNormalization adds to the variance.
 EPSILON = 1e-3

@@ -1,106 +1,203 @@
-"""Compiled functions of a network and its weights, each made once and kept with the network.
+"""Compiled functions of a network and its weights, run where TensorFlow is.
 
-Those that follow gradients back run in a process of their own where `apart` has been called:
-TensorFlow's backward kernels are the ones that were found to crash, and a crash in the process of
-an app ends the session of everybody who uses it.
+Weights are arguments, not state: one compiled function serves every checkpoint of every run that
+has the same network, in any number of threads.
 """
 
 from __future__ import annotations
 
-import os
+import threading
 import time
-from collections.abc import Callable, Hashable
-from functools import partial
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from mnist_core.base import computing
 from mnist_core.base.sandbox import ProcessCrashed
-from mnist_core.base.warm_process import WarmProcess
+from mnist_core.base.tensorflow_compat import load_keras, set_aside
+from mnist_core.experiment.shapes import layer_name
 from mnist_core.experiment.spec import NetworkSpec
-from mnist_core.inspection.activations import Argument, Probe, probe
+from mnist_core.inspection.probe_layers import activation_apart
 
-SETTING = "MNIST_LAB_GRADIENT_PROCESS"
+FloatArray = npt.NDArray[np.float32]
+# The shape and the dtype of an argument.
+Argument = tuple[tuple[int | None, ...], str]
+Make = Callable[[Any, "CompiledNetwork"], Callable[..., Any]]
 
-Make = Callable[[Any, Probe], Callable[..., Any]]
+# Images that go through the network at once; more would only take memory.
+BATCH = 128
+# Images that are sent at once; between two such parts others have their turn.
+PART = 1000
+# Networks whose compiled functions are kept; those used last stay.
+KEPT = 16
+# Of requests for more than a batch of images so many are computed at a time, so that single
+# images, such as a drawing, do not wait for them.
+_large = threading.BoundedSemaphore(2)
 
-_process: WarmProcess | None = None
 # What crashed the process, and when. It is not tried again for a while; not for ever, as it may
 # have been the system that ended the process, short of memory. The first of so many is forgotten.
 _crashed: dict[Hashable, tuple[float, str]] = {}
 MOST_CRASHED, AGAIN_SECONDS = 100, 300.0
 
 
-def apart() -> None:
-    """Compute gradients in a process of their own from now on, and have it ready; returns at once.
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A function of a network, compiled when it is first called.
 
-    For servers; without it they are computed in this process. `MNIST_LAB_GRADIENT_PROCESS=0` leaves
-    it so, which saves 280 MB.
+    `make(tensorflow, network)` makes the function of the weights and of further `arguments`, whose
+    shapes and dtypes are given; it is a module's function, or a `partial` of one. Networks keep
+    their functions by `key`, so that each is made once.
     """
-    global _process
-    if os.environ.get(SETTING, "").strip() == "0":
-        return
-    if _process is None:
-        _process = WarmProcess(prepare="mnist_core.inspection.computing")
-    _process.start()
+
+    network: NetworkSpec
+    key: Hashable
+    make: Make
+    arguments: tuple[Argument, ...]
+
+    def __call__(self, weights: Sequence[npt.NDArray[Any]], *values: Any) -> Any:
+        """What the function gives, tensors as arrays.
+
+        Raises ProcessCrashed and LimitReached.
+        """
+        return self._run(_call, weights, *values)
+
+    def in_batches(
+        self,
+        weights: Sequence[npt.NDArray[Any]],
+        images: FloatArray,
+        reduce: Callable[[FloatArray], FloatArray] | None = None,
+    ) -> list[npt.NDArray[Any]]:
+        """The arrays that the function of (weights, images) gives for any number of images.
+
+        `images` is float32 [n, 28, 28, 1]. `reduce`, a module's function, is applied to each array
+        of each batch, so that what it takes away need not be kept. Raises as a call does.
+        """
+        turn = _large if len(images) > BATCH else nullcontext()
+        parts = []
+        for at in range(0, len(images), PART):
+            with turn:
+                parts.append(self._run(_call_in_batches, weights, images[at : at + PART], reduce))
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+    def _run(self, work: Callable[..., Any], weights: Any, *values: Any) -> Any:
+        what = self.network, self.key
+        when, said = _crashed.get(what, (-AGAIN_SECONDS, ""))
+        if time.monotonic() - when < AGAIN_SECONDS:
+            raise ProcessCrashed(said)
+        try:
+            return computing.run(work, self, weights, *values)
+        except ProcessCrashed as error:
+            _crashed[what] = time.monotonic(), str(error)
+            if len(_crashed) > MOST_CRASHED:
+                del _crashed[next(iter(_crashed))]
+            raise
 
 
-def run_apart(function: Callable[..., Any], *arguments: Any, **tell: Callable[..., None]) -> Any:
-    """`function(*arguments)` of a module of ours, where gradients are computed.
-
-    With `tell`, the function is given it, too. Raises what the function does, ProcessCrashed and
-    LimitReached.
-    """
-    if _process is None:
-        return function(*arguments, **tell)
-    return _process.run(function, *arguments, **tell)
+# --- Where TensorFlow is --------------------------------------------------------------------------
 
 
-def gradients(
-    network: NetworkSpec, key: Hashable, make: Make, *arguments: Argument
-) -> Callable[..., Any]:
-    """As `compiled`, computed where gradients are; `make` is a module's function, or a `partial`.
+class CompiledNetwork:
+    """A network's Keras model, with the outputs of all its steps, and functions made of it."""
 
-    The function gives arrays. It raises ProcessCrashed, too.
-    """
-    here = probe(network).network
-    return partial(_computed, here, key, make, arguments)
+    def __init__(self, network: NetworkSpec) -> None:
+        load_keras()
+        import keras
+
+        from mnist_core.model.build import build_model
+
+        self.network = network
+        # The same layers with their activations apart, which then have outputs of their own.
+        layers = [part for layer in network.layers for part in _parts(layer)]
+        model = build_model(network.model_copy(update={"layers": tuple(layers)}))
+        # By name: a convolution may have another Keras layer before it.
+        names = [layer_name(index, layer.kind) for index, layer in enumerate(layers)]
+        outputs = [model.get_layer(name).output for name in (*names, "logits", "probabilities")]
+        self._model = keras.Model(model.inputs, outputs)
+        places = {id(weight): index for index, weight in enumerate(self._model.weights)}
+        self._shapes = [tuple(weight.shape) for weight in self._model.weights]
+        self._trainable = [places[id(weight)] for weight in self._model.trainable_variables]
+        # Weights that are not trained, and the states of random generators, which are no weights.
+        self._fixed = [
+            places.get(id(weight), weight.numpy()) for weight in self._model.non_trainable_variables
+        ]
+        self._functions: dict[Hashable, Callable[..., Any]] = {}
+        self._lock = threading.Lock()
+
+    def call(self, weights: Sequence[Any], images: Any) -> list[Any]:
+        """Every step's output as TensorFlow tensors, for use inside a `tf.function`.
+
+        `weights` are tensors or arrays in Keras's order, `images` a float32 tensor
+        [n, 28, 28, 1] in [0, 1]. As in prediction: dropout passes everything on.
+        """
+        if any(layer.kind == "unit_norm" for layer in self.network.layers):
+            images = _without_slopes_of_blank_columns(images)
+        trainable = [weights[place] for place in self._trainable]
+        fixed = [weights[place] if isinstance(place, int) else place for place in self._fixed]
+        outputs, _ = self._model.stateless_call(trainable, fixed, images, training=False)
+        return list(outputs)
+
+    def function(self, wanted: Compiled) -> Callable[..., Any]:
+        """The function of (weights, *arguments), compiled once."""
+        with self._lock:  # two visitors at once must not compile it twice
+            if wanted.key not in self._functions:
+                import tensorflow as tf
+
+                weights = [tf.TensorSpec(shape, tf.float32) for shape in self._shapes]
+                others = [tf.TensorSpec(shape, dtype) for shape, dtype in wanted.arguments]
+                made = tf.function(wanted.make(tf, self), input_signature=[weights, *others])
+                self._functions[wanted.key] = made.get_concrete_function()
+                set_aside()
+            return self._functions[wanted.key]
 
 
-def _computed(
-    network: NetworkSpec, key: Hashable, make: Make, arguments: tuple[Argument, ...], *values: Any
-) -> Any:
-    when, said = _crashed.get((network, key), (-AGAIN_SECONDS, ""))
-    if time.monotonic() - when < AGAIN_SECONDS:
-        raise ProcessCrashed(said)
-    try:
-        return run_apart(_compute, network, key, make, arguments, values)
-    except ProcessCrashed as error:
-        _crashed[network, key] = time.monotonic(), str(error)
-        if len(_crashed) > MOST_CRASHED:
-            del _crashed[next(iter(_crashed))]
-        raise
+@lru_cache(maxsize=KEPT)
+def compiled_network(network: NetworkSpec) -> CompiledNetwork:
+    """The network with its functions; those used last are kept."""
+    return CompiledNetwork(network)
 
 
-def _compute(
-    network: NetworkSpec,
-    key: Hashable,
-    make: Make,
-    arguments: tuple[Argument, ...],
-    values: tuple[Any, ...],
-) -> Any:
+def _call(wanted: Compiled, weights: Sequence[npt.NDArray[Any]], *values: Any) -> Any:
     import tensorflow as tf
 
-    result = compiled(network, key, make, *arguments)(*values)
+    result = compiled_network(wanted.network).function(wanted)(list(weights), *values)
     return tf.nest.map_structure(np.asarray, result)
 
 
-def compiled(
-    network: NetworkSpec, key: Hashable, make: Make, *arguments: Argument
-) -> Callable[..., Any]:
-    """The function `make(tensorflow, probe)` of (weights, *arguments), compiled once per `key`.
+def _call_in_batches(
+    wanted: Compiled,
+    weights: Sequence[npt.NDArray[Any]],
+    images: FloatArray,
+    reduce: Callable[[FloatArray], FloatArray] | None,
+) -> list[npt.NDArray[Any]]:
+    import tensorflow as tf
 
-    `arguments` are the shapes and dtypes of what comes after the weights.
+    function = compiled_network(wanted.network).function(wanted)
+    values = [tf.constant(weight) for weight in weights]
+    parts = []
+    for at in range(0, len(images), BATCH):
+        arrays = [np.asarray(array) for array in function(values, images[at : at + BATCH])]
+        parts.append(arrays if reduce is None else [reduce(array) for array in arrays])
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+
+def _parts(layer: Any) -> list[Any]:
+    activation = activation_apart(layer)
+    if activation is None:
+        return [layer]
+    return [layer.model_copy(update={"activation": "linear"}), activation]
+
+
+def _without_slopes_of_blank_columns(images: Any) -> Any:
+    """The same images; columns of zeros, which have no direction, get no gradient.
+
+    Dividing them by their length gives 0, but a slope of 10¹², beside which all others vanish.
     """
-    of = probe(network)
-    return of.compiled(key, lambda tf: make(tf, of), *arguments)
+    import tensorflow as tf
+
+    blank = tf.reduce_sum(tf.abs(images), axis=1, keepdims=True) == 0
+    return tf.where(blank, tf.stop_gradient(images), images)

@@ -20,19 +20,12 @@ from mnist_core.experiment.layers import LAYERS
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import latex as formulas
-from mnist_core.inspection.activations import (
-    FloatArray,
-    Probe,
-    ProbeLayer,
-    Weights,
-    as_batch,
-    probe,
-)
+from mnist_core.inspection.activations import IMAGES, FloatArray, Weights, as_batch, probe
 from mnist_core.inspection.arithmetic import Unit, explain, softmax, sources, window
-from mnist_core.inspection.compiled import gradients as gradient_function
+from mnist_core.inspection.compiled import CompiledNetwork
+from mnist_core.inspection.probe_layers import ProbeLayer
 from mnist_core.inspection.weights import initial_weights
 
-_IMAGES = ((None, *INPUT_SHAPE), "float32")
 _DIGITS, _DIGIT = ((None,), "int32"), ((), "int32")
 
 
@@ -72,11 +65,11 @@ def backward(network: NetworkSpec, weights: Weights, image: FloatArray, label: i
     """
     found = _backward(network, weights, image[None], np.array([checked_digit(label, network)]))
     logits, pixels, gradients = found
-    per_layer = [np.asarray(gradient)[0] for gradient in gradients]
+    per_layer = [gradient[0] for gradient in gradients]
     return Backward(
-        _loss(np.asarray(logits)[0], label),
+        _loss(logits[0], label),
         per_layer,
-        np.asarray(pixels)[0, ..., 0],
+        pixels[0, ..., 0],
         [_norm(gradient) for gradient in per_layer],
     )
 
@@ -100,9 +93,7 @@ def gradient_norms_at_start(
     *_, gradients = _backward(other, initial_weights(other, seed), images, digits)
     norms = {
         layer.name.partition(":")[0] + layer.kind: float(np.mean([_norm(one) for one in values]))
-        for layer, values in zip(
-            probe(other).layers, (np.asarray(gradient) for gradient in gradients), strict=True
-        )
+        for layer, values in zip(probe(other).layers, gradients, strict=True)
     }
     return [norms[layer.name.partition(":")[0] + layer.kind] for layer in probe(network).layers]
 
@@ -173,13 +164,11 @@ def grad_cam(
     index = found.index(name)
     if len(found.layers[index].shape) != 3:
         raise ValueError(f"{name} has no feature maps; Grad-CAM needs a layer that has.")
-    function = gradient_function(
-        network, ("cam", index), partial(_make_cam, index), _IMAGES, _DIGIT
-    )
+    function = found.compiled(("cam", index), partial(_make_cam, index), IMAGES, _DIGIT)
     values, slopes = function(
         found.checked(weights), as_batch(image[None]), np.int32(checked_digit(digit, network))
     )
-    maps, counts = np.asarray(values)[0], np.asarray(slopes)[0].mean((0, 1))
+    maps, counts = values[0], slopes[0].mean((0, 1))
     cam = np.maximum(maps @ counts, 0)
     rows, columns = (centres(found.layers[: index + 1], axis) for axis in (0, 1))
     pixels = np.arange(INPUT_SHAPE[0])
@@ -288,16 +277,16 @@ def _backward(
     network: NetworkSpec, weights: Weights, images: FloatArray, labels: npt.NDArray[np.int64]
 ) -> Any:
     """Logits, and the gradients of the sum of all losses by pixels and layers' outputs."""
-    function = gradient_function(network, "backward", _make_backward, _IMAGES, _DIGITS)
-    values = probe(network).checked(weights)
-    return function(values, as_batch(images), labels.astype(np.int32))
+    found = probe(network)
+    function = found.compiled("backward", _make_backward, IMAGES, _DIGITS)
+    return function(found.checked(weights), as_batch(images), labels.astype(np.int32))
 
 
-def _make_backward(tf: Any, found: Probe) -> Callable[..., Any]:
+def _make_backward(tf: Any, network: CompiledNetwork) -> Callable[..., Any]:
     def function(weights: Any, images: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            outputs = found.call(weights, images)
+            outputs = network.call(weights, images)
         right = tf.one_hot(labels, outputs[-1].shape[-1])
         others = (1 - right) * outputs[-1]
         # p − y, where p − 1 is written as minus all other probabilities: when p is all but 1,
@@ -320,28 +309,29 @@ def _logit(
     network: NetworkSpec, weights: Weights, images: FloatArray, digit: int
 ) -> tuple[FloatArray, FloatArray]:
     """A digit's logit for each image, [n], and its slopes by their pixels, [n, 28, 28]."""
-    function = gradient_function(network, "logit", _make_logit, _IMAGES, _DIGIT)
+    found = probe(network)
+    function = found.compiled("logit", _make_logit, IMAGES, _DIGIT)
     slopes, logits = function(
-        probe(network).checked(weights), as_batch(images), np.int32(checked_digit(digit, network))
+        found.checked(weights), as_batch(images), np.int32(checked_digit(digit, network))
     )
-    return np.asarray(slopes)[..., 0], np.asarray(logits)
+    return slopes[..., 0], logits
 
 
-def _make_logit(tf: Any, found: Probe) -> Callable[..., Any]:
+def _make_logit(tf: Any, network: CompiledNetwork) -> Callable[..., Any]:
     def function(weights: Any, images: Any, digit: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            logits = tf.gather(found.call(weights, images)[-2], digit, axis=1)
+            logits = tf.gather(network.call(weights, images)[-2], digit, axis=1)
         return tape.gradient(logits, images), logits
 
     return function
 
 
-def _make_cam(index: int, tf: Any, found: Probe) -> Callable[..., Any]:
+def _make_cam(index: int, tf: Any, network: CompiledNetwork) -> Callable[..., Any]:
     def function(weights: Any, images: Any, digit: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            outputs = found.call(weights, images)
+            outputs = network.call(weights, images)
             logits = tf.gather(outputs[-2], digit, axis=1)
         return outputs[index], tape.gradient(logits, outputs[index])
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.base import computing
 from mnist_core.experiment.layer import Layer, Shape
 from mnist_core.experiment.layers import Dense
 from mnist_core.experiment.spec import NetworkSpec
@@ -95,6 +96,11 @@ def kernels(network: NetworkSpec, weights: Sequence[npt.NDArray[Any]]) -> tuple[
 
 def initial_weights(network: NetworkSpec, seed: int) -> list[Floats]:
     """The weights before the first step of training with this seed, in Keras's order."""
+    found: list[Floats] = computing.run(_initial_weights, network, seed)
+    return found
+
+
+def _initial_weights(network: NetworkSpec, seed: int) -> list[Floats]:
     from mnist_core.model.build import build_model
 
     return [np.asarray(weight) for weight in build_model(network, seed).get_weights()]

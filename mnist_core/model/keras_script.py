@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mnist_core.data.mnist import SPLIT_SEED
@@ -191,9 +192,9 @@ def _schedule_source(schedule: str) -> str:
 
 
 def _augment_source() -> str:
-    from mnist_core.model import augment
-
-    return _body(inspect.getsource(augment), "SIZE =").replace(": Any", "").replace(" -> Any", "")
+    # Not imported, as it needs TensorFlow, which a server does without.
+    source = (Path(__file__).parent / "augment.py").read_text("utf-8")
+    return _body(source, "SIZE =").replace(": Any", "").replace(" -> Any", "")
 
 
 def _body(source: str, first_line: str) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.base import computing
 from mnist_core.experiment.layer import Shape
 from mnist_core.experiment.layers import Conv
 from mnist_core.experiment.losses import LossName
@@ -300,9 +301,20 @@ def snapshot_frame(
 
     Raises ValueError when the weights are another network's.
     """
+    found: Frame = computing.run(_snapshot_frame, network, list(weights), view, step, loss)
+    return found
+
+
+def _snapshot_frame(
+    network: NetworkSpec,
+    weights: list[npt.NDArray[Any]],
+    view: View,
+    step: int,
+    loss: LossName,
+) -> Frame:
     made, model, lock = _snapshot_view(network, loss)
     with lock:
-        model.set_weights(list(weights))
+        model.set_weights(weights)
         return made.frame(view, step)
 
 

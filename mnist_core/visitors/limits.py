@@ -39,7 +39,8 @@ class Limits:
     visitor has had no page open for `away_minutes`; one that waits leaves the queue after
     `away_queued_seconds` without them. `upload_megabytes` is for each of
     `upload_files`; files that are open take `session_upload_megabytes` of a session and
-    `server_upload_megabytes` of all together. A visitor keeps `kept_data` data sets of their own,
+    `server_upload_megabytes` of all together, `address_upload_megabytes` of those from one network
+    address. A visitor keeps `kept_data` data sets of their own,
     each of at most `data_images`. `address_…` are for all visitors from one network address
     together: runs that wait or train, starts and new visitors within an hour, megabytes kept;
     `server_runs` and `server_megabytes` for everyone's runs and data sets together. A study may
@@ -63,6 +64,7 @@ class Limits:
     upload_megabytes: int | None = None
     upload_files: int | None = None
     session_upload_megabytes: int | None = None
+    address_upload_megabytes: int | None = None
     server_upload_megabytes: int | None = None
     kept_data: int | None = None
     data_images: int | None = None
@@ -96,6 +98,7 @@ PUBLIC = Limits(
     upload_megabytes=25,
     upload_files=30,
     session_upload_megabytes=200,
+    address_upload_megabytes=250,
     server_upload_megabytes=300,
     kept_data=4,
     data_images=100_000,

@@ -25,7 +25,7 @@ _STYLE = """<style>
 def augmentation_preview(image: Image, augmentation: Augmentation, seed: int) -> None:
     """Show `image`, uint8 [28, 28], and what training with this seed may make of it.
 
-    The first time TensorFlow is loaded, in the background: the image stands unchanged meanwhile.
+    The first time TensorFlow may still be loading: the image stands unchanged meanwhile.
     """
 
     def changed() -> list[Image]:

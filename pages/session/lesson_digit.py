@@ -66,6 +66,6 @@ def _drawn() -> npt.NDArray[np.uint8] | None:
     # Imported here: scipy is not needed before there is a drawing.
     from pages.session.drawn_digits import shared_digit
 
-    # Not taken apart: the detector would load TensorFlow, without which the lesson does.
+    # Not taken apart: the detector would have TensorFlow loaded, without which the lesson does.
     drawn = shared_digit(take_apart=False)
     return None if drawn is None else np.round(255 * drawn).astype(np.uint8)

@@ -11,7 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from mnist_core.drawing.pretrained import EXPERIMENT, DefaultModelError, default_model_card
+from mnist_core.drawing.pretrained import (
+    EXPERIMENT,
+    DefaultModelError,
+    default_model_card,
+    default_weights,
+)
 from mnist_core.experiment.spec import Experiment, NetworkSpec
 from mnist_core.storage.store import Run, SnapshotInfo
 from pages.session.services import get_store, owner
@@ -217,9 +222,7 @@ def weights_at(key: str, step: int) -> Weights | None:
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _weights_at(key: str, step: int, holder: str) -> Weights | None:
     if key == DEFAULT_MODEL:
-        from mnist_core import load_default_model
-
-        return tuple(load_default_model().get_weights())
+        return default_weights()
     weights = get_store().weights(key, step)
     return None if weights is None else tuple(weights)
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from mnist_core.drawing.pretrained import EXPERIMENT, DefaultModelError
+from mnist_core.base.sandbox import WorkFailed
+from mnist_core.drawing.pretrained import EXPERIMENT, DefaultModelError, default_weights
 from mnist_core.experiment.spec import MNIST, NetworkSpec
 from mnist_core.inspection.activations import WeightsError, probe
 from mnist_core.storage.store import StoreError
@@ -94,14 +95,14 @@ class Reader:
         def probabilities(images: FloatArray) -> FloatArray:
             try:
                 return network.probabilities(weights, images)
-            except WeightsError as error:
+            except (WeightsError, WorkFailed) as error:
                 raise NotReadable(_why_not(error)) from error
 
         return probabilities
 
 
 def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
-    """Until the readers' networks are compiled: seconds for the first, which imports TensorFlow.
+    """Until the readers' networks are compiled: seconds for the first, which waits for TensorFlow.
 
     `say` shows a sentence while it takes long. Raises NotReadable.
     """
@@ -113,7 +114,7 @@ def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
                 say(f"_Loading the network{time_left('network', underway)}_")
                 time.sleep(0.05)
             underway.result()
-        except (DefaultModelError, WeightsError) as error:
+        except (DefaultModelError, WeightsError, WorkFailed) as error:
             _compiling.clear()
             raise NotReadable(_why_not(error)) from error
 
@@ -137,10 +138,10 @@ def loading(reader: Reader) -> Future[None]:
     return _compiling(reader.network.model_dump_json(), default, reader.network, weights)
 
 
-def _why_not(error: DefaultModelError | WeightsError) -> str:
-    if isinstance(error, DefaultModelError):
-        return str(error)
-    return "This network cannot be loaded; choose another one."
+def _why_not(error: DefaultModelError | WeightsError | WorkFailed) -> str:
+    if isinstance(error, WeightsError):
+        return "This network cannot be loaded; choose another one."
+    return str(error)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -154,7 +155,5 @@ def _compiling(
 def _compile(network: NetworkSpec, weights: Weights | None) -> None:
     """The first pass compiles; the default model (`weights` None) is loaded for it."""
     if weights is None:
-        from mnist_core import load_default_model
-
-        weights = tuple(load_default_model().get_weights())
+        weights = default_weights()
     probe(network).probabilities(weights, np.zeros((1, 28, 28), np.float32))

@@ -14,8 +14,10 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 
-from mnist_core.base import allocator, logs, once
+from mnist_core.base import allocator, child_process, computing, logs, once
 from mnist_core.base.errors import StoreError
+from mnist_core.base.sandbox import WorkFailed
+from mnist_core.base.tensorflow_compat import set_aside
 from mnist_core.data import shared_arrays
 from pages.session.upload_budget import UploadBudget
 from pages.streamlit_compat import browser_messages, no_delay, page_head, static_files
@@ -39,7 +41,7 @@ AHEAD = (
 # The first page that somebody opens does not wait behind this: it comes first, or later than this.
 FIRST_SECONDS = 2.0
 AGAIN_SECONDS = 5.0
-# Then TensorFlow and a network, for whoever draws or looks inside next.
+# Then the process that computes, and a network there, for whoever draws or looks inside next.
 NETWORK_SECONDS = 4.0
 # What stands between the network and Streamlit, the outermost first.
 MIDDLEWARE = [
@@ -82,6 +84,8 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     allocator.map_large_blocks()
     shared_arrays.share()
     no_delay.answer_at_once(st.get_option("server.port"))
+    child_process.start_fork_server("mnist_core.engine.preloaded")
+    computing.apart()
     browser_messages.write_each_once_a_minute()
     ending = threading.Event()
     _ahead.set()
@@ -95,6 +99,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
 def _take_up(ending: threading.Event) -> None:
     """Have an engine look after the runs: those of a server that was killed are told at once."""
     _import_ahead(ending)
+    set_aside()
     said, pause = False, FIRST_SECONDS
     while not ending.wait(pause):
         from pages.session import services
@@ -129,12 +134,13 @@ def _import_ahead(ending: threading.Event) -> None:
 
 
 def _load_network() -> None:
-    """Load TensorFlow and the network that comes with the app."""
+    """Have the network that comes with the app ready in the process that computes."""
     from mnist_core.drawing.pretrained import DefaultModelError
     from pages.session import reader
 
-    with suppress(DefaultModelError):  # a page that needs it says so
+    with suppress(DefaultModelError, WorkFailed):  # a page that needs it says so
         reader.load_default()
+    set_aside()
 
 
 def _open_browser() -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import streamlit as st
 
+from mnist_core.base.job_queue import JobQueue, VisitorJobs
 from mnist_core.base.once import once
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.visitor_engine import VisitorEngine
@@ -26,6 +27,11 @@ def get_store() -> Store:
 def get_engine() -> VisitorEngine:
     """The server's engine for this visitor; its worker starts with the first `warm` or run."""
     return VisitorEngine(shared_engine(), owner(), address())
+
+
+def jobs_in(queue: JobQueue) -> VisitorJobs:
+    """A queue of heavy jobs for this visitor, who takes turns with the others."""
+    return queue.of(owner(), address())
 
 
 def notice() -> None:

@@ -1,4 +1,4 @@
-"""A budget of bytes for uploads, of a session and of the whole server.
+"""A budget of bytes for uploads, of a session, of a network address and of the whole server.
 
 Streamlit holds uploaded files in memory until they are replaced, taken away, or their session
 ends. An upload is judged by its declared length before its body is read. It takes its share of the
@@ -12,12 +12,13 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from starlette.requests import ClientDisconnect
 
 from mnist_core.base.untrusted import MEGABYTE
+from mnist_core.visitors import addresses
 from mnist_core.visitors.limits import Limits, current
 from pages.streamlit_compat.held_uploads import held_bytes
 
@@ -48,6 +49,8 @@ class UploadBudget:
         self._piece_seconds = piece_seconds
         # Bytes that are on their way; all on the server's one event loop.
         self._coming: Counter[str] = Counter()
+        # The address that a session's newest upload came from.
+        self._addresses: dict[str, str] = {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Hand the request on, or refuse it."""
@@ -59,7 +62,9 @@ class UploadBudget:
         if size is None:
             await _refuse(send, 411, "An upload must say how long it is.")
             return
-        if said := self._problem(session, size):
+        held = self._held()
+        self._note(session, _address(scope), held)
+        if said := self._problem(session, size, held):
             log.warning("an upload of %d bytes was refused: %s", size, said)
             await _refuse(send, 413, said)
             return
@@ -85,17 +90,33 @@ class UploadBudget:
 
         return receive_in_time
 
-    def _problem(self, session: str, size: int) -> str | None:
+    def _note(self, session: str, address: str, held: Mapping[str, int]) -> None:
+        """Remember where a session's uploads come from, as long as it has any."""
+        still = held.keys() | self._coming.keys()
+        self._addresses = {name: at for name, at in self._addresses.items() if name in still}
+        self._addresses[session] = address
+
+    def _problem(self, session: str, size: int, held: Mapping[str, int]) -> str | None:
         """The reason why an upload of `size` bytes does not fit, as a sentence, or None."""
-        limits, held = self._limits(), self._held()
-        own = held.get(session, 0) + self._coming[session]
+        limits = self._limits()
+
+        def taken(sessions: Iterable[str]) -> int:
+            return sum(held.get(name, 0) + self._coming[name] for name in sessions)
+
+        own = taken([session])
         if _beyond(own + size, limits.session_upload_megabytes):
             return (
                 f"Your open files may take {limits.session_upload_megabytes} MB together. Take "
                 "some away, or add fewer at once."
             )
-        everyone = sum(held.values()) + self._coming.total()
-        if _beyond(everyone + size, limits.server_upload_megabytes):
+        address = self._addresses[session]
+        theirs = taken(name for name, at in self._addresses.items() if at == address)
+        if _beyond(theirs + size, limits.address_upload_megabytes):
+            return (
+                f"The open files of all visitors at your network address may take "
+                f"{limits.address_upload_megabytes} MB together. Try again in a few minutes."
+            )
+        if _beyond(taken(held.keys() | self._coming.keys()) + size, limits.server_upload_megabytes):
             return "This server holds as many open files as it can. Try again in a few minutes."
         return None
 
@@ -106,6 +127,15 @@ def _session(scope: Message) -> str | None:
         return None
     _, endpoint, rest = scope["path"].partition(_ENDPOINT)
     return rest.partition("/")[0] if endpoint else None
+
+
+def _address(scope: Message) -> str:
+    """The digest of the network address that a request comes from."""
+    peer, _port = scope.get("client") or ("", 0)
+    named = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+    forwarded = b", ".join(named).decode("latin-1")
+    trusted = addresses.trusted_proxies()
+    return addresses.digest(addresses.visitor_address(peer, forwarded, trusted))
 
 
 def _declared(scope: Message) -> int | None:

@@ -33,7 +33,7 @@ class Pool(Protocol):
 
 @once
 def loader() -> ThreadPoolExecutor:
-    """Prepares what is needed for every reading, such as TensorFlow and the networks."""
+    """Prepares what is needed for every reading, such as the networks."""
     return ThreadPoolExecutor(2, "drawing-loader")
 
 

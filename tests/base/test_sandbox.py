@@ -104,6 +104,19 @@ def test_visitors_take_turns_and_are_told_their_place() -> None:
     assert queue.progress(other) is None
 
 
+def test_addresses_take_turns_before_their_visitors_do() -> None:
+    """Whoever drops their cookie each time is ten visitors, at one address."""
+    queue, held = JobQueue("test"), Held()
+    many = [queue.submit(f"a{index}", held.job(f"a{index}"), "there") for index in range(3)]
+    other = queue.submit("b", held.job("b"), "elsewhere")
+    alone = queue.submit("c", held.job("c"))
+    places = [queue.progress(job) for job in (*many[1:], other, alone)]
+    assert places == [Progress(ahead, None) for ahead in (3, 4, 1, 2)]
+    held.go.set()
+    assert many[2].result(30) == "a2"
+    assert held.order == ["a0", "b", "c", "a1", "a2"]
+
+
 def test_one_visitor_has_one_job_at_a_time_though_there_is_room() -> None:
     queue, held = JobQueue("test", slots=2), Held()
     first, second = (queue.submit("a", held.job(name)) for name in ("a0", "a1"))

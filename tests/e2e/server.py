@@ -14,7 +14,9 @@ from pathlib import Path
 
 import psutil
 
+from mnist_core.base import warm_process
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.engine import worker_main
 from tests.support.ports import free_port
 
 
@@ -80,8 +82,17 @@ class Server:
         self.process.wait()
 
     def worker_pids(self) -> list[int]:
-        """The processes that train: Python processes below the server, helpers excepted."""
-        return [child.pid for child in self._children() if _trains(child)]
+        """The processes that train."""
+        return [child.pid for child in self._children() if _is(child, worker_main.NAME)]
+
+    def has_tensorflow(self) -> bool:
+        """True when the server's own process, where that can be seen, has loaded TensorFlow."""
+        assert self.process is not None
+        return self.process.poll() is None and loads_tensorflow(self.process.pid)
+
+    def computing_pids(self) -> list[int]:
+        """The process that computes with networks, if it has been started."""
+        return [child.pid for child in self._children() if _is(child, warm_process.NAME)]
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
@@ -122,14 +133,20 @@ def running(home: Path, log: Path, settings: dict[str, str] | None = None) -> It
     try:
         own.start()
         yield own
+        assert not own.has_tensorflow(), "The server has loaded TensorFlow."
     finally:
         own.stop()
 
 
-def _trains(process: psutil.Process) -> bool:
+def loads_tensorflow(pid: int) -> bool:
+    """True when TensorFlow's library is in the process; False where the system does not tell."""
+    with contextlib.suppress(OSError):
+        return "libtensorflow" in Path(f"/proc/{pid}/maps").read_text()
+    return False
+
+
+def _is(process: psutil.Process, name: str) -> bool:
     try:
-        command = " ".join(process.cmdline())
+        return process.name() == name and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-    helper = "resource_tracker" in command or "forkserver" in command
-    return "python" in command and not helper and process.status() != psutil.STATUS_ZOMBIE

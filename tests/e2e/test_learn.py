@@ -386,6 +386,15 @@ def test_no_part_is_seen_before_its_style_sheet(server, page):
     expect(part(page, "begin")).to_be_visible()
 
 
+# Where the middle of a text lies, in CSS pixels from the left.
+_MIDDLE = """(element) => {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  const { left, right } = range.getBoundingClientRect();
+  return (left + right) / 2;
+}"""
+
+
 def test_a_drawing_is_read_beside_the_headline_and_goes_through_the_lesson(server, page):
     page.set_viewport_size({"width": 1366, "height": 768})
     open_page(page, server.url, "home_flow")
@@ -396,7 +405,10 @@ def test_a_drawing_is_read_beside_the_headline_and_goes_through_the_lesson(serve
         round(part(page, f"card_{entry.number}").bounding_box()["height"]) for entry in CHAPTERS
     }
     assert len(heights) == 1, f"Cards are of different heights: {heights}"
-    expect(part(page, "paper_hint")).to_have_text("Draw a digit")
+    hint = part(page, "paper_hint")
+    expect(hint).to_have_text("Draw a digit")
+    box, middle = hint.bounding_box(), hint.locator("p").evaluate(_MIDDLE)
+    assert abs(box["x"] + box["width"] / 2 - middle) < 2
     draw(page, [(0.5, 0.15), (0.5, 0.85)])
     figure = part(page, "home_flow").locator(".diagram")
     expect(figure).to_have_attribute("aria-label", re.compile("Your drawing .* reads a 1"))

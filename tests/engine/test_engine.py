@@ -13,16 +13,24 @@ import psutil
 import pytest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base import child_process
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine import worker
 from mnist_core.engine.dask_client import Connection
 from mnist_core.engine.engine import Engine
 from mnist_core.engine.scheduler import newest_snapshot, pack
-from mnist_core.engine.worker_process import LocalWorker
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Epoch, Finished, Snapshot, Started, to_message
 from mnist_core.visitors import heartbeat
 from tests.support.runs import FAKE, LONG, SHORT, is_status, reach, wait, whole
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forked_workers() -> Iterator[None]:
+    """Workers are forked here, where that can be done; in other modules they are started."""
+    child_process.start_fork_server("mnist_core.engine.worker_main")
+    yield
+    child_process.stop_fork_server()
 
 
 @pytest.fixture
@@ -295,14 +303,29 @@ def test_a_worker_that_has_grown_large_is_renewed_while_idle(
     reach(store, first, lambda run: run.step > 60)  # the monitor has looked twice
     assert engine.worker_pid() == pid
     engine.stop(first)
-    wait(lambda: engine.worker_pid() != pid, "a fresh worker")
+    wait(lambda: engine.worker_pid() not in (pid, None), "a fresh worker")
     looks: list[None] = []
-    fresh, look = engine.worker_pid(), LocalWorker.renew_if_large
-    monkeypatch.setattr(LocalWorker, "renew_if_large", lambda self: looks.append(look(self)))
+    fresh, renew = engine.worker_pid(), Connection.renew_worker
+    monkeypatch.setattr(
+        Connection, "renew_worker", lambda self, awaited=False: looks.append(renew(self, awaited))
+    )
     wait(lambda: len(looks) > 2, "looks of the monitor")
     assert engine.worker_pid() == fresh  # one that has not trained is left alone
     run = reach(store, engine.start(SHORT), is_status("finished"))
     assert run.step == 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a fresh one takes seconds")
+def test_a_worker_that_has_grown_large_is_renewed_between_runs_in_their_order(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_core.engine.worker_process.MOST_BYTES", 0)
+    runs = [engine.start(SHORT) for _ in range(4)]
+    ended = [reach(store, run, is_status("finished")) for run in runs]
+    started = [run.started.timestamp() for run in ended]
+    assert started == sorted(started)
+    assert len({run.worker for run in ended}) == 4, "each has a worker of its own"
+    assert all(run.step == 20 and whole(store, run.id) for run in ended)
 
 
 def test_a_server_that_does_not_take_its_turn_holds_nobody_up(

@@ -12,7 +12,8 @@ from mnist_core.inspection.activation_maximization import (
     dream,
     most_exciting,
 )
-from mnist_core.inspection.activations import BATCH, WeightsError, probe
+from mnist_core.inspection.activations import WeightsError, probe
+from mnist_core.inspection.compiled import BATCH
 from tests.support.inside_networks import conv, dense, network, random_images, random_weights
 
 NET = network(conv(4, 3), "batch_norm", "activation", "flatten", dense(6, "relu"))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mnist_core import PRESETS
-from mnist_core.inspection.activations import BATCH, WeightsError, as_batch, probe
+from mnist_core.inspection.activations import WeightsError, as_batch, probe
+from mnist_core.inspection.compiled import BATCH
 from mnist_core.model.build import build_model
 from tests.support.inside_networks import (
     NETWORKS,
@@ -49,7 +50,9 @@ def test_each_step_knows_its_shape_and_weights(name: str) -> None:
     outputs = found.outputs(random_weights(spec), random_images(1))
     assert [layer.shape for layer in found.layers] == [value.shape[1:] for value in outputs]
     places = [place for layer in found.layers for place in layer.weights]
-    assert places == list(range(len(build_model(spec).weights)))
+    expected = [tuple(weight.shape) for weight in build_model(spec).weights]
+    assert places == list(range(len(expected)))
+    found.checked([np.zeros(shape) for shape in expected])
     positions = [layer.position for layer in found.layers]
     assert positions == sorted(positions) and set(positions) == set(range(len(spec.layers) + 1))
 

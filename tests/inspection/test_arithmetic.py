@@ -27,6 +27,7 @@ from mnist_core.inspection.arithmetic import (
     sources,
     window,
 )
+from mnist_core.inspection.compiled import compiled_network
 from tests.support.inside_networks import (
     ACTIVATIONS,
     NETWORKS,
@@ -77,7 +78,7 @@ def test_local_derivatives_are_those_of_automatic_differentiation(name: str) -> 
     image = tf.constant(IMAGE[None, ..., None])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(image)
-        tensors = [image, *found.call(weights, image)]
+        tensors = [image, *compiled_network(spec).call(weights, image)]
         chosen = [
             (place, unit, tensors[place + 1][(0, *unit)])
             for place, layer in enumerate(found.layers)
@@ -137,7 +138,7 @@ def test_of_equal_values_the_first_is_the_largest() -> None:
     with tf.GradientTape() as tape:
         tensor = tf.constant(image[None, ..., None])
         tape.watch(tensor)
-        value = probe(spec).call(weights, tensor)[0][0, 3, 4, 0]
+        value = compiled_network(spec).call(weights, tensor)[0][0, 3, 4, 0]
     slopes = np.asarray(tape.gradient(value, tensor))[0, ..., 0]
     assert np.argwhere(slopes).tolist() == [[6, 8]]  # as TensorFlow has it
 
@@ -190,7 +191,7 @@ def test_the_receptive_field_is_where_pixels_have_a_slope(name: str) -> None:
     image = tf.constant(IMAGE[None, ..., None])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(image)
-        outputs = found.call(weights, image)
+        outputs = compiled_network(spec).call(weights, image)
         values = [
             (layer.name, unit, output[(0, *unit)])
             for layer, output in zip(found.layers, outputs, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import operator
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +13,13 @@ import numpy as np
 import psutil
 import pytest
 
+from mnist_core.base import child_process, computing, fork_server
 from mnist_core.base.sandbox import LimitReached, ProcessCrashed
 from mnist_core.base.warm_process import WarmProcess
 from mnist_core.experiment.layers import Conv, Flatten
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection import compiled
+from mnist_core.inspection.activations import probe
 from mnist_core.inspection.gradients import backward
 from mnist_core.inspection.weights import initial_weights
 
@@ -76,21 +79,25 @@ def test_gradients_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) ->
     image = np.random.default_rng(0).random((28, 28), np.float32)
     weights = initial_weights(NETWORK, 0)
     here = backward(NETWORK, weights, image, 3)
-    monkeypatch.setenv(compiled.SETTING, "1")
-    monkeypatch.setattr(compiled, "_process", None)
-    compiled.apart()
-    process = compiled._process
+    monkeypatch.setattr(computing, "_process", None)
+    child_process.start_fork_server("mnist_core.engine.preloaded")
+    computing.apart()
+    process = computing._process
     assert process is not None
     there = backward(NETWORK, weights, image, 3)
+    if sys.platform == "linux":
+        assert process.pid is not None
+        assert psutil.Process(process.pid).parent().name() == fork_server.NAME
     np.testing.assert_allclose(there.input_gradient, here.input_gradient, rtol=1e-5, atol=1e-8)
     assert there.loss == pytest.approx(here.loss)
     process.close()
+    child_process.stop_fork_server()
 
 
 def test_what_has_crashed_is_not_tried_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     process = WarmProcess()
-    monkeypatch.setattr(compiled, "_process", process)
-    monkeypatch.setattr(compiled, "_compute", _crash)
+    monkeypatch.setattr(computing, "_process", process)
+    monkeypatch.setattr(compiled, "_call", _crash)
     monkeypatch.setattr(compiled, "_crashed", {})
     image, weights = np.zeros((28, 28), np.float32), initial_weights(NETWORK, 0)
     for _ in range(2):
@@ -101,7 +108,7 @@ def test_what_has_crashed_is_not_tried_again_for_a_while(monkeypatch: pytest.Mon
     # It may have been the system that ended it, short of memory: that passes.
     monkeypatch.setattr(compiled, "AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(process, "run", lambda *_: "computed")
-    assert compiled.gradients(NETWORK, "backward", _never)() == "computed"
+    assert probe(NETWORK).compiled("backward", _never)(weights) == "computed"
 
 
 def _pid() -> int:

@@ -240,7 +240,7 @@ def test_files_are_held_only_while_they_are_there_and_not_too_many(store, monkey
     app = drop(files(OPEN), ("a.mnistlab", one))
     (held,) = app.session_state["opened_files"].values()
     room = 3 * files_held.held_bytes(held.run) // 2
-    monkeypatch.setattr(files_held, "bounds", lambda: (room, 10 * room))
+    monkeypatch.setattr(files_held, "bounds", lambda: (room, 10 * room, 10 * room))
     drop(app, ("a.mnistlab", one), ("b.mnistlab", one))
     (said,) = app.error
     assert said.value.startswith("**b") and "These files together hold more" in said.value
@@ -254,7 +254,7 @@ def test_all_sessions_together_hold_no_more_than_the_server_may(store, monkeypat
     first, second, third = (runfile.read(file_of(store)) for _ in range(3))
     size = files_held.held_bytes(first)
     monkeypatch.setattr(files_held, "_held", WeakKeyDictionary())
-    monkeypatch.setattr(files_held, "bounds", lambda: (size, 5 * size // 2))
+    monkeypatch.setattr(files_held, "bounds", lambda: (size, 9 * size, 5 * size // 2))
     files_held.hold(first, [])
     with pytest.raises(FileRefused, match="These files together"):
         files_held.hold(second, [first])
@@ -265,9 +265,20 @@ def test_all_sessions_together_hold_no_more_than_the_server_may(store, monkeypat
     files_held.hold(third, [])
 
 
+def test_the_sessions_of_an_address_leave_room_for_others(store, monkeypatch) -> None:
+    first, second, third = (runfile.read(file_of(store)) for _ in range(3))
+    size = files_held.held_bytes(first)
+    monkeypatch.setattr(files_held, "_held", WeakKeyDictionary())
+    monkeypatch.setattr(files_held, "bounds", lambda: (size, 3 * size // 2, 9 * size))
+    files_held.hold(first, [], "address-1")
+    with pytest.raises(FileRefused, match="all visitors"):
+        files_held.hold(second, [], "address-1")
+    files_held.hold(third, [], "address-2")
+
+
 def test_the_shared_server_holds_what_its_documents_say(monkeypatch) -> None:
     monkeypatch.setattr(files_held, "current", lambda: PUBLIC)
-    assert files_held.bounds() == (200_000_000, 300_000_000)
+    assert files_held.bounds() == (200_000_000, 250_000_000, 300_000_000)
 
 
 def test_the_work_on_a_file_that_is_taken_away_is_cancelled(store, monkeypatch) -> None:

@@ -13,7 +13,9 @@ from mnist_core.base.untrusted import MEGABYTE
 from mnist_core.visitors.limits import Limits
 from pages.session.upload_budget import UploadBudget
 
-LIMITS = Limits(session_upload_megabytes=10, server_upload_megabytes=15)
+LIMITS = Limits(
+    session_upload_megabytes=10, address_upload_megabytes=12, server_upload_megabytes=15
+)
 
 
 class Server:
@@ -31,7 +33,13 @@ class Server:
         await self.go.wait()
         await send({"type": "http.response.start", "status": 204, "headers": []})
 
-    async def put(self, session: str, megabytes: float | None, method: str = "PUT") -> Any:
+    async def put(
+        self,
+        session: str,
+        megabytes: float | None,
+        method: str = "PUT",
+        peer: str | None = None,
+    ) -> Any:
         """The status and the words of the answer to an upload of so many megabytes."""
         sent: list[Any] = []
 
@@ -47,6 +55,7 @@ class Server:
             "method": method,
             "path": f"/lab/_stcore/upload_file/{session}/file",
             "headers": [(b"Content-Length", length)] if length else [],
+            "client": (peer or f"10.0.0.{ord(session)}", 4000),
         }
         await self.budget(scope, receive, send)
         said = json.loads(sent[1]["body"])["detail"] if len(sent) > 1 else ""
@@ -66,6 +75,22 @@ def test_a_session_has_a_budget_and_others_have_theirs() -> None:
         server.held = {}  # replaced, taken away, or the session closed
         assert await server.put("a", 9) == (204, "")
         assert len(server.reached) == 3
+
+    asyncio.run(scene())
+
+
+def test_an_address_has_a_budget_so_that_others_have_room() -> None:
+    async def scene() -> None:
+        server = Server()
+        assert await server.put("a", 6, peer="10.1.1.1") == (204, "")
+        server.held = {"a": 6 * MEGABYTE}
+        status, said = await server.put("b", 7, peer="10.1.1.1")
+        assert status == 413 and "at your network address may take 12 MB" in said
+        assert await server.put("b", 6, peer="10.1.1.1") == (204, "")
+        assert await server.put("c", 7, peer="10.2.2.2") == (204, "")
+        server.held = {}
+        assert await server.put("b", 9, peer="10.1.1.1") == (204, "")
+        assert server.budget._addresses.keys() == {"b"}
 
     asyncio.run(scene())
 

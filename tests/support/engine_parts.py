@@ -60,8 +60,8 @@ class FakeConnection:
     def end_worker(self) -> None:
         self.calls.append("end worker")
 
-    def renew_worker(self) -> None:
-        self.calls.append("renew worker")
+    def renew_worker(self, awaited: bool = False) -> None:
+        self.calls.append("renew worker for a run" if awaited else "renew worker")
 
 
 class FakeSender:

@@ -289,7 +289,7 @@ def test_what_closed_pages_leave_in_memory_goes_by_itself(store: Store, monkeypa
     gc.disable()
     session = Session()
     left_over = weakref.ref(session)
-    set_aside()  # as when TensorFlow is loaded while the page is open
+    set_aside()  # as a server does now and then
     del session
     for name in ("ROOM_SECONDS", "GARBAGE_SECONDS"):
         monkeypatch.setattr(f"mnist_core.engine.upkeep.{name}", 0.1)

@@ -19,7 +19,7 @@ from mnist_core.drawing.segment import Box
 from pages.session.drawn_digits import can_doubt
 from pages.session.limits import open_files_note, upload_megabytes
 from pages.session.reader import FloatArray, NotReadable, Reader, wait_for
-from pages.session.services import owner
+from pages.session.services import jobs_in
 from pages.views.draw.answer import Answer
 from pages.views.draw.networks import current_reader
 from pages.views.draw.parts import (
@@ -65,7 +65,7 @@ def photo_view(found: Answer | None) -> None:
     data = file.getvalue()
     digest = hashlib.sha256(data).digest()
     try:
-        work = newest("photo", digest, lambda: find_photo(data), PHOTOS.of(owner()))
+        work = newest("photo", digest, lambda: find_photo(data), jobs_in(PHOTOS))
     except QueueFull as error:
         st.error(str(error), icon=":material/error:")
         return

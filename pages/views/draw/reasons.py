@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from mnist_core.drawing.explain import Flip, FloatArray, evidence, smallest_flip
+from mnist_core.drawing.explain import Flip, FloatArray, evidence, smallest_flip_of
 from mnist_core.experiment.class_names import DIGITS, one
 from mnist_core.figures.pixels import Bars, Images
-from mnist_core.inspection.compiled import apart
 from pages.session.reader import NotReadable
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import percent
@@ -27,15 +26,14 @@ def reasons_view(found: Answer | None) -> None:
     if found is None:
         st.caption("Draw a digit to see why the network reads it this way.")
         return
-    apart()
     digit, image, names = found.reading.digit, found.reading.image28, found.reader.names
     assert digit is not None
     name = names[digit]
     try:
-        reader = found.reader
-        slopes = evidence(reader.network, reader.weights(), image, digit)
-        read, asked = reader.function(), (reader.choice.key, reader.step, image.tobytes())
-        search = newest("flip", asked, lambda: smallest_flip(read, image))
+        network, weights = found.reader.network, found.reader.weights()
+        slopes = evidence(network, weights, image, digit)
+        asked = (found.reader.choice.key, found.reader.step, image.tobytes())
+        search = newest("flip", asked, lambda: smallest_flip_of(network, weights, image))
         flip = search.result() if search.done() else None
     except NotReadable as error:
         st.error(str(error), icon=":material/error:")

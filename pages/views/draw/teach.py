@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from mnist_core.base import computing
 from mnist_core.drawing.finetune import FineTuned, fine_tune, keep_as_run
 from mnist_core.figures.drawing import forgetting_chart, per_digit_chart
-from mnist_core.inspection.compiled import apart, run_apart
 from mnist_core.storage import corrections as kept_corrections
 from mnist_core.storage.corrections import Corrections
 from mnist_core.storage.store import StoreError
@@ -189,8 +189,7 @@ def _teach(
     def tell(share: float) -> None:
         progress.share = share
 
-    apart()
-    taught: FineTuned = run_apart(
+    taught: FineTuned = computing.run(
         partial(fine_tune, steps=steps, remind=remind),
         reader.network,
         weights,

@@ -33,7 +33,7 @@ from mnist_core.storage.store import StoreError
 from mnist_core.visitors.limits import current, upload_problem
 from pages.session.data_sets import forget_sets
 from pages.session.limits import open_files_note, upload_megabytes
-from pages.session.services import get_engine, owner, shared_store
+from pages.session.services import get_engine, jobs_in, owner, shared_store
 from pages.views.explore.data_images import show_images
 from pages.widgets.background import come_back_for, forget, newest
 from pages.widgets.escape import escaped
@@ -74,7 +74,7 @@ def add_view() -> None:
             return
         files = tuple(upload.file_id for upload in uploads)
         try:
-            work = newest(WORK, files, partial(_read, uploads, most), CHECKS.of(owner()))
+            work = newest(WORK, files, partial(_read, uploads, most), jobs_in(CHECKS))
         except QueueFull as error:
             st.error(str(error), icon=":material/block:")
             return

@@ -1,4 +1,4 @@
-"""The memory that opened runs take, bounded for a session and for all sessions together."""
+"""The memory that opened runs take, bounded for a session, an address and all together."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ unpacking = threading.Lock()
 FACTS_RATIO = 10
 
 _lock = threading.Lock()
-# Bytes by run; a run that no session holds any more leaves by itself.
-_held: WeakKeyDictionary[RunFile, int] = WeakKeyDictionary()
+# Bytes and their visitor's address by run; a run that no session holds any more leaves by itself.
+_held: WeakKeyDictionary[RunFile, tuple[int, str | None]] = WeakKeyDictionary()
 
 
-def bounds() -> tuple[float, float]:
-    """The most bytes of a session's runs, and of all: as much again as its uploads may take."""
+def bounds() -> tuple[float, float, float]:
+    """The most bytes of the runs of a session, of an address, and of all.
+
+    Each is as much again as uploads may take.
+    """
     limits = current()
-    session, server = limits.session_upload_megabytes, limits.server_upload_megabytes
-    return (
-        math.inf if session is None else MEGABYTE * session,
-        math.inf if server is None else MEGABYTE * server,
+    megabytes = (
+        limits.session_upload_megabytes,
+        limits.address_upload_megabytes,
+        limits.server_upload_megabytes,
     )
+    session, address, server = (math.inf if most is None else MEGABYTE * most for most in megabytes)
+    return session, address, server
 
 
 def held_bytes(run: RunFile) -> int:
@@ -36,21 +41,24 @@ def held_bytes(run: RunFile) -> int:
     return run.bytes + FACTS_RATIO * len(run.facts.model_dump_json())
 
 
-def hold(run: RunFile, mine: Iterable[RunFile]) -> None:
+def hold(run: RunFile, mine: Iterable[RunFile], address: str | None = None) -> None:
     """Count a run until it is let go; `mine` are the runs that its session holds already.
 
-    Raises FileRefused when there is no memory for it.
+    `address` is the visitor's, None where that is unknown. Raises FileRefused when there is no
+    memory for it.
     """
-    size, (session, server) = held_bytes(run), bounds()
+    size, (session, of_address, server) = held_bytes(run), bounds()
     with _lock:
-        if sum(_held.get(other, 0) for other in mine) + size > session:
+        if sum(_held[other][0] for other in mine if other in _held) + size > session:
             raise FileRefused(
                 f"These files together hold more than {session / MEGABYTE:,.0f} MB. Add them to "
                 "your runs a few at a time."
             )
-        if sum(_held.values()) + size > server:
+        everyone = list(_held.values())
+        theirs = sum(taken for taken, at in everyone if at == address) if address else 0
+        if theirs + size > of_address or sum(taken for taken, _ in everyone) + size > server:
             raise FileRefused(
                 "The files that all visitors have open fill this server's memory. Take it away, "
                 "and add it again in a few minutes."
             )
-        _held[run] = size
+        _held[run] = size, address

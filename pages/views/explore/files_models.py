@@ -14,7 +14,7 @@ from mnist_core.files.export.models import FORMATS, IMAGES, TOLERANCE, ModelFile
 from mnist_core.storage.store import Run, SnapshotInfo, StoreError
 from pages.session.data_sets import dataset_of
 from pages.session.network_pickers import checkpoint_slider
-from pages.session.services import get_store, owner
+from pages.session.services import get_store, jobs_in
 from pages.views.explore.files_parts import file_name, size_words
 from pages.widgets.background import CONVERSIONS, come_back_for, forget, newest
 from pages.widgets.progress_notes import time_left
@@ -116,4 +116,4 @@ def _conversion(run_id: str, step: int) -> Future[tuple[ModelFile, ...]]:
         shown = mnist.load().x_test if images is None else images
         return convert(run.experiment.network, weights, shown[:IMAGES])
 
-    return newest("conversion", (run_id, step), work, CONVERSIONS.of(owner()))
+    return newest("conversion", (run_id, step), work, jobs_in(CONVERSIONS))

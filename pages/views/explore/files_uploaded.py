@@ -24,6 +24,7 @@ from mnist_core.files.model_import import WeightsAlone
 from mnist_core.files.runfile import RunFile
 from pages.session.data_sets import own_dataset, own_sets
 from pages.session.services import get_store, owner
+from pages.session.visitor import address
 from pages.views.explore.files_held import hold, unpacking
 from pages.widgets.background import CONVERSIONS
 from pages.widgets.escape import escaped
@@ -66,7 +67,7 @@ class Opened:
             whole = read()
             run, size = whole.curves_alone(), whole.bytes
             del whole
-            hold(run, _runs_held())
+            hold(run, _runs_held(), address())
             self.run, self.read, self.bytes = run, read, size
             give_back()
 
@@ -82,7 +83,7 @@ class Opened:
         work, self.work = self.work, None
         try:
             run, poor = work.result()
-            hold(run, _runs_held())
+            hold(run, _runs_held(), address())
         except WeightsAlone as error:
             self.alone = error
         except (FileRefused, mnist.DatasetError) as error:

@@ -8,8 +8,9 @@ import streamlit as st
 from mnist_core.experiment.activations import ACTIVATIONS
 from mnist_core.figures.arithmetic import all_written, arithmetic_html
 from mnist_core.figures.pixels import Bars, Images, as_tile
-from mnist_core.inspection.activations import FloatArray, ProbeLayer
+from mnist_core.inspection.activations import FloatArray
 from mnist_core.inspection.arithmetic import Arithmetic, explain
+from mnist_core.inspection.probe_layers import ProbeLayer
 from pages.views.inspect.scene import Scene
 from pages.widgets.pixel_view import pixel_view
 

@@ -8,7 +8,8 @@ import streamlit as st
 from mnist_core.experiment.class_names import one
 from mnist_core.figures.pixels import Images, shown
 from mnist_core.inspection.activation_maximization import channel_peaks, dream, most_exciting
-from mnist_core.inspection.activations import FloatArray, ProbeLayer
+from mnist_core.inspection.activations import FloatArray
+from mnist_core.inspection.probe_layers import ProbeLayer
 from pages.session.inspect_state import place
 from pages.views.inspect.scene import Scene, test_images, test_labels
 from pages.widgets.pixel_view import Click, pixel_view

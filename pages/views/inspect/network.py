@@ -19,8 +19,8 @@ from mnist_core.figures.pixels import (
     shown,
     tile_width,
 )
-from mnist_core.inspection.activations import ProbeLayer
 from mnist_core.inspection.arithmetic import receptive_field
+from mnist_core.inspection.probe_layers import ProbeLayer
 from pages.session.inspect_state import place
 from pages.views.inspect.arithmetic import arithmetic
 from pages.views.inspect.excite import what_excites

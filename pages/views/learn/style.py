@@ -133,8 +133,9 @@ _STYLE = with_selectors(
 .st-key-live_digit :st(column) { position: relative; }
 /* On empty paper; the pen goes through it. */
 .st-key-paper_hint { position: absolute; top: 0; left: 0; width: min(100%, var(--paper-width));
-  aspect-ratio: 1; display: grid; place-items: center; pointer-events: none; }
-.st-key-paper_hint p { color: #56616f; }
+  aspect-ratio: 1; display: grid; grid-template-columns: 100%; align-items: center;
+  pointer-events: none; }
+.st-key-paper_hint p { color: #56616f; text-align: center; }
 :st(column):has(.st-key-sheet:active) .st-key-paper_hint { visibility: hidden; }
 .st-key-player_home { position: absolute; bottom: 0; left: 0; width: auto; }
 .st-key-live_digit .st-key-canvas { gap: 0.4rem; }

@@ -96,3 +96,5 @@ def test_what_is_too_long_or_unreadable_closes_the_connection(data: bytes, code:
 
 def test_streamlit_takes_no_more_than_the_filter_lets_through() -> None:
     assert 1_000_000 * config.get_option("server.maxWidgetStateSize") == MAX_BYTES
+    # What the web server receives at most before the filter sees it.
+    assert config.get_option("server.maxMessageSize") <= 20

@@ -1,4 +1,4 @@
-"""Preparation of the process that computes gradients: TensorFlow, without what it can spare."""
+"""Preparation of the process that computes for a server: TensorFlow, without what it can spare."""
 
 from mnist_core.base.allocator import map_large_blocks
 from mnist_core.base.tensorflow_compat import UNUSED_IN_COMPUTING, load_keras
