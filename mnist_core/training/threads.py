@@ -2,7 +2,8 @@
 
 A step of a convolutional network has many operations that are too short to be shared by two
 threads, and waits in between. With one thread an operation, and as many parts of the batch side by
-side as there are threads, all are busy all the time. It also leaves a core alone that serves pages.
+side as there are threads, all are busy all the time, and none waits for another that the server
+holds up.
 """
 
 from __future__ import annotations
