@@ -12,8 +12,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.base.sandbox import ProcessCrashed
+from mnist_core.figures.live import png_address
 from mnist_core.model import augmented_copies
 from pages.widgets.background import Progress, newest, newest_with_progress
+
+WHITE = np.full((28, 28), 255, np.uint8)
 
 
 @pytest.fixture
@@ -62,20 +65,24 @@ def _train_page() -> None:
 
 
 def test_a_preview_that_failed_is_a_sentence_and_is_tried_again(monkeypatch):
-    answers = iter([ProcessCrashed("TensorFlow crashed in this computation."), None])
+    answers = iter([ProcessCrashed("TensorFlow crashed in this computation."), WHITE])
 
-    def copies(image, *_settings):
-        if (error := next(answers)) is not None:
-            raise error
-        return np.stack([image] * 8)
+    def copies(*_settings):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return np.stack([answer] * 8)
+
+    def seen(page):
+        return [element.value for element in page.caption], "".join(
+            element.proto.body for element in page.get("html")
+        )
 
     monkeypatch.setattr(augmented_copies, "augmented_copies", copies)
     page = AppTest.from_function(_train_page)
     deadline = time.monotonic() + 30
-    for done in (lambda: page.caption, lambda: "changed at random: 8" in str(page.get("html"))):
-        page.run()
-        while not done():
+    for wanted in ("TensorFlow crashed", png_address(WHITE)):
+        while wanted not in str(seen(page.run())):
             assert time.monotonic() < deadline and not page.exception
             time.sleep(0.05)
-            page.run()
         assert page.markdown[-1].value == "The page goes on."
