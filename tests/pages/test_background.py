@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,10 +66,10 @@ def _train_page() -> None:
 
 
 def test_a_preview_that_failed_is_a_sentence_and_is_tried_again(monkeypatch):
-    answers = iter([ProcessCrashed("TensorFlow crashed in this computation."), WHITE])
+    answers: list[Any] = [ProcessCrashed("TensorFlow crashed in this computation."), WHITE]
 
     def copies(*_settings):
-        answer = next(answers)
+        answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return np.stack([answer] * 8)
