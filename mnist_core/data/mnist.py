@@ -8,7 +8,6 @@ import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
