@@ -1,4 +1,4 @@
-"""The two sides of a race: MNIST Lab as the app runs it, and plain Keras on its own."""
+"""The sides of a race: MNIST Lab as the app runs it, plain Keras and PyTorch on their own."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mnist_core import Experiment
+from mnist_core.data.mnist import MNIST_FILE
 from mnist_core.engine.engine import Engine
+from mnist_core.experiment.training_cost import images_an_epoch
 from mnist_core.storage.store import Store
 
 ENDED = ("finished", "stopped", "failed")
-Result = dict[str, float]
+Result = dict[str, Any]
 
 
 @contextmanager
@@ -61,8 +64,32 @@ def plain_side() -> Iterator[Callable[..., Result]]:
     With `until` the test images are looked at after every epoch, and training ends as soon as
     that accuracy is reached; the result then also has the number of `epochs`.
     """
+    with _process(sys.executable, "-m", "benchmarks._plain") as ask:
+
+        def fit(experiment: Experiment, until: float | None = None) -> Result:
+            return ask({"experiment": json.loads(experiment.to_json()), "until": until})
+
+        yield fit
+
+
+@contextmanager
+def torch_side(python: str) -> Iterator[Callable[[Experiment], Result]]:
+    """A function that trains an experiment in PyTorch, with an interpreter that has it."""
+    with _process(python, str(Path(__file__).with_name("_torch.py"))) as ask:
+
+        def train(experiment: Experiment) -> Result:
+            images = images_an_epoch(experiment.training)
+            about = {"images": images, "file": str(MNIST_FILE)}
+            return ask({"experiment": json.loads(experiment.to_json()), **about})
+
+        yield train
+
+
+@contextmanager
+def _process(*command: str) -> Iterator[Callable[[dict[str, Any]], Result]]:
+    """A function that asks a process of its own, a line of JSON each way."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks._plain"],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -74,18 +101,17 @@ def plain_side() -> Iterator[Callable[..., Result]]:
     assert process.stdout
     questions, answers = process.stdin, process.stdout
 
-    def fit(experiment: Experiment, until: float | None = None) -> Result:
-        question = {"experiment": json.loads(experiment.to_json()), "until": until}
+    def ask(question: dict[str, Any]) -> Result:
         questions.write(json.dumps(question) + "\n")
         questions.flush()
         answer = answers.readline()
         if not answer:
-            raise RuntimeError("The process that runs model.fit has ended.")
+            raise RuntimeError(f"The process {' '.join(command)} has ended.")
         result: Result = json.loads(answer)
         return result
 
     try:
-        yield fit
+        yield ask
     finally:
         questions.close()
         process.wait(timeout=60)

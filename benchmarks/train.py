@@ -11,6 +11,11 @@ the compiled program, so that only the warm-up compiles. `training` is the epoch
 alone (on our side the epoch events' `seconds`), `later` the epochs after the first, in which
 neither side compiles (with --epochs 2 or more), and `whole run` everything from the start of the
 run to its test accuracy, validation, snapshots and storage included.
+
+With `--against torch` PyTorch takes part as a third side, tuned (see `_torch.py`), for `two-layer`
+and `cnn`; `--torch-python` names an interpreter that has it, such as that of an environment of its
+own. `of the product` is the share of the machine's fastest matrix product, measured before and
+after, that the training steps reach.
 """
 
 from __future__ import annotations
@@ -18,10 +23,14 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
+import sys
+from contextlib import ExitStack
 from typing import Any
 
-from benchmarks._sides import Result, here_side, plain_side
+from benchmarks._sides import Result, here_side, plain_side, torch_side
 from mnist_core import PRESETS, Experiment
+from mnist_core.experiment.training_cost import PASSES, images_an_epoch, multiplications
 from mnist_core.training.precision import choose_precision
 
 SUMMARY = "one epoch here against plain model.fit of the same model"
@@ -34,44 +43,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--repeats", type=int, default=5, help="runs of each side (default 5)")
     parser.add_argument("--epochs", type=int, default=1, help="epochs a run (default 1)")
+    parser.add_argument("--against", choices=("torch",), help="let PyTorch take part, too")
+    parser.add_argument(
+        "--torch-python", default=sys.executable, metavar="FILE", help="the interpreter with it"
+    )
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Measure each preset and print a table; returns the same figures."""
+    torch_python = args.torch_python if args.against == "torch" else None
     return {
-        name: compare(name, args.repeats, args.epochs)
+        name: compare(name, args.repeats, args.epochs, torch_python)
         for name in args.preset or ("two-layer", "cnn")
     }
 
 
-def compare(preset: str, repeats: int, epochs: int) -> dict[str, Any]:
-    """Both sides of one preset, interleaved; medians, ratios and final accuracies."""
+def compare(
+    preset: str, repeats: int, epochs: int, torch_python: str | None = None
+) -> dict[str, Any]:
+    """The sides of one preset, interleaved; medians, ratios and final accuracies."""
     experiment = _with_epochs(PRESETS[preset], epochs)
     precision = choose_precision(experiment)
     print(f"\n{preset}: {repeats} × {epochs} epoch(s), computed here in {precision}")
     _say_what_differs(experiment, precision)
-    here: list[Result] = []
-    plain: list[Result] = []
-    with here_side() as train_here, plain_side() as fit_plain:
-        train_here(experiment), fit_plain(experiment)
+    before = _product()
+    with ExitStack() as stack:
+        sides = {"here": stack.enter_context(here_side())}
+        sides["model.fit"] = stack.enter_context(plain_side())
+        if torch_python:
+            sides["PyTorch"] = stack.enter_context(torch_side(torch_python))
+        for train in sides.values():
+            train(experiment)
+        results: dict[str, list[Result]] = {name: [] for name in sides}
         for turn in range(repeats):
-            here.append(train_here(experiment))
-            plain.append(fit_plain(experiment))
-            print(
-                f"  {turn + 1}: here {here[-1]['seconds']:.2f} s, "
-                f"model.fit {plain[-1]['seconds']:.2f} s",
-                flush=True,
-            )
-    report: dict[str, Any] = {"precision": precision, "epochs": epochs, "here": here}
-    report["plain"] = plain
+            for name, train in sides.items():
+                results[name].append(train(experiment))
+            times = (f"{name} {results[name][-1]['seconds']:.2f} s" for name in sides)
+            print(f"  {turn + 1}: {', '.join(times)}", flush=True)
+    report: dict[str, Any] = {"precision": precision, "epochs": epochs, **results}
     rows = [("seconds", "training"), ("wall", "whole run")]
     for key, label in [*rows, ("later", "later")] if epochs > 1 else rows:
-        a, b = _median(here, key), _median(plain, key)
-        report[f"{key}_ratio"] = a / b
-        print(f"  {label:<9} here {a:6.2f} s   model.fit {b:6.2f} s   ratio {a / b:.2f}")
-    a, b = _median(here, "test_accuracy"), _median(plain, "test_accuracy")
-    print(f"  test      here {a:7.2%}   model.fit {b:7.2%}")
-    return report | {"test_accuracy_here": a, "test_accuracy_plain": b}
+        report[key] = medians = {name: _median(found, key) for name, found in results.items()}
+        ratios = (
+            f"{name} {value:6.2f} s ({value / medians['here']:.2f} ×)"
+            for name, value in medians.items()
+        )
+        print(f"  {label:<9} {'   '.join(ratios)}")
+    tests = {name: _median(found, "test_accuracy") for name, found in results.items()}
+    print(f"  {'test':<9} {'   '.join(f'{name} {value:.2%}' for name, value in tests.items())}")
+    if torch_python:
+        print(f"  PyTorch's fastest way: {results['PyTorch'][-1]['way']}")
+    report["test_accuracy"] = tests
+    return report | _share(experiment, report["seconds"]["here"], precision, before, _product())
+
+
+def _product() -> dict[str, float]:
+    """GFLOP/s of a matrix product in each number format, measured in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks._product"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(answer.stdout)
+    return found
+
+
+def _share(
+    experiment: Experiment,
+    seconds: float,
+    precision: str,
+    *products: dict[str, float],
+) -> dict[str, float]:
+    """What the training steps compute a second, beside the machine's matrix product."""
+    training = experiment.training
+    first = next(row.multiplications for row in experiment.network.shapes() if row.multiplications)
+    an_image = PASSES * multiplications(experiment) - first  # the input needs no gradient
+    images = training.epochs * images_an_epoch(training)
+    found = 2 * an_image * images / seconds / 1e9
+    product = max(speeds[precision] for speeds in products)
+    print(
+        f"  {found:.0f} GFLOP/s, {found / product:.0%} of the product of {precision} matrices "
+        f"({product:.0f} GFLOP/s)"
+    )
+    return {"gflops": found, "product_gflops": product}
 
 
 def _with_epochs(experiment: Experiment, epochs: int) -> Experiment:

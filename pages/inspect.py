@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core.storage.store import SnapshotInfo
 from pages.session import inspect_state as places
-from pages.session.errors import fragment
+from pages.session.errors import fragment, guarded
 from pages.session.inspect_state import VIEWS
 from pages.session.network_choice import NetworkChoice, choice_of, forget_snapshots
 from pages.session.paper import paper
@@ -67,7 +67,8 @@ def body(every: float | None) -> None:
             icon=":material/hourglass_empty:",
         )
     else:
-        show(choice, snapshot)
+        with guarded():
+            show(choice, snapshot)
     places.show_in_url()
     if interval() != every or trains(choice) != trains(choice_of(choice.key)):
         forget_snapshots()  # the run may have ended since they were read

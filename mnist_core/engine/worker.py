@@ -238,10 +238,8 @@ def _load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _importing, contextlib.suppress(ImportError):
         load_keras(without=UNUSED_IN_COMPUTING)
-        import tensorflow as tf
-
-        if threads := os.environ.get(THREADS):
-            tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+        threads = os.environ.get(THREADS)
+        import_module("mnist_core.training.threads").use_threads(int(threads) if threads else None)
         import_module("mnist_core.training.train_step")
         import_module("mnist_core.data.mnist").load()
         set_aside()  # else the collection after each run takes 0.2 s, before the next one begins

@@ -8,7 +8,9 @@ it already holds, so that Python is back in charge only about ten times a second
 from __future__ import annotations
 
 import threading
-from functools import cached_property
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -24,6 +26,7 @@ from mnist_core.model.build import build_model, build_optimizer
 from mnist_core.training.forward import has_relu, logits_of
 from mnist_core.training.live_view import LiveView
 from mnist_core.training.losses import losses_of
+from mnist_core.training.threads import batch_parts
 
 EVALUATION_BATCH = 128
 # Compiled programs that wait for a run of the same kind.
@@ -55,14 +58,16 @@ class TrainingProgram:
         )
         # The logits as well as the probabilities: the loss is exact only from the former.
         self._logits = logits_of(model)
+        self._parts = batch_parts()
         self._relu = [layer.output for layer in model.layers if has_relu(layer)]
         logits = model.get_layer("logits").output
         self._looked_at = keras.Model(model.input, [logits, *self._relu])
-        self._train = tf.function(self._train_steps, input_signature=_TRAIN_SIGNATURE)
+        self._train = self._compiled(logits_of(model, self._parts))
+        self._train_few = self._compiled(self._logits)  # for fewer images than parts
         # XLA joins a step's many small operations, but is compiled for one shape of batches.
         rows = min(MOST_XLA_STEPS, MOST_XLA_IMAGES // training.batch_size)
         self._xla_shape = (rows, training.batch_size) if xla_pays(experiment) and rows else None
-        self._train_xla = tf.function(self._train_steps, jit_compile=True)
+        self._train_xla = tf.function(partial(self._train_steps, self._logits), jit_compile=True)
         self._evaluate = tf.function(self._evaluate_batch, input_signature=_EVALUATE_SIGNATURE)
         self._look = tf.function(self._look_at_batch, input_signature=_EVALUATE_SIGNATURE)
 
@@ -108,7 +113,7 @@ class TrainingProgram:
         `first_step` (from 0) seeds the augmentation.
         """
         count = len(batches)
-        train = self._train
+        train = self._train if batches.shape[1] >= self._parts else self._train_few
         if self._xla_shape is not None and _fits(batches.shape, self._xla_shape):
             train = self._train_xla
             more = self._xla_shape[0] - count
@@ -131,13 +136,16 @@ class TrainingProgram:
 
     def test(self, images: ByteArray, labels: ByteArray) -> tuple[float, ByteArray]:
         """As `evaluate`: the mean loss, and what each image is read as, uint8 [n]."""
-        losses, read = 0.0, []
-        for start in range(0, len(images), EVALUATION_BATCH):
+
+        def evaluate(start: int) -> tuple[float, ByteArray]:
             part = slice(start, start + EVALUATION_BATCH)
-            loss, found = self._evaluate(images[part], labels[part].astype(np.int32))
-            losses += float(loss)
-            read.append(found.numpy())
-        return losses / len(images), np.concatenate(read)
+            loss, read = self._evaluate(images[part], labels[part].astype(np.int32))
+            return float(loss), read.numpy()
+
+        with ThreadPoolExecutor(self._parts) as pool:
+            found = list(pool.map(evaluate, range(0, len(images), EVALUATION_BATCH)))
+        losses, read = zip(*found, strict=True)
+        return sum(losses) / len(images), np.concatenate(read)
 
     def quick_look(self, images: ByteArray, labels: ByteArray) -> tuple[float, float | None]:
         """Accuracy on `images` uint8 [n, 28, 28], and the share of ReLU units 0 for all of them.
@@ -157,8 +165,12 @@ class TrainingProgram:
         correct = tf.reduce_sum(tf.cast(_hits(labels, logits), tf.int32))
         return correct, tf.add_n(dead) if dead else tf.constant(0)
 
+    def _compiled(self, logits: Callable[..., Any]) -> Any:
+        return tf.function(partial(self._train_steps, logits), input_signature=_TRAIN_SIGNATURE)
+
     def _train_steps(
         self,
+        logits: Callable[..., Any],
         all_images: Any,
         all_labels: Any,
         batches: Any,
@@ -178,16 +190,16 @@ class TrainingProgram:
             if self._augmentation:
                 images = self._augment(images, seed, first_step + step)
             self.optimizer.learning_rate.assign(learning_rates[step])
-            loss, accuracy = self._one_step(images, labels)
+            loss, accuracy = self._one_step(logits, images, labels)
             losses = losses.write(step, loss)
             accuracies = accuracies.write(step, accuracy)
             step += 1
         return losses.stack(), accuracies.stack()
 
-    def _one_step(self, images: Any, labels: Any) -> Any:
+    def _one_step(self, logits_of_images: Callable[..., Any], images: Any, labels: Any) -> Any:
         """Forward pass, loss, backward pass, update: the whole of learning."""
         with tf.GradientTape() as tape:
-            logits = self._logits(images, training=True)
+            logits = logits_of_images(images, training=True)
             loss = tf.reduce_mean(losses_of(self._loss, labels, logits, self._smoothing))
             total = tf.add_n([loss, *self.model.losses])  # with the layers' L1 and L2 penalties
         gradients = tape.gradient(total, self.model.trainable_variables)

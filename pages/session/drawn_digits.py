@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import fields
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from mnist_core.base.sandbox import WorkFailed
 from mnist_core.drawing.drawn_digits import find_drawn
 from mnist_core.drawing.not_a_digit import doubt
 from mnist_core.drawing.preprocessing import Preprocessing, Steps, prepare
+from mnist_core.drawing.pretrained import DefaultModelError
 from mnist_core.drawing.strokes import picture
 from pages.session.paper import drawing
 from pages.widgets.background import loader
@@ -23,7 +26,7 @@ def digits_drawn(take_apart: bool) -> tuple[Steps, ...]:
     """The digits of the drawing on their way to 28×28, from left to right; () without ink.
 
     The first is shared from now on. To `take_apart` several digits needs the detector; without it
-    the whole drawing is one.
+    the whole drawing is one. Raises WorkFailed where they cannot be taken apart.
     """
     found: tuple[Steps, ...] = ()
     if not drawing():
@@ -79,5 +82,19 @@ def detector() -> Future[FloatArray]:
 
 
 def can_doubt() -> bool:
-    """True when that is there."""
-    return detector().done() and detector().exception() is None
+    """True when that is there; one that could not be loaded is tried again the next time."""
+    found = detector()
+    if not found.done():
+        return False
+    if found.exception() is None:
+        return True
+    detector.clear()
+    return False
+
+
+def doubts(images: FloatArray) -> FloatArray:
+    """The probability, float32 [n], that each image is no digit; 0 where nothing can tell."""
+    if can_doubt():
+        with suppress(WorkFailed, DefaultModelError):
+            return doubt(images)
+    return np.zeros(len(images), np.float32)

@@ -3,7 +3,7 @@
 That is the database first of all, then the data and the model that come with the app.
 
 `guarded` is around each page; parts of it that run by themselves are made by `fragment`, and
-callbacks that write are wrapped in `said_later`.
+callbacks that write or compute are wrapped in `said_later`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import streamlit as st
 from mnist_core.base.errors import AppError, StoreError, Unavailable
 from mnist_core.base.sandbox import WorkFailed
 
-ICON = ":material/database_off:"
+ICON, OTHER_ICON = ":material/database_off:", ":material/error:"
 _WAITING = "store_error"
 # How soon a page is tried again that the database kept from being shown.
 AGAIN_SECONDS = 4.0
@@ -27,12 +27,12 @@ AGAIN_SECONDS = 4.0
 
 @contextmanager
 def guarded(whole_page: bool = False) -> Iterator[None]:
-    """Show the errors of this block, and what the database refused to a callback before.
+    """Show the errors of this block, and what was refused to a callback before.
 
     `whole_page`: a page that the database kept from being shown is tried again by itself.
     """
     if said := st.session_state.pop(_WAITING, None):
-        st.error(said, icon=ICON)
+        st.error(str(said), icon=_icon(said))
     try:
         yield
     except Unavailable as error:
@@ -41,10 +41,13 @@ def guarded(whole_page: bool = False) -> Iterator[None]:
         if whole_page:
             try_again()
     except AppError as error:
-        icon = ICON if isinstance(error, StoreError) else ":material/error:"
-        st.error(f"{error} Then reload this page.", icon=icon)
+        st.error(f"{error} Then reload this page.", icon=_icon(error))
     except WorkFailed as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(str(error), icon=OTHER_ICON)
+
+
+def _icon(error: Exception) -> str:
+    return ICON if isinstance(error, StoreError) else OTHER_ICON
 
 
 def try_again() -> None:
@@ -70,14 +73,14 @@ def fragment(part: Callable[..., None], run_every: float | None = None) -> Calla
 
 
 def said_later(callback: Callable[..., Any]) -> Callable[..., None]:
-    """The callback; what the database refuses to it is said when the page is drawn next."""
+    """The callback; why it could not do its work is said when the page is drawn next."""
 
     @functools.wraps(callback)
     def tried(*arguments: Any, **more: Any) -> None:
         try:
             callback(*arguments, **more)
-        except StoreError as error:
-            st.session_state[_WAITING] = str(error)
+        except (AppError, WorkFailed) as error:
+            st.session_state[_WAITING] = error
 
     return tried
 

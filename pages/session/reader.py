@@ -78,7 +78,7 @@ class Reader:
         """Raises NotReadable."""
         try:
             found = weights_at(self.choice.key, self.step)
-        except (DefaultModelError, StoreError) as error:
+        except (DefaultModelError, StoreError, WorkFailed) as error:
             raise NotReadable(str(error)) from error
         if found is None:
             raise NotReadable("The weights of this checkpoint are no longer kept; choose another.")

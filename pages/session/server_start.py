@@ -20,7 +20,7 @@ from mnist_core.base.sandbox import WorkFailed
 from mnist_core.base.tensorflow_compat import set_aside
 from mnist_core.data import shared_arrays
 from pages.session.upload_budget import UploadBudget
-from pages.streamlit_compat import browser_messages, first_style
+from pages.streamlit_compat import browser_messages, no_delay, page_head, static_files
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,10 @@ AGAIN_SECONDS = 5.0
 NETWORK_SECONDS = 4.0
 # What stands between the network and Streamlit, the outermost first.
 MIDDLEWARE = [
+    Middleware(static_files.StaticFiles),
     Middleware(browser_messages.BrowserMessages),
     Middleware(UploadBudget),
-    Middleware(first_style.FirstStyle),
+    Middleware(page_head.PageHead),
 ]
 
 _importing = threading.Lock()
@@ -82,6 +83,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     logs.configure()
     allocator.map_large_blocks()
     shared_arrays.share()
+    no_delay.answer_at_once(st.get_option("server.port"))
     child_process.start_fork_server("mnist_core.engine.preloaded")
     computing.apart()
     browser_messages.write_each_once_a_minute()

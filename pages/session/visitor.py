@@ -36,7 +36,8 @@ export default function ({ data, setStateValue }) {
     return;
   }
   keep(name, token, `Path=${path}; Max-Age=${days * 86400}`);
-  setStateValue("forgets", read(name) !== token);
+  const forgets = read(name) !== token;
+  if (forgets !== data.forgets) setStateValue("forgets", forgets);
 }
 """
 
@@ -93,15 +94,23 @@ def _token() -> str:
 
 def _hand_over(token: str) -> None:
     """Let the browser keep the token; takes no room on the page."""
+    said = st.session_state.get(KEY)
+    forgets = bool(said and said.get("forgets"))
     mount_hidden(
         KEY,
         _JS,
-        {"name": COOKIE, "token": token, "path": cookie_path(), "days": KEPT_DAYS},
+        {
+            "name": COOKIE,
+            "token": token,
+            "path": cookie_path(),
+            "days": KEPT_DAYS,
+            # What the browser says runs the page again, so that it says only what is new.
+            "forgets": forgets,
+        },
         on_token_change=_take_over,
         on_forgets_change=lambda: None,
     )
-    said = st.session_state.get(KEY)
-    if said and said.get("forgets"):
+    if forgets:
         st.warning(
             "Your browser keeps no cookies from this page: after a reload your runs are out of "
             "reach. Allow cookies for it to keep them.",

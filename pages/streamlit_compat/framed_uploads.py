@@ -26,7 +26,8 @@ export default function ({ data, setStateValue }) {
     const token = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     keep(data.cookie, `2|00000000|${token}|${Math.floor(Date.now() / 1000)}`, "Path=/");
   }
-  setStateValue("refused", !read(data.cookie));
+  const refused = !read(data.cookie);
+  if (refused !== data.refused) setStateValue("refused", refused);
 }
 """
 
@@ -35,9 +36,12 @@ def allow() -> None:
     """Let files be uploaded in a frame where the browser allows it, else say what to do."""
     if not st.get_option("server.enableXsrfProtection"):
         return
-    mount_hidden(_KEY, _JS, {"cookie": _COOKIE}, on_refused_change=lambda: None)
     said = st.session_state.get(_KEY)
-    if said and said.get("refused"):
+    refused = bool(said and said.get("refused"))
+    # What the browser says runs the page again, so that it says only what is new.
+    data = {"cookie": _COOKIE, "refused": refused}
+    mount_hidden(_KEY, _JS, data, on_refused_change=lambda: None)
+    if refused:
         with st.container(horizontal=True, vertical_alignment="center", key="frame_refused"):
             st.warning(
                 "In this frame your browser keeps no cookies, so that no file can be uploaded. "

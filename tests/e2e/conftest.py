@@ -8,18 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.browser import find_browser
+from tests.e2e.browser import ARGUMENTS, find_browser
 from tests.e2e.server import running
 
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 _FAILED = pytest.StashKey[bool]()
 
 
@@ -90,7 +81,7 @@ def browser():
 
 @pytest.fixture
 def page(request, browser, server, artifacts):
-    """A fresh page that cannot leave this machine.
+    """A fresh page that cannot leave this machine (`browser.ARGUMENTS`).
 
     The test fails, whatever else it found, when the page shows a Streamlit exception or tried
     to fetch something from elsewhere.
@@ -98,12 +89,12 @@ def page(request, browser, server, artifacts):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     elsewhere: list[str] = []
 
-    def stay_here(route):
-        elsewhere.append(route.request.url)
-        route.abort()
+    def note(request):
+        if not request.url.startswith((server.url, "http://localhost:", "data:", "blob:")):
+            elsewhere.append(request.url)
 
-    here = (server.url, "http://localhost:", "data:", "blob:")
-    context.route(lambda url: not url.startswith(here), stay_here)
+    # Not `route`, which halts each request until it has been asked, and turns the cache off.
+    context.on("request", note)
     page = context.new_page()
     yield page
     failed = request.node.stash.get(_FAILED, True)

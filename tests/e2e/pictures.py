@@ -17,8 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks._digits import DIGITS
 from mnist_core.base.paths import REPOSITORY
-from tests.e2e.browser import find_browser
-from tests.e2e.conftest import ARGUMENTS
+from tests.e2e.browser import ARGUMENTS, find_browser
 from tests.e2e.helpers import draw, open_page, part, press, wait_for_digit, wait_for_status
 from tests.e2e.server import Server
 

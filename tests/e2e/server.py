@@ -24,11 +24,12 @@ class Server:
     """`streamlit run app.py` on a free port, its state in `home`; both stay over restarts.
 
     `settings` are environment variables besides those of this process. `url` is where a browser
-    finds it; a test that puts a proxy in front writes the proxy's there.
+    finds it; a test that puts a proxy in front writes the proxy's there. `app` is the file to run.
     """
 
     def __init__(self, home: Path, log: Path, settings: dict[str, str] | None = None) -> None:
         self.home = home
+        self.app = REPOSITORY / "app.py"
         self.settings = settings or {}
         self.log = log
         self.port = free_port()
@@ -50,8 +51,8 @@ class Server:
         environment = os.environ | self.settings | {"MNIST_LAB_HOME": str(self.home)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", *arguments],
-                cwd=REPOSITORY,
+                [sys.executable, "-m", "streamlit", "run", str(self.app), *arguments],
+                cwd=self.app.parent,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

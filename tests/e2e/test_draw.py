@@ -116,6 +116,23 @@ def test_a_stroke_drawn_before_the_paper_s_style_sheet_has_come_is_read(server, 
         route.continue_()
 
 
+def test_a_page_asks_once_for_its_server_and_runs_once(server, page):
+    """The head of the page names the server (`server_address`), and no part has news to send."""
+    asked: list[str] = []
+    sent: list[str | bytes] = []
+
+    def note(frame: str | bytes) -> None:
+        sent.append(frame)
+
+    page.on("websocket", lambda socket: socket.on("framesent", note))
+    page.on("request", lambda request: asked.append(request.url))
+    open_page(page, f"{server.url}/draw", "canvas")
+    expect(surface(page)).to_be_visible()
+    health = [url for url in asked if url.endswith("_stcore/health")]
+    assert health == [f"{server.url}/_stcore/health"]
+    assert len(sent) == 1
+
+
 def test_the_paper_is_the_drawable_canvas_and_has_a_name(board):
     expect(surface(board)).to_be_visible()
     assert "upper-canvas" in surface(board).get_attribute("class")

@@ -14,7 +14,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, load_default_model
+from mnist_core.base import computing
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.base.sandbox import LimitReached, ProcessCrashed
 from mnist_core.data import mnist
 from mnist_core.drawing.pretrained import EXPERIMENT
 from mnist_core.drawing.stroke_history import History
@@ -24,7 +26,7 @@ from mnist_core.model.build import build_model
 from mnist_core.storage import corrections
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Failed, Snapshot
-from pages.session import paper
+from pages.session import drawn_digits, paper
 from pages.views.draw.learning import in_words
 from pages.views.draw.steps import STEPS as STEPS_OF_A_DRAWING
 from pages.views.draw.views import VIEWS
@@ -229,6 +231,38 @@ def test_a_network_that_cannot_be_loaded_is_a_sentence(open_page, monkeypatch, t
     page = open_page(drawing_history=History(strokes(4)))
     assert not page.exception
     assert "is missing" in page.error[0].value
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_drawing_outlives_a_crash_of_what_computes(open_page, monkeypatch, first):
+    """On the first look the network is missing, later only what takes drawings apart."""
+    crashed = "TensorFlow crashed in this computation."
+    page = None if first else open_page()
+
+    def crash(*_arguments: object, **_more: object) -> None:
+        raise ProcessCrashed(crashed)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(computing, "run", crash)
+        page = page or open_page(drawing_history=History(strokes(4)))
+        page.session_state["drawing_history"] = History(strokes(4))
+        page.run()
+        assert not page.exception
+        assert crashed in page.error[0].value
+        assert page.button(key="clear_canvas") and page.session_state["drawing_image28"].max() > 0.9
+    page.session_state["drawing_history"] = History(HASH)
+    settled(page.run(), lambda page: "?" in texts(page))  # the detector, too, is tried again
+    assert not page.error
+
+
+def test_what_is_no_digit_is_read_where_nothing_can_tell(open_page, monkeypatch):
+    def crash(*_arguments: object) -> None:
+        raise LimitReached("This took too long.")
+
+    monkeypatch.setattr(drawn_digits, "doubt", crash)
+    page = open_page(drawing_history=History(HASH))
+    assert not page.exception and not page.error
+    assert any(text.isdigit() for text in texts(page))
 
 
 def test_a_step_that_is_turned_off_shows_beside_the_answer(open_page):

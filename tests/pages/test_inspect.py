@@ -13,8 +13,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base import computing
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.base.sandbox import ProcessCrashed
 from mnist_core.data import mnist
+from mnist_core.inspection import compiled
 from mnist_core.inspection.activations import probe
 from mnist_core.model.build import build_model
 from mnist_core.storage.store import SnapshotInfo, Store
@@ -186,6 +189,23 @@ def test_a_misread_image_of_a_run_deleted_meanwhile() -> None:
     app.button(key="next_mistake").click().run()
     assert not app.exception, app.exception
     assert "no longer here" in said(app)
+
+
+def test_a_crash_of_what_computes_is_a_sentence_and_the_page_goes_on(monkeypatch) -> None:
+    app = open_page(run=make_run(SMALL), view="backward", image="3")
+
+    def crash(*_arguments: object, **_more: object) -> None:
+        raise ProcessCrashed("TensorFlow crashed in this computation.")
+
+    monkeypatch.setattr(compiled, "_crashed", {})
+    monkeypatch.setattr(computing, "run", crash)
+    app.button(key="next_mistake").click().run()
+    assert not app.exception, app.exception
+    assert "TensorFlow crashed" in said(app) and app.query_params["image"] == "3"
+    st.cache_resource.clear()
+    app.button(key="next_image").click().run()
+    assert not app.exception, app.exception
+    assert "TensorFlow crashed" in said(app) and app.query_params["image"] == "4"
 
 
 def test_a_link_opens_a_run_that_is_not_among_the_newest(monkeypatch) -> None:

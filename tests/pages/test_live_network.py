@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from mnist_core.base.sandbox import ProcessCrashed
 from mnist_core.storage.store import Run
 from pages.views.train import live_network
-from pages.views.train.live_network import DRAWING, TEST, Choice
+from pages.views.train.live_network import DRAWING, MISREAD, TEST, Choice
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,19 @@ def test_only_what_a_button_sends_is_chosen(monkeypatch, sent, source: str, inde
     )
     live_network._choose(Run.__new__(Run))  # of the run it asks nothing here
     assert (choice.source, choice.index) == (source, index)
+
+
+def test_a_search_that_fails_is_a_sentence_until_something_else_is_asked(monkeypatch) -> None:
+    choice, sent = Choice(index=7), {"choose": MISREAD}
+
+    def crash(_run: Run) -> None:
+        raise ProcessCrashed("TensorFlow crashed in this computation.")
+
+    monkeypatch.setattr(live_network, "_choice", lambda: choice)
+    monkeypatch.setattr(live_network, "_misread", crash)
+    monkeypatch.setattr(live_network.st, "session_state", SimpleNamespace(live_view=sent))
+    live_network._choose(Run.__new__(Run))
+    assert choice == Choice(index=7, problem="TensorFlow crashed in this computation.")
+    sent["choose"] = TEST
+    live_network._choose(Run.__new__(Run))
+    assert choice == Choice(index=8)

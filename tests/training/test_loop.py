@@ -437,6 +437,19 @@ def test_xla_and_tensorflow_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(losses(list(train(chosen))), fast, rtol=1e-3)
 
 
+def test_a_batch_in_parts_trains_along_the_same_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mnist_core.training import train_step
+
+    chosen = experiment("&training_images=1001")  # the last batch is one image
+    monkeypatch.setattr(train_step, "_IDLE", [])
+    whole = list(train(chosen))
+    monkeypatch.setattr(train_step, "_IDLE", [])
+    monkeypatch.setattr(train_step, "batch_parts", lambda: 3)
+    parts = list(train(chosen))
+    np.testing.assert_allclose(losses(parts), losses(whole), rtol=1e-3, atol=1e-4)
+    assert parts[-1].test_accuracy == pytest.approx(whole[-1].test_accuracy, abs=2e-3)
+
+
 def test_tensorflow_without_memory_is_a_sentence() -> None:
     import tensorflow as tf
 

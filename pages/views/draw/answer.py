@@ -10,10 +10,11 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
+from mnist_core.base.sandbox import WorkFailed
+from mnist_core.drawing.not_a_digit import DOUBTFUL
 from mnist_core.drawing.preprocessing import Steps
 from mnist_core.drawing.reader import Reading
-from pages.session.drawn_digits import can_doubt, detector, digits_drawn, share
+from pages.session.drawn_digits import can_doubt, detector, digits_drawn, doubts, share
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.networks import current_reader, training_images
 from pages.views.draw.parts import (
@@ -84,8 +85,8 @@ def answer() -> Answer | None:
             wait_for(reader, say=place.say)
             wait([detector()])
             found = _read(digits_drawn(can_doubt()), reader)
-        except NotReadable as error:
-            digits_drawn(can_doubt())
+        except (NotReadable, WorkFailed) as error:
+            digits_drawn(False)  # what has just failed is not asked again
             place.say("")
             below.error(str(error), icon=":material/error:")
             return None
@@ -128,10 +129,10 @@ def _read(drawn: tuple[Steps, ...], reader: Reader) -> list[Answer]:
         return []
     images = np.stack([steps.image28 for steps in drawn])
     shares = np.asarray(reader.probabilities(images), np.float32)
-    doubts = doubt(images) if reader.reads_digits and can_doubt() else np.zeros(len(images))
+    doubted = doubts(images) if reader.reads_digits else np.zeros(len(images))
     return [
         Answer(steps, reader, Reading(int(row.argmax()), row, steps.image28), float(unsure))
-        for steps, row, unsure in zip(drawn, shares, doubts, strict=True)
+        for steps, row, unsure in zip(drawn, shares, doubted, strict=True)
     ]
 
 

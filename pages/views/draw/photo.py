@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 
 from mnist_core.base.job_queue import QueueFull
 from mnist_core.data.mnist import ByteArray
-from mnist_core.drawing.not_a_digit import DOUBTFUL, doubt
+from mnist_core.drawing.not_a_digit import DOUBTFUL
 from mnist_core.drawing.photo import FoundPicture, PhotoError, find_photo
 from mnist_core.drawing.picture_file import ENDINGS, MAX_BYTES
 from mnist_core.drawing.segment import Box
-from pages.session.drawn_digits import can_doubt
+from pages.session.drawn_digits import doubts
 from pages.session.limits import open_files_note, upload_megabytes
 from pages.session.reader import FloatArray, NotReadable, Reader, wait_for
 from pages.session.services import jobs_in
@@ -139,8 +139,8 @@ def _read(images: FloatArray, shares: FloatArray, reader: Reader) -> list[str]:
     if reader.guesses:
         return ["?"] * len(images)
     read = [reader.names[digit] for digit in shares.argmax(1)]
-    if reader.reads_digits and can_doubt():
-        pairs = zip(doubt(images) > DOUBTFUL, read, strict=True)
+    if reader.reads_digits:
+        pairs = zip(doubts(images) > DOUBTFUL, read, strict=True)
         read = ["?" if odd else digit for odd, digit in pairs]
     return read
 

@@ -7,6 +7,8 @@ import time
 import numpy as np
 import streamlit as st
 
+from mnist_core.base.errors import AppError
+from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data.mnist import DatasetError
 from mnist_core.drawing.pretrained import DefaultModelError
 from mnist_core.experiment.class_names import DIGITS, noun
@@ -16,6 +18,7 @@ from mnist_core.storage.store import SnapshotInfo, StoreError
 from mnist_core.training.loop import QUICK_IMAGES
 from pages.session.data_sets import class_names, dataset_of
 from pages.session.drawn_digits import can_doubt, shared_digit
+from pages.session.errors import said_later
 from pages.session.inspect_state import DRAWING, PLAY_SECONDS, TEST, place, steered
 from pages.session.network_choice import (
     NetworkChoice,
@@ -231,18 +234,19 @@ def open_on_mistake(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
     here = place()
     if here.is_given or here.source != TEST:
         return
+    first = test_images()[:FIRST_IMAGES]
     try:
         weights = weights_at(choice.key, snapshot.step)
-    except (DefaultModelError, StoreError):
+        if weights is None or diverged(weights):
+            return
+        read = probe(choice.network).probabilities(weights, first).argmax(1)
+    except (AppError, WorkFailed):
         return  # the page says so
-    if weights is None or diverged(weights):
-        return
-    first = test_images()[:FIRST_IMAGES]
-    read = probe(choice.network).probabilities(weights, first).argmax(1)
     wrong = np.flatnonzero(read != test_labels()[:FIRST_IMAGES])
     here.look_at(int(wrong[0]) if len(wrong) else here.index)
 
 
+@said_later
 def next_mistake(key: str, step: int, wanted: np.ndarray) -> None:
     """Callback: as `next_image`, among those that the network gets wrong."""
     from pages.views.inspect.scene import test_probabilities

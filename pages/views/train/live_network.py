@@ -12,6 +12,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.errors import AppError
+from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data.mnist import DatasetError
 from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.experiment.class_names import one
@@ -20,7 +22,7 @@ from mnist_core.training.live_view import View, pack, snapshot_frame
 from mnist_core.visitors.limits import current
 from pages.editors import draft
 from pages.session.data_sets import class_names, dataset_of
-from pages.session.errors import fragment
+from pages.session.errors import OTHER_ICON, fragment
 from pages.session.network_choice import snapshots, weights_at
 from pages.session.open_elsewhere import look_inside
 
@@ -28,6 +30,7 @@ from pages.session.open_elsewhere import look_inside
 REFRESH_SECONDS, SHARED_REFRESH_SECONDS = 0.3, 0.4
 # Test images among which one that is misread is looked for.
 SEARCHED = 1000
+FIRST_NOTE = "Appears with the first training step."
 TEST, MISREAD, DRAWING = "test", "misread", "drawing"
 INSIDE = "inside"  # not an image, but the wish to look at this one on Look inside
 
@@ -51,11 +54,15 @@ _HTML = """<section class="live" aria-label="Live network">
 
 @dataclass
 class Choice:
-    """The visitor's input: `source` and, of the test images, which one."""
+    """The visitor's input: `source` and, of the test images, which one.
+
+    `problem` says why what was asked for last is not shown; "" when it is.
+    """
 
     source: str = TEST
     index: int = 0
     gradients: bool = False
+    problem: str = ""
 
 
 def live_network(engine: VisitorEngine, run: Run) -> None:
@@ -79,9 +86,14 @@ def _show(engine: VisitorEngine, run: Run) -> None:
     view = View(image.tobytes(), label, choice.gradients)
     if st.session_state.pop("live_inside", False):
         look_inside(run.id, image=None if label is None else choice.index % _count(run))
-    frame = engine.watch(run.id, view) if run.active else None
+    if choice.problem:
+        st.error(choice.problem, icon=OTHER_ICON)
+    frame, note = engine.watch(run.id, view) if run.active else None, FIRST_NOTE
     if frame is None:
-        frame = _of_snapshot(run, view)
+        try:
+            frame = _of_snapshot(run, view)
+        except WorkFailed as error:
+            note = str(error)
     mount = st.components.v2.component(
         "mnist_lab.live_network",
         html=_HTML,
@@ -102,7 +114,7 @@ def _show(engine: VisitorEngine, run: Run) -> None:
             "classes": list(class_names(run.experiment)),
             # On a phone the page goes there once.
             "started": run.id if run.id == st.session_state.get("started_run") else None,
-            "note": "" if frame else "Appears with the first training step.",
+            "note": "" if frame else note,
         },
         on_gradients_change=_take_gradients,
         on_choose_change=lambda: _choose(run),
@@ -122,13 +134,18 @@ def _take_gradients() -> None:
 def _choose(run: Run) -> None:
     """Callback: another image; pressing the same button again gives the next of its kind."""
     choice, wanted = _choice(), st.session_state.live_view.get("choose")
+    choice.problem = ""
     if wanted == INSIDE:
         st.session_state.live_inside = True
         return
     if wanted == TEST:
         choice.index += choice.source == TEST
     elif wanted == MISREAD:
-        found = _misread(run)
+        try:
+            found = _misread(run)
+        except (AppError, WorkFailed) as error:
+            choice.problem = str(error)
+            return
         later = found[found > choice.index]
         if not len(found):
             return

@@ -1,4 +1,4 @@
-"""The head of a page says that its parts wait for the style sheet."""
+"""The head of a page: its parts wait for the style sheet, and it tells where the server is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import streamlit
 
-from pages.streamlit_compat.first_style import LIFTED, FirstStyle
+from pages.streamlit_compat.first_style import LIFTED
+from pages.streamlit_compat.page_head import PageHead
 from pages.widgets import layout
 
 STATIC = Path(streamlit.__file__).parent / "static"
@@ -32,7 +33,7 @@ def answer(pieces, *headers, status=200, method="GET"):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(FirstStyle(app)({"type": "http", "method": method}, None, send))
+    asyncio.run(PageHead(app)({"type": "http", "method": method}, None, send))
     body = b"".join(message.get("body", b"") for message in sent[1:])
     return dict(sent[0]["headers"]), body
 
@@ -42,11 +43,12 @@ def test_a_page_hides_its_block_until_the_style_sheet_lifts_that(zipped):
     body = gzip.compress(PAGE) if zipped else PAGE
     given = [HTML, (b"etag", b'"1"'), (b"last-modified", b"then"), *([ZIPPED] if zipped else [])]
     headers, page = answer([body[:20], body[20:]], *given)
-    rule = re.search(rb"<style>.*</style></head>", page)[0].decode()
+    rule = re.search(rb"<style>.*</style><script>.*</script></head>", page)[0].decode()
     assert LIFTED.split(" {")[0] in rule and "visibility: hidden" in rule
     assert re.search(r"animation: unstyled \d+s;", rule), "It could hide the page for ever"
     assert headers == {HTML[0]: HTML[1], b"content-length": str(len(page)).encode()}
     assert LIFTED in layout._STYLE
+    assert b"BACKEND_BASE_URL" in page
 
 
 @pytest.mark.parametrize(

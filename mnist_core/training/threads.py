@@ -1,0 +1,40 @@
+"""The threads of a training process, and the parts of a batch that keep them busy.
+
+A step of a convolutional network has many operations that are too short to be shared by two
+threads, and waits in between. With one thread an operation, and as many parts of the batch side by
+side as there are threads, all are busy all the time, and none waits for another that the server
+holds up.
+"""
+
+from __future__ import annotations
+
+import os
+
+import tensorflow as tf
+
+# With more, a part of a batch is too small: then the threads share each operation.
+MOST_PARTS = 4
+
+
+def use_threads(count: int | None = None) -> None:
+    """Let TensorFlow compute on `count` threads, as many as there are cores unless given.
+
+    Raises RuntimeError when it has computed something before.
+    """
+    count = count or _cores()
+    side_by_side = count <= MOST_PARTS
+    tf.config.threading.set_intra_op_parallelism_threads(1 if side_by_side else count)
+    if side_by_side:
+        tf.config.threading.set_inter_op_parallelism_threads(count)
+
+
+def batch_parts() -> int:
+    """The parts in which a batch is to be computed side by side in this process."""
+    alone = tf.config.threading.get_intra_op_parallelism_threads() == 1
+    return max(1, tf.config.threading.get_inter_op_parallelism_threads()) if alone else 1
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,44 @@
+"""Connections of the server send each piece of an answer at once."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from streamlit.web.server.starlette.starlette_server import _bind_socket
+
+from pages.streamlit_compat.no_delay import answer_at_once
+
+
+@pytest.fixture
+def listener():
+    """A socket that listens, bound as Streamlit binds its own."""
+    bound = _bind_socket("127.0.0.1", 0, 5)
+    yield bound
+    bound.close()
+
+
+def delays(listener):
+    """True when a connection of this socket keeps a piece back until the last one has come."""
+    with socket.create_connection(listener.getsockname()):
+        listener.setblocking(True)
+        connection, _ = listener.accept()
+        with connection:
+            return not connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_connections_of_the_server_s_port_send_at_once(listener):
+    assert delays(listener)
+    assert answer_at_once(listener.getsockname()[1])
+    assert not delays(listener)
+
+
+def test_without_such_a_port_nothing_happens(listener):
+    port = listener.getsockname()[1]
+    listener.close()
+    assert not answer_at_once(port)
+
+
+def test_streamlit_still_binds_without_a_protocol(listener):
+    """asyncio sets the option where it is `IPPROTO_TCP`: then `no_delay` can go."""
+    assert listener.proto == 0
