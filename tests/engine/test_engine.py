@@ -283,7 +283,10 @@ def test_after_the_death_of_the_server_runs_are_interrupted_and_can_go_on(store:
         engine.close()
 
 
-def test_a_scheduler_that_is_not_there_is_a_sentence(store: Store) -> None:
+def test_a_scheduler_that_is_not_there_is_a_sentence(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_core.engine.dask_client.CONNECT_SECONDS", 1)
     engine = Engine(store, scheduler="tcp://127.0.0.1:9", trainer=FAKE)
     try:
         run = reach(store, engine.start(PRESETS["cnn"]), is_status("failed"))
