@@ -75,7 +75,8 @@ def plain_side() -> Iterator[Callable[..., Result]]:
 @contextmanager
 def torch_side(python: str) -> Iterator[Callable[[Experiment], Result]]:
     """A function that trains an experiment in PyTorch, with an interpreter that has it."""
-    with _process(python, str(Path(__file__).with_name("_torch.py"))) as ask:
+    # -P: a script may otherwise import from its folder, where inspect.py is no standard module.
+    with _process(python, "-P", str(Path(__file__).with_name("_torch.py"))) as ask:
 
         def train(experiment: Experiment) -> Result:
             images = images_an_epoch(experiment.training)
@@ -106,7 +107,7 @@ def _process(*command: str) -> Iterator[Callable[[dict[str, Any]], Result]]:
         questions.flush()
         answer = answers.readline()
         if not answer:
-            raise RuntimeError(f"The process {' '.join(command)} has ended.")
+            raise RuntimeError(f"The process {command} has ended.")
         result: Result = json.loads(answer)
         return result
 

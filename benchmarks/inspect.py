@@ -3,10 +3,10 @@
 Trains the `cnn` preset on a few images, starts the app as a person would, and in a headless
 Chromium on the same machine presses “Next” in each view, and a pixel of a feature map. `server`
 is the time from the request's leaving the browser to the last answer's arrival, `payload` the
-bytes of those answers, `picture` the time from the press until the page has last changed (its
-text, and what the last answer brought). `first view` is from opening Look inside on a server whose
-Train page is open, but which nobody has looked inside on, until its picture stands there; `second
-view` the same for another visitor.
+bytes of those answers, `picture` the time from the moment the mouse button goes down until the
+page has last changed (its text, and what the last answer brought). `first view` is from opening
+Look inside on a server whose Train page is open, but which nobody has looked inside on, until its
+picture stands there; `second view` the same for another visitor.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ IDLE_MS = 10_000  # in which a server prepares what it prepares for the next vis
 
 # Notes each request, each answer with its size, and each change of the page.
 WATCH = """
-window.requests = []; window.answers = []; window.changes = [];
+window.requests = []; window.answers = []; window.changes = []; window.pressed = 0;
+addEventListener("pointerdown", () => { pressed = performance.now(); }, true);
 const send = WebSocket.prototype.send;
 WebSocket.prototype.send = function (data) {
   requests.push(performance.now());
@@ -121,16 +122,14 @@ def _presses(page: Any, address: str, repeats: int, *, pixel: bool) -> dict[str,
             target.scroll_into_view_if_needed()
             box = target.bounding_box()
             page.mouse.move(box["x"] + 20 + 23 * turn, box["y"] + 20 + 3 * turn)
-            pressed = page.evaluate("performance.now()")
             page.mouse.down()
             page.mouse.up()
         else:
             button = part(page, "next_image").locator("button").first
             button.hover()
-            pressed = page.evaluate("performance.now()")
             button.click()
         page.wait_for_timeout(QUIET_MS)
-        sent, answers, changes = page.evaluate("[requests, answers, changes]")
+        pressed, sent, answers, changes = page.evaluate("[pressed, requests, answers, changes]")
         if sent and answers:
             found.append(
                 (

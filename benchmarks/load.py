@@ -6,7 +6,8 @@ and does, again and again until the time is up, what people do: open a page, loo
 `--think` seconds or so, go on to the next image in Look inside, draw a digit. Before they come,
 one visitor has opened each page and view, as on a server that has been used. A time is from the
 request until the server has answered in full. Memory is measured in four parts of that time: what
-comes and goes with visitors must level off.
+comes and goes with visitors must level off. The two trainings' steps a second are told for the time
+before the visitors come, and with them.
 
 With `--board` all of them are a class, its teacher included, and look at its board, which looks
 again every three seconds; the time of each look is told.
@@ -26,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks._cluster import cluster
 from benchmarks._server import new_server
@@ -36,9 +37,14 @@ if TYPE_CHECKING:
     from benchmarks._sessions import Session
     from tests.e2e.server import Server
 
+Result = TypeVar("Result")
+
 SUMMARY = "page times, errors and memory with 50 visitors while two networks train"
 PARTS = 4
 TRAININGS = 2
+ALONE_SECONDS = 15.0
+# By then a training has compiled what it needs.
+COMPILED_STEPS = 100
 
 
 class Times:
@@ -88,10 +94,33 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         for learner in learners:
             train(learner, long_cnn(), until="running")
         room = _open_class(server, args.sessions) if args.board else None
-        times, memory = _visits(server, args, room)
+        alone, _ = _speed(server, lambda: time.sleep(ALONE_SECONDS))
+        beside, (times, memory) = _speed(server, lambda: _visits(server, args, room))
         if still := sum("**running**" not in learner.text() for learner in learners):
             raise RuntimeError(f"{still} of the trainings ended before the visitors left.")
-    return {"memory": memory, "errors": times.errors} | _table(times)
+    print(
+        f"  training: {beside:.0f} steps/s beside visitors, {alone:.0f} alone: {beside / alone:.0%}"
+    )
+    speeds = {"steps_per_second": beside, "steps_per_second_alone": alone}
+    return {"memory": memory, "errors": times.errors} | speeds | _table(times)
+
+
+def _speed(server: Server, action: Callable[[], Result]) -> tuple[float, Result]:
+    """The steps a second of all runs while the action goes on, and what that returns."""
+    from mnist_core.storage.store import Store
+
+    store = Store(home=server.home)
+
+    def steps() -> int:
+        return sum(run.step for run in store.active_runs())
+
+    while any(run.step < COMPILED_STEPS for run in store.active_runs()):
+        time.sleep(0.1)
+    before, began = steps(), time.monotonic()
+    result = action()
+    speed = (steps() - before) / (time.monotonic() - began)
+    store.close()
+    return speed, result
 
 
 def _use_everything(first: Session) -> None:

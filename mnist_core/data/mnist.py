@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mnist_core.base.errors import AppError
 from mnist_core.base.paths import REPOSITORY
-from mnist_core.data.shared_arrays import shared
+from mnist_core.data.shared_arrays import kept, let_go, shared
 from mnist_core.experiment.class_names import DIGITS
 
 if TYPE_CHECKING:
@@ -104,6 +104,22 @@ def fitting(experiment: Experiment, dataset: Dataset | None) -> Dataset:
 
 @lru_cache(maxsize=2)
 def _load(path: Path) -> Dataset:
+    arrays = _mapped() or _unpacked(path)
+    for array in arrays.values():
+        array.flags.writeable = False  # shared by everything in this process
+        let_go(array)
+    return Dataset(**arrays)
+
+
+def _mapped() -> dict[str, Any]:
+    """The arrays as another process of this server has left them; empty where none has."""
+    found = {name: kept(_file_name(name)) for name in CHECKSUMS}
+    arrays = {name: array for name, array in found.items() if array is not None}
+    right = all(idx_md5(array) == CHECKSUMS[name] for name, array in arrays.items())
+    return arrays if right and len(arrays) == len(CHECKSUMS) else {}
+
+
+def _unpacked(path: Path) -> dict[str, Any]:
     remedy = "Restore it with “git checkout data/mnist.npz”, or reinstall the app."
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -118,10 +134,11 @@ def _load(path: Path) -> Dataset:
                 f"The data file {path.name} is damaged: the checksum of its {name} is wrong. "
                 f"{remedy}"
             )
-    arrays = {name: shared(f"mnist-{CHECKSUMS[name]}", array) for name, array in arrays.items()}
-    for array in arrays.values():
-        array.flags.writeable = False  # shared by everything in this process
-    return Dataset(**arrays)
+    return {name: shared(_file_name(name), array) for name, array in arrays.items()}
+
+
+def _file_name(name: str) -> str:
+    return f"mnist-{CHECKSUMS[name]}"
 
 
 def ink(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -148,9 +165,11 @@ def split(dataset: Dataset, training: TrainingSpec) -> Split:
     order = np.random.default_rng(SPLIT_SEED).permutation(len(dataset.x_train))
     held = round(len(order) * training.validation_share)
     validation, rest = order[:held], order[held : held + (training.training_images or len(order))]
-    return Split(
+    copied = Split(
         dataset.x_train[rest],
         dataset.y_train[rest],
         dataset.x_train[validation],
         dataset.y_train[validation],
     )
+    let_go(dataset.x_train)
+    return copied

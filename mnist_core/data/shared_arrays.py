@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from contextlib import suppress
@@ -22,6 +23,12 @@ def share() -> None:
     os.environ.setdefault(SETTING, str(paths.home() / "arrays"))
 
 
+def kept(name: str) -> npt.NDArray[Any] | None:
+    """The array in the file of this name, read-only and mapped; None where there is none."""
+    folder = os.environ.get(SETTING)
+    return _mapped(Path(folder) / f"{name}.npy") if folder else None
+
+
 def shared(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """An array equal to this one, read-only, mapped from the file of this name if that can be.
 
@@ -29,13 +36,21 @@ def shared(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     if not (folder := os.environ.get(SETTING)):
         return array
-    path = Path(folder) / f"{name}.npy"
-    found = _mapped(path)
+    found = kept(name)
     if found is None or not np.array_equal(found, array):
         with suppress(OSError):
-            _write(path, array)
-            found = _mapped(path)
+            _write(Path(folder) / f"{name}.npy", array)
+            found = kept(name)
     return found if found is not None and np.array_equal(found, array) else array
+
+
+def let_go(array: npt.NDArray[Any]) -> None:
+    """Take a mapped array out of this process's memory; what is used of it is mapped again."""
+    holder: Any = array
+    while isinstance(holder, np.ndarray):
+        holder = holder.base
+    if isinstance(holder, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        holder.madvise(mmap.MADV_DONTNEED)
 
 
 def _mapped(path: Path) -> npt.NDArray[Any] | None:

@@ -23,7 +23,8 @@ COMPONENTS = 64
 BLUR = 1.0
 # Every so many-th image decides which components count.
 FIT_EVERY = 6
-CHUNK = 5000
+# Images that are looked at together; more would only take memory.
+CHUNK = 1000
 NEAREST = 5
 
 _INDEXING = threading.Lock()
@@ -47,9 +48,8 @@ class Neighbours:
 
     def __init__(self, images: mnist.ByteArray, labels: npt.NDArray[np.uint8]) -> None:
         self.labels = labels
-        some = _blurred(images[::FIT_EVERY])
-        mean = some.mean(0)
-        _, vectors = np.linalg.eigh((some - mean).T @ (some - mean))
+        mean, scatter = _scatter(images[::FIT_EVERY])
+        _, vectors = np.linalg.eigh(scatter)
         components = vectors[:, ::-1][:, :COMPONENTS]
         # Blurring an image, then projecting it, is projecting it on blurred components.
         self._projection = _blur(components.T.reshape(-1, 28, 28)).reshape(-1, 784).T
@@ -96,5 +96,13 @@ def _blur(images: FloatArray) -> FloatArray:
     return blurred
 
 
-def _blurred(images: npt.NDArray[np.uint8]) -> FloatArray:
-    return _blur(mnist.ink(images)).reshape(len(images), -1)
+def _scatter(images: mnist.ByteArray) -> tuple[FloatArray, npt.NDArray[np.float64]]:
+    """The mean [784] of the blurred images and their scatter matrix [784, 784] around it."""
+    total, products = np.zeros(784), np.zeros((784, 784))
+    for at in range(0, len(images), CHUNK):
+        part = images[at : at + CHUNK]
+        blurred = _blur(mnist.ink(part)).reshape(len(part), -1)
+        total += blurred.sum(0, dtype=np.float64)
+        products += blurred.T @ blurred
+    mean = total / len(images)
+    return mean.astype(np.float32), products - len(images) * np.outer(mean, mean)

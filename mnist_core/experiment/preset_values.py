@@ -60,7 +60,7 @@ _CNN = (
 # take as long as the convolutions, and one epoch goes as far without it.
 _FAST = (
     Conv(filters=16, kernel_size=5, stride=2, initializer="he_normal"),
-    Conv(filters=32, initializer="he_normal"),
+    Conv(filters=48, initializer="he_normal"),
     MaxPool(),
     Conv(filters=64, padding="same", initializer="he_normal"),
     Flatten(),

@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
-from mnist_core.inspection.activations import IMAGES, FloatArray, Weights, as_batch, probe
+from mnist_core.inspection.activations import (
+    IMAGES,
+    FloatArray,
+    Images,
+    Weights,
+    probe,
+    with_channel,
+)
 from mnist_core.inspection.compiled import CompiledNetwork
 from mnist_core.inspection.probe_layers import probe_layers
 
@@ -26,9 +33,7 @@ REST = 0.2
 BLUR = (0.25, 0.5, 0.25)
 
 
-def channel_peaks(
-    network: NetworkSpec, weights: Weights, images: FloatArray, layer: str
-) -> FloatArray:
+def channel_peaks(network: NetworkSpec, weights: Weights, images: Images, layer: str) -> FloatArray:
     """The largest value of each channel, or each neuron's value, per image: [n, channels].
 
     Raises WeightsError, and KeyError when there is no such layer.
@@ -46,7 +51,7 @@ def most_exciting(peaks: FloatArray, channel: int, count: int = 12) -> npt.NDArr
 
 
 def dead_units(
-    network: NetworkSpec, weights: Weights, images: FloatArray
+    network: NetworkSpec, weights: Weights, images: Images
 ) -> dict[str, npt.NDArray[np.bool_]]:
     """For each ReLU layer which channels or neurons are above 0 on none of the images.
 
@@ -57,7 +62,7 @@ def dead_units(
     if not places:
         return {}
     function = found.compiled("alive", partial(_make_alive, places), IMAGES)
-    alive = function.in_batches(found.checked(weights), as_batch(images), _as_row)
+    alive = function.in_batches(found.checked(weights), with_channel(images), _as_row)
     return {
         found.layers[at].name: np.logical_not(seen.any(axis=0))
         for at, seen in zip(places, alive, strict=True)

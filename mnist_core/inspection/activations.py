@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.data.mnist import ink
 from mnist_core.experiment.shapes import INPUT_SHAPE
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection.compiled import Argument, Compiled, CompiledNetwork, Make
@@ -16,6 +17,8 @@ from mnist_core.inspection.probe_layers import ProbeLayer, probe_layers
 from mnist_core.inspection.weights import layer_weights
 
 FloatArray = npt.NDArray[np.float32]
+# [n, 28, 28] or [n, 28, 28, 1]: float32 in [0, 1], or uint8 in [0, 255].
+Images = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 Weights = Sequence[npt.NDArray[Any]]
 # Images as the argument of a compiled function.
 IMAGES: Argument = ((None, *INPUT_SHAPE), "float32")
@@ -54,17 +57,18 @@ class Probe:
         found: list[FloatArray] = function(self.checked(weights), as_batch(images))
         return found
 
-    def output(self, weights: Weights, images: FloatArray, name: str) -> FloatArray:
+    def output(self, weights: Weights, images: Images, name: str) -> FloatArray:
         """The output of the layer `name` for any number of images, [n, *layer.shape].
 
-        Raises WeightsError, and KeyError when there is no such layer.
+        Images of a data set may stay uint8, in [0, 255], and take a fourth of the memory. Raises
+        WeightsError, and KeyError when there is no such layer.
         """
         return self.reduced(weights, images, name)
 
     def reduced(
         self,
         weights: Weights,
-        images: FloatArray,
+        images: Images,
         name: str,
         reduce: Callable[[FloatArray], FloatArray] | None = None,
     ) -> FloatArray:
@@ -73,10 +77,10 @@ class Probe:
         `reduce` is a module's function, which can be pickled.
         """
         function = self._forward((self.index(name),))
-        return function.in_batches(self.checked(weights), as_batch(images), reduce)[0]
+        return function.in_batches(self.checked(weights), with_channel(images), reduce)[0]
 
-    def probabilities(self, weights: Weights, images: FloatArray) -> FloatArray:
-        """The ten probabilities of each image, float32 [n, 10]. Raises WeightsError."""
+    def probabilities(self, weights: Weights, images: Images) -> FloatArray:
+        """The probabilities of each image, float32 [n, classes]. As `output`."""
         return self.output(weights, images, "probabilities")
 
     def checked(self, weights: Weights) -> list[npt.NDArray[Any]]:
@@ -137,8 +141,15 @@ def _as_computed(network: NetworkSpec) -> NetworkSpec:
 
 
 def as_batch(images: npt.ArrayLike) -> FloatArray:
-    """Images as float32 [n, 28, 28, 1]. Raises ValueError when they are not 28×28."""
-    array = np.asarray(images, np.float32)
+    """Images as float32 [n, 28, 28, 1] in [0, 1]. Raises ValueError when they are not 28×28."""
+    found = with_channel(images)
+    return ink(found) if found.dtype == np.uint8 else found
+
+
+def with_channel(images: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Images [n, 28, 28, 1], uint8 where they are, else float32. Raises as `as_batch`."""
+    array = np.asarray(images)
+    array = array if array.dtype == np.uint8 else array.astype(np.float32, copy=False)
     if array.shape[1:] not in (INPUT_SHAPE, INPUT_SHAPE[:2]):
         raise ValueError(f"The images are {list(array.shape)}; expected [n, 28, 28].")
     return np.ascontiguousarray(array.reshape(-1, *INPUT_SHAPE))

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from mnist_core.base import computing
 from mnist_core.base.sandbox import ProcessCrashed
 from mnist_core.base.tensorflow_compat import load_keras, set_aside
+from mnist_core.data.mnist import ink
 from mnist_core.experiment.shapes import layer_name
 from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.inspection.probe_layers import activation_apart
@@ -69,13 +70,14 @@ class Compiled:
     def in_batches(
         self,
         weights: Sequence[npt.NDArray[Any]],
-        images: FloatArray,
+        images: npt.NDArray[Any],
         reduce: Callable[[FloatArray], FloatArray] | None = None,
     ) -> list[npt.NDArray[Any]]:
         """The arrays that the function of (weights, images) gives for any number of images.
 
-        `images` is float32 [n, 28, 28, 1]. `reduce`, a module's function, is applied to each array
-        of each batch, so that what it takes away need not be kept. Raises as a call does.
+        `images` is [n, 28, 28, 1], float32 in [0, 1] or uint8 in [0, 255]. `reduce`, a module's
+        function, is applied to each array of each batch, so that what it takes away need not be
+        kept. Raises as a call does.
         """
         turn = _large if len(images) > BATCH else nullcontext()
         parts = []
@@ -171,7 +173,7 @@ def _call(wanted: Compiled, weights: Sequence[npt.NDArray[Any]], *values: Any) -
 def _call_in_batches(
     wanted: Compiled,
     weights: Sequence[npt.NDArray[Any]],
-    images: FloatArray,
+    images: npt.NDArray[Any],
     reduce: Callable[[FloatArray], FloatArray] | None,
 ) -> list[npt.NDArray[Any]]:
     import tensorflow as tf
@@ -180,7 +182,9 @@ def _call_in_batches(
     values = [tf.constant(weight) for weight in weights]
     parts = []
     for at in range(0, len(images), BATCH):
-        arrays = [np.asarray(array) for array in function(values, images[at : at + BATCH])]
+        batch = images[at : at + BATCH]
+        batch = ink(batch) if batch.dtype == np.uint8 else batch
+        arrays = [np.asarray(array) for array in function(values, batch)]
         parts.append(arrays if reduce is None else [reduce(array) for array in arrays])
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 

@@ -15,7 +15,7 @@ import streamlit as st
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.drawing.pretrained import EXPERIMENT, DefaultModelError, default_weights
 from mnist_core.experiment.spec import MNIST, NetworkSpec
-from mnist_core.inspection.activations import WeightsError, probe
+from mnist_core.inspection.activations import Images, WeightsError, probe
 from mnist_core.storage.store import StoreError
 from pages.session.data_sets import class_names
 from pages.session.network_choice import (
@@ -88,11 +88,11 @@ class Reader:
         """Of images float32 [n, 28, 28], float32 [n, classes]. Raises NotReadable."""
         return self.function()(images)
 
-    def function(self) -> Callable[[FloatArray], FloatArray]:
+    def function(self) -> Callable[[Images], FloatArray]:
         """`probabilities` for use in another thread, where nothing of the page can be asked."""
         network, weights = probe(self.network), self.weights()
 
-        def probabilities(images: FloatArray) -> FloatArray:
+        def probabilities(images: Images) -> FloatArray:
             try:
                 return network.probabilities(weights, images)
             except (WeightsError, WorkFailed) as error:

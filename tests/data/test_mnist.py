@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core.data import mnist
+from mnist_core.data import mnist, shared_arrays
 from mnist_core.experiment.schedules import factors
 from mnist_core.experiment.spec import TrainingSpec
 from mnist_core.model.augment import augment
@@ -129,3 +129,21 @@ def test_cosine_and_step_values() -> None:
     cosine = factors("cosine", 0, 100, 100)
     np.testing.assert_allclose(cosine, 0.5 * (1 + np.cos(np.pi * np.arange(100) / 100)), rtol=1e-5)
     assert factors("step", 0, 3, 3).tolist() == pytest.approx([1, 0.3, 0.09])
+
+
+def test_images_that_another_process_has_left_are_believed_by_their_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(shared_arrays.SETTING, str(tmp_path))
+    whole = mnist._load.__wrapped__(mnist.MNIST_FILE)
+    kept = mnist._load.__wrapped__(tmp_path / "not needed.npz")
+    np.testing.assert_array_equal(kept.x_test, whole.x_test)
+    assert not kept.x_train.flags.writeable
+    for file in tmp_path.glob("*.npy"):  # one pixel is changed
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+    with pytest.raises(mnist.DatasetError, match="missing"):
+        mnist._load.__wrapped__(tmp_path / "not needed.npz")
+    mended = mnist._load.__wrapped__(mnist.MNIST_FILE)
+    np.testing.assert_array_equal(mended.y_test, mnist.load().y_test)

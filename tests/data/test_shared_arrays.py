@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mnist_core.data.shared_arrays import SETTING, shared
+from mnist_core.data.shared_arrays import SETTING, kept, let_go, shared
 
 ARRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -32,6 +33,33 @@ def test_an_array_is_mapped_from_its_file(folder: Path) -> None:
         np.testing.assert_array_equal(found, ARRAY)
         assert isinstance(base(found), mmap.mmap) and not found.flags.writeable
     assert [path.name for path in folder.iterdir()] == ["digits.npy"]
+
+
+def test_an_array_that_was_let_go_is_read_again(folder: Path) -> None:
+    large = np.arange(1 << 20, dtype=np.uint8)
+    found = shared("large", large)
+    before = resident("large")
+    let_go(found[10:])  # of a view, too
+    if sys.platform == "linux":
+        assert before > 900 and resident("large") == 0
+    np.testing.assert_array_equal(found, large)
+    let_go(ARRAY)  # that is mapped from nowhere
+
+
+def resident(name: str) -> int:
+    """Kilobytes of the file that this process holds; 0 where the system does not tell."""
+    smaps = Path("/proc/self/smaps")
+    lines = iter(smaps.read_text().splitlines() if smaps.exists() else [])
+    for line in lines:
+        if line.endswith(f"{name}.npy"):
+            return next(int(entry.split()[1]) for entry in lines if entry.startswith("Rss:"))
+    return 0
+
+
+def test_only_what_is_there_is_kept(folder: Path) -> None:
+    assert kept("digits") is None
+    shared("digits", ARRAY)
+    np.testing.assert_array_equal(kept("digits"), ARRAY)
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])

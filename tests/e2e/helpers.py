@@ -59,8 +59,8 @@ def wait_until_still(what: Callable[[], Any], timeout: float, sentence: str, loo
     return seen[-1]
 
 
-# Null while the script runs, or what fades or slides still does so.
-_DRAWN = """
+# What a page shows; null while its script runs, or what fades or slides still does so.
+DRAWN = """
 () => {
   const running = document.querySelector(".stApp").dataset.testScriptState !== "notRunning";
   const moving = document.getAnimations().some((one) =>
@@ -68,11 +68,30 @@ _DRAWN = """
   return running || moving ? null : document.querySelector(".stApp").innerHTML;
 }
 """
+# Looks in the page itself: a busy page is not asked from outside, and what it shows stays there.
+_STANDS_STILL = """
+async () => {
+  const look = LOOK;
+  let last = null;
+  let same = 0;
+  for (let left = 60; left > 0 && same < 5; left -= 1) {
+    const now = look();
+    same = now !== null && now === last ? same + 1 : 0;
+    last = now;
+    await new Promise((done) => setTimeout(done, 80));
+  }
+  return same === 5;
+}
+"""
 
 
-def settle(page: Any) -> None:
-    """Wait until the page is drawn: its script has ended and nothing changes any more."""
-    wait_until_still(lambda: page.evaluate(_DRAWN), 60, "The page never stood still")
+def settle(page: Any, look: str = DRAWN, sentence: str = "The page never stood still") -> None:
+    """Wait until the page is drawn: its script has ended and nothing changes for 0.4 s.
+
+    `look` is another function, in JavaScript, of what is to stand still; null for not yet.
+    """
+    still = _STANDS_STILL.replace("LOOK", look)
+    wait_until(lambda: page.evaluate(still), 60, sentence)
 
 
 def open_page(page: Any, url: str, key: str | None = None) -> None:

@@ -14,12 +14,12 @@ from mnist_core.figures.diagram import number
 from mnist_core.lesson.numpy_net import Layer, forward
 from pages.views.learn.contents import CHAPTERS
 from tests.e2e.helpers import (
+    DRAWN,
     draw,
     open_page,
     part,
     settle,
     wait_until,
-    wait_until_still,
 )
 
 # What stands for a figure's content: curves, drawings, tables and formulas, and pixels.
@@ -47,15 +47,22 @@ def picture(page, number: int) -> str:
     return str(part(page, f"figure_{number}").evaluate(_PICTURE))
 
 
+# The figure of a chapter, once the page is drawn and the figure is complete.
+_COMPLETE = f"""
+() => {{
+  const figure = document.querySelector(".st-key-figure_NUMBER");
+  if (!figure || ({DRAWN})() === null) return null;
+  const found = ({_PICTURE})(figure);
+  return found.length > 200 ? found : null;
+}}
+"""
+
+
 def steady(page, number: int) -> str:
     """The figure once it is complete and stands still."""
-    settle(page)
-
-    def complete() -> str | None:
-        found = picture(page, number)
-        return found if len(found) > 200 else None
-
-    return str(wait_until_still(complete, 40, f"The figure of chapter {number} never stood still"))
+    look = _COMPLETE.replace("NUMBER", str(number))
+    settle(page, look, f"The figure of chapter {number} never stood still")
+    return picture(page, number)
 
 
 def slide(page, key: str, steps: int = 3) -> None:
@@ -96,7 +103,8 @@ def server(shared_server):
 
 @pytest.mark.timeout(420)
 def test_each_chapter_fits_its_screen_and_its_control_changes_its_figure(server, page):
-    """One walk through the lesson for all of it."""
+    """One walk through the lesson for all of it; its figures need not be waited for."""
+    page.emulate_media(reduced_motion="reduce")
     page.set_viewport_size(DESK)
     open_page(page, server.url, "card_9")
     part(page, "card_9").locator(".card-picture").wait_for(timeout=20_000)

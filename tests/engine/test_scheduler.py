@@ -41,18 +41,20 @@ def test_as_many_runs_are_handed_out_as_there_are_seats(scheduler: Scheduler, pa
     assert list(parts.connection.handed)[2:] == [third.run_id]
 
 
-def test_a_worker_may_be_renewed_when_the_last_run_has_ended_and_before_the_next(
-    scheduler: Scheduler, parts: Parts
+def test_a_worker_may_be_renewed_between_runs_and_while_nobody_needs_it(
+    scheduler: Scheduler, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, _second = parts.queued(), parts.queued()
     scheduler.hand_out()
-    assert parts.connection.calls == ["renew worker for a run"]
-    scheduler.hand_out()  # the first one trains
-    assert len(parts.connection.calls) == 1
-    parts.store.set_status(first.run_id, "finished")
-    parts.tasks.forget(first)
+    assert parts.connection.calls == []
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
     scheduler.hand_out()
-    assert len(parts.connection.calls) == 2
+    assert parts.connection.calls == ["renew worker"]
+    task = parts.queued()
+    scheduler.hand_out()
+    assert parts.connection.calls[1:] == ["renew worker for a run"] and task.future is not None
+    parts.queued()
+    scheduler.hand_out()
+    assert len(parts.connection.calls) == 2, "while one trains it stays"
 
 
 def test_nothing_is_handed_out_before_the_scheduler_is_reached(

@@ -84,6 +84,12 @@ def test_many_images_go_through_in_batches() -> None:
     peaks = probe(spec).reduced(weights, images, "dense_2:relu", lambda batch: batch.max(axis=1))
     np.testing.assert_array_equal(peaks, whole.max(axis=1))
     chances = probe(spec).probabilities(weights, images)
+    greys = np.rint(255 * images).astype(np.uint8)
+    np.testing.assert_allclose(
+        probe(spec).probabilities(weights, greys),
+        probe(spec).probabilities(weights, greys / np.float32(255)),
+        rtol=1e-6,
+    )
     powers = np.exp(hidden @ weights[2] + weights[3])
     np.testing.assert_allclose(chances, powers / powers.sum(1, keepdims=True), rtol=1e-3)
 

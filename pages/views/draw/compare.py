@@ -125,7 +125,7 @@ def _disagreements(readers: list[Reader]) -> None:
         work = newest(
             "disagreement",
             asked,
-            lambda: np.stack([read(ink(data.x_test)) for read in functions]),
+            lambda: np.stack([read(data.x_test) for read in functions]),
         )
         if not work.done():
             words = "Reading all test images"

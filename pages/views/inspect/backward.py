@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from mnist_core.data.mnist import ink
 from mnist_core.experiment.class_names import noun, one
 from mnist_core.figures.inside import NormSeries, gradient_norms
 from mnist_core.figures.pixels import Bars, Images, as_tile
@@ -105,7 +106,7 @@ def _start_norms(
     network: str, data: str, activation: str, initializer: str, _scene: Scene
 ) -> list[float]:
     """Norms per layer of `probe.layers`, the mean over the first test images."""
-    images, labels = test_images()[:START_IMAGES], test_labels()[:START_IMAGES]
+    images, labels = ink(test_images()[:START_IMAGES]), test_labels()[:START_IMAGES]
     return list(gradient_norms_at_start(_scene.network, images, labels, activation, initializer, 0))
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core.base.errors import AppError
 from mnist_core.base.sandbox import WorkFailed
-from mnist_core.data.mnist import DatasetError
+from mnist_core.data.mnist import DatasetError, ink
 from mnist_core.drawing.pretrained import DefaultModelError
 from mnist_core.experiment.class_names import DIGITS, noun
 from mnist_core.figures.pixels import Bars, Images
@@ -283,7 +283,7 @@ def make_scene(choice: NetworkChoice, snapshot: SnapshotInfo) -> Scene | None:
             return None
         scene = Scene(choice, snapshot, weights, image, None, None)
     else:
-        image = test_images()[here.index]
+        image = ink(test_images()[here.index])
         scene = Scene(choice, snapshot, weights, image, int(test_labels()[here.index]), here.index)
     # Weights that are still numbers, but so large that what comes out of them is none.
     with spinner("network", "The network is being prepared"):

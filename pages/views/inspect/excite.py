@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from mnist_core.data.mnist import ink
 from mnist_core.experiment.class_names import one
 from mnist_core.figures.pixels import Images, shown
 from mnist_core.inspection.activation_maximization import channel_peaks, dream, most_exciting
@@ -30,7 +31,7 @@ def what_excites(scene: Scene, layer: ProbeLayer, unit: tuple[int, ...]) -> None
     found = Images(
         "best",
         f"The {COUNT} test images that activate {layer.name}, {kind} {channel} most",
-        test_images()[best],
+        ink(test_images()[best]),
         "click one to look at it",
         "ink",
         1.0,

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core.data.mnist import Dataset
+from mnist_core.data.mnist import Dataset, ink
 from mnist_core.evaluation.embedding import pca, tsne
 from mnist_core.evaluation.metrics import calibration, cell_examples, confusion, scores
 from mnist_core.evaluation.metrics import mistakes as worst_mistakes
@@ -109,7 +109,7 @@ def _cell(found: FloatArray, names: Sequence[str]) -> None:
     group = Images(
         "cell",
         heading,
-        test_images()[chosen],
+        ink(test_images()[chosen]),
         f"{note}; click one to look inside",
         "ink",
         1.0,
@@ -212,7 +212,7 @@ def _features(key: str, step: int, _scene: Scene) -> FloatArray:
         layer for layer in _scene.probe.layers if layer.name not in ("logits", "probabilities")
     ]
     if not hidden:
-        return _flat(test_images()[:EMBEDDED])
+        return _flat(ink(test_images()[:EMBEDDED]))
     found = _scene.probe.output(_scene.weights, test_images()[:EMBEDDED], hidden[-1].name)
     return _flat(found)
 

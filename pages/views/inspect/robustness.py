@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from mnist_core.data.mnist import ink
 from mnist_core.evaluation.metrics import accuracy
 from mnist_core.evaluation.robustness import (
     PERTURBATIONS,
@@ -85,12 +86,13 @@ def _perturbed(scene: Scene) -> None:
 @told("robustness", "Changing the test images")
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curve(key: str, step: int, name: str, _scene: Scene) -> npt.NDArray[np.float64]:
-    return accuracy_curve(_predict(_scene), test_images()[:IMAGES], test_labels()[:IMAGES], name)
+    images, labels = ink(test_images()[:IMAGES]), test_labels()[:IMAGES]
+    return accuracy_curve(_predict(_scene), images, labels, name)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _accuracy(key: str, step: int, name: str, strength: float, _scene: Scene) -> float:
-    changed = perturb(test_images()[:IMAGES], name, strength)
+    changed = perturb(ink(test_images()[:IMAGES]), name, strength)
     return accuracy(_predict(_scene)(changed), test_labels()[:IMAGES])
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from mnist_core.data import mnist
 from mnist_core.experiment.class_names import one
-from mnist_core.experiment.spec import MNIST, NetworkSpec
+from mnist_core.experiment.spec import NetworkSpec
 from mnist_core.storage.store import SnapshotInfo
 from pages.session.data_sets import class_names, dataset_of
 from pages.session.inspect_state import place
@@ -110,7 +110,7 @@ def test_probabilities(key: str, step: int) -> FloatArray:
     if weights is None or choice is None:
         raise KeyError(key)
     data = dataset_of(choice.experiment)
-    return probe(choice.network).probabilities(weights, _ink(choice.experiment.data, data))
+    return probe(choice.network).probabilities(weights, data.x_test)
 
 
 def shown_data() -> mnist.Dataset:
@@ -122,15 +122,9 @@ def shown_data() -> mnist.Dataset:
     return mnist.load() if choice is None else dataset_of(choice.experiment)
 
 
-def test_images() -> FloatArray:
-    """The test images of that data set, float32 [n, 28, 28] in [0, 1]. Raises DatasetError."""
-    choice = choice_of(place().run)
-    return _ink(MNIST if choice is None else choice.experiment.data, shown_data())
-
-
-@st.cache_resource(max_entries=3, show_spinner=False)
-def _ink(name: str, _data: mnist.Dataset) -> FloatArray:
-    return mnist.ink(_data.x_test)
+def test_images() -> npt.NDArray[np.uint8]:
+    """The test images of that data set, uint8 [n, 28, 28]. Raises DatasetError."""
+    return shown_data().x_test
 
 
 def test_labels() -> npt.NDArray[np.uint8]:

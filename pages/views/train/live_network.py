@@ -218,6 +218,6 @@ def _misread(run: Run) -> npt.NDArray[np.intp]:
     weights, data = weights_at(run.id, step), dataset_of(run.experiment)
     if weights is None:
         return np.zeros(0, np.intp)
-    images = data.x_test[:SEARCHED].astype(np.float32) / np.float32(255)
+    images = data.x_test[:SEARCHED]
     read = probe(run.experiment.network).probabilities(weights, images).argmax(axis=1)
     return np.flatnonzero(read != data.y_test[:SEARCHED])
