@@ -271,6 +271,23 @@ def test_a_setting_says_that_processes_are_started(monkeypatch: pytest.MonkeyPat
     end(process)
 
 
+LEAVES_FILES = """
+import numpy as np, psutil
+from mnist_core.base.allocator import leave_files
+before = np.linalg.svd(np.eye(50)).S.sum(), psutil.Process().memory_info().shared
+leave_files()
+left = psutil.Process().memory_info().shared
+print(np.linalg.svd(np.eye(50)).S.sum() == before[0], left < before[1] / 2)
+"""
+
+
+@FORKS
+def test_programs_that_were_let_go_of_still_run() -> None:
+    command = [sys.executable, "-c", LEAVES_FILES]
+    said = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert said.stdout == "True True\n"
+
+
 SERVER = """
 import time
 from mnist_core.base import child_process
