@@ -43,6 +43,8 @@ SUMMARY = "page times, errors and memory with 50 visitors while two networks tra
 PARTS = 4
 TRAININGS = 2
 ALONE_SECONDS = 15.0
+# By then a training has compiled what it needs.
+COMPILED_STEPS = 100
 
 
 class Times:
@@ -112,6 +114,8 @@ def _speed(server: Server, action: Callable[[], Result]) -> tuple[float, Result]
     def steps() -> int:
         return sum(run.step for run in store.active_runs())
 
+    while any(run.step < COMPILED_STEPS for run in store.active_runs()):
+        time.sleep(0.1)
     before, began = steps(), time.monotonic()
     result = action()
     speed = (steps() - before) / (time.monotonic() - began)

@@ -2,10 +2,13 @@
 
 `python -m mnist_core.base.fork_server SOCKET MODULE` imports the module and then takes orders
 from the socket, which only the process that started it has. An order is one packet of JSON
-(`module`, `arguments`, `environment`) with four descriptors: the standard streams of the new
-process and a channel. On the channel the new process's id is told, with a descriptor of the process
-(pidfd), and its exit code when it has ended; nobody at the other end any more means that it is not
-wanted. The new process runs the module's `main()`.
+(`module`, `arguments`, `environment`) with four descriptors: a channel, and the standard streams of
+the new process.
+
+The new process falls, as an orphan, to the process that ordered it, which is a "child subreaper"
+(prctl(2)): it is told from any other child in nothing. It tells its id on the channel and runs the
+module's `main()`, unless it finds word there that nobody wants it any more. On an order that came
+to nothing the channel says so, or ends.
 
 `child_process` is the other side. Only for Linux.
 """
@@ -15,10 +18,10 @@ from __future__ import annotations
 import gc
 import json
 import os
-import select
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -34,6 +37,11 @@ MOST_BYTES = 1 << 20
 STREAMS = 3
 # Told once, to whoever has started it.
 READY = b"ready"
+# Told on a channel, in place of an id: there is no room for another process.
+REFUSED = b"refused"
+# Told on a channel from the other end.
+UNWANTED = b"unwanted"
+ORPHAN_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,8 @@ class Order:
     """What a new process is to be: `work` as JSON has it, and the descriptors that came along."""
 
     work: dict[str, Any]
-    streams: list[int]
     channel: socket.socket
+    streams: list[int]
 
     def close(self) -> None:
         """Let go of the descriptors."""
@@ -51,26 +59,11 @@ class Order:
         self.channel.close()
 
 
-@dataclass(frozen=True)
-class Child:
-    """A process that was forked, and the channel on which its end is told."""
-
-    pid: int
-    channel: socket.socket
-
-    def reap(self) -> None:
-        """Tell the exit code of this child, which has ended."""
-        _, status = os.waitpid(self.pid, 0)
-        with suppress(OSError):  # nobody wants to know any more
-            self.channel.send(str(os.waitstatus_to_exitcode(status)).encode())
-        self.channel.close()
-
-
 def main() -> None:
     """Prepare, then fork on request until whoever orders is gone."""
     name_this_process(NAME)
     requests = socket.socket(fileno=int(sys.argv[1]))
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, no exit code would be told
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, no end of a child could be awaited
     import_module(sys.argv[2])
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         # Whatever another thread has locked at a fork stays locked in the new process for ever.
@@ -78,64 +71,80 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # a collection would write to each object, and no two processes share it any more
     allocator.give_back()
-    allocator.leave_files()
+    with suppress(Exception):  # then it only holds more memory
+        allocator.leave_files()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # else each new process writes it once more
     requests.send(READY)
     order = _fork_on_request(requests)
     if order is not None:
+        if not _announce(order.channel):
+            os._exit(1)
         _become(order)
         import_module(order.work["module"]).main()
 
 
 def _fork_on_request(requests: socket.socket) -> Order | None:
     """Fork until the other end of `requests` is closed; returns an order in each new process."""
-    children: dict[int, Child] = {}  # by pidfd
-    poll = select.poll()
-    poll.register(requests, select.POLLIN)
-    while True:
-        for ready, _ in poll.poll():
-            if ready in children:
-                poll.unregister(ready)
-                children.pop(ready).reap()
-                os.close(ready)
-                continue
-            order = _receive(requests)
-            if order is None:
-                return None
-            try:
-                pid = os.fork()
-            except OSError:  # no room for another process: whoever ordered it is told by the end
-                order.close()
-                continue
-            if pid == 0:
-                requests.close()
-                for pidfd, child in children.items():
-                    os.close(pidfd)
-                    child.channel.close()
-                return order
-            pidfd = _announce(pid, order)
-            children[pidfd] = Child(pid, order.channel)
-            poll.register(pidfd, select.POLLIN)
+    while (order := _receive(requests)) is not None:
+        if _fork(order.channel):
+            requests.close()
+            return order
+        order.close()
+    return None
 
 
 def _receive(requests: socket.socket) -> Order | None:
     """The next order; None when there is nobody left to give one."""
-    message, descriptors, _, _ = socket.recv_fds(requests, MOST_BYTES, STREAMS + 1)
-    if not message:
-        return None
-    *streams, channel = descriptors
-    return Order(json.loads(message), streams, socket.socket(fileno=channel))
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(requests, MOST_BYTES, 1 + STREAMS)
+        if not message:
+            return None
+        if len(descriptors) == 1 + STREAMS:
+            channel, *streams = descriptors
+            return Order(json.loads(message), socket.socket(fileno=channel), streams)
+        for descriptor in descriptors:  # there was no room for all of them
+            os.close(descriptor)
 
 
-def _announce(pid: int, order: Order) -> int:
-    """Tell who has ordered it that this process is there; returns its pidfd."""
-    for stream in order.streams:
-        os.close(stream)
-    pidfd = os.pidfd_open(pid)
+def _fork(channel: socket.socket) -> bool:
+    """Fork a process that is a child of whoever has started this one; returns True in it."""
+    here, above = os.getpid(), os.getppid()
     try:
-        socket.send_fds(order.channel, [str(pid).encode()], [pidfd])
+        if between := os.fork():
+            os.waitpid(between, 0)
+            return False
+        between = os.getpid()
+        if os.fork():
+            os._exit(0)
+    except OSError:  # no room for another process
+        _refuse(channel)
+        if os.getpid() != here:
+            os._exit(1)
+        return False
+    while os.getppid() == between:
+        time.sleep(ORPHAN_SECONDS)
+    if os.getppid() != above:  # which has ended, or takes in no orphans
+        _refuse(channel)
+        os._exit(1)
+    return True
+
+
+def _refuse(channel: socket.socket) -> None:
+    with suppress(OSError):  # nobody wants to know any more
+        channel.send(REFUSED)
+
+
+def _announce(channel: socket.socket) -> bool:
+    """Tell that this process is there; False when nobody wants it any more."""
+    try:
+        channel.send(str(os.getpid()).encode())
+        channel.recv(len(UNWANTED), socket.MSG_DONTWAIT)
+    except BlockingIOError:  # no word to the contrary
+        return True
     except OSError:
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    return pidfd
+        pass
+    return False
 
 
 def _become(order: Order) -> None:

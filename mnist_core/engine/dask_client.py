@@ -251,8 +251,13 @@ class Connection:
     # The local worker
 
     @property
+    def has_worker(self) -> bool:
+        """True when there is a local worker, or one is about to start."""
+        return self._local is not None
+
+    @property
     def worker_pid(self) -> int | None:
-        """The process id of the local worker, if there is one."""
+        """The process id of the local worker, None while there is none that has started."""
         local = self._local
         return local.pid if local is not None else None
 
@@ -272,14 +277,17 @@ class Connection:
     def renew_worker(self, awaited: bool = False) -> None:
         """Replace a local worker that has grown large; it must have nothing to do.
 
-        `awaited`: a run waits for it. Then it is replaced only where that takes no time.
+        `awaited`: a run that waits has just taken over from another one. Then it is replaced only
+        where that takes no time, and is given a moment to return what that one took.
         """
         local = self._local
-        if local is None or (awaited and not local.starts_quickly) or not _stays_large(local):
+        if local is None or not local.has_grown_large():
+            return
+        if awaited and not (local.starts_quickly and _stays_large(local)):
             return
         before = self._addresses()
         with self._lock:
-            if self._closed or self._local is not local or not local.is_large:
+            if self._closed or self._local is not local or not local.has_grown_large():
                 return
             local.renew(awaited)
         # Else the scheduler would give the next run to the one that has just ended.
@@ -290,8 +298,8 @@ class Connection:
 
 
 def _stays_large(local: LocalWorker) -> bool:
-    """False for a worker that is small, or gives back in this moment what its last run took."""
-    return not _wait(lambda: not local.is_large, SETTLE_SECONDS)
+    """False for a worker that gives back in this moment what its last run took."""
+    return not _wait(lambda: not local.has_grown_large(), SETTLE_SECONDS)
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:

@@ -25,8 +25,6 @@ MONITOR_SECONDS = 0.5
 # How often it is looked which servers have gone, and who has had their share.
 SWEEP_SECONDS = 2.0
 LIMITS_SECONDS = 2.0
-# A worker that has had nothing to do for so long may give way to a fresh one.
-RENEW_SECONDS = 10.0
 # A local worker of which the scheduler has known nothing for so long does not come back.
 GIVEN_UP_SECONDS = 120.0
 
@@ -57,12 +55,12 @@ class Monitor:
         self._messages, self._commands = messages, commands
         self._live, self._absences = live, absences
         self._last_seen = LastSeen()
-        self._busy_at = self._worker_at = time.monotonic()
+        self._worker_at = time.monotonic()
 
     def run(self, closed: threading.Event) -> None:
         """Look until `closed`."""
-        looks = (self.watch_scheduler, self.watch_worker, self.renew_worker, self.watch_tasks,
-                 self.watch_liveness, self._live.ask_all)  # fmt: skip
+        looks = (self.watch_scheduler, self.watch_worker, self.watch_tasks, self.watch_liveness,
+                 self._live.ask_all)  # fmt: skip
         # These ask the database; one that is locked would keep the others waiting.
         asks = {self._commands.take_remote: 0.0, self.sweep: SWEEP_SECONDS,
                 self.watch_limits: LIMITS_SECONDS}  # fmt: skip
@@ -85,7 +83,7 @@ class Monitor:
     def watch_worker(self) -> None:
         """Start the local worker again when it has died; end one that has long been given up."""
         now = time.monotonic()
-        if self._connection.worker_pid is None or self._connection.workers() != []:
+        if not self._connection.has_worker or self._connection.workers() != []:
             self._worker_at = now
         elif now - self._worker_at > GIVEN_UP_SECONDS:
             log.warning("the training process does not answer and gives way to a fresh one")
@@ -95,14 +93,6 @@ class Monitor:
         if code is not None:
             for task in self._not_started():
                 self._messages.end_failed(task, _ENDS_AT_ONCE.format(code))
-
-    def renew_worker(self) -> None:
-        """Replace a local worker that has grown large while nobody needs it."""
-        with self._tasks.lock:  # nothing is handed out meanwhile
-            if not all(task.released for task in self._tasks.all()):
-                self._busy_at = time.monotonic()
-            elif time.monotonic() - self._busy_at >= RENEW_SECONDS:
-                self._connection.renew_worker()
 
     def _not_started(self) -> list[Task]:
         tasks = self._tasks.unended()

@@ -3,7 +3,10 @@
 Nothing here may run an operation of TensorFlow or start a thread: neither outlives a fork.
 """
 
+import os
 from contextlib import suppress
+
+import numpy as np
 
 from mnist_core.base import warm_process as warm_process
 from mnist_core.base.errors import AppError
@@ -21,3 +24,5 @@ from mnist_core.training import train_step as train_step  # noqa: E402
 with suppress(AppError):  # whoever needs the images says so
     mnist.load()
 keep_frozen()
+# Else all of them would draw the same random numbers; Python's own generator sees to that itself.
+os.register_at_fork(after_in_child=np.random.seed)

@@ -31,6 +31,8 @@ PATIENCE_SECONDS = 5.0
 # Small runs of a study that one worker trains one after the other, as one Dask task: seconds
 # in which nobody else has its turn there.
 MOST_TOGETHER = 8
+# A worker that has had nothing to do for so long may give way to a fresh one.
+RENEW_SECONDS = 10.0
 # How long it is kept at hand how long recent runs took.
 DURATIONS_SECONDS = 5.0
 
@@ -56,6 +58,7 @@ class Scheduler:
         self._store, self._tasks = store, tasks
         self._connection, self._messages, self._commands = connection, messages, commands
         self._last_number = 0
+        self._busy_at = time.monotonic()
         # Runs of other servers whose turn it is, and since when.
         self._others_due: dict[str, float] = {}
         self._durations: tuple[float, Durations] = (-DURATIONS_SECONDS, Durations())
@@ -80,22 +83,30 @@ class Scheduler:
     # Handing out
 
     def hand_out(self) -> None:
-        """Let go of those of this server's runs whose turn it is. Raises StoreError."""
+        """Let go of those of this server's runs whose turn it is. Raises StoreError.
+
+        A worker is replaced here, too: thus nothing is handed out meanwhile.
+        """
         if not self._connection.there:
             return
         unended = self._tasks.unended()
         for task in unended:
             if task.due and task.future is None:  # its worker has died, or it could not be read
                 self._submit([task])
-        if any(task.waits or task.idles for task in unended):
-            self._renew_worker()
+        waited_for = any(task.waits or task.idles for task in unended)
+        self._renew_worker(waited_for)
+        if waited_for:
             while self._give_turns():  # who shares a turn leaves one to somebody else
                 pass
 
-    def _renew_worker(self) -> None:
-        """Let a local worker that has grown large give way between one run and the next."""
-        if all(task.future is None for task in self._tasks.all()):
-            self._connection.renew_worker(awaited=True)
+    def _renew_worker(self, awaited: bool) -> None:
+        """Let a local worker that has grown large give way, between two runs or while idle."""
+        now, tasks = time.monotonic(), self._tasks.all()
+        if not all(task.released for task in tasks):
+            self._busy_at = now
+        idle = now - self._busy_at >= RENEW_SECONDS
+        if (awaited or idle) and all(task.future is None for task in tasks):
+            self._connection.renew_worker(awaited)
 
     def _give_turns(self) -> bool:
         """Give a turn to whom it is due; whether several runs share one of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import subprocess
 import sys
 
@@ -23,6 +24,8 @@ MAX_DEATHS = 5
 # A process that trains grows by 4 to 8 MB with each new network, whatever is let go: one that holds
 # more than this gives way to a fresh one when it has nothing to do. After `cnn` it holds 400 MB.
 MOST_BYTES = 450_000_000
+# Some networks take more than that from their first run on: what counts then is what came since.
+GROWTH_BYTES = 150_000_000
 STANDARD_ERROR = 2
 
 
@@ -42,6 +45,7 @@ class LocalWorker:
         """
         self._scheduler, self._security, self._warm = scheduler, security, warm
         self._heard, self._deaths = False, 0
+        self._least_bytes = math.inf  # that it has held after a run
         self._process = self._start()
 
     @property
@@ -77,11 +81,17 @@ class LocalWorker:
         """True when another one is there in a tenth of a second."""
         return isinstance(self._process, ForkedProcess)
 
-    @property
-    def is_large(self) -> bool:
-        """True when it has trained and holds more than `MOST_BYTES`."""
+    def has_grown_large(self) -> bool:
+        """True when it holds more than `MOST_BYTES` and has grown by `GROWTH_BYTES`.
+
+        To be asked between its runs.
+        """
         # One that has told nothing is new: another one would not be smaller.
-        return self._heard and self._own_bytes() > MOST_BYTES
+        if not self._heard:
+            return False
+        held = self._own_bytes()
+        self._least_bytes = min(self._least_bytes, held)
+        return held > MOST_BYTES and held - self._least_bytes > GROWTH_BYTES
 
     def renew(self, awaited: bool) -> None:
         """Put a fresh process in its place; `awaited`: for a run, so it compiles nothing ahead."""
@@ -116,6 +126,7 @@ class LocalWorker:
                 self._process.stdin.close()
 
     def _start(self, awaited: bool = False) -> ChildProcess:
+        self._least_bytes = math.inf
         process = child_process.start(
             "mnist_core.engine.worker_main",
             environment=self._environment(awaited),

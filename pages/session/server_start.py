@@ -93,6 +93,7 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     _open_browser()
     yield {}
     ending.set()
+    child_process.stop_fork_server()  # else what it has not forked yet is waited for
     await asyncio.to_thread(once.close_all)
 
 

@@ -298,12 +298,13 @@ def test_a_scheduler_that_is_not_there_is_a_sentence(
 def test_a_worker_that_has_grown_large_is_renewed_while_idle(
     engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.engine.monitor.RENEW_SECONDS", 0.0)
+    monkeypatch.setattr("mnist_core.engine.scheduler.RENEW_SECONDS", 0.0)
     first = engine.start(LONG)
     reach(store, first, lambda run: run.step > 3)
     pid = engine.worker_pid()
     monkeypatch.setattr("mnist_core.engine.worker_process.MOST_BYTES", 0)
-    reach(store, first, lambda run: run.step > 60)  # the monitor has looked twice
+    monkeypatch.setattr("mnist_core.engine.worker_process.GROWTH_BYTES", -1)
+    reach(store, first, lambda run: run.step > 60)  # it has been looked at twice
     assert engine.worker_pid() == pid
     engine.stop(first)
     wait(lambda: engine.worker_pid() not in (pid, None), "a fresh worker")
@@ -312,10 +313,24 @@ def test_a_worker_that_has_grown_large_is_renewed_while_idle(
     monkeypatch.setattr(
         Connection, "renew_worker", lambda self, awaited=False: looks.append(renew(self, awaited))
     )
-    wait(lambda: len(looks) > 2, "looks of the monitor")
+    wait(lambda: len(looks) > 2, "looks at its size")
     assert engine.worker_pid() == fresh  # one that has not trained is left alone
     run = reach(store, engine.start(SHORT), is_status("finished"))
     assert run.step == 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_a_fork_server_that_hangs_keeps_no_run_waiting(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.warm()
+    wait(engine.ready, "the worker")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(child_process, "ANSWER_SECONDS", 0.2)
+        psutil.Process(child_process._server.pid).suspend()
+        os.kill(engine.worker_pid(), signal.SIGKILL)
+        wait(lambda: engine.worker_pid() is None, "the order of another worker")
+    reach(store, engine.start(SHORT), is_status("finished"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a fresh one takes seconds")
@@ -323,6 +338,7 @@ def test_a_worker_that_has_grown_large_is_renewed_between_runs_in_their_order(
     engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mnist_core.engine.worker_process.MOST_BYTES", 0)
+    monkeypatch.setattr("mnist_core.engine.worker_process.GROWTH_BYTES", -1)
     runs = [engine.start(SHORT) for _ in range(4)]
     ended = [reach(store, run, is_status("finished")) for run in runs]
     started = [run.started.timestamp() for run in ended]

@@ -104,20 +104,6 @@ def test_a_worker_that_the_scheduler_has_long_not_known_is_ended(
     assert parts.connection.calls == ["end worker"]
 
 
-def test_a_worker_is_renewed_only_while_nobody_needs_it(
-    monitor: Monitor, parts: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monitor.renew_worker()
-    assert parts.connection.calls == []
-    monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
-    task = parts.queued()
-    monitor.renew_worker()
-    assert parts.connection.calls == []
-    parts.tasks.forget(task)
-    monitor.renew_worker()
-    assert parts.connection.calls == ["renew worker"]
-
-
 def test_silence_is_noted_and_taken_back(
     monitor: Monitor, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,9 +149,8 @@ def test_a_look_that_fails_keeps_no_other_from_its_own(
         raise RuntimeError("Dask has changed")
 
     monkeypatch.setattr(module, "MONITOR_SECONDS", 0.0)
-    monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
     monkeypatch.setattr(parts.connection, "drop_lost", break_off)
-    monkeypatch.setattr(parts.connection, "renew_worker", closed.set)
+    monkeypatch.setattr(parts.live, "ask_all", closed.set)
     monitor.run(closed)
     assert closed.is_set()
 
@@ -175,8 +160,7 @@ def test_while_the_database_takes_nothing_the_monitor_asks_it_nothing(
 ) -> None:
     closed, asked = threading.Event(), []
     monkeypatch.setattr(module, "MONITOR_SECONDS", 0.0)
-    monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
-    monkeypatch.setattr(parts.connection, "renew_worker", closed.set)
+    monkeypatch.setattr(parts.live, "ask_all", closed.set)
     monkeypatch.setattr(parts.commands, "take_remote", lambda: asked.append("commands"))
     parts.tasks.storage_error = "the disk is full"
     monitor.run(closed)

@@ -41,6 +41,22 @@ def test_as_many_runs_are_handed_out_as_there_are_seats(scheduler: Scheduler, pa
     assert list(parts.connection.handed)[2:] == [third.run_id]
 
 
+def test_a_worker_may_be_renewed_between_runs_and_while_nobody_needs_it(
+    scheduler: Scheduler, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler.hand_out()
+    assert parts.connection.calls == []
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.0)
+    scheduler.hand_out()
+    assert parts.connection.calls == ["renew worker"]
+    task = parts.queued()
+    scheduler.hand_out()
+    assert parts.connection.calls[1:] == ["renew worker for a run"] and task.future is not None
+    parts.queued()
+    scheduler.hand_out()
+    assert len(parts.connection.calls) == 2, "while one trains it stays"
+
+
 def test_nothing_is_handed_out_before_the_scheduler_is_reached(
     scheduler: Scheduler, parts: Parts
 ) -> None:

@@ -15,6 +15,8 @@ def main() -> None:
     print(json.dumps(_found()), flush=True)
     for line in sys.stdin:
         print(line, end="", flush=True)
+    if sys.argv[1:] == ["fail later"]:
+        raise SystemExit(3)
 
 
 def _found() -> dict[str, object]:

@@ -34,7 +34,7 @@ class FakeConnection:
     """A connection to a scheduler with one worker; `calls` are what changed something."""
 
     def __init__(self) -> None:
-        self.there, self.worker_pid = True, 1
+        self.there = self.has_worker = True
         self.known: list[WorkerInfo] | None = [WorkerInfo(WORKER, 1, 0)]
         self.exit_code: int | None = None
         self.calls: list[str] = []
