@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mnist_core.base.environments import THREADS
 from mnist_core.base.paths import REPOSITORY
-from mnist_core.engine.worker import THREADS, TRAIN, WARM
+from mnist_core.engine.worker import TRAIN, WARM
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Memory of server and worker after many runs, and with many visitors.
+"""Memory of a server's processes after many runs, and with many visitors.
 
 Starts the app as a person would. First runs are trained, each of another network (dense and
 convolutional by turns, so that each is compiled anew) and looked into once. Then sessions are
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from benchmarks._sessions import Session
     from tests.e2e.server import Server
 
-SUMMARY = "memory of server and worker after many runs and with many visitors"
+SUMMARY = "memory of a server's processes after many runs and with many visitors"
 LET_GO_SECONDS = 125  # Streamlit keeps a closed session for two minutes
 WAIT_SECONDS = 180.0
 VIEWS = ("network", "weights", "edit", "backward", "mistakes", "robustness")
@@ -87,15 +87,15 @@ def long_cnn() -> Experiment:
 
 
 def memory(server: Server) -> Megabytes:
-    """MB of the server's process, of the worker's, and of these and all helpers together."""
+    """MB of the server, of workers, of the process that computes, and of all there are together."""
     assert server.process is not None
     process = psutil.Process(server.process.pid)
-    workers = server.worker_pids()
     pids = [process.pid, *(child.pid for child in process.children(recursive=True))]
     found = {pid: _held(pid) for pid in pids}
     return {
         "server": found[process.pid],
-        "worker": sum(found[pid] for pid in workers if pid in found),
+        "worker": sum(found.get(pid, 0.0) for pid in server.worker_pids()),
+        "computing": sum(found.get(pid, 0.0) for pid in server.computing_pids()),
         "sum": sum(found.values()),
     }
 

@@ -8,7 +8,7 @@ of ours that is called by `run`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from mnist_core.base.warm_process import WarmProcess
@@ -23,12 +23,25 @@ def apart() -> None:
         _process = WarmProcess(prepare="mnist_core.base.computing_process")
 
 
-def run(function: Callable[..., Any], *arguments: Any, **tell: Callable[..., None]) -> Any:
+def run(
+    function: Callable[..., Any],
+    *arguments: Any,
+    about: Hashable,
+    slow: bool = False,
+    **tell: Callable[..., None],
+) -> Any:
     """`function(*arguments)` where TensorFlow is.
 
     Function and arguments are pickled for it. With `tell`, the function is given it, too, to call
-    with news. Raises what the function does, ProcessCrashed and LimitReached.
+    with news. What ends the process is not tried again for a while, nor anything else of the same
+    `about`: it names the work and the network, or whatever makes it what it is. What is `slow`
+    takes a second or more, and waits for its turn. Raises what the function does, and WorkFailed.
     """
     if _process is None:
         return function(*arguments, **tell)
-    return _process.run(function, *arguments, **tell)
+    return _process.run(function, *arguments, about=about, slow=slow, **tell)
+
+
+def life() -> int:
+    """A number that is another one once the process has died, and what it had compiled is gone."""
+    return 0 if _process is None else _process.life

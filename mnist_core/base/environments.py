@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from mnist_core.base.paths import REPOSITORY
 
@@ -15,8 +16,13 @@ KEPT_PREFIXES = ("LC_", "TF_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "OMP_", "KM
                  "OPENBLAS_", "MALLOC_")  # fmt: skip
 
 
+THREADS = "MNIST_LAB_THREADS"
+# More threads than this are no use to networks of this size, and each takes memory.
+MOST_THREADS = 16
+
+
 def clean_environment() -> dict[str, str]:
-    """The environment variables of a process that visitors have compute something."""
+    """The environment variables of a sandbox, in which visitors have something computed."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     return kept | {
         "KERAS_BACKEND": "tensorflow",
@@ -30,6 +36,23 @@ def clean_environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "2",
         "OPENBLAS_NUM_THREADS": "2",
     }
+
+
+def computing_environment() -> dict[str, str]:
+    """The environment variables of the process in which the server computes: it has all cores.
+
+    `MNIST_LAB_THREADS` sets another number of threads.
+    """
+    chosen = os.environ.get(THREADS, "")
+    threads = chosen if chosen.isdecimal() and int(chosen) else str(min(cores(), MOST_THREADS))
+    return clean_environment() | dict.fromkeys(
+        ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), threads
+    )
+
+
+def cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def training_environment(*more: str) -> dict[str, str]:

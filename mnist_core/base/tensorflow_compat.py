@@ -8,8 +8,8 @@ import threading
 
 from mnist_core.base.allocator import give_back
 
-# Keras imports these for wrappers and inputs that nobody here uses: 40 MB of a process each. They
-# are left out of one that serves pages (which needs pandas itself), and of one that only computes.
+# Keras imports these for wrappers and inputs that nobody here uses: 40 MB of a process each. One
+# that only trains or computes does without both; a program of somebody's own may need pandas.
 UNUSED, UNUSED_IN_COMPUTING = ("sklearn",), ("sklearn", "pandas")
 
 _importing = threading.Lock()

@@ -6,6 +6,7 @@ send its arguments and its result. When it dies, whoever waits for it tries agai
 
 from __future__ import annotations
 
+import io
 import itertools
 import logging
 import os
@@ -13,26 +14,64 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import IO, Any
 
 from mnist_core.base import child_process
-from mnist_core.base.environments import clean_environment
+from mnist_core.base.environments import computing_environment
+from mnist_core.base.failed_before import FailedBefore
 from mnist_core.base.process_name import name_this_process
-from mnist_core.base.sandbox import LimitReached, ProcessCrashed, ProcessLimits, set_limits
+from mnist_core.base.sandbox import (
+    LimitReached,
+    ProcessCrashed,
+    ProcessLimits,
+    WorkFailed,
+    set_limits,
+)
 
 log = logging.getLogger(__name__)
 
 NAME = "mnist-compute"
-# Functions that it runs at once.
-THREADS = 8
-# How long one call may take before the process is taken to be stuck.
+# Functions that it runs at once, and how many of them may be slow ones.
+THREADS, SLOW = 8, 3
+# How long one call may take, once it has begun, before the process is taken to be stuck.
 CALL_SECONDS = 120.0
+# How long it may take to import TensorFlow, from a slow disk.
+START_SECONDS = 600.0
+# In so many processes something is tried that has not begun when they end.
+TRIES = 3
 LIMITS = ProcessLimits(memory=6_000_000_000)
+
+CRASHED = (
+    "TensorFlow crashed in this computation, in a separate process. Nothing else was affected, "
+    "but this cannot be shown."
+)
+NOT_STARTED = (
+    "The process that computes with TensorFlow could not be started, so this cannot be shown. The "
+    "server’s log says why; “make doctor” on the server checks the installation."
+)
+FAILED = "TensorFlow could not compute this, so it cannot be shown. The server’s log says why."
+NO_MEMORY = (
+    "There is not enough memory on the server for this computation. Try it again later, or with a "
+    "smaller network."
+)
+
+Tell = Callable[..., None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """A function to be called, where its news go, and what its failure is remembered by."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    tell: Tell | None
+    about: Hashable
 
 
 class WarmProcess:
@@ -42,18 +81,15 @@ class WarmProcess:
     both sides are this program's own code, and nothing from outside is executed there.
     """
 
-    def __init__(
-        self,
-        prepare: str = "",
-        call_seconds: float = CALL_SECONDS,
-        idle_seconds: float | None = None,
-    ) -> None:
-        """`idle_seconds` with nothing to do end it; the next call starts it again."""
-        self._prepare = prepare
-        self._call_seconds, self._idle_seconds = call_seconds, idle_seconds
+    def __init__(self, prepare: str = "", call_seconds: float = CALL_SECONDS) -> None:
+        self._prepare, self._call_seconds = prepare, call_seconds
         self._process: _Process | None = None
+        self._started = 0
         self._lock = threading.Lock()
         self._alone = threading.Lock()
+        self._failed = FailedBefore()
+        # First come, first served: a lock would go to any of those who wait.
+        self._turns = ThreadPoolExecutor(SLOW, "slow-computation")
 
     @property
     def pid(self) -> int | None:
@@ -61,122 +97,159 @@ class WarmProcess:
         process = self._process
         return process.pid if process is not None and process.alive else None
 
-    def start(self) -> None:
-        """Have the process ready for the first call; returns at once."""
-        self._living()
+    @property
+    def life(self) -> int:
+        """The number of processes that have ended; what they had compiled is gone."""
+        with self._lock:
+            return self._started - (self._process is not None and self._process.alive)
 
     def run(
         self,
         function: Callable[..., Any],
         *arguments: Any,
-        tell: Callable[..., None] | None = None,
+        about: Hashable,
+        slow: bool = False,
+        tell: Tell | None = None,
     ) -> Any:
         """`function(*arguments)`, computed there; what it raises is raised here.
 
-        With `tell`, the function is given `tell=` to call with news, which arrive here in
-        another thread.
+        An error of another library than ours becomes WorkFailed: its class is not imported here.
+        With `tell`, the function is given `tell=` to call with news, which arrive here in another
+        thread. What is `slow` waits until fewer than SLOW others are under way.
 
         Raises:
-            LimitReached: when it takes too long.
-            ProcessCrashed: when the process dies of it twice, the second time of it alone.
+            LimitReached: when it takes too long, or something of the same `about` just did.
+            ProcessCrashed: when the process dies of it twice, the second time of it alone; or of
+                something of the same `about` before.
+            WorkFailed: when no process can be started, or none has memory enough.
         """
-        with suppress(_Died):
-            return self._ask(function, arguments, tell)
-        # All who waited for the process that died try again, one after the other: one of them
-        # killed it, and the others are to have their results.
-        with self._alone:
-            try:
-                return self._ask(function, arguments, tell)
-            except _Died:
-                raise ProcessCrashed(
-                    "TensorFlow crashed in this computation, in a separate process. Nothing else "
-                    "was affected, but this cannot be shown."
-                ) from None
+        request = _Request(function, arguments, tell, about)
+        if slow:
+            return self._turns.submit(self._compute, request).result()
+        return self._compute(request)
 
     def close(self) -> None:
         """End the process."""
         with self._lock:
             process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            process.end()
 
-    def _ask(
-        self,
-        function: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        tell: Callable[..., None] | None,
-    ) -> Any:
-        process = self._living()
-        future = process.ask(function, arguments, tell)
-        try:
-            return future.result(self._call_seconds)
-        except TimeoutError:
-            if future.done():  # it was the function that raised it
-                raise
-            process.kill()
-            raise LimitReached(
-                f"This took longer than {self._call_seconds:g} seconds and was stopped."
-            ) from None
+    def _compute(self, request: _Request) -> Any:
+        """In the process that stays or, where that may have died of this, in one of its own."""
+        for _ in range(TRIES):
+            self._failed.check(request.about)
+            try:
+                return self._ask(self._living(), request)
+            except _Ended as ended:
+                if ended.suspects_us:
+                    break
+        with self._alone:  # one process more is enough
+            self._failed.check(request.about)  # others may have tried the same
+            process = _Process(self._prepare)
+            try:
+                return self._ask(process, request)
+            except _Ended:
+                raise self._failed.keep(request.about, ProcessCrashed(CRASHED)) from None
+            finally:
+                process.end()
+
+    def _ask(self, process: _Process, request: _Request) -> Any:
+        call = process.ask(request)
+        call.begun.wait()
+        with suppress(TimeoutError):
+            call.result.exception(self._call_seconds)
+        if call.result.done():
+            return call.result.result()
+        stopped = f"This took longer than {self._call_seconds:g} seconds and was stopped."
+        error = self._failed.keep(request.about, LimitReached(stopped))
+        process.end()
+        raise error
 
     def _living(self) -> _Process:
         with self._lock:
             if self._process is None or not self._process.alive:
-                self._process = _Process(self._prepare, self._idle_seconds)
+                self._process = _Process(self._prepare)
+                self._started += 1
             return self._process
 
 
-class _Died(Exception):
-    """The process ended before it answered."""
+class _Ended(Exception):
+    """The process ended before it answered, perhaps because of what it was asked to do."""
+
+    def __init__(self, suspects_us: bool) -> None:
+        self.suspects_us = suspects_us
+
+
+@dataclass(frozen=True, eq=False)
+class _Call:
+    """A request that was sent: whether it has begun or never will, and its result to come."""
+
+    tell: Tell | None
+    begun: threading.Event = field(default_factory=threading.Event)
+    result: Future[Any] = field(default_factory=Future)
 
 
 class _Process:
-    """One life of the process: from its start to its end, whichever way it ends."""
+    """One life of the process: from its start to its end, whichever way it ends.
 
-    def __init__(self, prepare: str, idle_seconds: float | None) -> None:
-        self._child = child_process.start(
-            "mnist_core.base.warm_process",
-            prepare,
-            environment=clean_environment(),
-            stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
-        )
+    Raises WorkFailed when there can be none.
+    """
+
+    def __init__(self, prepare: str) -> None:
+        try:
+            self._child = child_process.start(
+                "mnist_core.base.warm_process",
+                prepare,
+                environment=computing_environment(),
+                stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+            )
+        except OSError as error:  # no memory or processes left
+            log.error("the process for computations could not be started: %s", error)
+            raise WorkFailed(NOT_STARTED) from error
         self.alive = True
+        self._ended_by_us = False
         self._numbers = itertools.count()
-        self._waiting: dict[int, tuple[Future[Any], Callable[..., None] | None]] = {}
-        self._used = time.monotonic()
+        self._waiting: dict[int, _Call] = {}
         self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._over = threading.Event()
+        self._ready, self._over = threading.Event(), threading.Event()
+        self._was_ready = False
         threading.Thread(target=self._listen, name="warm-process", daemon=True).start()
-        if idle_seconds is not None:
-            threading.Thread(target=self._end_when_idle, args=(idle_seconds,), daemon=True).start()
 
     @property
     def pid(self) -> int | None:
         """The id of the process, None while it is about to start."""
         return self._child.pid
 
-    def ask(
-        self,
-        function: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        tell: Callable[..., None] | None,
-    ) -> Future[Any]:
-        """Have it computed; the future fails with _Died when the process ends before."""
-        future: Future[Any] = Future()
-        number = next(self._numbers)
-        message = pickle.dumps((number, function, arguments, tell is not None), _PROTOCOL)
+    def ask(self, request: _Request) -> _Call:
+        """Have it computed; the result fails with _Ended when the process ends before.
+
+        Nothing is sent before the process reads: a pipe holds less than some messages, and whoever
+        writes one would wait with no limit. Raises _Ended, and WorkFailed when it does not start.
+        """
+        if not self._ready.wait(START_SECONDS):
+            self.end()
+            log.error("the process for computations has not started in %g s", START_SECONDS)
+            raise WorkFailed(NOT_STARTED)
+        number, call = next(self._numbers), _Call(request.tell)
+        wants_news = request.tell is not None
+        message = pickle.dumps((number, request.function, request.arguments, wants_news), _PROTOCOL)
         with self._lock:
+            if not self._was_ready:
+                raise WorkFailed(NOT_STARTED)
             if not self.alive:
-                raise _Died
-            self._waiting[number] = (future, tell)
-            self._used = time.monotonic()
+                raise _Ended(suspects_us=False)
+            self._waiting[number] = call
         assert self._child.stdin is not None
-        with self._writing, suppress(OSError):  # then it has ended, as `_listen` will notice
+        # When it has ended, as `_listen` will notice, the pipe is broken or closed.
+        with self._writing, suppress(OSError, ValueError):
             self._child.stdin.write(message)
             self._child.stdin.flush()
-        return future
+        return call
 
-    def kill(self) -> None:
-        """End it."""
+    def end(self) -> None:
+        """End it; those who wait for it are not to blame."""
+        self._ended_by_us = True
         self._child.kill()
         self._over.wait()
 
@@ -189,47 +262,55 @@ class _Process:
         except Exception as error:  # its end, or half a message before its end
             log.debug("the process for computations is over: %r", error)
         self._child.kill()
-        self._child.wait()
+        code = self._child.wait()
         with self._lock:
             self.alive = False
             waiting, self._waiting = list(self._waiting.values()), {}
+        if not self._ended_by_us and not self._was_ready:
+            log.error("the process for computations could not be started: it ended with %s", code)
+        elif not self._ended_by_us and waiting:
+            log.warning("the process for computations ended with %s", code)
+        for call in waiting:
+            suspect = call.begun.is_set() and not self._ended_by_us
+            call.result.set_exception(_Ended(suspect))
+            call.begun.set()
+        self._ready.set()
         self._over.set()
-        if waiting:
-            log.warning("the process for computations ended with %s", self._child.returncode)
-        for future, _ in waiting:
-            future.set_exception(_Died())
         for stream in (self._child.stdin, self._child.stdout):
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
 
     def _heard(self, number: int, kind: str, value: Any) -> None:
+        if number == _NO_CALL:
+            if kind == "ready":
+                self._was_ready = True
+                self._ready.set()
+            else:
+                log.error("the process for computations could not be prepared: %s", value)
+            return
         with self._lock:
-            future, tell = self._waiting[number]
-            if kind != "told":
+            call = self._waiting[number]
+            if kind in ("done", "failed"):
                 del self._waiting[number]
-            self._used = time.monotonic()
-        if kind == "told":
-            if tell is not None:
-                tell(*value)
+        if kind == "begun":
+            call.begun.set()
+        elif kind == "told" and call.tell is not None:
+            call.tell(*value)
         elif kind == "failed":
-            future.set_exception(value)
-        else:
-            future.set_result(value)
-
-    def _end_when_idle(self, seconds: float) -> None:
-        while not self._over.wait(seconds / 10):
-            with self._lock:
-                idle = not self._waiting and time.monotonic() - self._used > seconds
-                self.alive = self.alive and not idle
-            if idle:
-                self._child.kill()
-                return
+            error, details = value
+            if details:
+                log.warning("a computation failed: %s", details)
+            call.result.set_exception(error)
+        elif kind == "done":
+            call.result.set_result(value)
 
 
 # --- In the process itself ------------------------------------------------------------------------
 
 _PROTOCOL = pickle.HIGHEST_PROTOCOL
+# The number in messages about the process itself.
+_NO_CALL = -1
 
 
 class _Answers:
@@ -238,7 +319,7 @@ class _Answers:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._lock = stream, threading.Lock()
 
-    def give(self, number: int, kind: str, value: Any) -> None:
+    def give(self, number: int, kind: str, value: Any = None) -> None:
         """Send one message."""
         message = pickle.dumps((number, kind, value), _PROTOCOL)
         with self._lock:
@@ -253,18 +334,37 @@ def _compute(
     arguments: tuple[Any, ...],
     wants_news: bool,
 ) -> None:
+    answers.give(number, "begun")
     more: dict[str, Any] = {}
     if wants_news:
         more["tell"] = lambda *news: answers.give(number, "told", news)
     try:
-        kind, value = "done", function(*arguments, **more)
-        answers.give(number, kind, value)
+        answers.give(number, "done", function(*arguments, **more))
     except BaseException as error:  # whoever asked gets it, whatever it is
-        try:
-            pickle.loads(pickle.dumps(error))  # noqa: S301 (written here)
-        except Exception:
-            error = RuntimeError(f"{type(error).__name__}: {error}")
-        answers.give(number, "failed", error)
+        answers.give(number, "failed", _for_the_server(error))
+
+
+class _OursAlone(pickle.Unpickler):
+    """Reads what consists of Python's own classes and ours."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Refuse others: reading one of TensorFlow's would import it."""
+        if module.partition(".")[0] not in ("builtins", "mnist_core"):
+            raise pickle.UnpicklingError(f"{module}.{name}")
+        return super().find_class(module, name)
+
+
+def _for_the_server(error: BaseException) -> tuple[Exception, str]:
+    """The error as the server can read it, and what is to be logged about one that it cannot."""
+    details = "".join(traceback.format_exception(error))
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"MemoryError", "ResourceExhaustedError"}:
+        return WorkFailed(NO_MEMORY), details
+    with suppress(Exception):
+        read = _OursAlone(io.BytesIO(pickle.dumps(error))).load()
+        if isinstance(read, Exception):
+            return read, ""
+    return WorkFailed(FAILED), details
 
 
 def main() -> None:
@@ -273,8 +373,13 @@ def main() -> None:
     answers = _Answers(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # whatever else is printed must not come between the answers
     set_limits(LIMITS, cpu=False)
-    if prepare := sys.argv[1]:
-        import_module(prepare)
+    try:
+        if prepare := sys.argv[1]:
+            import_module(prepare)
+    except BaseException:
+        answers.give(_NO_CALL, "broken", traceback.format_exc())
+        raise
+    answers.give(_NO_CALL, "ready")
     with ThreadPoolExecutor(THREADS) as pool:
         while True:
             try:

@@ -257,18 +257,17 @@ def _ours() -> set[str]:
 
 def settings() -> str:
     """Environment variables of ours: each is known, and a number where it must be one."""
-    from mnist_core.base import logs
+    from mnist_core.base import environments, logs
     from mnist_core.cli import admin_key
-    from mnist_core.engine import worker
     from mnist_core.visitors import addresses, limits
 
     wrong = limits.setting_problems() + addresses.setting_problems()
     wrong += [f"{name} is no setting of MNIST Lab" for name in sorted(_ours() - limits.names())]
-    if (threads := os.environ.get(worker.THREADS, "").strip()) and (
+    if (threads := os.environ.get(environments.THREADS, "").strip()) and (
         not threads.isdecimal() or not 1 <= int(threads) <= 4 * (os.cpu_count() or 1)
     ):
         wrong.append(
-            f"{worker.THREADS}={threads}: give a number from 1 to the number of cores, "
+            f"{environments.THREADS}={threads}: give a number from 1 to the number of cores, "
             f"{os.cpu_count()} here"
         )
     if os.environ.get(logs.SETTING, "").strip().lower() not in ("", *logs.FORMS):

@@ -82,9 +82,12 @@ def _make_odds(tf: Any, network: CompiledNetwork) -> Callable[..., Any]:
 def smallest_flip_of(network: NetworkSpec, weights: Weights, image: FloatArray) -> Flip | None:
     """`smallest_flip` of a network's reading; thousands of images are read where TensorFlow is.
 
-    Raises WeightsError, ProcessCrashed and LimitReached.
+    Raises WeightsError and WorkFailed.
     """
-    found: Flip | None = computing.run(_flip_of, network, probe(network).checked(weights), image)
+    found: Flip | None = computing.run(
+        _flip_of, network, probe(network).checked(weights), image,
+        about=("flip", network), slow=True,
+    )  # fmt: skip
     return found
 
 

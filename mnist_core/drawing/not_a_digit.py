@@ -8,6 +8,7 @@ network, since what it judges is the image.
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from typing import Any
 
@@ -31,15 +32,17 @@ UNSURE = 0.5
 def doubt(images: FloatArray) -> FloatArray:
     """The probability, float32 [n], that each of float32 [n, 28, 28] in [0, 1] is no digit.
 
-    Raises DefaultModelError when a file of `models/` is missing or damaged.
+    Raises DefaultModelError when a file of `models/` is missing or damaged, and WorkFailed.
     """
     batch = np.ascontiguousarray(images, np.float32).reshape(-1, 28, 28, 1)
-    found: FloatArray = computing.run(_doubt, batch)
+    found: FloatArray = computing.run(_doubt, batch, about="doubt")
     return found
 
 
 def _doubt(batch: FloatArray) -> FloatArray:
-    return np.asarray(_judge(load_default_model(), load_detector())(batch), np.float32)[:, 0]
+    with _making:  # two visitors at once must not make it twice
+        judge = _judge(load_default_model(), load_detector())
+    return np.asarray(judge(batch), np.float32)[:, 0]
 
 
 def features_of(model: Any, images: Any) -> Any:
@@ -56,6 +59,9 @@ def features_of(model: Any, images: Any) -> Any:
     quarters = keras.ops.average_pool(found, 4, 3, padding="valid")
     parts = [keras.ops.reshape(quarters, (-1, 4 * found.shape[-1])), keras.ops.max(found, (1, 2))]
     return keras.ops.concatenate([*parts, logits / 10], axis=1)
+
+
+_making = threading.Lock()
 
 
 @lru_cache(maxsize=2)

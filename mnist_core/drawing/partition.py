@@ -11,6 +11,7 @@ another, too.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -90,10 +91,12 @@ def best_groups(
     `ink` is the whole picture's, float32 [H, W] in [0, 1]; `groups` a first guess at the digits,
     `small` marks that may be parts of one, `lined` marks as they were before a line was taken out.
     It asks the networks of `models/` again and again, so that all of it runs where TensorFlow is.
+    Raises DefaultModelError and WorkFailed.
     """
     if not groups:
         return groups
-    found: list[Group] = computing.run(_best_groups, ink, groups, small, lined)
+    about = "digits", hashlib.sha256(ink.tobytes()).digest()
+    found: list[Group] = computing.run(_best_groups, ink, groups, small, lined, about=about)
     return found
 
 

@@ -79,9 +79,11 @@ def load_default_model() -> keras.Model:
 def default_weights() -> tuple[npt.NDArray[np.float32], ...]:
     """The weights of `load_default_model()`, in Keras's order.
 
-    Raises DefaultModelError, one sentence, when a file is missing or damaged.
+    Raises DefaultModelError, one sentence, when a file is missing or damaged, and WorkFailed.
     """
-    found: tuple[npt.NDArray[np.float32], ...] = computing.run(_default_weights)
+    found: tuple[npt.NDArray[np.float32], ...] = computing.run(
+        _default_weights, about="default weights"
+    )
     return found
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypedDict
 from distributed import Event as SharedFlag
 from distributed import get_worker
 
-from mnist_core.base import logs
+from mnist_core.base import environments, logs
 from mnist_core.base.allocator import give_back
 from mnist_core.base.errors import first_line
 from mnist_core.base.tensorflow_compat import UNUSED_IN_COMPUTING, load_keras, set_aside
@@ -37,7 +37,6 @@ TRAIN = "mnist_core.training.loop:train"
 # The kind of the message, not an event, that says that a worker has taken a run up.
 TAKEN = "taken"
 EXIT_WITH_PARENT = "MNIST_LAB_EXIT_WITH_PARENT"
-THREADS = "MNIST_LAB_THREADS"
 # "0": do not load TensorFlow ahead of the first run; "compile": also compile what classes train.
 WARM = "MNIST_LAB_WARM"
 COMPILE = "compile"
@@ -238,7 +237,7 @@ def _load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _importing, contextlib.suppress(ImportError):
         load_keras(without=UNUSED_IN_COMPUTING)
-        threads = os.environ.get(THREADS)
+        threads = os.environ.get(environments.THREADS)
         import_module("mnist_core.training.threads").use_threads(int(threads) if threads else None)
         import_module("mnist_core.training.train_step")
         import_module("mnist_core.data.mnist").load()

@@ -11,7 +11,7 @@ import sys
 import psutil
 from distributed.security import Security
 
-from mnist_core.base import child_process, logs
+from mnist_core.base import child_process, environments, logs
 from mnist_core.base.child_process import ChildProcess, ForkedProcess
 from mnist_core.base.environments import training_environment
 from mnist_core.engine import certificates, worker
@@ -144,7 +144,7 @@ class LocalWorker:
 
     def _environment(self, awaited: bool) -> dict[str, str]:
         """The variables that computing needs; passwords, keys and other settings stay here."""
-        return training_environment(logs.SETTING, worker.THREADS) | {
+        return training_environment(logs.SETTING, environments.THREADS) | {
             worker.EXIT_WITH_PARENT: "1",
             worker.WARM: _warm_word(awaited) if self._warm else "0",
         }

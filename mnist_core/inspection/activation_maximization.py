@@ -103,7 +103,7 @@ def dream(
     if not 0 <= channel < channels:
         raise ValueError(f"{layer} has {channels} channels, counted from 0; there is no {channel}.")
     numbers = [((), "int32")] * 3
-    function = found.compiled(("dream", index), partial(_make_dream, index), *numbers)
+    function = found.compiled(("dream", index), partial(_make_dream, index), *numbers, slow=True)
     image, history = function(
         found.checked(weights), np.int32(channel), np.int32(steps), np.int32(seed)
     )

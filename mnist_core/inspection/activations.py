@@ -29,7 +29,10 @@ class WeightsError(ValueError):
 
 
 class Probe:
-    """The steps of a network's computation, and what they give; made by `probe`."""
+    """The steps of a network's computation, and what they give; made by `probe`.
+
+    Whatever computes also raises WorkFailed, where TensorFlow is in another process.
+    """
 
     def __init__(self, network: NetworkSpec) -> None:
         self.network = network
@@ -92,9 +95,9 @@ class Probe:
             )
         return [np.asarray(weight, np.float32) for weight in weights]
 
-    def compiled(self, key: Any, make: Make, *arguments: Argument) -> Compiled:
+    def compiled(self, key: Any, make: Make, *arguments: Argument, slow: bool = False) -> Compiled:
         """A function of this network; what the arguments are is said by `Compiled`."""
-        return Compiled(self.network, key, make, arguments)
+        return Compiled(self.network, key, make, arguments, slow)
 
     def _forward(self, wanted: tuple[int, ...]) -> Compiled:
         """The pass that gives the layers `wanted`; only what they need is computed."""

@@ -7,9 +7,7 @@ has the same network, in any number of threads.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_core.base import computing
-from mnist_core.base.sandbox import ProcessCrashed
 from mnist_core.base.tensorflow_compat import load_keras, set_aside
 from mnist_core.data.mnist import ink
 from mnist_core.experiment.shapes import layer_name
@@ -36,14 +33,8 @@ BATCH = 128
 PART = 1000
 # Networks whose compiled functions are kept; those used last stay.
 KEPT = 16
-# Of requests for more than a batch of images so many are computed at a time, so that single
-# images, such as a drawing, do not wait for them.
-_large = threading.BoundedSemaphore(2)
 
-# What crashed the process, and when. It is not tried again for a while; not for ever, as it may
-# have been the system that ended the process, short of memory. The first of so many is forgotten.
-_crashed: dict[Hashable, tuple[float, str]] = {}
-MOST_CRASHED, AGAIN_SECONDS = 100, 300.0
+_building = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,20 +43,18 @@ class Compiled:
 
     `make(tensorflow, network)` makes the function of the weights and of further `arguments`, whose
     shapes and dtypes are given; it is a module's function, or a `partial` of one. Networks keep
-    their functions by `key`, so that each is made once.
+    their functions by `key`, so that each is made once. One that is `slow` takes a second or more.
     """
 
     network: NetworkSpec
     key: Hashable
     make: Make
     arguments: tuple[Argument, ...]
+    slow: bool = False
 
     def __call__(self, weights: Sequence[npt.NDArray[Any]], *values: Any) -> Any:
-        """What the function gives, tensors as arrays.
-
-        Raises ProcessCrashed and LimitReached.
-        """
-        return self._run(_call, weights, *values)
+        """What the function gives, tensors as arrays. Raises WorkFailed."""
+        return self._run(self.slow, _call, weights, *values)
 
     def in_batches(
         self,
@@ -79,25 +68,16 @@ class Compiled:
         function, is applied to each array of each batch, so that what it takes away need not be
         kept. Raises as a call does.
         """
-        turn = _large if len(images) > BATCH else nullcontext()
-        parts = []
-        for at in range(0, len(images), PART):
-            with turn:
-                parts.append(self._run(_call_in_batches, weights, images[at : at + PART], reduce))
+        slow = len(images) > BATCH
+        parts = [
+            self._run(slow, _call_in_batches, weights, images[at : at + PART], reduce)
+            for at in range(0, len(images), PART)
+        ]
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
-    def _run(self, work: Callable[..., Any], weights: Any, *values: Any) -> Any:
-        what = self.network, self.key
-        when, said = _crashed.get(what, (-AGAIN_SECONDS, ""))
-        if time.monotonic() - when < AGAIN_SECONDS:
-            raise ProcessCrashed(said)
-        try:
-            return computing.run(work, self, weights, *values)
-        except ProcessCrashed as error:
-            _crashed[what] = time.monotonic(), str(error)
-            if len(_crashed) > MOST_CRASHED:
-                del _crashed[next(iter(_crashed))]
-            raise
+    def _run(self, slow: bool, work: Callable[..., Any], weights: Any, *values: Any) -> Any:
+        about = self.network, self.key
+        return computing.run(work, self, weights, *values, about=about, slow=slow)
 
 
 # --- Where TensorFlow is --------------------------------------------------------------------------
@@ -157,10 +137,13 @@ class CompiledNetwork:
             return self._functions[wanted.key]
 
 
-@lru_cache(maxsize=KEPT)
 def compiled_network(network: NetworkSpec) -> CompiledNetwork:
     """The network with its functions; those used last are kept."""
-    return CompiledNetwork(network)
+    with _building:  # two visitors at once must not build it twice
+        return _compiled_network(network)
+
+
+_compiled_network = lru_cache(maxsize=KEPT)(CompiledNetwork)
 
 
 def _call(wanted: Compiled, weights: Sequence[npt.NDArray[Any]], *values: Any) -> Any:

@@ -96,7 +96,9 @@ def kernels(network: NetworkSpec, weights: Sequence[npt.NDArray[Any]]) -> tuple[
 
 def initial_weights(network: NetworkSpec, seed: int) -> list[Floats]:
     """The weights before the first step of training with this seed, in Keras's order."""
-    found: list[Floats] = computing.run(_initial_weights, network, seed)
+    found: list[Floats] = computing.run(
+        _initial_weights, network, seed, about=("initial weights", network)
+    )
     return found
 
 

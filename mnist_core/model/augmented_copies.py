@@ -13,7 +13,9 @@ def augmented_copies(
     image: npt.NDArray[np.uint8], augmentation: Augmentation, seed: int, count: int
 ) -> npt.NDArray[np.uint8]:
     """Augmented copies of `image`, uint8 [28, 28], as training with this seed may make them."""
-    found: npt.NDArray[np.uint8] = computing.run(_copies, image, augmentation, seed, count)
+    found: npt.NDArray[np.uint8] = computing.run(
+        _copies, image, augmentation, seed, count, about=("copies", augmentation)
+    )
     return found
 
 

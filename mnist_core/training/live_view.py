@@ -280,6 +280,9 @@ class LiveView:
         return shown
 
 
+_building = threading.Lock()
+
+
 @lru_cache(maxsize=8)
 def _snapshot_view(
     network: NetworkSpec, loss: LossName
@@ -299,9 +302,12 @@ def snapshot_frame(
 ) -> Frame:
     """The frame of a network with these weights, in `model.get_weights()` order.
 
-    Raises ValueError when the weights are another network's.
+    Raises ValueError when the weights are another network's, and WorkFailed.
     """
-    found: Frame = computing.run(_snapshot_frame, network, list(weights), view, step, loss)
+    about = "frame", network, view.gradients
+    found: Frame = computing.run(
+        _snapshot_frame, network, list(weights), view, step, loss, about=about
+    )
     return found
 
 
@@ -312,7 +318,8 @@ def _snapshot_frame(
     step: int,
     loss: LossName,
 ) -> Frame:
-    made, model, lock = _snapshot_view(network, loss)
+    with _building:  # two visitors at once must not build it twice
+        made, model, lock = _snapshot_view(network, loss)
     with lock:
         model.set_weights(weights)
         return made.frame(view, step)

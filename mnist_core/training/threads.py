@@ -8,9 +8,9 @@ holds up.
 
 from __future__ import annotations
 
-import os
-
 import tensorflow as tf
+
+from mnist_core.base.environments import cores
 
 # With more, a part of a batch is too small: then the threads share each operation.
 MOST_PARTS = 4
@@ -21,7 +21,7 @@ def use_threads(count: int | None = None) -> None:
 
     Raises RuntimeError when it has computed something before.
     """
-    count = count or _cores()
+    count = count or cores()
     side_by_side = count <= MOST_PARTS
     tf.config.threading.set_intra_op_parallelism_threads(1 if side_by_side else count)
     if side_by_side:
@@ -32,9 +32,3 @@ def batch_parts() -> int:
     """The parts in which a batch is to be computed side by side in this process."""
     alone = tf.config.threading.get_intra_op_parallelism_threads() == 1
     return max(1, tf.config.threading.get_inter_op_parallelism_threads()) if alone else 1
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from mnist_core.base.sandbox import WorkFailed
 from mnist_core.experiment.spec import Augmentation
 from mnist_core.figures.live import png_address
-from pages.widgets.background import come_back_for, loader, newest
+from pages.widgets.background import come_back_for, forget, loader, newest
 
 COPIES = 8
 
@@ -34,10 +35,14 @@ def augmentation_preview(image: Image, augmentation: Augmentation, seed: int) ->
         return list(augmented_copies(image, augmentation, seed, COPIES))
 
     work = newest("augmentation", (image.tobytes(), augmentation, seed), changed, loader())
-    if work.done():
-        _show(image, work.result())
-    else:
+    if not work.done():
         come_back_for(work, lambda: _show(image, [image] * COPIES))
+        return
+    try:
+        _show(image, work.result())
+    except WorkFailed as error:
+        forget("augmentation")  # it is tried again when the page next runs
+        st.caption(str(error))
 
 
 def _show(image: Image, copies: list[Image]) -> None:

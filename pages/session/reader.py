@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from mnist_core.base import computing
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.drawing.pretrained import EXPERIMENT, DefaultModelError, default_weights
 from mnist_core.experiment.spec import MNIST, NetworkSpec
@@ -135,7 +136,8 @@ def loading(reader: Reader) -> Future[None]:
     """The reader's network on its way, begun with the first call. Raises NotReadable."""
     default = reader.choice.key == DEFAULT_MODEL
     weights = None if default else reader.weights()
-    return _compiling(reader.network.model_dump_json(), default, reader.network, weights)
+    key = reader.network.model_dump_json()
+    return _compiling(key, default, computing.life(), reader.network, weights)
 
 
 def _why_not(error: DefaultModelError | WeightsError | WorkFailed) -> str:
@@ -146,7 +148,7 @@ def _why_not(error: DefaultModelError | WeightsError | WorkFailed) -> str:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _compiling(
-    key: str, default: bool, _network: NetworkSpec, _weights: Weights | None
+    key: str, default: bool, life: int, _network: NetworkSpec, _weights: Weights | None
 ) -> Future[None]:
     return loader().submit(_compile, _network, _weights)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from dataclasses import replace
@@ -26,7 +27,10 @@ from mnist_core.model.build import build_model
 from mnist_core.storage import corrections
 from mnist_core.storage.store import Store
 from mnist_core.training.events import Failed, Snapshot
-from pages.session import drawn_digits, paper
+from pages.session import drawn_digits, paper, reader
+from pages.session.network_choice import DEFAULT_MODEL, NetworkChoice
+from pages.views.draw import photo as photo_page
+from pages.views.draw import reasons
 from pages.views.draw.learning import in_words
 from pages.views.draw.steps import STEPS as STEPS_OF_A_DRAWING
 from pages.views.draw.views import VIEWS
@@ -255,6 +259,14 @@ def test_a_drawing_outlives_a_crash_of_what_computes(open_page, monkeypatch, fir
     assert not page.error
 
 
+def test_a_network_is_loaded_anew_once_its_process_has_died(monkeypatch):
+    default = reader.Reader(NetworkChoice(DEFAULT_MODEL, "Default model"), 0)
+    underway = reader.loading(default)
+    assert reader.loading(default) is underway
+    monkeypatch.setattr(computing, "life", lambda: 1)
+    assert reader.loading(default) is not underway
+
+
 def test_what_is_no_digit_is_read_where_nothing_can_tell(open_page, monkeypatch):
     def crash(*_arguments: object) -> None:
         raise LimitReached("This took too long.")
@@ -286,6 +298,32 @@ def test_the_nearest_training_images_are_shown(open_page):
 def test_why_and_what_would_flip_it(open_page):
     page = open_page(drawing_history=History(strokes(1)), drawing_view=WHY)
     settled(page, lambda page: re.search("turns the 1 into a|No short straight", shown(page)))
+
+
+def failing_once(work):
+    """The function, which crashes the first time."""
+    calls = itertools.count()
+
+    def called(*arguments: Any) -> Any:
+        if not next(calls):
+            raise ProcessCrashed("TensorFlow crashed in this computation.")
+        return work(*arguments)
+
+    return called
+
+
+def test_what_failed_in_the_background_is_tried_again(open_page, monkeypatch):
+    monkeypatch.setattr(reasons, "smallest_flip_of", failing_once(reasons.smallest_flip_of))
+    monkeypatch.setattr(photo_page, "find_photo", failing_once(photo_page.find_photo))
+    page = open_page(drawing_history=History(strokes(1)), drawing_view=WHY)
+    settled(page, lambda page: page.error)
+    assert "reasons_pixels" in str(page.get("bidi_component"))  # what did not fail is there
+    settled(page.run(), lambda page: re.search("turns the 1 into a|No short", shown(page)))
+    page = open_page(drawing_view=PHOTO)
+    image, _ = photo([[3, 1, 4]], seed=3)
+    page.file_uploader[0].set_value(("paper.jpg", as_file(image), "image/jpeg")).run()
+    settled(page, lambda page: page.error)
+    settled(page.run(), lambda page: "3 1 4" in texts(page))
 
 
 def test_networks_are_compared_and_their_disagreements_found(open_page, own_run):

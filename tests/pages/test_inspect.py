@@ -17,7 +17,6 @@ from mnist_core.base import computing
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.base.sandbox import ProcessCrashed
 from mnist_core.data import mnist
-from mnist_core.inspection import compiled
 from mnist_core.inspection.activations import probe
 from mnist_core.model.build import build_model
 from mnist_core.storage.store import SnapshotInfo, Store
@@ -197,7 +196,6 @@ def test_a_crash_of_what_computes_is_a_sentence_and_the_page_goes_on(monkeypatch
     def crash(*_arguments: object, **_more: object) -> None:
         raise ProcessCrashed("TensorFlow crashed in this computation.")
 
-    monkeypatch.setattr(compiled, "_crashed", {})
     monkeypatch.setattr(computing, "run", crash)
     app.button(key="next_mistake").click().run()
     assert not app.exception, app.exception

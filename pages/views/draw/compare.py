@@ -17,7 +17,7 @@ from pages.session.network_pickers import checkpoint_slider, label_in
 from pages.session.reader import NotReadable, Reader, wait_for
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import bars, confidence, gallery, small_image
-from pages.widgets.background import come_back_for, newest
+from pages.widgets.background import come_back_for, forget, newest
 from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
@@ -135,6 +135,7 @@ def _disagreements(readers: list[Reader]) -> None:
         answers = np.stack([read_digits(each)[0] for each in shares])
         together, _ = read_digits(shares.mean(axis=0))
     except (NotReadable, DatasetError, ValueError) as error:
+        forget("disagreement")
         st.error(str(error), icon=":material/error:")
         return
     _counts(readers, answers, together, data.y_test)

@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from mnist_core.base.job_queue import QueueFull
+from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data.mnist import ByteArray
 from mnist_core.drawing.not_a_digit import DOUBTFUL
 from mnist_core.drawing.photo import FoundPicture, PhotoError, find_photo
@@ -32,7 +33,7 @@ from pages.views.draw.parts import (
     which_digit,
 )
 from pages.views.draw.steps import consequences, pictures
-from pages.widgets.background import PHOTOS, come_back_for, newest
+from pages.widgets.background import PHOTOS, come_back_for, forget, newest
 from pages.widgets.escape import escaped
 from pages.widgets.progress_notes import time_left
 
@@ -80,6 +81,12 @@ def photo_view(found: Answer | None) -> None:
 def _show(work: Future[FoundPicture]) -> None:
     try:
         photo = work.result()
+    except (PhotoError, WorkFailed) as error:
+        if isinstance(error, WorkFailed):
+            forget("photo")  # it is tried again when the page next runs
+        st.error(str(error), icon=":material/error:")
+        return
+    try:
         reader = current_reader()
         wait_for(reader, say=st.empty().markdown)
         if not photo.digits:
@@ -91,7 +98,7 @@ def _show(work: Future[FoundPicture]) -> None:
             return
         images = np.stack([digit.steps.image28 for digit in photo.digits])
         shares = reader.probabilities(images)
-    except (PhotoError, NotReadable) as error:
+    except NotReadable as error:
         st.error(str(error), icon=":material/error:")
         return
     read = _read(images, shares, reader)

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from mnist_core.base.sandbox import WorkFailed
 from mnist_core.drawing.explain import Flip, FloatArray, evidence, smallest_flip_of
 from mnist_core.experiment.class_names import DIGITS, one
 from mnist_core.figures.pixels import Bars, Images
 from pages.session.reader import NotReadable
 from pages.views.draw.answer import Answer
 from pages.views.draw.parts import percent
-from pages.widgets.background import come_back_for, newest
+from pages.widgets.background import come_back_for, forget, newest
 from pages.widgets.escape import escaped
 from pages.widgets.pixel_view import pixel_view
 from pages.widgets.progress_notes import time_left
@@ -32,12 +33,17 @@ def reasons_view(found: Answer | None) -> None:
     try:
         network, weights = found.reader.network, found.reader.weights()
         slopes = evidence(network, weights, image, digit)
-        asked = (found.reader.choice.key, found.reader.step, image.tobytes())
-        search = newest("flip", asked, lambda: smallest_flip_of(network, weights, image))
-        flip = search.result() if search.done() else None
-    except NotReadable as error:
+    except (NotReadable, WorkFailed) as error:
         st.error(str(error), icon=":material/error:")
         return
+    asked = (found.reader.choice.key, found.reader.step, image.tobytes())
+    search = newest("flip", asked, lambda: smallest_flip_of(network, weights, image))
+    flip, problem = None, ""
+    try:
+        flip = search.result() if search.done() else None
+    except WorkFailed as error:
+        forget("flip")  # it is tried again when the page next runs
+        problem = str(error)
     groups: list[Images | Bars] = [
         Images(
             "evidence",
@@ -53,7 +59,9 @@ def reasons_view(found: Answer | None) -> None:
     if flip is not None:
         groups += _flip_images(image, flip, names[flip.digit])
     pixel_view(groups, "reasons_pixels", f"Which ink makes {name} likely")
-    if search.done():
+    if problem:
+        st.error(problem, icon=":material/error:")
+    elif search.done():
         st.markdown(_words(name, flip, names))
     else:
         words = "Trying thousands of small changes"

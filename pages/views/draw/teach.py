@@ -194,6 +194,8 @@ def _teach(
         reader.network,
         weights,
         corrections,
+        about=("teaching", reader.network),
+        slow=True,
         tell=tell,
     )
     return taught

@@ -47,14 +47,17 @@ class Scene:
 
     @property
     def probe(self) -> Probe:
-        """The network's compiled forward passes."""
+        """The layers, and what they give for images; it is computed where TensorFlow is."""
         from mnist_core.inspection.activations import probe
 
         return probe(self.network)
 
     @property
     def outputs(self) -> list[FloatArray]:
-        """The outputs of each layer of `probe.layers` for the image, without the batch axis."""
+        """The outputs of each layer of `probe.layers` for the image, without the batch axis.
+
+        Raises WeightsError and WorkFailed, as whatever follows from them does.
+        """
         return _outputs(self.choice.key, self.snapshot.step, self.picture, self)
 
     @property
@@ -101,7 +104,7 @@ def _outputs(key: str, step: int, picture: str, _scene: Scene) -> list[FloatArra
 def test_probabilities(key: str, step: int) -> FloatArray:
     """A snapshot's probabilities for its test images, float32 [n, classes].
 
-    Raises KeyError when the snapshot is not kept.
+    Raises KeyError when the snapshot is not kept, and WorkFailed.
     """
     from mnist_core.inspection.activations import probe
 
