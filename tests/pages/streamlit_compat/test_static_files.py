@@ -76,7 +76,12 @@ def test_everything_else_is_left_to_streamlit(path, headers, method):
 
 def test_a_class_that_comes_all_at_once_has_a_file_compressed_once(monkeypatch):
     read = []
-    monkeypatch.setattr(Path, "read_bytes", lambda file: read.append(file) or b"text")
+
+    def read_bytes(file):
+        read.append(file)
+        return b"text"
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
 
     async def come():
         files = StaticFiles(streamlit_s)
