@@ -290,7 +290,9 @@ def _browse(session: Session, chance: random.Random) -> list[Step]:
 
 def _inspect(session: Session, chance: random.Random) -> list[Step]:
     view = chance.choice(["network", "network", "weights", "backward", "mistakes", "edit"])
-    look = ("page /inspect", lambda: session.visit("inspect", f"view={view}"))
+    # A test image: whoever has drawn a digit is shown that, which has no next one.
+    query = f"view={view}&image={chance.randrange(10_000)}"
+    look = ("page /inspect", lambda: session.visit("inspect", query))
     more = [("next image", lambda: session.press("next_image"))] * chance.randint(1, 3)
     return [look, *more]
 
