@@ -42,7 +42,7 @@ def test_logits_and_gradients_are_those_of_the_model(layers):
     np.testing.assert_array_equal(after[0], wanted[0])
 
 
-@pytest.mark.parametrize(("precision", "near"), [("float32", 1e-3), ("bfloat16", 3e-2)])
+@pytest.mark.parametrize(("precision", "near"), [("float32", 1e-3), ("bfloat16", 0.15)])
 @pytest.mark.parametrize("layers", NETWORKS.values(), ids=list(NETWORKS))
 def test_parts_of_a_batch_compute_what_the_whole_does(layers, precision, near):
     images = tf.constant(np.random.default_rng(0).random((7, 28, 28, 1), np.float32))
