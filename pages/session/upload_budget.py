@@ -12,10 +12,10 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnist_core.base.untrusted import MEGABYTE
 from mnist_core.visitors import addresses
@@ -23,11 +23,6 @@ from mnist_core.visitors.limits import Limits, current
 from pages.streamlit_compat.held_uploads import held_bytes
 
 log = logging.getLogger(__name__)
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # What comes before the session's id in the path of an upload, whatever the base path.
 _ENDPOINT = "/_stcore/upload_file/"
@@ -40,7 +35,7 @@ class UploadBudget:
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         held: Callable[[], Mapping[str, int]] = held_bytes,
         limits: Callable[[], Limits] = current,
         piece_seconds: float = PIECE_SECONDS,
@@ -52,7 +47,7 @@ class UploadBudget:
         # The address that a session's newest upload came from.
         self._addresses: dict[str, str] = {}
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on, or refuse it."""
         session = _session(scope)
         if session is None:
@@ -121,7 +116,7 @@ class UploadBudget:
         return None
 
 
-def _session(scope: Message) -> str | None:
+def _session(scope: Scope) -> str | None:
     """The session that an upload is for; None when the request is no upload."""
     if scope["type"] != "http" or scope["method"] not in ("PUT", "POST"):
         return None
@@ -129,7 +124,7 @@ def _session(scope: Message) -> str | None:
     return rest.partition("/")[0] if endpoint else None
 
 
-def _address(scope: Message) -> str:
+def _address(scope: Scope) -> str:
     """The digest of the network address that a request comes from."""
     peer, _port = scope.get("client") or ("", 0)
     named = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
@@ -138,7 +133,7 @@ def _address(scope: Message) -> str:
     return addresses.digest(addresses.visitor_address(peer, forwarded, trusted))
 
 
-def _declared(scope: Message) -> int | None:
+def _declared(scope: Scope) -> int | None:
     """The length that the request's header declares; the server reads no more than that."""
     for name, value in scope["headers"]:
         if name.lower() == b"content-length" and value.isdigit():

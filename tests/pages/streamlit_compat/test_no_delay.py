@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+import psutil
 import pytest
 from streamlit.web.server.starlette.starlette_server import _bind_socket
 
@@ -37,6 +38,33 @@ def test_without_such_a_port_nothing_happens(listener):
     port = listener.getsockname()[1]
     listener.close()
     assert not answer_at_once(port)
+
+
+def test_where_psutil_gives_no_descriptor_nothing_happens(listener, monkeypatch):
+    """As on Windows."""
+    port = listener.getsockname()[1]
+    found = [each._replace(fd=-1) for each in psutil.Process().net_connections("tcp")]
+    assert any(each.laddr.port == port for each in found)
+    monkeypatch.setattr(psutil.Process, "net_connections", lambda _process, _kind: found)
+    assert not answer_at_once(port)
+    assert delays(listener)
+
+
+@pytest.mark.parametrize("error", [psutil.AccessDenied(), psutil.NoSuchProcess(1), OSError(24, "")])
+def test_where_the_system_does_not_say_nothing_happens(error, listener, monkeypatch):
+    def refuse(_process, _kind):
+        raise error
+
+    monkeypatch.setattr(psutil.Process, "net_connections", refuse)
+    assert not answer_at_once(listener.getsockname()[1])
+
+
+def test_a_socket_that_is_gone_by_then_is_no_problem(listener, monkeypatch):
+    def gone(fd):
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr("os.dup", gone)
+    assert not answer_at_once(listener.getsockname()[1])
 
 
 def test_streamlit_still_binds_without_a_protocol(listener):

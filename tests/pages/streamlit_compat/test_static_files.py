@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,19 +24,26 @@ NAMED = re.findall(
 SCRIPT = "/" + next(name for name in NAMED if name.endswith(".js"))
 
 
-def answer(path, *headers, method="GET"):
+async def streamlit_s(scope, receive, send):
+    """What stands behind: notes that it has been asked."""
+    await send(None)
+
+
+async def ask(files, path, *headers, method="GET"):
     """What a browser gets: headers and body; None when it is left to Streamlit."""
     sent: list[Any] = []
-
-    async def app(scope, receive, send):
-        sent.append(None)
 
     async def send(message):
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
-    asyncio.run(StaticFiles(app)(scope, None, send))
+    await files(scope, None, send)
     return sent[0] and (dict(sent[0]["headers"]), sent[1]["body"])
+
+
+def answer(path, *headers, method="GET"):
+    """The same, from a server that has just started."""
+    return asyncio.run(ask(StaticFiles(streamlit_s), path, *headers, method=method))
 
 
 def test_the_files_of_streamlit_s_page_come_compressed():
@@ -64,6 +72,46 @@ def test_the_files_of_streamlit_s_page_come_compressed():
 )
 def test_everything_else_is_left_to_streamlit(path, headers, method):
     assert answer(path, *headers, method=method) is None
+
+
+def test_a_class_that_comes_all_at_once_has_a_file_compressed_once(monkeypatch):
+    read = []
+
+    def read_bytes(file):
+        read.append(file)
+        return b"text"
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+
+    async def come():
+        files = StaticFiles(streamlit_s)
+        first = asyncio.create_task(ask(files, SCRIPT, ZIPPED))
+        others = [asyncio.create_task(ask(files, SCRIPT, ZIPPED)) for _ in range(30)]
+        await asyncio.sleep(0)
+        first.cancel()  # whoever leaves takes nothing away from the others
+        return await asyncio.gather(*others)
+
+    bodies = {body for _, body in asyncio.run(come())}
+    assert [gzip.decompress(body) for body in bodies] == [b"text"]
+    assert len(read) == 1
+
+
+def test_a_file_that_cannot_be_read_is_left_to_streamlit(monkeypatch):
+    """As while an upgrade is under way; later it is tried again."""
+
+    def gone(file):
+        raise FileNotFoundError(file)
+
+    async def come():
+        files = StaticFiles(streamlit_s)
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(Path, "read_bytes", gone)
+            refused = await asyncio.gather(*(ask(files, SCRIPT, ZIPPED) for _ in range(3)))
+        return refused, await ask(files, SCRIPT, ZIPPED)
+
+    refused, later = asyncio.run(come())
+    assert refused == [None] * 3
+    assert later == answer(SCRIPT, ZIPPED)
 
 
 def test_under_a_path_of_its_own(monkeypatch):
