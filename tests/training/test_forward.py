@@ -76,7 +76,7 @@ def test_parts_of_a_batch_compute_the_same_in_bfloat16(layers):
     # A bias's gradient sums thousands of values, each rounded to 8 bits: how far it is off depends
     # on the order. Taken together, the gradients point the same way.
     one, other = (
-        np.concatenate([np.ravel(each) for each in all_]) for all_ in (gradients, of_parts)
+        np.concatenate([np.ravel(each) for each in found]) for found in (gradients, of_parts)
     )
     assert np.vdot(one, other) > 0.99 * np.linalg.norm(one) * np.linalg.norm(other)
     assert np.linalg.norm(other) == pytest.approx(np.linalg.norm(one), rel=0.05)
