@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 
 from mnist_core.base.paths import REPOSITORY
+
+log = logging.getLogger(__name__)
 
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP",
                   "USERPROFILE", "VIRTUAL_ENV", "MNIST_LAB_HOME",
@@ -15,8 +17,8 @@ KEPT_IN_TRAINING = {*KEPT_VARIABLES, "TZ", "LD_PRELOAD"} - {"MNIST_LAB_HOME"}
 KEPT_PREFIXES = ("LC_", "TF_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "OMP_", "KMP_", "ONEDNN_",
                  "OPENBLAS_", "MALLOC_")  # fmt: skip
 
-
 THREADS = "MNIST_LAB_THREADS"
+TENSORFLOW_THREADS = "TF_NUM_INTRAOP_THREADS"
 # More threads than this are no use to networks of this size, and each takes memory.
 MOST_THREADS = 16
 
@@ -31,7 +33,7 @@ def clean_environment() -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         # Two threads, however many cores there are: the limit on computing means the same
         # everywhere, and pages go on being served.
-        "TF_NUM_INTRAOP_THREADS": "2",
+        TENSORFLOW_THREADS: "2",
         "TF_NUM_INTEROP_THREADS": "2",
         "OMP_NUM_THREADS": "2",
         "OPENBLAS_NUM_THREADS": "2",
@@ -43,16 +45,32 @@ def computing_environment() -> dict[str, str]:
 
     `MNIST_LAB_THREADS` sets another number of threads.
     """
-    chosen = os.environ.get(THREADS, "")
-    threads = chosen if chosen.isdecimal() and int(chosen) else str(min(cores(), MOST_THREADS))
+    threads = _threads_in(THREADS) or min(cores(), MOST_THREADS)
     return clean_environment() | dict.fromkeys(
-        ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), threads
+        (TENSORFLOW_THREADS, "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), str(threads)
     )
 
 
+def training_threads() -> int:
+    """The number of threads that training uses: as set for it, or for TensorFlow, or all cores."""
+    return _threads_in(THREADS) or _threads_in(TENSORFLOW_THREADS) or cores()
+
+
+def _threads_in(name: str) -> int | None:
+    """The number of threads in an environment variable; None where it holds none."""
+    text = os.environ.get(name, "").strip()
+    if text.isdecimal() and int(text):
+        return int(text)
+    if text:
+        log.warning("%s=%s is not used: give a number of threads, at least 1", name, text)
+    return None
+
+
 def cores() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    """The number of cores that this process may use, in a container within its quota."""
+    from dask.system import cpu_count  # a sandbox does without Dask
+
+    return cpu_count()
 
 
 def training_environment(*more: str) -> dict[str, str]:

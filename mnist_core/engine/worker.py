@@ -235,15 +235,26 @@ def _exit_with_parent() -> None:
 def _load_tensorflow() -> None:
     """Load it before the first run asks for it; it takes seconds."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _importing, contextlib.suppress(ImportError):
-        load_keras(without=UNUSED_IN_COMPUTING)
-        threads = os.environ.get(environments.THREADS)
-        import_module("mnist_core.training.threads").use_threads(int(threads) if threads else None)
-        import_module("mnist_core.training.train_step")
-        import_module("mnist_core.data.mnist").load()
+    with _importing:
+        with _logged("setting the number of threads"):
+            load_keras(without=UNUSED_IN_COMPUTING)
+            threads = import_module("mnist_core.training.threads")
+            threads.use_threads(environments.training_threads())
+        with _logged("loading ahead of the first run"):
+            import_module("mnist_core.training.train_step")
+            import_module("mnist_core.data.mnist").load()
         set_aside()  # else the collection after each run takes 0.2 s, before the next one begins
     if os.environ.get(WARM) == COMPILE:
         _compile_ahead()
+
+
+@contextlib.contextmanager
+def _logged(doing: str) -> Iterator[None]:
+    """Log an error and go on: a run that needs what is missing says so itself."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s failed", doing)
 
 
 def _compile_ahead() -> None:

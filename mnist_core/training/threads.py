@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from mnist_core.base.environments import cores
-
-# With more, a part of a batch is too small: then the threads share each operation.
+# More threads share each operation, as TensorFlow does. Only two were measured.
 MOST_PARTS = 4
 
 
-def use_threads(count: int | None = None) -> None:
-    """Let TensorFlow compute on `count` threads, as many as there are cores unless given.
+def use_threads(count: int) -> None:
+    """Let TensorFlow compute on `count` threads.
 
     Raises RuntimeError when it has computed something before.
     """
-    count = count or cores()
-    side_by_side = count <= MOST_PARTS
+    side_by_side = count <= MOST_PARTS and not _has_gpu()
     tf.config.threading.set_intra_op_parallelism_threads(1 if side_by_side else count)
     if side_by_side:
         tf.config.threading.set_inter_op_parallelism_threads(count)
@@ -31,4 +28,11 @@ def use_threads(count: int | None = None) -> None:
 def batch_parts() -> int:
     """The parts in which a batch is to be computed side by side in this process."""
     alone = tf.config.threading.get_intra_op_parallelism_threads() == 1
-    return max(1, tf.config.threading.get_inter_op_parallelism_threads()) if alone else 1
+    if not alone or _has_gpu():
+        return 1
+    return max(1, tf.config.threading.get_inter_op_parallelism_threads())
+
+
+def _has_gpu() -> bool:
+    """True where TensorFlow computes on a GPU, which needs the batch as a whole."""
+    return bool(tf.config.list_physical_devices("GPU"))

@@ -21,7 +21,7 @@ import tensorflow as tf
 from mnist_core.base.tensorflow_compat import forget_gradients
 from mnist_core.data.mnist import ByteArray
 from mnist_core.experiment.spec import Experiment
-from mnist_core.experiment.training_cost import compiled_settings
+from mnist_core.experiment.training_cost import compiled_settings, multiplications
 from mnist_core.model.build import build_model, build_optimizer
 from mnist_core.training.forward import has_relu, logits_of
 from mnist_core.training.live_view import LiveView
@@ -36,6 +36,9 @@ MOST_XLA_STEPS, MOST_XLA_IMAGES = 1000, 500_000
 # Measured on two cores: with one to three dense layers XLA trains 2 to 3 times as fast, deeper
 # stacks gain nothing and take a second longer to compile, convolutions are four times slower.
 MOST_XLA_LAYERS = 3
+# XLA uses one thread where batches are computed in parts. Then a batch of more multiplications,
+# forward, trains faster without it: by 11 to 20% with 512 to 4096 units (benchmarks/tried.md).
+MOST_XLA_MULTIPLICATIONS = 8e7
 
 
 class TrainingProgram:
@@ -66,7 +69,8 @@ class TrainingProgram:
         self._train_few = self._compiled(self._logits)  # for fewer images than parts
         # XLA joins a step's many small operations, but is compiled for one shape of batches.
         rows = min(MOST_XLA_STEPS, MOST_XLA_IMAGES // training.batch_size)
-        self._xla_shape = (rows, training.batch_size) if xla_pays(experiment) and rows else None
+        pays = xla_pays(experiment, self._parts)
+        self._xla_shape = (rows, training.batch_size) if pays and rows else None
         self._train_xla = tf.function(partial(self._train_steps, self._logits), jit_compile=True)
         self._evaluate = tf.function(self._evaluate_batch, input_signature=_EVALUATE_SIGNATURE)
         self._look = tf.function(self._look_at_batch, input_signature=_EVALUATE_SIGNATURE)
@@ -260,9 +264,15 @@ _EVALUATE_SIGNATURE = [
 ]
 
 
-def xla_pays(experiment: Experiment) -> bool:
-    """True when XLA trains this experiment faster than TensorFlow's own kernels do, on CPU."""
+def xla_pays(experiment: Experiment, parts: int = 1) -> bool:
+    """True when XLA trains this experiment faster than TensorFlow's own kernels do, on CPU.
+
+    These compute a batch in so many `parts` side by side.
+    """
     kinds = [layer.kind for layer in experiment.network.layers]
+    a_batch = multiplications(experiment) * experiment.training.batch_size
+    if parts > 1 and a_batch > MOST_XLA_MULTIPLICATIONS:
+        return False
     return (
         set(kinds) <= {"flatten", "dense", "activation"}
         and kinds.count("dense") <= MOST_XLA_LAYERS

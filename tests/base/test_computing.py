@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import operator
+import os
 import queue
 import sys
 import threading
@@ -206,12 +207,27 @@ def test_many_images_go_over_in_parts_that_are_slow(monkeypatch: pytest.MonkeyPa
     np.testing.assert_allclose(parts, whole, rtol=1e-5)
 
 
-def test_gradients_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def forks() -> Iterator[None]:
+    """Processes are forked from one that has TensorFlow, where that can be done."""
+    child_process.start_fork_server("mnist_core.engine.preloaded")
+    yield
+    child_process.stop_fork_server()
+
+
+def test_threads_are_set_in_a_process_that_was_forked_to_train(forks: None) -> None:
+    process = WarmProcess()
+    assert process.run(_parts_in_training, "2", about="parts") == 2
+    # Once something was computed, they cannot be set any more; the rest is loaded all the same.
+    assert process.run(_parts_in_training, "1", about="parts") == 2
+    process.close()
+
+
+def test_gradients_are_those_of_this_process(forks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     image = np.random.default_rng(0).random((28, 28), np.float32)
     weights = initial_weights(NETWORK, 0)
     here = backward(NETWORK, weights, image, 3)
     monkeypatch.setattr(computing, "_process", None)
-    child_process.start_fork_server("mnist_core.engine.preloaded")
     computing.apart()
     process = computing._process
     assert process is not None
@@ -227,7 +243,6 @@ def test_gradients_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) ->
     process.close()
     assert process.run(_random, about="random") != number, "each has random numbers of its own"
     process.close()
-    child_process.stop_fork_server()
 
 
 def test_it_has_the_cores_of_the_machine_and_sandboxes_have_two(
@@ -239,6 +254,27 @@ def test_it_has_the_cores_of_the_machine_and_sandboxes_have_two(
     monkeypatch.setenv(environments.THREADS, "3")
     assert environments.computing_environment()["TF_NUM_INTRAOP_THREADS"] == "3"
     assert environments.clean_environment()["TF_NUM_INTRAOP_THREADS"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("ours", "of_tensorflow", "threads"),
+    [("3", "5", 3), ("", "5", 5), ("many", "5", 5), ("0", "", 12), ("", "-1", 12), (" 4 ", "", 4)],
+)
+def test_training_has_the_threads_that_are_set_or_all_cores(
+    monkeypatch: pytest.MonkeyPatch, ours: str, of_tensorflow: str, threads: int
+) -> None:
+    monkeypatch.setattr(environments, "cores", lambda: 12)
+    monkeypatch.setenv(environments.THREADS, ours)
+    monkeypatch.setenv(environments.TENSORFLOW_THREADS, of_tensorflow)
+    assert environments.training_threads() == threads
+
+
+def test_a_number_of_threads_that_is_none_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(environments.THREADS, "many")
+    assert environments.training_threads() >= 1
+    assert "MNIST_LAB_THREADS=many is not used" in caplog.text
 
 
 def _tell_twice(value: int, tell: Callable[[int], None]) -> int:
@@ -253,6 +289,19 @@ def _raise(kind: type[Exception], *arguments: Any) -> None:
 
 def _pid() -> int:
     return psutil.Process().pid
+
+
+def _parts_in_training(threads: str) -> int:
+    """The parts of a batch where a worker has loaded what it needs, and computed with it."""
+    import tensorflow as tf
+
+    from mnist_core.engine import worker
+    from mnist_core.training.threads import batch_parts
+
+    os.environ[environments.THREADS] = threads
+    worker._load_tensorflow()
+    assert int(tf.constant(1) + 1) == 2
+    return batch_parts()
 
 
 def _random() -> float:

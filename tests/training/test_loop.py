@@ -437,6 +437,15 @@ def test_xla_and_tensorflow_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(losses(list(train(chosen))), fast, rtol=1e-3)
 
 
+def test_large_dense_layers_train_in_parts_where_xla_has_one_thread() -> None:
+    from mnist_core.training.train_step import xla_pays
+
+    wide = "layers=flatten;dense(units:512);dense(units:512)"
+    assert xla_pays(experiment("", wide)) and not xla_pays(experiment("", wide), parts=2)
+    assert xla_pays(experiment("&batch_size=50", wide), parts=2)
+    assert xla_pays(experiment("", DENSE), parts=2)
+
+
 def test_a_batch_in_parts_trains_along_the_same_curve(monkeypatch: pytest.MonkeyPatch) -> None:
     from mnist_core.training import train_step
 
