@@ -9,6 +9,9 @@ request until the server has answered in full. Memory is measured in four parts 
 comes and goes with visitors must level off. The two trainings' steps a second are told for the time
 before the visitors come, and with them.
 
+With `--servers` several servers of the app share one PostgreSQL and the two workers, and visitors
+are spread over them, as a proxy does.
+
 With `--board` all of them are a class, its teacher included, and look at its board, which looks
 again every three seconds; the time of each look is told.
 """
@@ -35,6 +38,7 @@ from mnist_core import PRESETS
 
 if TYPE_CHECKING:
     from benchmarks._sessions import Session
+    from mnist_core.storage.store import Store
     from tests.e2e.server import Server
 
 Result = TypeVar("Result")
@@ -79,6 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arrive", type=float, default=30, help="all are there by then, seconds")
     parser.add_argument("--board", action="store_true",
                         help="all are a class that watches its board")  # fmt: skip
+    parser.add_argument("--servers", type=int, default=1,
+                        help="of the app; several need PostgreSQL (%(default)s)")  # fmt: skip
     parser.add_argument("--think", type=float, default=8, help="a visitor's pause, seconds")
 
 
@@ -87,15 +93,19 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from benchmarks._sessions import open_sessions
     from benchmarks.memory import long_cnn, train
 
-    with _public_server() as server, ExitStack() as stack:
-        (first,) = stack.enter_context(open_sessions(server.url, 1))
-        _use_everything(first)
-        learners = stack.enter_context(open_sessions(server.url, TRAININGS))
+    with _shared_lab(args.servers) as lab, ExitStack() as stack:
+        for server in lab.servers:
+            (first,) = stack.enter_context(open_sessions(server.url, 1))
+            _use_everything(first)
+        learners = [
+            stack.enter_context(open_sessions(lab.server_of(number).url, 1))[0]
+            for number in range(TRAININGS)
+        ]
         for learner in learners:
             train(learner, long_cnn(), until="running")
-        room = _open_class(server, args.sessions) if args.board else None
-        alone, _ = _speed(server, lambda: time.sleep(ALONE_SECONDS))
-        beside, (times, memory) = _speed(server, lambda: _visits(server, args, room))
+        room = _open_class(lab, args.sessions) if args.board else None
+        alone, _ = _speed(lab, lambda: time.sleep(ALONE_SECONDS))
+        beside, (times, memory) = _speed(lab, lambda: _visits(lab, args, room))
         if still := sum("**running**" not in learner.text() for learner in learners):
             raise RuntimeError(f"{still} of the trainings ended before the visitors left.")
     print(
@@ -105,22 +115,48 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     return {"memory": memory, "errors": times.errors} | speeds | _table(times)
 
 
-def _speed(server: Server, action: Callable[[], Result]) -> tuple[float, Result]:
+@dataclass(frozen=True)
+class _Lab:
+    """Servers of the app that share one database: at `database`, or in the only one's home."""
+
+    servers: tuple[Server, ...]
+    database: str | None
+
+    def server_of(self, visitor: int) -> Server:
+        """The server that a visitor comes to."""
+        return self.servers[visitor % len(self.servers)]
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """All runs."""
+        from mnist_core.storage.store import Store
+
+        store = Store(self.database, home=self.servers[0].home)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def memory(self) -> dict[str, float]:
+        """MB as `benchmarks.memory` tells, of all servers together."""
+        from benchmarks.memory import memory
+
+        found = [memory(server) for server in self.servers]
+        return {name: sum(each[name] for each in found) for name in found[0]}
+
+
+def _speed(lab: _Lab, action: Callable[[], Result]) -> tuple[float, Result]:
     """The steps a second of all runs while the action goes on, and what that returns."""
-    from mnist_core.storage.store import Store
+    with lab.store() as store:
 
-    store = Store(home=server.home)
+        def steps() -> int:
+            return sum(run.step for run in store.active_runs())
 
-    def steps() -> int:
-        return sum(run.step for run in store.active_runs())
-
-    while any(run.step < COMPILED_STEPS for run in store.active_runs()):
-        time.sleep(0.1)
-    before, began = steps(), time.monotonic()
-    result = action()
-    speed = (steps() - before) / (time.monotonic() - began)
-    store.close()
-    return speed, result
+        while any(run.step < COMPILED_STEPS for run in store.active_runs()):
+            time.sleep(0.1)
+        before, began = steps(), time.monotonic()
+        result = action()
+        return (steps() - before) / (time.monotonic() - began), result
 
 
 def _use_everything(first: Session) -> None:
@@ -135,14 +171,22 @@ def _use_everything(first: Session) -> None:
 
 
 @contextmanager
-def _public_server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="mnist-lab-bench-") as folder:
+def _shared_lab(count: int) -> Iterator[_Lab]:
+    """So many public servers with one database and two workers."""
+    from tests.support.postgres import postgres
+
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mnist-lab-bench-"))
+        database = stack.enter_context(postgres()) if count > 1 else None
         threads = max(1, (os.cpu_count() or 1) // TRAININGS)
-        with cluster(Path(folder), TRAININGS, threads=threads) as scheduler:
-            settings = {"MNIST_LAB_PUBLIC": "1", "MNIST_LAB_SCHEDULER": scheduler}
-            with new_server(settings) as server:
-                server.start()
-                yield server
+        scheduler = stack.enter_context(cluster(Path(folder), TRAININGS, threads=threads))
+        settings = {"MNIST_LAB_PUBLIC": "1", "MNIST_LAB_SCHEDULER": scheduler}
+        if database is not None:
+            settings["MNIST_LAB_DATABASE"] = database
+        servers = tuple(stack.enter_context(new_server(settings)) for _ in range(count))
+        for server in servers:
+            server.start()
+        yield _Lab(servers, database)
 
 
 @dataclass(frozen=True)
@@ -153,46 +197,45 @@ class _Class:
     tokens: tuple[str, ...]
 
 
-def _open_class(server: Server, size: int) -> _Class:
-    """A class of so many with its teacher, each with a run that has ended, on the server."""
+def _open_class(lab: _Lab, size: int) -> _Class:
+    """A class of so many with its teacher, each with a run that has ended."""
     from mnist_core.classrooms import classrooms
     from mnist_core.classrooms.codes import Guesses
-    from mnist_core.storage.store import Store
     from mnist_core.training.loop import train
     from mnist_core.visitors.identity import new_token, owner_of
 
-    store, tokens = Store(home=server.home), tuple(new_token() for _ in range(size))
-    room = classrooms.open_classroom(store, owner_of(tokens[0]), "The class")
-    classrooms.change(store, owner_of(tokens[0]), room.id, shared=True)
+    tokens = tuple(new_token() for _ in range(size))
     short = PRESETS["two-layer"].training.model_copy(update={"epochs": 1})
     experiment = PRESETS["two-layer"].model_copy(update={"training": short})
     events, guesses = list(train(experiment)), Guesses()
-    for number, token in enumerate(tokens[1:]):
-        classrooms.join(store, owner_of(token), room.code, f"Pupil {number}", guesses)
-        run = store.create_run(experiment, owner_of(token), "two-layer", server="bench")
-        for event in events:
-            store.record(run, event)
-    store.close()
+    with lab.store() as store:
+        room = classrooms.open_classroom(store, owner_of(tokens[0]), "The class")
+        classrooms.change(store, owner_of(tokens[0]), room.id, shared=True)
+        for number, token in enumerate(tokens[1:]):
+            classrooms.join(store, owner_of(token), room.code, f"Pupil {number}", guesses)
+            run = store.create_run(experiment, owner_of(token), "two-layer", server="bench")
+            for event in events:
+                store.record(run, event)
     return _Class(room.code, tokens)
 
 
 def _visits(
-    server: Server, args: argparse.Namespace, room: _Class | None
+    lab: _Lab, args: argparse.Namespace, room: _Class | None
 ) -> tuple[Times, list[dict[str, float]]]:
     """All visitors' doings, and the memory after each part of the time."""
-    from benchmarks.memory import memory
-
     times, held, began = Times(), [], time.monotonic()
     until = began + args.arrive + args.seconds
     threads = [
-        threading.Thread(target=_visitor, args=(server.url, number, args, until, times, room))
+        threading.Thread(
+            target=_visitor, args=(lab.server_of(number).url, number, args, until, times, room)
+        )
         for number in range(args.sessions)
     ]
     for thread in threads:
         thread.start()
     for part in range(PARTS + 1):
         time.sleep(max(0.0, began + args.arrive + part * args.seconds / PARTS - time.monotonic()))
-        held.append(memory(server))
+        held.append(lab.memory())
         words = "   ".join(f"{name} {value:6.0f}" for name, value in held[-1].items())
         print(f"  after {time.monotonic() - began:4.0f} s   {words} MB", flush=True)
     for thread in threads:
@@ -247,7 +290,9 @@ def _browse(session: Session, chance: random.Random) -> list[Step]:
 
 def _inspect(session: Session, chance: random.Random) -> list[Step]:
     view = chance.choice(["network", "network", "weights", "backward", "mistakes", "edit"])
-    look = ("page /inspect", lambda: session.visit("inspect", f"view={view}"))
+    # A test image: whoever has drawn a digit is shown that, which has no next one.
+    query = f"view={view}&image={chance.randrange(10_000)}"
+    look = ("page /inspect", lambda: session.visit("inspect", query))
     more = [("next image", lambda: session.press("next_image"))] * chance.randint(1, 3)
     return [look, *more]
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from mnist_core.data import mnist
+from mnist_core.data.shared_arrays import let_go
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -81,7 +82,9 @@ class Neighbours:
 @lru_cache(maxsize=1)
 def _neighbours() -> Neighbours:
     data = mnist.load()
-    return Neighbours(data.x_train, data.y_train)
+    found = Neighbours(data.x_train, data.y_train)
+    let_go(data.x_train)
+    return found
 
 
 def neighbours() -> Neighbours:

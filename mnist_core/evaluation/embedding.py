@@ -35,16 +35,16 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Principal:
-    """`points` [n, 2] along the two directions of greatest variance, and their `shares` of it."""
+    """`points` [n, count] along the directions of greatest variance, and their `shares` of it."""
 
     points: Floats
-    shares: tuple[float, float]
+    shares: tuple[float, ...]
 
 
-def pca(features: npt.ArrayLike) -> Principal:
-    """The two principal components of features [n, d], the same signs every time."""
-    points, shares = principal_components(features, 2)
-    return Principal(points, (float(shares[0]), float(shares[1])))
+def pca(features: npt.ArrayLike, count: int = 2) -> Principal:
+    """The first `count` principal components of features [n, d], the same signs every time."""
+    points, shares = principal_components(features, count)
+    return Principal(points, tuple(map(float, shares)))
 
 
 def principal_components(features: npt.ArrayLike, count: int) -> tuple[Floats, Floats]:
@@ -85,6 +85,8 @@ def tsne(
     seed: int = 0,
 ) -> Floats:
     """Features [n, d] laid out by t-SNE, [n, 2]: near points stay near; far ones tell little.
+
+    The first `COMPONENTS` principal components of features are laid out as they themselves are.
 
     van der Maaten and Hinton (2008), as openTSNE computes it, from the principal components and
     starting at them. `progress` hears of the share that is done, up to 1; when `cancelled` says

@@ -116,6 +116,13 @@ def test_tsne_keeps_neighbours_together():
     assert np.array_equal(group[distances.argmin(axis=1)], group)
 
 
+def test_components_are_their_own_components():
+    found = pca(clouds(60, 80)[0], COMPONENTS)
+    again = pca(found.points, COMPONENTS)
+    np.testing.assert_allclose(again.points, found.points, atol=1e-6 * np.abs(found.points).max())
+    assert sum(found.shares) < 1 and sum(again.shares) == pytest.approx(1)
+
+
 @pytest.mark.usefixtures("quick")
 def test_one_seed_one_layout_and_more_features_than_components():
     features, _ = clouds(60, COMPONENTS + 30)

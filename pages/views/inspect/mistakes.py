@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mnist_core.data.mnist import Dataset, ink
-from mnist_core.evaluation.embedding import pca, tsne
+from mnist_core.evaluation.embedding import COMPONENTS, Principal, pca, tsne
 from mnist_core.evaluation.metrics import calibration, cell_examples, confusion, scores
 from mnist_core.evaluation.metrics import mistakes as worst_mistakes
 from mnist_core.experiment.class_names import marks, noun, one
@@ -149,7 +149,7 @@ def _embedding(scene: Scene) -> None:
 
 def _tsne(scene: Scene) -> None:
     what = (scene.choice.key, scene.snapshot.step)
-    lay_out = partial(_lay_out, _features(*what, scene))
+    lay_out = partial(_lay_out, _components(*what, scene).points)
     work, progress = newest_with_progress("t-SNE", what, lay_out, layouts())
     if not work.done():
         come_back_for(
@@ -168,7 +168,7 @@ def _tsne(scene: Scene) -> None:
         st.info(f"t-SNE failed ({type(problem).__name__}: {problem}).")
 
 
-def _lay_out(features: FloatArray, progress: Progress) -> np.ndarray:
+def _lay_out(features: np.ndarray, progress: Progress) -> np.ndarray:
     """In another thread; given up when another snapshot is shown."""
 
     def report(share: float) -> None:
@@ -206,14 +206,19 @@ def _sheet(name: str, _data: Dataset) -> ImageSheet:
     return image_sheet(_data.x_test[:EMBEDDED])
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _features(key: str, step: int, _scene: Scene) -> FloatArray:
+# Not the features themselves, of which a large layer has 50 MB and more.
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _components(key: str, step: int, _scene: Scene) -> Principal:
+    return pca(_features(_scene), COMPONENTS)
+
+
+def _features(scene: Scene) -> FloatArray:
     hidden = [
-        layer for layer in _scene.probe.layers if layer.name not in ("logits", "probabilities")
+        layer for layer in scene.probe.layers if layer.name not in ("logits", "probabilities")
     ]
     if not hidden:
         return _flat(ink(test_images()[:EMBEDDED]))
-    found = _scene.probe.output(_scene.weights, test_images()[:EMBEDDED], hidden[-1].name)
+    found = scene.probe.output(scene.weights, test_images()[:EMBEDDED], hidden[-1].name)
     return _flat(found)
 
 
@@ -224,6 +229,6 @@ def _flat(values: FloatArray) -> FloatArray:
 @told("components", "Finding the principal components")
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _principal_figure(key: str, step: int, names: tuple[str, ...], _scene: Scene) -> go.Figure:
-    principal = pca(_features(key, step, _scene))
+    principal = _components(key, step, _scene)
     across, up = (f"{share:.0%} of the variance" for share in principal.shares[:2])
-    return _scatter(_scene, principal.points, (across, up))
+    return _scatter(_scene, principal.points[:, :2], (across, up))
