@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 # A process that ends so often in a row without a word cannot train at all.
 MAX_DEATHS = 5
 # A process that trains grows by 4 to 8 MB with each new network, whatever is let go: one that holds
-# more than this gives way to a fresh one when it has nothing to do. After `cnn` it holds 400 MB.
-MOST_BYTES = 450_000_000
+# more than this gives way to a fresh one when it has nothing to do. After `cnn` it holds about as
+# much.
+MOST_BYTES = 400_000_000
 # Some networks take more than that from their first run on: what counts then is what came since.
 GROWTH_BYTES = 150_000_000
 STANDARD_ERROR = 2
