@@ -113,10 +113,13 @@ def _load(path: Path) -> Dataset:
 
 def _mapped() -> dict[str, Any]:
     """The arrays as another process of this server has left them; empty where none has."""
-    found = {name: kept(_file_name(name)) for name in CHECKSUMS}
-    arrays = {name: array for name, array in found.items() if array is not None}
-    right = all(idx_md5(array) == CHECKSUMS[name] for name, array in arrays.items())
-    return arrays if right and len(arrays) == len(CHECKSUMS) else {}
+    arrays = {}
+    for name, expected in CHECKSUMS.items():
+        array = kept(_file_name(name))
+        if array is None or idx_md5(array) != expected:
+            return {}
+        arrays[name] = array
+    return arrays
 
 
 def _unpacked(path: Path) -> dict[str, Any]:
