@@ -20,6 +20,12 @@ from mnist_core.engine.worker_process import LocalWorker
 
 log = logging.getLogger(__name__)
 
+# Where nobody else writes the log, Dask has a handler of its own, which would tell of each
+# connection. Its option `silence_logs` would turn down other people's handlers of that logger too.
+for _handler in logging.getLogger("distributed").handlers:
+    if type(_handler) is logging.StreamHandler:
+        _handler.setLevel(logging.ERROR)
+
 CONNECT_SECONDS = 10
 CLOSE_SECONDS = 2
 # How long a worker may take to give back what its last run took.
@@ -191,7 +197,6 @@ class Connection:
         self._cluster = SpecCluster(
             scheduler={"cls": SchedulerWithoutHttp, "options": options | {"dashboard": False}},
             security=security,
-            silence_logs=logging.ERROR,
         )
         warm = self._trainer == worker.TRAIN
         self._local = LocalWorker(self._cluster.scheduler_address, security, warm)

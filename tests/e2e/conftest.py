@@ -13,6 +13,10 @@ from tests.e2e.server import running
 
 _FAILED = pytest.StashKey[bool]()
 
+# A file runs in one process: what is short comes last, so that all processes end at about the
+# same time (pytest-xdist keeps this order with `--no-loadscope-reorder`).
+_SHORT = ("closed_doors", "sign_in", "firefox", "messages", "frame", "server_start", "upstream")
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
@@ -20,6 +24,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(300))
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") in _SHORT)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -61,6 +66,14 @@ def shared_server(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("shared")
     with running(folder / "home", folder / "server.log") as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def shared_public_server(tmp_path_factory):
+    """A `public_server` for all tests of a file; each test's browser is another visitor."""
+    folder = tmp_path_factory.mktemp("public")
+    with running(folder / "home", folder / "server.log", {"MNIST_LAB_PUBLIC": "1"}) as own:
         yield own
 
 

@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from tests.support.data_sets import bars, npz, parts
 
 
-@pytest.fixture
-def server(public_server):
-    return public_server
+@pytest.fixture(scope="module")
+def server(shared_public_server):
+    return shared_public_server
 
 
 class _Quiet(SimpleHTTPRequestHandler):

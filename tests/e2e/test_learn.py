@@ -101,6 +101,16 @@ def server(shared_server):
     return shared_server
 
 
+@pytest.fixture
+def page(page):
+    """Of a visitor who wants less motion: to draw what plays by itself takes half a processor.
+
+    A test of what moves asks for motion.
+    """
+    page.emulate_media(reduced_motion="reduce")
+    return page
+
+
 @pytest.mark.timeout(420)
 def test_each_chapter_fits_its_screen_and_its_control_changes_its_figure(server, page):
     """One walk through the lesson for all of it; its figures need not be waited for."""

@@ -31,11 +31,13 @@ HOST = "site.localhost"
 GONE = 499
 
 
-@pytest.fixture
-def server(home, tmp_path):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
     """The app, told of its path; a browser reaches it through nginx alone."""
+    folder = tmp_path_factory.mktemp("proxied")
     settings = {"STREAMLIT_SERVER_BASE_URL_PATH": PATH, "MNIST_LAB_PUBLIC": "1"}
-    with running(home, tmp_path / "server.log", settings) as own, nginx(own.port) as proxy:
+    home, log = folder / "home", folder / "server.log"
+    with running(home, log, settings) as own, nginx(own.port) as proxy:
         own.url = f"http://{HOST}:{proxy.port}/{PATH}"
         own.proxy = proxy
         own.closed = set()  # what a test asks for to see it refused
@@ -115,7 +117,7 @@ def test_every_page_works_below_the_path(server, page):
 
 
 @pytest.mark.usefixtures("blocked")
-def test_a_file_goes_up_and_another_comes_down(server, page, home, tmp_path):
+def test_a_file_goes_up_and_another_comes_down(server, page):
     """An upload of over 2 MB: nginx lets 1 MB through unless it is told otherwise."""
     images = npz(**parts(bars(train=6000, test=90)))
     assert len(images) > 2_000_000

@@ -29,6 +29,16 @@ def server(shared_server):
     return shared_server
 
 
+@pytest.fixture
+def page(page):
+    """Of a visitor who wants less motion: to draw what plays by itself takes half a processor.
+
+    A test of what moves asks for motion.
+    """
+    page.emulate_media(reduced_motion="reduce")
+    return page
+
+
 def box(page, name: str) -> dict[str, float]:
     """Where a part stands in the window: x, y, width and height in pixels."""
     found = part(page, name).bounding_box()
@@ -105,6 +115,7 @@ def test_on_a_phone_start_brings_the_curves_and_stop_stays_in_reach(server, page
 
 def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
     page.set_viewport_size(LAPTOP)
+    page.emulate_media(reduced_motion="no-preference")
     train(page, server, LONG)
     seen: set[int] = set()
 

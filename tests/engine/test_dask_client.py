@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -85,6 +86,22 @@ def test_what_was_begun_is_closed_when_it_cannot_be_ended(
     assert said[1:] == ["connected"] and left(parts) == ["scheduler", "worker", "client"]
     reached.close()
     assert left(parts) == []
+
+
+def test_a_local_scheduler_leaves_other_peoples_handlers_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Part, "parts", [], raising=False)
+    monkeypatch.setattr(dask_client, "LocalWorker", Worker)
+    handler, of_dask = logging.StreamHandler(), logging.getLogger("distributed")
+    of_dask.addHandler(handler)
+    reached, _ = opened()
+    try:
+        reached._start_own()
+        assert handler.level == logging.NOTSET
+    finally:
+        reached.close()
+        of_dask.removeHandler(handler)
 
 
 def test_a_local_scheduler_that_has_gone_takes_its_worker_along(parts: list[Part]) -> None:

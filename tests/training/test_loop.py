@@ -206,7 +206,7 @@ def test_a_run_changes_only_as_often_as_is_kept() -> None:
 
 @pytest.mark.parametrize(
     ("more", "reason"),
-    [("&target_accuracy=0.2&epochs=50", "target"), ("&max_minutes=0.05&epochs=200", "minutes"),
+    [("&target_accuracy=0.2&epochs=50", "target"),
      ("&patience=1&epochs=100&learning_rate=1.0", "no improvement")],
 )  # fmt: skip
 def test_stop_conditions(more: str, reason: str) -> None:
