@@ -44,8 +44,8 @@ def backward(scene: Scene) -> None:
         f"The {noun(scene.names)} that the loss is computed for",
         list(range(len(scene.names))),
         format_func=scene.names.__getitem__,
-        default=_asked(scene),
-        key=f"inspect-label-{scene.choice.experiment.data}-{scene.index}-{_asked(scene)}",
+        default=scene.asked,
+        key=f"inspect-label-{scene.choice.experiment.data}-{scene.index}-{scene.asked}",
         required=True,
         wrap=True,
     )
@@ -68,11 +68,6 @@ def _on_the_way(scene: Scene, label: int, found: Backward) -> None:
     _norms(scene, found)
     _maps(scene, found)
     _path(scene, label)
-
-
-def _asked(scene: Scene) -> int:
-    """The class to begin with: the right one, for a drawing the one that is read."""
-    return scene.read if scene.label is None else scene.label
 
 
 def _norms(scene: Scene, found: Backward) -> None:
