@@ -16,8 +16,8 @@ MOST_XLA_LAYERS = 3
 # XLA uses one thread where batches are computed in parts. Then a batch of more multiplications,
 # forward, trains faster without it: by 11 to 20% with 512 to 4096 units (benchmarks/tried.md).
 MOST_XLA_MULTIPLICATIONS = 8e7
-# Some five seconds of XLA on two threads: a third less than in parts, which is worth a new process.
-LONG = 1e12
+# Some fifteen seconds on two threads. Before that, starting another process for it does not pay.
+LONG = 2.5e12
 
 
 def images_an_epoch(training: TrainingSpec, there: int = TRAIN_IMAGES) -> int:
