@@ -9,7 +9,6 @@ process.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import logging
 import os
@@ -27,6 +26,7 @@ from typing import IO, Protocol
 from mnist_core.base import fork_server
 from mnist_core.base.environments import training_environment
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.base.this_process import adopt_orphans
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,6 @@ PIPE_BYTES = 1 << 20  # weights are megabytes
 ANSWER_SECONDS = 60.0
 # So many in a row that were killed before they were ready are the last.
 MOST_FAILURES = 2
-_PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 
 FORK_SERVER_VARIABLES = {
     "KERAS_BACKEND": "tensorflow",
@@ -117,16 +116,6 @@ def start(
         pipesize=PIPE_BYTES,
         start_new_session=True,
     )
-
-
-def adopt_orphans(adopt: bool) -> bool:
-    """Have processes below this one fall to it when their parents end; False where that fails.
-
-    As the man page says, "a subreaper fulfills the role of init(1) for its descendant processes".
-    """
-    if sys.platform != "linux":
-        return False
-    return ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0) == 0
 
 
 class ForkServer:

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core.base import allocator
-from mnist_core.base.process_name import name_this_process
+from mnist_core.base.this_process import name_this_process
 
 NAME = "mnist-forks"
 # Of an order; a socket of this kind takes 200 kB at once.

@@ -25,7 +25,6 @@ from typing import IO, Any
 from mnist_core.base import child_process
 from mnist_core.base.environments import computing_environment
 from mnist_core.base.failed_before import FailedBefore
-from mnist_core.base.process_name import name_this_process
 from mnist_core.base.sandbox import (
     LimitReached,
     ProcessCrashed,
@@ -33,6 +32,7 @@ from mnist_core.base.sandbox import (
     WorkFailed,
     set_limits,
 )
+from mnist_core.base.this_process import name_this_process
 
 log = logging.getLogger(__name__)
 

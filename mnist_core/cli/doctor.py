@@ -277,7 +277,7 @@ def settings() -> str:
     if wrong:
         raise Wrong(f"{'; '.join(wrong)}.")
     shared = "a shared server" if limits.current().public else "a personal lab"
-    return f"{shared}, training with {threads or 'all'} threads"
+    return f"{shared}, threads for training: {environments.training_threads()}"
 
 
 def machine() -> str:

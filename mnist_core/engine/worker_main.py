@@ -11,7 +11,7 @@ import asyncio
 
 from distributed.security import Security
 
-from mnist_core.base.process_name import name_this_process
+from mnist_core.base.this_process import name_this_process
 from mnist_core.engine import certificates
 from mnist_core.engine.dask_compat import WorkerWithoutHttp
 

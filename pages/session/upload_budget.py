@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -127,18 +128,15 @@ def _session(scope: Scope) -> str | None:
 def _address(scope: Scope) -> str:
     """The digest of the network address that a request comes from."""
     peer, _port = scope.get("client") or ("", 0)
-    named = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
-    forwarded = b", ".join(named).decode("latin-1")
+    forwarded = ", ".join(Headers(scope=scope).getlist("x-forwarded-for"))
     trusted = addresses.trusted_proxies()
     return addresses.digest(addresses.visitor_address(peer, forwarded, trusted))
 
 
 def _declared(scope: Scope) -> int | None:
     """The length that the request's header declares; the server reads no more than that."""
-    for name, value in scope["headers"]:
-        if name.lower() == b"content-length" and value.isdigit():
-            return int(value)
-    return None
+    declared = Headers(scope=scope).get("content-length", "")
+    return int(declared) if declared.isdecimal() and declared.isascii() else None
 
 
 def _beyond(size: int, megabytes: int | None) -> bool:

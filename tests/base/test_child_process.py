@@ -16,6 +16,7 @@ import pytest
 from mnist_core.base import child_process, fork_server
 from mnist_core.base.child_process import ChildProcess, ForkedProcess, ForkServer
 from mnist_core.base.paths import REPOSITORY
+from mnist_core.base.this_process import adopt_orphans
 from tests.support.runs import wait
 
 WORK = "tests.support.child_work"
@@ -25,11 +26,11 @@ FORKS = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked
 
 @pytest.fixture(scope="module")
 def shared_server() -> Iterator[ForkServer]:
-    child_process.adopt_orphans(True)
+    adopt_orphans(True)
     server = ForkServer("tests.support.prints")
     yield server
     server.close()
-    child_process.adopt_orphans(False)
+    adopt_orphans(False)
 
 
 @pytest.fixture
@@ -184,10 +185,10 @@ def test_where_nothing_can_be_forked_the_next_process_is_started(server: ForkSer
     forks.rlimit(psutil.RLIMIT_NOFILE, (5, most[1]))  # none is left for an order's descriptors
     assert end(start()) == -signal.SIGKILL
     forks.rlimit(psutil.RLIMIT_NOFILE, most)
-    child_process.adopt_orphans(False)
+    adopt_orphans(False)
     refused = start()
     assert end(refused) == -signal.SIGKILL and refused.pid is None
-    child_process.adopt_orphans(True)
+    adopt_orphans(True)
     process = start()
     assert isinstance(process, subprocess.Popen) and end(process) == 0
     process = start()
@@ -228,7 +229,7 @@ def test_a_server_starts_without_room_for_a_fork_server(
     process = start()
     assert isinstance(process, ForkedProcess) and end(process) == 0
     child_process.stop_fork_server()
-    child_process.adopt_orphans(True)  # for the other tests here
+    adopt_orphans(True)  # for the other tests here
 
 
 @FORKS

@@ -250,7 +250,13 @@ def test_settings_in_streamlits_secrets_count(monkeypatch, tmp_path):
     (tmp_path / ".streamlit" / "secrets.toml").write_text(text)
     monkeypatch.setenv("MNIST_LAB_THREADS", "many")
     command.take_secrets([tmp_path / "nowhere", tmp_path])
-    assert "training with 2 threads" in doctor.settings()
+    assert "threads for training: 2" in doctor.settings()
+
+
+def test_threads_set_for_tensorflow_are_told(monkeypatch):
+    monkeypatch.delenv("MNIST_LAB_THREADS", raising=False)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    assert "threads for training: 3" in doctor.settings()
 
 
 def test_tensorflow_with_a_gpu_does_as_well(monkeypatch):

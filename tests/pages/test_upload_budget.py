@@ -54,7 +54,7 @@ class Server:
             "type": "http",
             "method": method,
             "path": f"/lab/_stcore/upload_file/{session}/file",
-            "headers": [(b"Content-Length", length)] if length else [],
+            "headers": [(b"content-length", length)] if length else [],
             "client": (peer or f"10.0.0.{ord(session)}", 4000),
         }
         await self.budget(scope, receive, send)
