@@ -352,7 +352,7 @@ def test_a_run_has_a_worker_whose_threads_suit_its_network(
     engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(environments.THREADS, "2")
-    wide = Experiment.from_query({"layers": "flatten;dense(units:2048)", "epochs": "4"})
+    wide = Experiment.from_query({"layers": "flatten;dense(units:4096)", "epochs": "5"})
     workers = [
         reach(store, engine.start(each), is_status("finished")).worker
         for each in (SHORT, SHORT, wide, wide, SHORT)

@@ -61,7 +61,7 @@ def test_a_worker_may_be_renewed_between_runs_and_while_nobody_needs_it(
 def test_the_next_run_says_whether_threads_are_to_share_operations(
     scheduler: Scheduler, parts: Parts
 ) -> None:
-    wide = Experiment.from_query({"layers": "flatten;dense(units:2048)", "epochs": "4"})
+    wide = Experiment.from_query({"layers": "flatten;dense(units:4096)", "epochs": "5"})
     for chosen in (LONG, wide):
         task = parts.queued(chosen)
         scheduler.hand_out()

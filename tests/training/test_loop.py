@@ -444,8 +444,8 @@ def test_large_dense_layers_train_in_parts_where_xla_has_one_thread() -> None:
     assert xla_pays(experiment("", wide)) and not xla_pays(experiment("", wide), parts=2)
     assert xla_pays(experiment("&batch_size=50", wide), parts=2)
     assert xla_pays(experiment("", DENSE), parts=2)
-    assert shares_operations(experiment("&epochs=20", wide))
-    assert not shares_operations(experiment("&epochs=1", wide)), "not worth a new process"
+    assert shares_operations(experiment("&epochs=30", wide))
+    assert not shares_operations(experiment("&epochs=10", wide)), "not worth a new process"
     assert not any(shares_operations(preset) for preset in PRESETS.values())
 
 
