@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +13,6 @@ from mnist_core.data.mnist import ink
 from mnist_core.evaluation.metrics import accuracy
 from mnist_core.evaluation.robustness import (
     PERTURBATIONS,
-    Fooling,
     accuracy_curve,
     fgsm,
     fgsm_probabilities,
@@ -41,12 +38,9 @@ LARGEST_EPSILON, EPSILON_STEP = 0.5, 0.005
 
 def robustness(scene: Scene) -> None:
     """The view: a perturbation with its strength, then the fast gradient sign method."""
-    with ThreadPoolExecutor(1) as aside:
-        # Computed while the first half is drawn.
-        found = aside.submit(_search, scene)
-        _perturbed(scene)
-        st.subheader("An adversarial change", anchor=False)
-        _fooled(scene, found.result())
+    _perturbed(scene)
+    st.subheader("An adversarial change", anchor=False)
+    _fooled(scene)
 
 
 def _perturbed(scene: Scene) -> None:
@@ -112,31 +106,18 @@ def first_that_fools(epsilon: float) -> float:
     return min(max(steps, 1) * EPSILON_STEP, LARGEST_EPSILON)
 
 
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """The loss's gradient by the pixels, the probabilities at each epsilon, and what fools."""
-
-    gradient: FloatArray
-    epsilons: npt.NDArray[np.float64]
-    probabilities: FloatArray
-    fooling: Fooling | None
-
-
-def _search(scene: Scene) -> _Search:
-    """Look for the smallest change that fools the network."""
-    image, label, predict = scene.image, scene.asked, _predict(scene)
-    gradient = gradients_of(scene.network, scene.weights, image, label).input_gradient
-    epsilons = fooling_grid(LARGEST_EPSILON)
-    answers = fgsm_probabilities(predict, image, gradient, epsilons)
-    fooling = smallest_fooling_epsilon(predict, image, gradient, label, LARGEST_EPSILON, answers)
-    return _Search(gradient, epsilons, answers, fooling)
-
-
-def _fooled(scene: Scene, found: _Search) -> None:
+def _fooled(scene: Scene) -> None:
     """Each pixel a little lighter or darker, whichever makes the loss grow."""
-    label, fooling = scene.asked, found.fooling
+    label = scene.asked
     names = scene.names
     this = f"this {names[label]}" if names[label] in DIGITS else escaped(one(names[label]))
+    gradient = gradients_of(scene.network, scene.weights, scene.image, label).input_gradient
+    predict = _predict(scene)
+    steps = fooling_grid(LARGEST_EPSILON)
+    shares = fgsm_probabilities(predict, scene.image, gradient, steps)
+    fooling = smallest_fooling_epsilon(
+        predict, scene.image, gradient, label, LARGEST_EPSILON, shares
+    )
     if fooling is None:
         st.markdown(f"No change of up to {LARGEST_EPSILON:g} per pixel in this direction fools it.")
     elif fooling.epsilon == 0:
@@ -150,8 +131,8 @@ def _fooled(scene: Scene, found: _Search) -> None:
     key = f"inspect-epsilon-{scene.choice.key}-{scene.snapshot.step}-{scene.picture}"
     epsilon = st.slider("ε, the change of each pixel", 0.0, LARGEST_EPSILON, start, EPSILON_STEP,
                         format="%.3f", key=key)  # fmt: skip
-    changed = fgsm(found.gradient, scene.image, epsilon)
-    answer = _predict(scene)(changed[None])[0]
+    changed = fgsm(gradient, scene.image, epsilon)
+    answer = predict(changed[None])[0]
     read = names[int(answer.argmax())]
     groups: list[Images | Bars] = [
         Images("image", "Image", scene.image[None], f"read as {names[scene.read]}", "ink", 1.0,
@@ -164,6 +145,5 @@ def _fooled(scene: Scene, found: _Search) -> None:
     ]  # fmt: skip
     with st.container(key="fgsm"):
         pixel_view(groups, "fgsm_images", f"Changed by {epsilon:g} it is read as {read}")
-    chart = fgsm_chart(found.epsilons, found.probabilities, label, fooling, epsilon, names)
-    live_figure(chart, "fgsm_chart",
+    live_figure(fgsm_chart(steps, shares, label, fooling, epsilon, names), "fgsm_chart",
                 f"The probability of each {noun(names)} as epsilon grows")  # fmt: skip
