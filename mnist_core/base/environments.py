@@ -19,6 +19,9 @@ KEPT_PREFIXES = ("LC_", "TF_", "KERAS_", "XLA_", "CUDA_", "NVIDIA_", "OMP_", "KM
 
 THREADS = "MNIST_LAB_THREADS"
 TENSORFLOW_THREADS = "TF_NUM_INTRAOP_THREADS"
+# So many compute the parts of a batch side by side; more share each operation, as TensorFlow has
+# it. Only two were measured.
+MOST_PARTS = 4
 # More threads than this are no use to networks of this size, and each takes memory.
 MOST_THREADS = 16
 

@@ -290,11 +290,23 @@ class Connection:
             return
         if awaited and not (local.starts_quickly and _stays_large(local)):
             return
+        self._replace(local, awaited)
+
+    def suit_worker(self, share_operations: bool) -> None:
+        """Have the threads of a local worker as the next run needs them; it has nothing to do.
+
+        Only where another one is there at once. `share_operations` is as for `LocalWorker.renew`.
+        """
+        local = self._local
+        if local is not None and local.starts_quickly and not local.suits(share_operations):
+            self._replace(local, True, share_operations)
+
+    def _replace(self, local: LocalWorker, awaited: bool, share_operations: bool = False) -> None:
         before = self._addresses()
         with self._lock:
-            if self._closed or self._local is not local or not local.has_grown_large():
+            if self._closed or self._local is not local:
                 return
-            local.renew(awaited)
+            local.renew(awaited, share_operations)
         # Else the scheduler would give the next run to the one that has just ended.
         _wait(lambda: not before & self._addresses(), FAREWELL_SECONDS)
 

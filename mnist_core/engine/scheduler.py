@@ -17,6 +17,8 @@ from mnist_core.engine.run_task import Task
 from mnist_core.engine.task_table import TaskTable
 from mnist_core.engine.worker import Order
 from mnist_core.experiment import changes
+from mnist_core.experiment.spec import Experiment
+from mnist_core.experiment.training_cost import shares_operations
 from mnist_core.storage import datasets
 from mnist_core.storage.store import Run, Store, StoreError, Unavailable
 from mnist_core.training.events import Resume, pack_arrays
@@ -172,6 +174,8 @@ class Scheduler:
     def _submit(self, tasks: Sequence[Task]) -> None:
         """Give runs whose turn it is to Dask, as one task; one that cannot be read now waits."""
         orders = [(task, order) for task in tasks if (order := self._order(task)) is not None]
+        if orders:
+            self._suit_worker(orders[0][1])
         with self._tasks.lock:
             orders = [
                 (task, {**order, "commands": task.commands})
@@ -187,6 +191,12 @@ class Scheduler:
             for task, _ in orders:
                 task.future, task.together = future, together
                 task.given, task.commands = task.commands, []
+
+    def _suit_worker(self, order: Order) -> None:
+        """Let a worker that computes otherwise than this run needs give way, if it is free."""
+        if all(task.future is None for task in self._tasks.all()):
+            experiment = Experiment.from_json(order["experiment"])
+            self._connection.suit_worker(shares_operations(experiment))
 
     def _order(self, task: Task) -> Order | None:
         """The order for a worker to train a run; None for a run that cannot be read."""

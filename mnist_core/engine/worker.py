@@ -40,6 +40,8 @@ EXIT_WITH_PARENT = "MNIST_LAB_EXIT_WITH_PARENT"
 # "0": do not load TensorFlow ahead of the first run; "compile": also compile what classes train.
 WARM = "MNIST_LAB_WARM"
 COMPILE = "compile"
+# "1": threads share each operation, however few there are.
+SHARE_OPERATIONS = "MNIST_LAB_SHARE_OPERATIONS"
 # The preset that a class begins with. XLA compiles for a number of images: it takes all of them.
 COMMON = "two-layer"
 # Below the app's own process, so that pages stay quick while a network trains.
@@ -239,7 +241,8 @@ def _load_tensorflow() -> None:
         with _logged("setting the number of threads"):
             load_keras(without=UNUSED_IN_COMPUTING)
             threads = import_module("mnist_core.training.threads")
-            threads.use_threads(environments.training_threads())
+            share = os.environ.get(SHARE_OPERATIONS) == "1"
+            threads.use_threads(environments.training_threads(), share)
         with _logged("loading ahead of the first run"):
             import_module("mnist_core.training.train_step")
             import_module("mnist_core.data.mnist").load()

@@ -45,6 +45,7 @@ class LocalWorker:
         script again in the new process.
         """
         self._scheduler, self._security, self._warm = scheduler, security, warm
+        self._share_operations = False
         self._heard, self._deaths = False, 0
         self._least_bytes = math.inf  # that it has held after a run
         self._process = self._start()
@@ -94,10 +95,20 @@ class LocalWorker:
         self._least_bytes = min(self._least_bytes, held)
         return held > MOST_BYTES and held - self._least_bytes > GROWTH_BYTES
 
-    def renew(self, awaited: bool) -> None:
-        """Put a fresh process in its place; `awaited`: for a run, so it compiles nothing ahead."""
-        log.info("the training process has grown large and gives way to a fresh one")
+    def suits(self, share_operations: bool) -> bool:
+        """True when its threads share operations as wanted, or another one's would not either."""
+        alike = self._share_operations == share_operations
+        return alike or not 1 < environments.training_threads() <= environments.MOST_PARTS
+
+    def renew(self, awaited: bool, share_operations: bool = False) -> None:
+        """Put a fresh process in its place.
+
+        `awaited`: for a run, so it compiles nothing ahead. `share_operations`: its threads share
+        each operation, else they compute parts of a batch.
+        """
+        log.info("the training process gives way to a fresh one")
         self.close()
+        self._share_operations = share_operations
         self._process = self._start(awaited)
         self._heard = False
 
@@ -148,6 +159,7 @@ class LocalWorker:
         return training_environment(logs.SETTING, environments.THREADS) | {
             worker.EXIT_WITH_PARENT: "1",
             worker.WARM: _warm_word(awaited) if self._warm else "0",
+            worker.SHARE_OPERATIONS: str(int(self._share_operations)),
         }
 
 

@@ -21,7 +21,7 @@ import tensorflow as tf
 from mnist_core.base.tensorflow_compat import forget_gradients
 from mnist_core.data.mnist import ByteArray
 from mnist_core.experiment.spec import Experiment
-from mnist_core.experiment.training_cost import compiled_settings, multiplications
+from mnist_core.experiment.training_cost import compiled_settings, xla_pays
 from mnist_core.model.build import build_model, build_optimizer
 from mnist_core.training.forward import has_relu, logits_of
 from mnist_core.training.live_view import LiveView
@@ -33,12 +33,6 @@ EVALUATION_BATCH = 128
 MOST_IDLE = 3
 # Rows of the table of batches that the XLA program takes: its shapes are fixed.
 MOST_XLA_STEPS, MOST_XLA_IMAGES = 1000, 500_000
-# Measured on two cores: with one to three dense layers XLA trains 2 to 3 times as fast, deeper
-# stacks gain nothing and take a second longer to compile, convolutions are four times slower.
-MOST_XLA_LAYERS = 3
-# XLA uses one thread where batches are computed in parts. Then a batch of more multiplications,
-# forward, trains faster without it: by 11 to 20% with 512 to 4096 units (benchmarks/tried.md).
-MOST_XLA_MULTIPLICATIONS = 8e7
 
 
 class TrainingProgram:
@@ -72,8 +66,8 @@ class TrainingProgram:
         pays = xla_pays(experiment, self._parts)
         self._xla_shape = (rows, training.batch_size) if pays and rows else None
         self._train_xla = tf.function(partial(self._train_steps, self._logits), jit_compile=True)
-        self._evaluate = tf.function(self._evaluate_batch, input_signature=_EVALUATE_SIGNATURE)
-        self._look = tf.function(self._look_at_batch, input_signature=_EVALUATE_SIGNATURE)
+        self._evaluate = _compiled_for_evaluation(self._evaluate_batch)
+        self._look = _compiled_for_evaluation(self._look_at_batch)
 
     def begin(self, model: keras.Model, images: ByteArray, labels: ByteArray, seed: int) -> None:
         """Start a run from the state of `model`, of the same experiment.
@@ -200,6 +194,9 @@ class TrainingProgram:
             step += 1
         return losses.stack(), accuracies.stack()
 
+    # AutoGraph would rewrite the source of all that these call: 0.5 s for nothing, as only the loop
+    # above depends on a tensor.
+    @tf.autograph.experimental.do_not_convert
     def _one_step(self, logits_of_images: Callable[..., Any], images: Any, labels: Any) -> Any:
         """Forward pass, loss, backward pass, update: the whole of learning."""
         with tf.GradientTape() as tape:
@@ -215,6 +212,7 @@ class TrainingProgram:
         losses = losses_of(self._loss, labels, logits)
         return tf.reduce_sum(losses), tf.cast(tf.argmax(logits, axis=-1), tf.uint8)
 
+    @tf.autograph.experimental.do_not_convert
     def _augment(self, images: Any, seed: Any, step: Any) -> Any:
         from mnist_core.model.augment import augment
 
@@ -264,20 +262,8 @@ _EVALUATE_SIGNATURE = [
 ]
 
 
-def xla_pays(experiment: Experiment, parts: int = 1) -> bool:
-    """True when XLA trains this experiment faster than TensorFlow's own kernels do, on CPU.
-
-    These compute a batch in so many `parts` side by side.
-    """
-    kinds = [layer.kind for layer in experiment.network.layers]
-    a_batch = multiplications(experiment) * experiment.training.batch_size
-    if parts > 1 and a_batch > MOST_XLA_MULTIPLICATIONS:
-        return False
-    return (
-        set(kinds) <= {"flatten", "dense", "activation"}
-        and kinds.count("dense") <= MOST_XLA_LAYERS
-        and not experiment.training.augmentation.active
-    )
+def _compiled_for_evaluation(function: Callable[..., Any]) -> Any:
+    return tf.function(function, input_signature=_EVALUATE_SIGNATURE, autograph=False)
 
 
 def _fits(shape: tuple[int, ...], table: tuple[int, int]) -> bool:

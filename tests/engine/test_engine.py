@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from mnist_core import PRESETS, Experiment
-from mnist_core.base import child_process
+from mnist_core.base import child_process, environments
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine import worker
 from mnist_core.engine.dask_client import Connection
@@ -345,6 +345,20 @@ def test_a_worker_that_has_grown_large_is_renewed_between_runs_in_their_order(
     assert started == sorted(started)
     assert len({run.worker for run in ended}) == 4, "each has a worker of its own"
     assert all(run.step == 20 and whole(store, run.id) for run in ended)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a fresh one takes seconds")
+def test_a_run_has_a_worker_whose_threads_suit_its_network(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(environments.THREADS, "2")
+    wide = Experiment.from_query({"layers": "flatten;dense(units:4096)", "epochs": "5"})
+    workers = [
+        reach(store, engine.start(each), is_status("finished")).worker
+        for each in (SHORT, SHORT, wide, wide, SHORT)
+    ]
+    assert workers[0] == workers[1] and workers[2] == workers[3]
+    assert len(set(workers)) == 3
 
 
 def test_a_server_that_does_not_take_its_turn_holds_nobody_up(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mnist_core import Experiment
 from mnist_core.engine import scheduler as module
 from mnist_core.engine.dask_client import WorkerInfo
 from mnist_core.engine.run_task import Task
@@ -55,6 +56,18 @@ def test_a_worker_may_be_renewed_between_runs_and_while_nobody_needs_it(
     parts.queued()
     scheduler.hand_out()
     assert len(parts.connection.calls) == 2, "while one trains it stays"
+
+
+def test_the_next_run_says_whether_threads_are_to_share_operations(
+    scheduler: Scheduler, parts: Parts
+) -> None:
+    wide = Experiment.from_query({"layers": "flatten;dense(units:4096)", "epochs": "5"})
+    for chosen in (LONG, wide):
+        task = parts.queued(chosen)
+        scheduler.hand_out()
+        parts.store.set_status(task.run_id, "stopped")
+        parts.tasks.forget(task)
+    assert parts.connection.shares_operations == [False, True]
 
 
 def test_nothing_is_handed_out_before_the_scheduler_is_reached(

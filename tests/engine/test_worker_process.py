@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mnist_core.base import child_process
-from mnist_core.engine import certificates, worker_process
+from mnist_core.base import child_process, environments
+from mnist_core.engine import certificates, worker, worker_process
 from mnist_core.engine.worker_process import LocalWorker
 
 
@@ -54,6 +54,22 @@ def test_it_is_given_no_secret_of_the_server(
     for process in started:
         assert process.environment["OMP_NUM_THREADS"] == "3"
         assert "hunter2" not in process.environment.values()
+
+
+def test_its_threads_share_operations_as_the_next_run_needs(
+    started: list[Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(environments.THREADS, "2")
+    process = local_worker()
+    assert process.suits(False) and not process.suits(True)
+    process.renew(awaited=True, share_operations=True)
+    assert process.suits(True) and not process.suits(False)
+    process.renew(awaited=False)
+    shared = [each.environment[worker.SHARE_OPERATIONS] for each in started]
+    assert shared == ["0", "1", "0"]
+    for threads in ("1", "8"):
+        monkeypatch.setenv(environments.THREADS, threads)
+        assert process.suits(True), "another one would compute no differently"
 
 
 def test_it_is_large_when_it_has_grown_not_when_its_network_is(

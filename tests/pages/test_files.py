@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.base.job_queue import JobQueue
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.base.untrusted import FileRefused
 from mnist_core.experiment.class_links import GROUPS
@@ -205,9 +206,23 @@ def test_weights_alone_open_onto_the_network_that_is_chosen(store) -> None:
     chooser = next(item for item in app.selectbox if item.label.startswith("Network of"))
     chooser.set_value("Dense layers of 5, 10 units, sigmoid").run()
     read(app)
+    assert len(app.session_state["opened_files"]) == 1  # what was read without it is let go
     app.button(key="keep_files").click().run()
     (run,) = store.runs()
     assert run.experiment.network.layers[-1].activation == "sigmoid"
+
+
+def test_models_of_one_network_address_take_one_turn(store, monkeypatch) -> None:
+    asked, submit = [], JobQueue.submit
+
+    def noted(queue, visitor, work, address=None):
+        asked.append(address)
+        return submit(queue, visitor, work, address)
+
+    monkeypatch.setattr(JobQueue, "submit", noted)
+    monkeypatch.setattr(services, "address", lambda: "address-1")
+    read(drop(files(OPEN), ("strange.keras", zipped({"config.json": b"{}"}))))
+    assert asked == ["address-1"]
 
 
 def test_runs_of_ones_own_are_offered_before_trials_of_studies(store, monkeypatch) -> None:
@@ -259,7 +274,7 @@ def test_all_sessions_together_hold_no_more_than_the_server_may(store, monkeypat
     with pytest.raises(FileRefused, match="These files together"):
         files_held.hold(second, [first])
     files_held.hold(second, [])
-    with pytest.raises(FileRefused, match="all visitors"):
+    with pytest.raises(FileRefused, match="all visitors have open"):
         files_held.hold(third, [])
     del first
     files_held.hold(third, [])
@@ -271,7 +286,7 @@ def test_the_sessions_of_an_address_leave_room_for_others(store, monkeypatch) ->
     monkeypatch.setattr(files_held, "_held", WeakKeyDictionary())
     monkeypatch.setattr(files_held, "bounds", lambda: (size, 3 * size // 2, 9 * size))
     files_held.hold(first, [], "address-1")
-    with pytest.raises(FileRefused, match="all visitors"):
+    with pytest.raises(FileRefused, match="at your network address"):
         files_held.hold(second, [], "address-1")
     files_held.hold(third, [], "address-2")
 

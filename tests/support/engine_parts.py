@@ -39,6 +39,7 @@ class FakeConnection:
         self.exit_code: int | None = None
         self.calls: list[str] = []
         self.handed: dict[str, Future] = {}
+        self.shares_operations: list[bool] = []
 
     def workers(self) -> list[WorkerInfo] | None:
         return self.known
@@ -62,6 +63,9 @@ class FakeConnection:
 
     def renew_worker(self, awaited: bool = False) -> None:
         self.calls.append("renew worker for a run" if awaited else "renew worker")
+
+    def suit_worker(self, share_operations: bool) -> None:
+        self.shares_operations.append(share_operations)
 
 
 class FakeSender:

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core import Experiment
+from mnist_core import PRESETS, Experiment
 from mnist_core.data import mnist
 from mnist_core.engine import worker
+from mnist_core.experiment import training_cost
 from mnist_core.experiment.changes import MOST_CHANGES, Change
 from mnist_core.experiment.losses import LOSSES
 from mnist_core.experiment.shapes import trained_parameters
+from mnist_core.experiment.training_cost import shares_operations, xla_pays
 from mnist_core.model.build import build_model
 from mnist_core.model.keras_script import keras_script
 from mnist_core.training.control import Control
@@ -430,20 +432,21 @@ def test_xla_and_tensorflow_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> No
     from mnist_core.training import train_step
 
     chosen = experiment("", DENSE)
-    assert train_step.xla_pays(chosen) and not train_step.xla_pays(experiment())
+    assert xla_pays(chosen) and not xla_pays(experiment())
     fast = losses(list(train(chosen)))
-    monkeypatch.setattr(train_step, "MOST_XLA_LAYERS", -1)
+    monkeypatch.setattr(training_cost, "MOST_XLA_LAYERS", -1)
     monkeypatch.setattr(train_step, "_IDLE", [])
     np.testing.assert_allclose(losses(list(train(chosen))), fast, rtol=1e-3)
 
 
 def test_large_dense_layers_train_in_parts_where_xla_has_one_thread() -> None:
-    from mnist_core.training.train_step import xla_pays
-
     wide = "layers=flatten;dense(units:512);dense(units:512)"
     assert xla_pays(experiment("", wide)) and not xla_pays(experiment("", wide), parts=2)
     assert xla_pays(experiment("&batch_size=50", wide), parts=2)
     assert xla_pays(experiment("", DENSE), parts=2)
+    assert shares_operations(experiment("&epochs=30", wide))
+    assert not shares_operations(experiment("&epochs=10", wide)), "not worth a new process"
+    assert not any(shares_operations(preset) for preset in PRESETS.values())
 
 
 def test_a_batch_in_parts_trains_along_the_same_curve(monkeypatch: pytest.MonkeyPatch) -> None:

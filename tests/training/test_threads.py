@@ -33,6 +33,11 @@ def test_few_threads_take_parts_and_many_share_operations(told, count, an_operat
     assert threads.batch_parts() == parts
 
 
+def test_large_dense_layers_get_threads_that_share_operations(told):
+    threads.use_threads(2, share_operations=True)
+    assert told["intra"] == 2 and threads.batch_parts() == 1
+
+
 def test_a_gpu_gets_the_batch_as_a_whole(told, monkeypatch):
     threads.use_threads(2)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"/{kind}:0"])

@@ -51,12 +51,17 @@ def hold(run: RunFile, mine: Iterable[RunFile], address: str | None = None) -> N
     with _lock:
         if sum(_held[other][0] for other in mine if other in _held) + size > session:
             raise FileRefused(
-                f"These files together hold more than {session / MEGABYTE:,.0f} MB. Add them to "
-                "your runs a few at a time."
+                f"These files together hold more than {session / MEGABYTE:,.0f} MB. Take some "
+                "away, then add this one again."
             )
         everyone = list(_held.values())
         theirs = sum(taken for taken, at in everyone if at == address) if address else 0
-        if theirs + size > of_address or sum(taken for taken, _ in everyone) + size > server:
+        if theirs + size > of_address:
+            raise FileRefused(
+                f"The open files of all visitors at your network address hold more than "
+                f"{of_address / MEGABYTE:,.0f} MB. Take it away, and add it again in a few minutes."
+            )
+        if sum(taken for taken, _ in everyone) + size > server:
             raise FileRefused(
                 "The files that all visitors have open fill this server's memory. Take it away, "
                 "and add it again in a few minutes."

@@ -23,7 +23,7 @@ from mnist_core.files import model_import, runfile
 from mnist_core.files.model_import import WeightsAlone
 from mnist_core.files.runfile import RunFile
 from pages.session.data_sets import own_dataset, own_sets
-from pages.session.services import get_store, owner
+from pages.session.services import get_store, jobs_in, owner
 from pages.session.visitor import address
 from pages.views.explore.files_held import hold, unpacking
 from pages.widgets.background import CONVERSIONS
@@ -95,23 +95,22 @@ class Opened:
 
 
 def read_once(uploads: Sequence[Any]) -> list[Opened]:
-    """The state of each uploaded file; one that is new begins to be read."""
+    """The state of each uploaded file; one that is new begins to be read.
+
+    What was read of a file that is gone, or with another choice, is let go.
+    """
     known: dict[str, Opened] = st.session_state.setdefault("opened_files", {})
-    here = {upload.file_id for upload in uploads}
-    if gone := [place for place in known if place.split()[0] not in here]:
+    descriptions = [each for each in uploads if each.name.lower().endswith(DESCRIPTION)]
+    # It says what the weights beside it belong to.
+    shown = [each for each in uploads if each not in descriptions] or descriptions
+    description = descriptions[0] if descriptions else None
+    wanted = [(_place(upload, description), upload) for upload in shown]
+    if gone := known.keys() - {place for place, _ in wanted}:
         for place in gone:
             if (work := known.pop(place).work) is not None:
                 work.cancel()
         give_back()
-    descriptions = {
-        upload.file_id: upload for upload in uploads if upload.name.lower().endswith(DESCRIPTION)
-    }
-    found = []
-    for upload in uploads:
-        if upload.file_id in descriptions and len(uploads) > len(descriptions):
-            continue  # it says what the weights beside it belong to
-        found.append(_opened(known, upload, next(iter(descriptions.values()), None)))
-    return found
+    return [_opened(known, place, upload, description) for place, upload in wanted]
 
 
 def _runs_held() -> list[RunFile]:
@@ -120,20 +119,34 @@ def _runs_held() -> list[RunFile]:
     return [item.run for item in known.values() if item.run is not None]
 
 
-def _opened(known: dict[str, Opened], upload: Any, description: Any) -> Opened:
-    is_run = upload.name.lower().endswith(runfile.SUFFIX)
-    data_name = MNIST if is_run else st.session_state.get("open_data", MNIST)
-    described = "" if is_run or description is None else description.file_id
-    network = _chosen().get(upload.file_id)
-    place = f"{upload.file_id} {data_name} {described} {network or ''}"
+def _place(upload: Any, description: Any) -> str:
+    """What an upload's reading is kept by: the file, and all choices on which it depends."""
+    if _is_run(upload):
+        return upload.file_id
+    described = "" if description is None else description.file_id
+    network = _chosen().get(upload.file_id, "")
+    return f"{upload.file_id} {_data_name()} {described} {network}"
+
+
+def _is_run(upload: Any) -> bool:
+    return upload.name.lower().endswith(runfile.SUFFIX)
+
+
+def _data_name() -> str:
+    """The data set that models are read for."""
+    return st.session_state.get("open_data", MNIST)
+
+
+def _opened(known: dict[str, Opened], place: str, upload: Any, description: Any) -> Opened:
     if place not in known:
         item = known[place] = Opened(upload.name, upload.file_id)
         try:
-            if is_run:
+            if _is_run(upload):
                 item.take(lambda: runfile.read(upload.getvalue()))
             else:
-                text = description.getvalue() if described else None
-                item.work = _submit(upload, data_name, text, network)
+                text = None if description is None else description.getvalue()
+                network = _chosen().get(upload.file_id)
+                item.work = _submit(upload, _data_name(), text, network)
         except (FileRefused, mnist.DatasetError, QueueFull) as error:
             item.problem = str(error)
         except Exception as error:  # as above
@@ -155,7 +168,7 @@ def _submit(
     images = mnist.load() if data_name == MNIST else own_dataset(data_name)
     chosen = None if network is None else st.session_state.open_networks_offered.get(network)
     read = partial(_read, upload.getvalue(), upload.name, images, data_name, description, chosen)
-    return CONVERSIONS.submit(owner(), read)
+    return jobs_in(CONVERSIONS).submit(read)
 
 
 @measured("model file")
@@ -175,7 +188,7 @@ def choose_network(item: Opened) -> None:
     """For weights alone: which network they belong to, of those that they fit."""
     assert item.alone is not None
     shapes = item.alone.shapes
-    data_name = st.session_state.get("open_data", MNIST)
+    data_name = _data_name()
     classes = CLASSES if data_name == MNIST else len(own_sets()[data_name].classes)
     fitting = {
         name: network

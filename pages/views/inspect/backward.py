@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import streamlit as st
@@ -12,20 +13,18 @@ from mnist_core.data.mnist import ink
 from mnist_core.experiment.class_names import noun, one
 from mnist_core.figures.inside import NormSeries, gradient_norms
 from mnist_core.figures.pixels import Bars, Images, as_tile
+from mnist_core.inspection.evidence import Evidence, evidence
 from mnist_core.inspection.gradients import (
     Backward,
-    grad_cam,
     gradient_norms_at_start,
-    integrated_gradients,
     largest_path,
     path_product,
-    saliency,
 )
 from mnist_core.inspection.gradients import backward as gradients_of
 from mnist_core.inspection.latex import number
-from mnist_core.inspection.occlusion import SIDE, occlusion
+from mnist_core.inspection.occlusion import SIDE
 from pages.views.inspect.network import STRIP_MAPS, as_images, strip_layers
-from pages.views.inspect.scene import FloatArray, Scene, test_images, test_labels
+from pages.views.inspect.scene import Scene, test_images, test_labels
 from pages.widgets.escape import escaped
 from pages.widgets.live_figure import live_figure
 from pages.widgets.pixel_view import pixel_view
@@ -45,12 +44,21 @@ def backward(scene: Scene) -> None:
         f"The {noun(scene.names)} that the loss is computed for",
         list(range(len(scene.names))),
         format_func=scene.names.__getitem__,
-        default=_asked(scene),
-        key=f"inspect-label-{scene.choice.experiment.data}-{scene.index}-{_asked(scene)}",
+        default=scene.asked,
+        key=f"inspect-label-{scene.choice.experiment.data}-{scene.index}-{scene.asked}",
         required=True,
         wrap=True,
     )
-    found = gradients_of(scene.network, scene.weights, scene.image, label)
+    with ThreadPoolExecutor(1) as aside:
+        # What takes longest is computed while the rest is drawn.
+        about = scene.network, scene.weights, scene.image, label
+        pixels = aside.submit(evidence, *about)
+        _on_the_way(scene, label, gradients_of(*about))
+        _pixels(scene, label, pixels.result())
+
+
+def _on_the_way(scene: Scene, label: int, found: Backward) -> None:
+    """The loss, and its gradients on the way back to the pixels."""
     # Not the answer's own float32, which is 1 long before the loss is 0.
     p = math.exp(-found.loss)
     shown = number(p) if p < 0.999 else f"(1 - {number(-math.expm1(-found.loss))})"
@@ -60,17 +68,6 @@ def backward(scene: Scene) -> None:
     _norms(scene, found)
     _maps(scene, found)
     _path(scene, label)
-    _pixels(scene, label)
-
-
-def _asked(scene: Scene) -> int:
-    """The class to begin with: the right one, for a drawing the one that is read."""
-    return scene.read if scene.label is None else scene.label
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _occlusion(key: str, step: int, picture: str, label: int, _scene: Scene) -> FloatArray:
-    return occlusion(_scene.network, _scene.weights, _scene.image, label)
 
 
 def _norms(scene: Scene, found: Backward) -> None:
@@ -164,30 +161,28 @@ def _path(scene: Scene, label: int) -> None:
             st.latex(path_product(scene.network, steps))
 
 
-def _pixels(scene: Scene, label: int) -> None:
+def _pixels(scene: Scene, label: int, found: Evidence) -> None:
     """Four answers to the question which pixels made the network say this digit."""
     st.markdown(
         f"**Which pixels are evidence for {escaped(one(scene.names[label]))}**, "
         "and which against it"
     )
-    slopes = saliency(scene.network, scene.weights, scene.image, label)
-    shares, gap = integrated_gradients(scene.network, scene.weights, scene.image, label)
-    falls = _occlusion(scene.choice.key, scene.snapshot.step, scene.picture, label, scene)
-    cam = grad_cam(scene.network, scene.weights, scene.image, label)
     behind = scene.image * np.float32(0.8)
     groups: list[Images | Bars] = [
-        Images("occlusion", "Occlusion", falls[None],
+        Images("occlusion", "Occlusion", found.occlusion[None],
                f"fall of the logit when {SIDE}×{SIDE} pixels are covered",
                names=("fall",), backdrop=behind, largest=8),
-        Images("saliency", "Saliency", slopes[None], "slope of the digit’s logit",
+        Images("saliency", "Saliency", found.saliency[None], "slope of the digit’s logit",
                names=("slope",), backdrop=behind, largest=8),
-        Images("integrated", "Integrated gradients", shares[None],
-               f"shares of the logit; sum off by {abs(gap):.2g}",
+        Images("integrated", "Integrated gradients", found.integrated[None],
+               f"shares of the logit; sum off by {abs(found.gap):.2g}",
                names=("share",), backdrop=behind, largest=8),
     ]  # fmt: skip
-    if cam is not None:
-        groups.append(Images("cam", "Grad-CAM", cam[None], "where the last feature maps count",
-                             names=("weight",), backdrop=behind, largest=8))  # fmt: skip
+    if found.cam is not None:
+        groups.append(
+            Images("cam", "Grad-CAM", found.cam[None], "where the last feature maps count",
+                   names=("weight",), backdrop=behind, largest=8)
+        )  # fmt: skip
     pixel_view(groups, "saliency", f"Saliency maps for {one(scene.names[label])}")
-    if cam is None:
+    if found.cam is None:
         st.caption("Grad-CAM needs a convolution; this network has none.")

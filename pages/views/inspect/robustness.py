@@ -108,7 +108,7 @@ def first_that_fools(epsilon: float) -> float:
 
 def _fooled(scene: Scene) -> None:
     """Each pixel a little lighter or darker, whichever makes the loss grow."""
-    label = scene.read if scene.label is None else scene.label
+    label = scene.asked
     names = scene.names
     this = f"this {names[label]}" if names[label] in DIGITS else escaped(one(names[label]))
     gradient = gradients_of(scene.network, scene.weights, scene.image, label).input_gradient

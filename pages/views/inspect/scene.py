@@ -61,6 +61,11 @@ class Scene:
         return _outputs(self.choice.key, self.snapshot.step, self.picture, self)
 
     @property
+    def asked(self) -> int:
+        """The class that a view begins with: the right one, for a drawing the one that is read."""
+        return self.read if self.label is None else self.label
+
+    @property
     def picture(self) -> str:
         """A checksum of the image, by which what is computed of it is cached."""
         return hashlib.md5(self.image.tobytes(), usedforsecurity=False).hexdigest()
