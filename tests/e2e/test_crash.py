@@ -6,6 +6,9 @@ import os
 import re
 import signal
 
+import pytest
+
+from mnist_core.storage.store import Store
 from tests.e2e.helpers import (
     last_step,
     message,
@@ -36,6 +39,7 @@ def _watch(page) -> float:
     )
 
 
+@pytest.mark.on("private")
 def test_the_worker_is_killed_and_then_the_server(server, page):
     open_page(page, f"{server.url}/train?preset=cnn", "start_training")
     reached = _watch(page)
@@ -53,8 +57,16 @@ def test_the_worker_is_killed_and_then_the_server(server, page):
     wait_until(lambda: last_step(page) >= reached, 10, "The curve did not survive the crash")
 
     reached = _watch(page)  # the next run needs no more than a press
+    store = Store(home=server.home)
+    (run_id,) = [run.id for run in store.runs() if run.active]
     server.kill()
     server.start()
+    # Told before anybody opens a page.
+    wait_until(lambda: not store.run(run_id).active, 30, "The run is still said to train")
+    run = store.run(run_id)
+    assert run.status == "stopped" and run.interrupted
+    assert "server went down" in run.message and "Start it again" in run.message
+    store.close()
     open_page(page, f"{server.url}/train", "training_status")
 
     wait_for_status(page, "stopped", "failed", timeout=30)
@@ -67,3 +79,5 @@ def test_the_worker_is_killed_and_then_the_server(server, page):
     press(page, "continue_training")
     wait_for_status(page, "running", timeout=60)
     wait_until(lambda: last_step(page) > kept, 90, "The continued run does not go on")
+    press(page, "stop_training")
+    wait_for_status(page, "stopped", timeout=30)

@@ -33,13 +33,17 @@ def surface(page):
     return part(page, "canvas").get_by_role("img", name="Paper to draw digits on")
 
 
+# A canvas that is being drawn anew is transparent until the next frame.
+_PICTURE = """async (canvas) => {
+  const drawn = () => canvas.getContext("2d").getImageData(0, 0, 1, 1).data[3];
+  for (let left = 60; left && !drawn(); left -= 1) await new Promise(requestAnimationFrame);
+  return canvas.toDataURL();
+}"""
+
+
 def paper(page):
     """What the canvas shows, as grey levels [280, 280] in 0..255."""
-    address = (
-        part(page, "canvas")
-        .locator(".lower-canvas.dc-canvas")
-        .evaluate("(canvas) => canvas.toDataURL()")
-    )
+    address = part(page, "canvas").locator(".lower-canvas.dc-canvas").evaluate(_PICTURE)
     data = base64.b64decode(address.partition(",")[2])
     image = Image.open(io.BytesIO(data)).convert("L").resize((280, 280), Image.Resampling.BOX)
     return np.asarray(image, np.float32)
@@ -51,11 +55,6 @@ def inked(page):
 
 def nothing_read(page):
     wait_until(lambda: digit_read(page) is None, 10, "The page still shows a prediction")
-
-
-@pytest.fixture(scope="module")
-def server(shared_server):
-    return shared_server
 
 
 @pytest.fixture

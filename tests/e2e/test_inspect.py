@@ -25,10 +25,7 @@ from tests.e2e.helpers import (
     wait_until,
 )
 
-
-@pytest.fixture(scope="module")
-def server(shared_server):
-    return shared_server
+pytestmark = pytest.mark.on("private")
 
 
 def pixels(page, key):
