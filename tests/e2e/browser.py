@@ -43,6 +43,8 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # As on a screen: the light browser would fit letters to whole pixels, and lines would be wider.
+    "--font-render-hinting=none",
     f"--disable-features={','.join(_TURNED_OFF)}",
     # Nothing but this machine can be reached.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.*",

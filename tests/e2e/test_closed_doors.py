@@ -11,7 +11,7 @@ import pytest
 from distributed.comm import connect
 from distributed.security import Security
 
-from tests.e2e.helpers import open_page, press, wait_for_status
+from tests.e2e.helpers import open_page, start_training, wait_for_status
 
 
 def listening(process: psutil.Process) -> set[tuple[str, int]]:
@@ -37,7 +37,7 @@ def answer(scheme: str, port: int) -> object:
 @pytest.mark.on("private")
 def test_only_the_page_is_open_and_nobody_else_is_heard(server, page):
     open_page(page, f"{server.url}/train?preset=two-layer&epochs=1", "start_training")
-    press(page, "start_training")
+    start_training(page)
     wait_for_status(page, "finished", timeout=120)
 
     tree = psutil.Process(server.process.pid)

@@ -24,7 +24,7 @@ QUERY = "preset=two-layer&epochs=40&batch_size=8&name="
 @pytest.fixture
 def stranger(browser, page):
     """A page of another browser: it shares nothing with `page`."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     yield context.new_page()
     context.close()
 
