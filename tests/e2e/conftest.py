@@ -17,9 +17,11 @@ PUBLIC = {"MNIST_LAB_PUBLIC": "1"}
 
 _FAILED = pytest.StashKey[bool]()
 
-# A file runs in one process: what is short comes last, so that all processes end at about the
-# same time (pytest-xdist keeps this order with `--no-loadscope-reorder`).
-_SHORT = ("closed_doors", "sign_in", "firefox", "messages", "frame", "server_start", "upstream")
+# A file runs in one process: what is long comes first and what is short last, so that all
+# processes end at about the same time (pytest-xdist keeps this order with
+# `--no-loadscope-reorder`).
+_LONG = ("learn", "draw", "train_screen", "inspect", "train", "first_minute", "public")
+_SHORT = ("closed_doors", "sign_in", "firefox", "messages", "frame", "upstream")
 
 
 def pytest_collection_modifyitems(items):
@@ -28,7 +30,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(300))
-    items.sort(key=lambda item: item.path.stem.removeprefix("test_") in _SHORT)
+    items.sort(key=lambda item: _turn(item.path.stem.removeprefix("test_")))
+
+
+def _turn(name: str) -> int:
+    return (name in _SHORT) - (name in _LONG)
 
 
 @pytest.hookimpl(wrapper=True)
