@@ -42,8 +42,9 @@ check: lint
 		--numprocesses 2 --dist loadfile --quiet
 
 test: install-dev browser postgres nginx lint
-	# Two at a time, each file in one process; browser tests come last, in an order of their own.
-	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 2 --dist loadfile
+	# Each file in one process; tests of the engine wait more than they compute, so three at a time.
+	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 3 --dist loadfile
+	# Browser tests keep two cores busy, and come in an order of their own.
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: install-dev

@@ -33,13 +33,16 @@ def surface(page):
     return part(page, "canvas").get_by_role("img", name="Paper to draw digits on")
 
 
+# Null while the canvas, new on the page, has not been painted yet.
+_PAINTED = """
+(canvas) => canvas.getContext("2d").getImageData(0, 0, 1, 1).data[3] ? canvas.toDataURL() : null
+"""
+
+
 def paper(page):
     """What the canvas shows, as grey levels [280, 280] in 0..255."""
-    address = (
-        part(page, "canvas")
-        .locator(".lower-canvas.dc-canvas")
-        .evaluate("(canvas) => canvas.toDataURL()")
-    )
+    canvas = part(page, "canvas").locator(".lower-canvas.dc-canvas")
+    address = wait_until(lambda: canvas.evaluate(_PAINTED), 10, "The paper is not painted")
     data = base64.b64decode(address.partition(",")[2])
     image = Image.open(io.BytesIO(data)).convert("L").resize((280, 280), Image.Resampling.BOX)
     return np.asarray(image, np.float32)

@@ -14,20 +14,26 @@ SIZES = (1, 2, 3, 4, 5, 7, 14, 15, 27, 28)
 def work(folder: Path) -> None:
     """Forward pass, gradients by pixels and weights, and a training step for each layer.
 
-    The request names the layer's `kind`; `last` in the folder says which layer came last. As a
+    The request names the `kinds` of layers; `last` in the folder says which layer came last. As a
     crash by writing outside one's memory shows late, the settings are those of the app but the
     layers TensorFlow's own operations, hundreds a second.
     """
     request, _ = request_in(folder)
+    found = [_tried(folder, kind) for kind in request["kinds"]]
+    answer(folder, {"counts": [count for count, _ in found], "wrong": [w for _, w in found]})
+
+
+def _tried(folder: Path, kind: str) -> tuple[int, list[str]]:
+    """How many layers of this kind were trained, and those that gave values that are not finite."""
     import numpy as np
     import tensorflow as tf
 
     from mnist_core.experiment.layers import LAYERS
 
-    kind = request["kind"]
     name = "kernel_size" if kind == "conv" else "pool_size"
     pixels = tf.constant(np.random.default_rng(0).random((1, 28, 28, 1), np.float32))
-    wrong, count = [], 0
+    wrong: list[str] = []
+    count = 0
     for window in SIZES:
         for stride in SIZES:
             for padding in ("valid", "same"):
@@ -48,7 +54,7 @@ def work(folder: Path) -> None:
                 count += 1
                 if not (np.isfinite(slopes[0]).all() and np.isfinite(kernel).all()):
                     wrong.append(str(settings))
-    answer(folder, {"count": count, "wrong": wrong})
+    return count, wrong
 
 
 def _computed(tf: Any, layer: tuple[str, dict[str, Any]], values: Any, kernel: Any) -> Any:
