@@ -21,7 +21,7 @@ _FAILED = pytest.StashKey[bool]()
 # processes end at about the same time (pytest-xdist keeps this order with
 # `--no-loadscope-reorder`).
 _LONG = ("learn", "draw", "train_screen", "inspect", "train", "first_minute", "public")
-_SHORT = ("closed_doors", "sign_in", "firefox", "messages", "frame", "upstream")
+_SHORT = ("closed_doors", "files", "frame", "messages", "upstream")
 
 
 def pytest_collection_modifyitems(items):
