@@ -56,11 +56,6 @@ def nothing_read(page):
     wait_until(lambda: digit_read(page) is None, 10, "The page still shows a prediction")
 
 
-@pytest.fixture(scope="module")
-def server(shared_server):
-    return shared_server
-
-
 @pytest.fixture
 def board(server, page):
     """The page with a network that is ready to read."""
