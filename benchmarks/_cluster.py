@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnist_core.base.environments import THREADS
 from mnist_core.base.paths import REPOSITORY
 from mnist_core.engine.worker import TRAIN, WARM
+
+CLOSE_SECONDS = 10
 
 
 @contextmanager
@@ -22,6 +24,7 @@ def cluster(
 
     A task computes with `threads`. The workers run in `folder` and end with the context.
     """
+    import dask
     from distributed import LocalCluster
 
     environment = os.environ | {
@@ -30,6 +33,8 @@ def cluster(
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "PYTHONPATH": str(REPOSITORY),
     }
+    # As docs/deploy.md has it: else it keeps, and warns of, a thousand messages with weights.
+    dask.config.set({"distributed.admin.low-level-log-length": 1})
     scheduler = LocalCluster(
         n_workers=0, protocol="tcp://", host="127.0.0.1", dashboard_address="127.0.0.1:0"
     )
@@ -45,7 +50,10 @@ def cluster(
     try:
         yield scheduler.scheduler_address
     finally:
+        # The scheduler first, which tells its workers to end: it complains of those that are
+        # killed. On a busy machine this may take longer, which is no reason to lose the figures.
+        with suppress(TimeoutError):
+            scheduler.close(timeout=CLOSE_SECONDS)
         for worker in workers:
             worker.kill()
             worker.wait()
-        scheduler.close(timeout=5)

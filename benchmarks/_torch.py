@@ -142,11 +142,18 @@ def _as_input(images: torch.Tensor) -> torch.Tensor:
     return values.contiguous(memory_format=torch.channels_last)
 
 
+def _cores() -> int:
+    """The cores that this process may use, as far as the system says."""
+    if hasattr(os, "sched_getaffinity"):  # not on Windows and macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def main() -> None:
     """Answer each line of standard input, an experiment, with one of JSON; the first takes long."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(_cores())
     sides: dict[str, Side] = {}
     for line in sys.stdin:
         question = json.loads(line)

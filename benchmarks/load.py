@@ -47,8 +47,8 @@ SUMMARY = "page times, errors and memory with 50 visitors while two networks tra
 PARTS = 4
 TRAININGS = 2
 ALONE_SECONDS = 15.0
-# By then a training has compiled what it needs.
-COMPILED_STEPS = 100
+# By then a training has compiled what it needs, and that long it may take.
+COMPILED_STEPS, COMPILED_SECONDS = 100, 120.0
 
 
 class Times:
@@ -146,13 +146,21 @@ class _Lab:
 
 
 def _speed(lab: _Lab, action: Callable[[], Result]) -> tuple[float, Result]:
-    """The steps a second of all runs while the action goes on, and what that returns."""
+    """The steps a second of all runs while the action goes on, and what that returns.
+
+    Raises RuntimeError when they do not get as far as that.
+    """
     with lab.store() as store:
 
         def steps() -> int:
             return sum(run.step for run in store.active_runs())
 
+        until = time.monotonic() + COMPILED_SECONDS
         while any(run.step < COMPILED_STEPS for run in store.active_runs()):
+            if time.monotonic() > until:
+                raise RuntimeError(
+                    f"A training took no {COMPILED_STEPS} steps in {COMPILED_SECONDS:.0f} s."
+                )
             time.sleep(0.1)
         before, began = steps(), time.monotonic()
         result = action()

@@ -10,7 +10,9 @@ meets both. Plain Keras compiles for each new model, as everyone's `fit` does; o
 the compiled program, so that only the warm-up compiles. `training` is the epochs' training steps
 alone (on our side the epoch events' `seconds`), `later` the epochs after the first, in which
 neither side compiles (with --epochs 2 or more), and `whole run` everything from the start of the
-run to its test accuracy, validation, snapshots and storage included.
+run to its test accuracy, validation, snapshots and storage included. A ratio (`seconds_ratio`,
+`later_ratio` and `wall_ratio` in the JSON file) is the other side's median over ours: 2 says that
+MNIST Lab is twice as fast.
 
 With `--against torch` PyTorch takes part as a third side, tuned (see `_torch.py`), for `two-layer`
 and `cnn`; `--torch-python` names an interpreter that has it, such as that of an environment of its
@@ -81,20 +83,26 @@ def compare(
             times = (f"{name} {results[name][-1]['seconds']:.2f} s" for name in sides)
             print(f"  {turn + 1}: {', '.join(times)}", flush=True)
     report: dict[str, Any] = {"precision": precision, "epochs": epochs, **results}
-    rows = [("seconds", "training"), ("wall", "whole run")]
-    for key, label in [*rows, ("later", "later")] if epochs > 1 else rows:
-        report[key] = medians = {name: _median(found, key) for name, found in results.items()}
-        ratios = (
-            f"{name} {value:6.2f} s ({value / medians['here']:.2f} ×)"
-            for name, value in medians.items()
-        )
-        print(f"  {label:<9} {'   '.join(ratios)}")
-    tests = {name: _median(found, "test_accuracy") for name, found in results.items()}
-    print(f"  {'test':<9} {'   '.join(f'{name} {value:.2%}' for name, value in tests.items())}")
+    report |= _compared(results, epochs)
     if torch_python:
         print(f"  PyTorch's fastest way: {results['PyTorch'][-1]['way']}")
-    report["test_accuracy"] = tests
     return report | _share(experiment, report["seconds"]["here"], precision, before, _product())
+
+
+def _compared(results: dict[str, list[Result]], epochs: int) -> dict[str, dict[str, float]]:
+    """The sides' medians, and how many times as long as here each of the others takes."""
+    report: dict[str, dict[str, float]] = {}
+    rows = [("seconds", "training"), ("wall", "whole run")]
+    for key, label in [*rows, ("later", "later")] if epochs > 1 else rows:
+        medians = {name: _median(found, key) for name, found in results.items()}
+        here = medians["here"]
+        ratios = {name: value / here for name, value in medians.items() if name != "here"}
+        report |= {key: medians, f"{key}_ratio": ratios}
+        others = (f"{name} {medians[name]:6.2f} s ({ratios[name]:.2f} ×)" for name in ratios)
+        print(f"  {label:<9} here {here:6.2f} s   {'   '.join(others)}")
+    tests = {name: _median(found, "test_accuracy") for name, found in results.items()}
+    print(f"  {'test':<9} {'   '.join(f'{name} {value:.2%}' for name, value in tests.items())}")
+    return report | {"test_accuracy": tests}
 
 
 def _product() -> dict[str, float]:

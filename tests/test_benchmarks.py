@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import types
 
 import pytest
@@ -84,3 +86,36 @@ def test_interaction_is_reported_as_a_ratio_of_medians(capsys):
     report = interaction._report(times)["pages"]
     assert report["/train"]["ratio"] == pytest.approx(1.5)
     assert "ratio 1.50" in capsys.readouterr().out
+
+
+def test_training_is_reported_as_how_many_times_as_long_the_others_take(capsys):
+    from benchmarks import train
+
+    here, fit = ({"seconds": s, "wall": 2 * s, "test_accuracy": 0.9} for s in (2.0, 5.0))
+    report = train._compared({"here": [here] * 3, "model.fit": [fit] * 3}, epochs=1)
+    assert report["seconds_ratio"] == {"model.fit": 2.5} == report["wall_ratio"]
+    assert "later_ratio" not in report and report["seconds"] == {"here": 2.0, "model.fit": 5.0}
+    assert "here   2.00 s   model.fit   5.00 s (2.50 ×)" in capsys.readouterr().out
+
+
+def test_an_interpreter_without_pytorch_says_so(tmp_path, capfd):
+    from benchmarks._sides import torch_side
+    from mnist_core import PRESETS
+
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['torch'] = None")
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    script.chmod(0o755)
+    with torch_side(str(script)) as ask, pytest.raises(RuntimeError, match="has ended"):
+        ask(PRESETS["two-layer"])
+    assert "torch" in capfd.readouterr().err
+
+
+def test_a_training_that_does_not_get_on_ends_the_load(monkeypatch):
+    from benchmarks import load
+
+    store = types.SimpleNamespace(active_runs=lambda: [types.SimpleNamespace(step=7)])
+    lab = types.SimpleNamespace(store=lambda: contextlib.nullcontext(store))
+    monkeypatch.setattr(load, "COMPILED_SECONDS", 0.0)
+    with pytest.raises(RuntimeError, match="took no 100 steps"):
+        load._speed(lab, lambda: pytest.fail("It begins all the same."))

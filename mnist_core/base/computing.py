@@ -42,6 +42,11 @@ def run(
     return _process.run(function, *arguments, about=about, slow=slow, **tell)
 
 
+def ready() -> bool:
+    """False while whoever computes must first wait for TensorFlow to start in that process."""
+    return _process is None or _process.ready
+
+
 def life() -> int:
     """A number that is another one once the process has died, and what it had compiled is gone."""
     return 0 if _process is None else _process.life

@@ -98,6 +98,12 @@ class WarmProcess:
         return process.pid if process is not None and process.alive else None
 
     @property
+    def ready(self) -> bool:
+        """True when the process answers; one that is still starting, or is to be, does not."""
+        process = self._process
+        return process is not None and process.ready
+
+    @property
     def life(self) -> int:
         """The number of processes that have ended; what they had compiled is gone."""
         with self._lock:
@@ -220,6 +226,11 @@ class _Process:
     def pid(self) -> int | None:
         """The id of the process, None while it is about to start."""
         return self._child.pid
+
+    @property
+    def ready(self) -> bool:
+        """True once it has imported what it needs, until its end."""
+        return self._ready.is_set() and self.alive
 
     def ask(self, request: _Request) -> _Call:
         """Have it computed; the result fails with _Ended when the process ends before.

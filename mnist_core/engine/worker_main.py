@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
+import dask
 from distributed.security import Security
 
 from mnist_core.base.this_process import name_this_process
@@ -16,6 +17,9 @@ from mnist_core.engine import certificates
 from mnist_core.engine.dask_compat import WorkerWithoutHttp
 
 NAME = "mnist-worker"
+# Else Dask looks a hundred times a second which line of a task is running, for a page that nobody
+# opens, and takes Python's lock from the training.
+SETTINGS = {"distributed.worker.profile.enabled": False}
 
 
 def main() -> None:
@@ -29,14 +33,15 @@ def main() -> None:
 
 
 async def _serve(scheduler: str, security: Security) -> None:
-    worker = WorkerWithoutHttp(
-        scheduler,
-        host="127.0.0.1",
-        nthreads=1,
-        memory_limit=0,
-        security=security,
-        preload=["mnist_core.engine.worker"],
-    )
+    with dask.config.set(SETTINGS):
+        worker = WorkerWithoutHttp(
+            scheduler,
+            host="127.0.0.1",
+            nthreads=1,
+            memory_limit=0,
+            security=security,
+            preload=["mnist_core.engine.worker"],
+        )
     async with worker:
         await worker.finished()
 

@@ -1,4 +1,4 @@
-// Shows one SVG drawing in place, in the page's own font and colours. With a choice (choice.js) what
+// Shows one SVG drawing in place, in the page's own font and colours. With a choice (shared.js) what
 // carries `data-press` can be chosen by that name with mouse, finger or keyboard; what belongs to it
 // (`data-of`) stands out. With a clock it moves: see `since`, `until`, `pulse` and `growing` in
 // diagram.py.
@@ -30,14 +30,14 @@ function offer(host, data) {
     part.setAttribute("tabindex", "0");
     part.setAttribute("role", "button");
     if (part.dataset.tip) part.setAttribute("aria-description", part.dataset.tip);
-    part.onclick = () => setChoice(data.choice, part.dataset.press);
+    part.onclick = () => setShared(data.choice, part.dataset.press);
     part.onkeydown = (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
       part.onclick();
     };
   }
-  return followChoice(data.choice, (chosen = data.first) => {
+  return follow(data.choice, (chosen = data.first) => {
     host.classList.toggle("edges", /^[ho]/.test(chosen));
     for (const part of host.querySelectorAll("[data-press]")) {
       part.setAttribute("aria-pressed", part.dataset.press === chosen);
@@ -78,7 +78,7 @@ export default function ({ data, parentElement }) {
   host.setAttribute("role", data.choice || nameParts(host, data.reachable) ? "group" : "img");
   host.setAttribute("aria-label", data.alt);
   host.querySelector(`[data-press="${focused}"]`)?.focus();
-  if (data.clock) ends.push(follow(data.clock, (time) => move(host, time)));
+  if (data.clock) ends.push(follow(data.clock, (time = Infinity) => move(host, time)));
   const end = () => ends.forEach((unfollow) => unfollow());
   followed.set(host, end);
   return end;

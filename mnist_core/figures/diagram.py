@@ -10,7 +10,7 @@ import html
 import math
 from pathlib import Path
 
-from mnist_core.figures.player import CLOCK_JS
+from mnist_core.figures.shared import SHARED_JS
 from mnist_core.figures.template import GROUND, LIGHT, QUIET, THEME_JS
 from mnist_core.figures.tips import TIPS_CSS, TIPS_JS
 
@@ -19,11 +19,8 @@ def _read(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-CHOICE_JS: str = _read("choice.js")
-"""Goes before a script whose figure shares what is chosen in it with others."""
-
-DIAGRAM_JS: str = THEME_JS + CLOCK_JS + CHOICE_JS + TIPS_JS + _read("diagram.js")
-PANELS_JS: str = CHOICE_JS + TIPS_JS + _read("panels.js")
+DIAGRAM_JS: str = THEME_JS + SHARED_JS + TIPS_JS + _read("diagram.js")
+PANELS_JS: str = SHARED_JS + TIPS_JS + _read("panels.js")
 DIAGRAM_CSS = (
     TIPS_CSS
     + """

@@ -116,7 +116,7 @@ async function draw(chart, Plotly) {
     if (before !== data.figure || clock !== data.clock || layout !== chart.layout) {
       chart.before = chart.full;
       chart.full = figure;
-      const shown = data.clock ? standing(chart, clockNamed(data.clock).time) : figure.data;
+      const shown = data.clock ? standing(chart, timeOf(data.clock)) : figure.data;
       await Plotly.react(chart.element, shown, figure.layout, figure.config);
       placeButtons(chart.element, figure.layout);
       chart.layout = layout;
@@ -129,10 +129,13 @@ async function draw(chart, Plotly) {
   if (chart.next) await draw(chart, Plotly);
 }
 
+// Without a player a clock stands at the end: the figure is complete.
+const timeOf = (clock) => sharedAs(clock).value ?? Infinity;
+
 // Lets the figure follow its player. What moves is told by `meta` (live.py) and by its frames.
 function attend(chart, clock, Plotly) {
   chart.unfollow?.();
-  chart.unfollow = clock ? follow(clock, (time) => move(chart, time, Plotly)) : undefined;
+  chart.unfollow = clock ? follow(clock, () => move(chart, timeOf(clock), Plotly)) : undefined;
 }
 
 // One frame at a time; of those that come meanwhile the last counts.

@@ -13,10 +13,12 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from PIL import Image
 
-from mnist_core.figures.player import CLOCK_JS
+from mnist_core.figures.shared import SHARED_JS
 from mnist_core.figures.template import FOR_DARK, THEME_JS
 
-LIVE_JS: str = THEME_JS + CLOCK_JS + Path(__file__).with_name("live.js").read_text(encoding="utf-8")
+LIVE_JS: str = (
+    THEME_JS + SHARED_JS + Path(__file__).with_name("live.js").read_text(encoding="utf-8")
+)
 """An ES module for `st.components.v2.component`; `live_data` makes the data it takes."""
 
 CONFIG: dict[str, Any] = {

@@ -5,7 +5,7 @@ const followed = new WeakMap();
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".panels");
   followed.get(host)?.();
-  const unfollow = followChoice(data.choice, (part = data.first) => {
+  const unfollow = follow(data.choice, (part = data.first) => {
     host.innerHTML = data.panels[part] ?? "";
   });
   explain(host);

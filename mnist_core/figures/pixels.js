@@ -370,7 +370,7 @@ function showAll(view, shrink) {
 
 // The image that has been chosen in the browser, of which the server does not know.
 function chosenIn({ choice }) {
-  const image = choice ? choiceNamed(choice).chosen : undefined;
+  const image = choice ? sharedAs(choice).value : undefined;
   return image === undefined ? undefined : { image: Number(image), row: 0, column: 0 };
 }
 
@@ -409,7 +409,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (link) link.numbers = link.weights && weightsOf(link.weights, link.step);
   view.data = data;
   view.send = data.choice
-    ? ({ image }) => setChoice(data.choice, String(image))
+    ? ({ image }) => setShared(data.choice, String(image))
     : (click) => setTriggerValue("clicked", click);
   view.tip.hidden = true;
   show(view);

@@ -17,13 +17,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mnist_core.figures.shared import SHARED_JS
 from mnist_core.figures.template import DARK, LIGHT
 from mnist_core.figures.tips import TIPS_CSS
 
 _HERE = Path(__file__).parent
-PIXELS_JS: str = "\n".join(
-    (_HERE / name).read_text(encoding="utf-8")
-    for name in ("choice.js", "pixels.js", "connections.js")
+PIXELS_JS: str = SHARED_JS + "\n".join(
+    (_HERE / name).read_text(encoding="utf-8") for name in ("pixels.js", "connections.js")
 )
 PIXELS_CSS: str = TIPS_CSS + (_HERE / "pixels.css").read_text(encoding="utf-8")
 

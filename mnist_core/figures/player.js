@@ -23,7 +23,7 @@ function open(host) {
     if (words.textContent !== name) words.textContent = name;
     back.disabled = time <= 0;
     on.disabled = time >= player.data.length;
-    setClock(player.data.clock, time);
+    setShared(player.data.clock, time);
   }
 
   function setPlaying(playing) {
@@ -102,7 +102,7 @@ function open(host) {
     const changed = player.data?.run !== data.run;
     player.data = data;
     range.max = data.length;
-    clockNamed(data.clock).goTo = goTo;
+    sharedAs(data.clock).goTo = goTo;
     host.classList.toggle("small", data.small);
     range.setAttribute("aria-label", data.label);
     host.classList.toggle("wide", data.names.some((name) => name.length > LONG));
@@ -118,7 +118,7 @@ function open(host) {
     player.closed = true;
     player.seen.disconnect();
     paper.removeEventListener("change", player.print);
-    Object.assign(clockNamed(player.data.clock), { time: Infinity, goTo: undefined });
+    Object.assign(sharedAs(player.data.clock), { value: undefined, goTo: undefined });
   };
   players.set(host, player);
   return player;

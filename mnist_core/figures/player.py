@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-CLOCK_JS: str = Path(__file__).with_name("clock.js").read_text(encoding="utf-8")
-"""Goes before a script whose figure follows a player's clock."""
+from mnist_core.figures.shared import SHARED_JS
 
-PLAYER_JS: str = CLOCK_JS + Path(__file__).with_name("player.js").read_text(encoding="utf-8")
+PLAYER_JS: str = SHARED_JS + Path(__file__).with_name("player.js").read_text(encoding="utf-8")
 PLAYER_CSS: str = Path(__file__).with_name("player.css").read_text(encoding="utf-8")
 
 _ICONS = {

@@ -59,15 +59,17 @@ class TrainingProgram:
         self._relu = [layer.output for layer in model.layers if has_relu(layer)]
         logits = model.get_layer("logits").output
         self._looked_at = keras.Model(model.input, [logits, *self._relu])
-        self._train = self._compiled(logits_of(model, self._parts))
-        self._train_few = self._compiled(self._logits)  # for fewer images than parts
+        train = partial(self._train_steps, logits_of(model, self._parts))
+        self._train = _compiled(train, input_signature=_TRAIN_SIGNATURE)
+        few = partial(self._train_steps, self._logits)  # for fewer images than parts
+        self._train_few = _compiled(few, input_signature=_TRAIN_SIGNATURE)
         # XLA joins a step's many small operations, but is compiled for one shape of batches.
         rows = min(MOST_XLA_STEPS, MOST_XLA_IMAGES // training.batch_size)
         pays = xla_pays(experiment, self._parts)
         self._xla_shape = (rows, training.batch_size) if pays and rows else None
-        self._train_xla = tf.function(partial(self._train_steps, self._logits), jit_compile=True)
-        self._evaluate = _compiled_for_evaluation(self._evaluate_batch)
-        self._look = _compiled_for_evaluation(self._look_at_batch)
+        self._train_xla = _compiled(partial(self._train_steps, self._logits), jit_compile=True)
+        self._evaluate = _compiled(self._evaluate_batch, input_signature=_EVALUATE_SIGNATURE)
+        self._look = _compiled(self._look_at_batch, input_signature=_EVALUATE_SIGNATURE)
 
     def begin(self, model: keras.Model, images: ByteArray, labels: ByteArray, seed: int) -> None:
         """Start a run from the state of `model`, of the same experiment.
@@ -163,9 +165,6 @@ class TrainingProgram:
         correct = tf.reduce_sum(tf.cast(_hits(labels, logits), tf.int32))
         return correct, tf.add_n(dead) if dead else tf.constant(0)
 
-    def _compiled(self, logits: Callable[..., Any]) -> Any:
-        return tf.function(partial(self._train_steps, logits), input_signature=_TRAIN_SIGNATURE)
-
     def _train_steps(
         self,
         logits: Callable[..., Any],
@@ -178,25 +177,24 @@ class TrainingProgram:
         seed: Any,
     ) -> Any:
         """The first `count` rows of `batches`, a step each; the loop runs inside TensorFlow."""
-        rows = batches.shape[0] or count  # XLA wants a size that it knows when it compiles
-        losses = tf.TensorArray(tf.float32, size=rows)
-        accuracies = tf.TensorArray(tf.float32, size=rows)
-        step = tf.constant(0)
-        while step < count:  # not a range: XLA would compile anew for each count
+
+        def take_step(step: Any, losses: Any, accuracies: Any) -> Any:
             images = _as_input(tf.gather(all_images, batches[step]))
             labels = tf.gather(all_labels, batches[step])
             if self._augmentation:
                 images = self._augment(images, seed, first_step + step)
             self.optimizer.learning_rate.assign(learning_rates[step])
             loss, accuracy = self._one_step(logits, images, labels)
-            losses = losses.write(step, loss)
-            accuracies = accuracies.write(step, accuracy)
-            step += 1
+            return step + 1, losses.write(step, loss), accuracies.write(step, accuracy)
+
+        rows = batches.shape[0] or count  # XLA wants a size that it knows when it compiles
+        tables = [tf.TensorArray(tf.float32, size=rows) for _ in range(2)]
+        # Not a Python loop, which AutoGraph would have to rewrite, with all that it calls.
+        _, losses, accuracies = tf.while_loop(
+            lambda step, *_: step < count, take_step, (tf.constant(0), *tables)
+        )
         return losses.stack(), accuracies.stack()
 
-    # AutoGraph would rewrite the source of all that these call: 0.5 s for nothing, as only the loop
-    # above depends on a tensor.
-    @tf.autograph.experimental.do_not_convert
     def _one_step(self, logits_of_images: Callable[..., Any], images: Any, labels: Any) -> Any:
         """Forward pass, loss, backward pass, update: the whole of learning."""
         with tf.GradientTape() as tape:
@@ -212,7 +210,6 @@ class TrainingProgram:
         losses = losses_of(self._loss, labels, logits)
         return tf.reduce_sum(losses), tf.cast(tf.argmax(logits, axis=-1), tf.uint8)
 
-    @tf.autograph.experimental.do_not_convert
     def _augment(self, images: Any, seed: Any, step: Any) -> Any:
         from mnist_core.model.augment import augment
 
@@ -262,8 +259,8 @@ _EVALUATE_SIGNATURE = [
 ]
 
 
-def _compiled_for_evaluation(function: Callable[..., Any]) -> Any:
-    return tf.function(function, input_signature=_EVALUATE_SIGNATURE, autograph=False)
+def _compiled(function: Callable[..., Any], **settings: Any) -> Any:
+    return tf.function(function, autograph=False, **settings)
 
 
 def _fits(shape: tuple[int, ...], table: tuple[int, int]) -> bool:

@@ -28,7 +28,7 @@ from pages.session.network_choice import (
     weights_at,
 )
 from pages.widgets.background import loader
-from pages.widgets.progress_notes import measured, time_left
+from pages.widgets.progress_notes import STARTING, measured, time_left
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -112,7 +112,9 @@ def wait_for(*readers: Reader, say: Callable[[str], Any]) -> None:
         try:
             while not underway.done():
                 # To say it also lets a waiting rerun take over.
-                say(f"_Loading the network{time_left('network', underway)}_")
+                starts = not computing.ready()
+                left = f". {STARTING}…" if starts else time_left("network", underway)
+                say(f"_Loading the network{left}_")
                 time.sleep(0.05)
             underway.result()
         except (DefaultModelError, WeightsError, WorkFailed) as error:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import streamlit as st
 
+from mnist_core.base import computing
 from mnist_core.base.job_queue import JobQueue
 
 Parameters = ParamSpec("Parameters")
@@ -27,12 +30,16 @@ _seconds = {
     "conversion": 15.0,
     "Keras file": 8.0,
 }
+# What else there is to wait for after a server's start, on a slow computer for a while.
+STARTING = "TensorFlow is still starting"
 # What is quicker was kept from an earlier time, and says nothing about the next.
 _KEPT_SECONDS = 0.3
 # What takes no longer needs no figure.
 _SHORT_SECONDS = 2.0
 # Work that takes so many times as long as it used to is not “nearly done”.
 _SLOW = 1.5
+# So many results of a cached function are taken to be there still.
+_KNOWN = 4
 _began: WeakKeyDictionary[Future[Any], float] = WeakKeyDictionary()
 
 
@@ -49,23 +56,39 @@ def measured(name: str) -> Iterator[None]:
 @contextmanager
 def spinner(name: str, words: str) -> Iterator[None]:
     """Streamlit's spinner with `words`, how long it will be, and how long it has been."""
-    seconds = _seconds.get(name, 0.0)
+    seconds, waits = _seconds.get(name, 0.0), not computing.ready()
     long = seconds > _SHORT_SECONDS
-    said = f"{words}, about {seconds:.0f} seconds" if long else f"{words}…"
-    with st.spinner(said, show_time=long), measured(name):
+    said = f"{words}, about {seconds:.0f} seconds" if long and not waits else f"{words}…"
+    said = f"{STARTING}. {said}" if waits else said
+    with st.spinner(said, show_time=long or waits), measured(name):
         yield
 
 
 def told(
     name: str, words: str
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """Decorate a cached function, which shows no spinner itself, so that each call shows one."""
+    """Decorate a cached function, which shows no spinner itself, so that work shows one.
+
+    A spinner costs the browser an update of the page even where it is never seen: there is none for
+    what was asked for before, which is known by the arguments that it is cached by.
+    """
+    known: OrderedDict[tuple[Any, ...], None] = OrderedDict()
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        names = [*signature(function).parameters]
+
         @functools.wraps(function)
         def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-            with spinner(name, words):
+            given = zip(names, args, strict=False)
+            wanted = tuple(value for one, value in given if not one.startswith("_"))
+            if wanted in known:
                 return function(*args, **kwargs)
+            with spinner(name, words):
+                result = function(*args, **kwargs)
+            known[wanted] = None
+            if len(known) > _KNOWN:
+                known.popitem(last=False)
+            return result
 
         return call
 

@@ -65,6 +65,15 @@ def test_results_errors_and_news_come_back(warm: WarmProcess) -> None:
     assert warm.run(_tell_twice, 1, about="news", tell=news.append) == 1 and news == [2, 3]
 
 
+def test_it_is_ready_from_its_first_answer_to_its_end() -> None:
+    process = WarmProcess()
+    assert not process.ready
+    process.run(_pid, about="pid")
+    assert process.ready
+    process.close()
+    assert not process.ready
+
+
 def test_an_error_of_a_library_is_a_sentence_and_is_not_imported(
     warm: WarmProcess, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.firefox import find_firefox
 
+# Chromium without its windows, as a package of Debian's: the same pages for a sixth less work.
+LIGHT = "chromium-headless-shell"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Parts of the browser that would take half a second of a processor for each new window, beside the
 # page that a test opens there: the address bar's suggestions are pages themselves. Of two such
@@ -39,6 +43,8 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # As on a screen: the light browser would fit letters to whole pixels, and lines would be wider.
+    "--font-render-hinting=none",
     f"--disable-features={','.join(_TURNED_OFF)}",
     # Nothing but this machine can be reached.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.*",
@@ -58,6 +64,18 @@ def find_browser() -> Path | None:
     with sync_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
     return own if own.exists() else None
+
+
+def find_light_browser() -> Path | None:
+    """The browser that takes the least to draw pages nobody looks at."""
+    light = shutil.which(LIGHT)
+    return Path(light) if light else find_browser()
+
+
+def _is_debian() -> bool:
+    with suppress(OSError):
+        return platform.freedesktop_os_release()["ID"] == "debian"
+    return False
 
 
 def _run(*command: str) -> bool:
@@ -92,7 +110,9 @@ def _install_from_playwright() -> bool:
 
 def main() -> int:
     """Make sure that there is a browser."""
-    if find_browser() or install_from_debian("chromium") or _install_from_playwright():
+    if shutil.which(LIGHT) is None and _is_debian():
+        install_from_debian(LIGHT)
+    if find_light_browser() or install_from_debian("chromium") or _install_from_playwright():
         if find_firefox() is None:
             install_from_debian("firefox-esr")
         return 0

@@ -8,14 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.browser import ARGUMENTS, find_browser
+from tests.e2e.browser import ARGUMENTS, find_light_browser
 from tests.e2e.server import running
+
+# A secret besides, which is for nobody but the server.
+PRIVATE = {"MNIST_LAB_STATUS_KEY": "hunter2"}
+PUBLIC = {"MNIST_LAB_PUBLIC": "1"}
 
 _FAILED = pytest.StashKey[bool]()
 
-# A file runs in one process: what is short comes last, so that all processes end at about the
-# same time (pytest-xdist keeps this order with `--no-loadscope-reorder`).
-_SHORT = ("closed_doors", "sign_in", "firefox", "messages", "frame", "server_start", "upstream")
+# A file runs in one process: what is long comes first and what is short last, so that all
+# processes end at about the same time (pytest-xdist keeps this order with
+# `--no-loadscope-reorder`).
+_LONG = ("learn", "draw", "train_screen", "inspect", "train", "first_minute", "public")
+_SHORT = ("closed_doors", "files", "frame", "messages", "upstream")
 
 
 def pytest_collection_modifyitems(items):
@@ -24,7 +30,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(300))
-    items.sort(key=lambda item: item.path.stem.removeprefix("test_") in _SHORT)
+    items.sort(key=lambda item: _turn(item.path.stem.removeprefix("test_")))
+
+
+def _turn(name: str) -> int:
+    return (name in _SHORT) - (name in _LONG)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -43,38 +53,40 @@ def artifacts():
     return folder
 
 
+@pytest.fixture(scope="session")
+def private_server(tmp_path_factory):
+    """A lab of one's own, one for all tests of a process: they leave no run in training.
+
+    To start a server and to load TensorFlow takes six seconds of a processor.
+    """
+    folder = tmp_path_factory.mktemp("private")
+    with running(folder / "home", folder / "server.log", PRIVATE) as own:
+        yield own
+
+
+@pytest.fixture(scope="session")
+def public_server(tmp_path_factory):
+    """A shared lab, one for all tests of a process: each test's browser is another visitor."""
+    folder = tmp_path_factory.mktemp("public")
+    with running(folder / "home", folder / "server.log", PUBLIC) as own:
+        yield own
+
+
 @pytest.fixture
-def server(home, tmp_path):
-    """A running server with a home of its own; see `Server` for stop, kill and start."""
+def own_server(home, tmp_path):
+    """A lab for one test."""
     with running(home, tmp_path / "server.log") as own:
         yield own
 
 
 @pytest.fixture
-def public_server(home, tmp_path):
-    """A shared server, whose visitors see only what is theirs; a file takes it as its `server`."""
-    with running(home, tmp_path / "server.log", {"MNIST_LAB_PUBLIC": "1"}) as own:
-        yield own
+def server(request):
+    """The server that `page` goes to: the public one, or what the mark `on` says.
 
-
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory):
-    """One server for all tests of a file.
-
-    A file whose tests leave nothing behind takes it as its `server`: to start one and to load
-    TensorFlow takes seconds.
+    See `Server` for stop, kill and start.
     """
-    folder = tmp_path_factory.mktemp("shared")
-    with running(folder / "home", folder / "server.log") as own:
-        yield own
-
-
-@pytest.fixture(scope="module")
-def shared_public_server(tmp_path_factory):
-    """A `public_server` for all tests of a file; each test's browser is another visitor."""
-    folder = tmp_path_factory.mktemp("public")
-    with running(folder / "home", folder / "server.log", {"MNIST_LAB_PUBLIC": "1"}) as own:
-        yield own
+    mark = request.node.get_closest_marker("on")
+    return request.getfixturevalue(f"{mark.args[0] if mark else 'public'}_server")
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +94,7 @@ def browser():
     """Headless Chromium, one for all tests."""
     from playwright.sync_api import sync_playwright
 
-    found = find_browser()
+    found = find_light_browser()
     assert found is not None, "The tests need a browser: run “make browser”."
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
@@ -94,12 +106,15 @@ def browser():
 
 @pytest.fixture
 def page(request, browser, server, artifacts):
-    """A fresh page that cannot leave this machine (`browser.ARGUMENTS`).
+    """A fresh page of a new visitor's that cannot leave this machine (`browser.ARGUMENTS`).
+
+    The visitor wants less motion: to draw what plays by itself takes half a processor. A test of
+    what moves asks for motion.
 
     The test fails, whatever else it found, when the page shows a Streamlit exception or tried
     to fetch something from elsewhere.
     """
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     elsewhere: list[str] = []
 
     def note(request):

@@ -133,6 +133,31 @@ def wait_for_status(page: Any, *wanted: str, timeout: float = 60) -> str:
     )
 
 
+def start_training(page: Any) -> None:
+    """Press Start and wait until the page shows the new run, where it may show one of before."""
+    settle(page)
+    menu = part(page, "run_picker").locator("input")
+
+    def shown() -> str:
+        return str(menu.first.input_value(timeout=2000)) if menu.count() else ""
+
+    before = shown()
+    press(page, "start_training")
+    wait_until(lambda: shown() != before, 90, "The run of before is still shown")
+
+
+def end_training(page: Any) -> None:
+    """Stop the run that the page shows, unless it ends by itself meanwhile."""
+
+    def ended() -> bool:
+        if status(page) in ("finished", "stopped", "failed"):
+            return True
+        part(page, "stop_training").locator("button").first.click(timeout=2000)
+        return False
+
+    wait_until(ended, 60, "The run does not end")
+
+
 def curves(page: Any, name: str = "loss_chart") -> list[dict[str, Any]]:
     """The traces of a chart as they are in the page: name, x and y."""
     plot = part(page, name).locator(".js-plotly-plot")

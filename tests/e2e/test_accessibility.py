@@ -10,7 +10,6 @@ from tests.e2e.helpers import (
     part,
     settle,
 )
-from tests.e2e.server import running
 from tests.support.runs_in_store import ended_run
 
 # Each page with the part that is drawn last, or nearly so.
@@ -41,11 +40,12 @@ SWITCHED = """async (app, theme) => {
 
 
 @pytest.fixture
-def server(home, tmp_path):
-    """A server with a finished run, so that there are curves to look at."""
-    ended_run(Store())
-    with running(home, tmp_path / "server.log") as own:
-        yield own
+def server(private_server):
+    """With a finished run, so that there are curves to look at."""
+    store = Store(home=private_server.home)
+    ended_run(store)
+    store.close()
+    return private_server
 
 
 def faults(page, rules) -> list[str]:

@@ -19,11 +19,6 @@ from tests.e2e.helpers import digit_read, draw, open_page, part, press, wait_for
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
-@pytest.fixture(scope="module")
-def server(shared_server):
-    return shared_server
-
-
 def test_no_page_loads_tensorflow_into_the_server(server):
     with Session(server.url) as visitor:
         for page in ("", "train", "explore", "draw"):

@@ -21,15 +21,10 @@ SMALL = "layers=flatten;dense(units:{units})&epochs=1&training_images=3000"
 
 
 @pytest.fixture
-def server(public_server):
-    return public_server
-
-
-@pytest.fixture
 def pupils(browser):
     """Pages of two other browsers, one of them a phone's."""
     sizes = ({"width": 1366, "height": 768}, {"width": 390, "height": 844})
-    contexts = [browser.new_context(viewport=size) for size in sizes]
+    contexts = [browser.new_context(viewport=size, reduced_motion="reduce") for size in sizes]
     yield [context.new_page() for context in contexts]
     for context in contexts:
         context.close()

@@ -11,8 +11,7 @@ import pytest
 from distributed.comm import connect
 from distributed.security import Security
 
-from tests.e2e.helpers import open_page, press, wait_for_status
-from tests.e2e.server import running
+from tests.e2e.helpers import open_page, start_training, wait_for_status
 
 
 def listening(process: psutil.Process) -> set[tuple[str, int]]:
@@ -35,15 +34,10 @@ def answer(scheme: str, port: int) -> object:
         return other_thread.submit(asyncio.run, asyncio.wait_for(ask(), 10)).result()
 
 
-@pytest.fixture
-def server(home, tmp_path):
-    with running(home, tmp_path / "server.log", {"MNIST_LAB_STATUS_KEY": "hunter2"}) as own:
-        yield own
-
-
+@pytest.mark.on("private")
 def test_only_the_page_is_open_and_nobody_else_is_heard(server, page):
     open_page(page, f"{server.url}/train?preset=two-layer&epochs=1", "start_training")
-    press(page, "start_training")
+    start_training(page)
     wait_for_status(page, "finished", timeout=120)
 
     tree = psutil.Process(server.process.pid)
@@ -56,7 +50,8 @@ def test_only_the_page_is_open_and_nobody_else_is_heard(server, page):
         for scheme in ("tcp", "tls"):
             with pytest.raises((OSError, ssl.SSLError)):
                 answer(scheme, port)
-    assert "hunter2" in tree.environ().values(), "the server has a secret"
+    secret = server.settings["MNIST_LAB_STATUS_KEY"]
+    assert secret in tree.environ().values(), "the server has a secret"
     # A forked process has this from the one it was forked from.
     for below in tree.children(recursive=True):
-        assert "hunter2" not in below.environ().values(), "and keeps it to itself"
+        assert secret not in below.environ().values(), "and keeps it to itself"

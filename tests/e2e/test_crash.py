@@ -6,12 +6,15 @@ import os
 import re
 import signal
 
+import pytest
+
+from mnist_core.storage.store import Store
 from tests.e2e.helpers import (
     last_step,
     message,
     open_page,
-    part,
     press,
+    start_training,
     wait_for_status,
     wait_until,
 )
@@ -19,23 +22,16 @@ from tests.e2e.helpers import (
 ENOUGH = 20
 
 
-def _shown_run(page) -> str:
-    """What the menu of runs shows, "" before the first."""
-    menu = part(page, "run_picker").locator("input")
-    return str(menu.first.input_value()) if menu.count() else ""
-
-
 def _watch(page) -> float:
     """The run that was just started, until its curve has grown; the last step seen."""
-    before = _shown_run(page)
-    press(page, "start_training")
-    wait_until(lambda: _shown_run(page) != before, 90, "The run of before is still shown")
+    start_training(page)
     wait_for_status(page, "running", timeout=90)
     return float(
         wait_until(lambda: (s := last_step(page)) >= ENOUGH and s, 90, "The curve did not grow")
     )
 
 
+@pytest.mark.on("private")
 def test_the_worker_is_killed_and_then_the_server(server, page):
     open_page(page, f"{server.url}/train?preset=cnn", "start_training")
     reached = _watch(page)
@@ -53,8 +49,16 @@ def test_the_worker_is_killed_and_then_the_server(server, page):
     wait_until(lambda: last_step(page) >= reached, 10, "The curve did not survive the crash")
 
     reached = _watch(page)  # the next run needs no more than a press
+    store = Store(home=server.home)
+    (run_id,) = [run.id for run in store.runs() if run.active]
     server.kill()
     server.start()
+    # Told before anybody opens a page.
+    wait_until(lambda: not store.run(run_id).active, 30, "The run is still said to train")
+    run = store.run(run_id)
+    assert run.status == "stopped" and run.interrupted
+    assert "server went down" in run.message and "It can be resumed" in run.message
+    store.close()
     open_page(page, f"{server.url}/train", "training_status")
 
     wait_for_status(page, "stopped", "failed", timeout=30)
@@ -67,3 +71,5 @@ def test_the_worker_is_killed_and_then_the_server(server, page):
     press(page, "continue_training")
     wait_for_status(page, "running", timeout=60)
     wait_until(lambda: last_step(page) > kept, 90, "The continued run does not go on")
+    press(page, "stop_training")
+    wait_for_status(page, "stopped", timeout=30)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from mnist_core.storage.store import Store
+from mnist_core.visitors.identity import owner_of
 from tests.e2e.helpers import (
     choose_preset,
     draw,
     open_page,
     part,
     press,
+    token,
     wait_for_status,
     wait_until,
 )
 from tests.support.data_sets import NAMES, bars, npz, parts
 
 
-def test_a_set_of_ones_own_takes_the_place_of_mnist_on_all_pages(server, page, home):
+def test_a_set_of_ones_own_takes_the_place_of_mnist_on_all_pages(server, page):
     data = bars(train=600, test=90)
     open_page(page, f"{server.url}/explore", "explore_views")
     page.get_by_role("tab", name="Data").click()
@@ -43,8 +45,8 @@ def test_a_set_of_ones_own_takes_the_place_of_mnist_on_all_pages(server, page, h
     page.get_by_text("One hidden layer is enough").wait_for(timeout=20_000)
     press(page, "start_training")
     wait_for_status(page, "finished", timeout=120)
-    store = Store(home=home)
-    (run,) = store.runs()
+    store = Store(home=server.home)
+    (run,) = store.runs(owner_of(token(page)))
     store.close()
     assert run.experiment.network.classes == 3 and run.test_accuracy == 1.0
 

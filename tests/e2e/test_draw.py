@@ -56,11 +56,6 @@ def nothing_read(page):
     wait_until(lambda: digit_read(page) is None, 10, "The page still shows a prediction")
 
 
-@pytest.fixture(scope="module")
-def server(shared_server):
-    return shared_server
-
-
 @pytest.fixture
 def board(server, page):
     """The page with a network that is ready to read."""
@@ -354,6 +349,11 @@ def test_a_finger_draws_at_phone_width(server, browser):
         assert page.evaluate("window.scrollY") == 0, "The finger scrolled the page"
         wide = "document.documentElement.scrollWidth"
         assert page.evaluate(wide) <= 390, "The page is wider than the phone"
+        # Why there is no answer stands where the answer would be: on the first screen.
+        below = part(page, "below_answer")
+        below.evaluate("place => place.insertAdjacentHTML('afterbegin', '<p role=alert>No</p>')")
+        expect(part(page, "answer")).to_be_hidden()
+        expect(below.get_by_role("alert")).to_be_in_viewport()
         # The menu lies over the page, and goes once a page is chosen.
         page.get_by_test_id("stExpandSidebarButton").tap()
         link = page.get_by_test_id("stSidebarNavLink").filter(has_text="Explore")

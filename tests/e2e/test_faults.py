@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from mnist_core.storage.schema import runs
@@ -43,12 +44,14 @@ def only_text(page) -> None:
     assert not found, found
 
 
-def test_names_notes_and_links_are_only_text(server, page, home):
+@pytest.mark.on("private")
+def test_names_notes_and_links_are_only_text(server, page):
+    home = server.home
     store = Store(home=home)
-    run_id, _ = ended_run(store), ended_run(store)
+    ids = run_id, _ = ended_run(store), ended_run(store)
     with store.transaction() as connection:
         values = {"name": NAME, "note": NAME, "message": NAME, "status": "failed"}
-        connection.execute(sa.update(runs).values(**values))
+        connection.execute(sa.update(runs).where(runs.c.id.in_(ids)).values(**values))
     store.annotate(run_id, ["<b>t</b>", "**u**"], NAME)
     store.close()
     before = digest(home)
@@ -95,6 +98,7 @@ def test_names_notes_and_links_are_only_text(server, page, home):
     assert not dialogs and digest(home) == before
 
 
+@pytest.mark.on("own")
 def test_a_file_damaged_while_the_server_runs_is_told_and_put_right_at_its_next_start(
     server, page, home
 ):
@@ -125,9 +129,9 @@ def said(page) -> str:
     return "\n".join(page.locator('[data-testid="stAlert"]').all_inner_texts())
 
 
-def test_a_browser_that_leaves_in_the_middle_of_an_upload_changes_nothing(
-    server, page, home, tmp_path
-):
+@pytest.mark.on("private")
+def test_a_browser_that_leaves_in_the_middle_of_an_upload_changes_nothing(server, page, tmp_path):
+    home = server.home
     store = Store(home=home)
     ended_run(store)
     store.close()

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import csv
 
-import pytest
-
 from mnist_core.storage.store import Store
 from mnist_core.visitors.identity import owner_of
 from tests.e2e.helpers import address, open_page, part, press, token, wait_until
 from tests.support.runs_in_store import ended_run
 
 
-@pytest.fixture
-def server(public_server):
-    return public_server
-
-
-def test_a_saved_run_is_opened_again_and_looked_at(server, page, home, tmp_path):
+def test_a_saved_run_is_opened_again_and_looked_at(server, page, tmp_path):
     open_page(page, f"{server.url}/explore", "explore_views")
     visitor = owner_of(wait_until(lambda: token(page), 10, "The visitor has no token"))
-    store = Store(home=home)
+    store = Store(home=server.home)
     first = ended_run(store, owner=visitor)
     page.reload()
     part(page, "explore_views").wait_for(timeout=60_000)

@@ -45,13 +45,13 @@ def there(firefox: Firefox, url: str, key: str) -> None:
         ("/explore", "explore_views"),
     ],
 )
-def test_no_label_of_a_popover_is_cut(shared_server, firefox, path, key):
-    there(firefox, shared_server.url + path, key)
+def test_no_label_of_a_popover_is_cut(server, firefox, path, key):
+    there(firefox, server.url + path, key)
     firefox.wait_for(f"({_CUT}).length === 0")  # once fonts and style sheets are there
 
 
-def test_the_balls_descend(shared_server, firefox):
-    there(firefox, f"{shared_server.url}/?chapter=7", "player_descent")
+def test_the_balls_descend(server, firefox):
+    there(firefox, f"{server.url}/?chapter=7", "player_descent")
     slider = (
         "[...document.querySelectorAll('.st-key-player_descent *')].map((e) => e.shadowRoot)"
         ".find(Boolean)?.querySelector('input')"

@@ -12,11 +12,6 @@ from playwright.sync_api import expect
 from tests.support.data_sets import bars, npz, parts
 
 
-@pytest.fixture(scope="module")
-def server(shared_public_server):
-    return shared_public_server
-
-
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_args: object) -> None:
         pass

@@ -21,14 +21,12 @@ from tests.e2e.helpers import (
     part,
     press,
     settle,
+    start_training,
     wait_for_status,
     wait_until,
 )
 
-
-@pytest.fixture(scope="module")
-def server(shared_server):
-    return shared_server
+pytestmark = pytest.mark.on("private")
 
 
 def pixels(page, key):
@@ -65,7 +63,7 @@ def heading(page):
 def test_a_learner_looks_inside_the_network_just_trained(server, page):
     open_page(page, f"{server.url}/train?preset=fast-99", "start_training")
     choose_preset(page, "two-layer")
-    press(page, "start_training")
+    start_training(page)
     wait_for_status(page, "running", "finished", timeout=90)
     # While it trains: the page follows the newest moment.
     page.get_by_role("link", name="Look inside").click()

@@ -96,25 +96,9 @@ DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 800}
 LAPTOP = {"width": 1366, "height": 768}
 
 
-@pytest.fixture(scope="module")
-def server(shared_server):
-    return shared_server
-
-
-@pytest.fixture
-def page(page):
-    """Of a visitor who wants less motion: to draw what plays by itself takes half a processor.
-
-    A test of what moves asks for motion.
-    """
-    page.emulate_media(reduced_motion="reduce")
-    return page
-
-
 @pytest.mark.timeout(420)
-def test_each_chapter_fits_its_screen_and_its_control_changes_its_figure(server, page):
-    """One walk through the lesson for all of it; its figures need not be waited for."""
-    page.emulate_media(reduced_motion="reduce")
+def test_each_chapter_fits_stands_still_until_asked_and_its_control_changes_it(server, page):
+    """One walk through the lesson for all of it, of a visitor who wants less motion."""
     page.set_viewport_size(DESK)
     open_page(page, server.url, "card_9")
     part(page, "card_9").locator(".card-picture").wait_for(timeout=20_000)
@@ -136,6 +120,7 @@ def _try_out(page, entry) -> None:
     page.set_viewport_size(LAPTOP)
     steady(page, number)
     wait_until(lambda: beyond(page, "Height") <= 0, 10, f"{entry.title} is too high for a laptop")
+    _moves_only_when_asked(page, number)
     page.set_viewport_size(DESK)
     for option in entry.open().question.options:
         part(page, f"question_{number}").get_by_text(option.text, exact=True).click()
@@ -146,6 +131,19 @@ def _try_out(page, entry) -> None:
     wait_until(
         lambda: picture(page, number) != before, 20, f"{entry.title}: the control changed nothing"
     )
+
+
+def _moves_only_when_asked(page, number: int) -> None:
+    if number not in MOVING:
+        return
+    clock, key = MOVING[number]
+    assert stands_still(page, key), f"Chapter {number} moves by itself"
+    slider = part(page, f"player_{clock}").get_by_role("slider")
+    assert slider.input_value() == slider.get_attribute("max"), "The figure is not complete"
+    before = drawn(page, key)
+    set_playing(page, clock, True)
+    wait_until(lambda: drawn(page, key) != before, 10, "It did not move when asked")
+    set_playing(page, clock, False)
 
 
 def _fold_for_a_phone(page, entry) -> None:
@@ -195,7 +193,7 @@ def test_the_chain_rule_can_be_stepped_through(server, page):
     page.get_by_text("Step 2 of").wait_for(timeout=20_000)
 
 
-def test_an_answer_is_explained_and_remembered_over_a_restart(server, page):
+def test_an_answer_is_explained_and_remembered_by_the_browser_alone(server, page, browser):
     asked = CHAPTERS[0].open().question
     right = next(option for option in asked.options if option.right)
     open_page(page, f"{server.url}/?chapter=1", "question_1")
@@ -203,12 +201,17 @@ def test_an_answer_is_explained_and_remembered_over_a_restart(server, page):
     page.get_by_text(right.reply).wait_for(timeout=20_000)
     kept = "localStorage.getItem('mnist-lab-lesson') ?? ''"
     wait_until(lambda: '"answers":{"1"' in page.evaluate(kept), 20, "The browser kept nothing")
-    server.stop()
-    server.start()
-    open_page(page, f"{server.url}/?chapter=1", "question_1")
-    page.get_by_text(right.reply).wait_for(timeout=30_000)
-    open_page(page, server.url, "card_1")
-    page.get_by_text("questions answered: 1 of 9").first.wait_for(timeout=30_000)
+    # One with the same storage and without the cookies is a stranger to the server.
+    stored = page.context.storage_state()["origins"]
+    context = browser.new_context(storage_state={"origins": stored}, reduced_motion="reduce")
+    try:
+        stranger = context.new_page()
+        open_page(stranger, f"{server.url}/?chapter=1", "question_1")
+        stranger.get_by_text(right.reply).wait_for(timeout=30_000)
+        open_page(stranger, server.url, "card_1")
+        stranger.get_by_text("questions answered: 1 of 9").first.wait_for(timeout=30_000)
+    finally:
+        context.close()
 
 
 def test_a_neuron_is_explained_and_shows_its_sum_without_the_server(server, page):
@@ -298,8 +301,10 @@ def set_playing(page, clock: str, playing: bool) -> None:
 def test_figures_move_when_played_and_stand_still_when_paused(server, page):
     page.set_viewport_size(DESK)
     page.emulate_media(reduced_motion="no-preference")
+    open_page(page, f"{server.url}/?chapter=1", "chapter_1")
     for chapter, (clock, key) in MOVING.items():
-        open_page(page, f"{server.url}/?chapter={chapter}", f"player_{clock}")
+        part(page, "strip").get_by_role("link", name=re.compile(f"^{chapter}")).click()
+        part(page, f"player_{clock}").wait_for(timeout=30_000)
         slider = part(page, f"player_{clock}").get_by_role("slider")
         wait_until(lambda slider=slider: begins(slider), 30,
                    f"Chapter {chapter} does not begin by itself")  # fmt: skip
@@ -321,21 +326,6 @@ def test_figures_move_when_played_and_stand_still_when_paused(server, page):
         step_on(page, clock)
         wait_until(lambda key=key, first=first: drawn(page, key) != first, 10,
                    f"Chapter {chapter} has no steps")  # fmt: skip
-
-
-def test_nothing_moves_by_itself_where_less_motion_is_wanted(server, page):
-    page.set_viewport_size(DESK)
-    page.emulate_media(reduced_motion="reduce")
-    for chapter, (clock, key) in MOVING.items():
-        open_page(page, f"{server.url}/?chapter={chapter}", f"player_{clock}")
-        steady(page, chapter)
-        assert stands_still(page, key)
-        bar = part(page, f"player_{clock}")
-        slider = bar.get_by_role("slider")
-        assert slider.input_value() == slider.get_attribute("max"), "The figure is not complete"
-    before = drawn(page, key)
-    set_playing(page, clock, True)
-    wait_until(lambda: drawn(page, key) != before, 10, "It did not move when asked")
 
 
 def test_figures_are_complete_on_paper(server, page):

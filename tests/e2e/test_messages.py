@@ -11,50 +11,49 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.helpers import wait_until
-from tests.e2e.server import running
 from tests.support.streamlit_client import CLOSED, CLOSED_OPERATIONS, client, message, operation
 
 
-def test_a_visitor_clears_nothing_and_ends_nothing(home, tmp_path) -> None:
+def test_a_visitor_clears_nothing_and_ends_nothing(server) -> None:
     """Four orders to clear the server: still one engine, one scheduler, one worker."""
-    with running(home, tmp_path / "server.log") as server:
-        with client(server.url) as visitor:
+    said_before = len(server.log.read_text())
+    with client(server.url) as visitor:
+        visitor.open_page("train")
+        wait_until(lambda: len(server.worker_pids()) == 1, 60, "No worker came")
+        workers = server.worker_pids()
+        # The ports tell of schedulers, those that have no worker yet too.
+        listening = ports(server.process.pid)
+        for _ in range(4):
+            for kind in sorted(CLOSED):
+                visitor.send(message(kind))
+            for kind in sorted(CLOSED_OPERATIONS):
+                visitor.send(operation(kind))
             visitor.open_page("train")
-            wait_until(lambda: len(server.worker_pids()) == 1, 60, "No worker came")
-            workers = server.worker_pids()
-            # The ports tell of schedulers, those that have no worker yet too.
-            listening = ports(server.process.pid)
-            for _ in range(4):
-                for kind in sorted(CLOSED):
-                    visitor.send(message(kind))
-                for kind in sorted(CLOSED_OPERATIONS):
-                    visitor.send(operation(kind))
-                visitor.open_page("train")
-            assert server.worker_pids() == workers and ports(server.process.pid) == listening
+        assert server.worker_pids() == workers and ports(server.process.pid) == listening
 
-        for _ in range(5):
-            for nonsense in (b"\xff\xff\xff", "text"):
-                with client(server.url) as visitor:
-                    visitor.connection.send(nonsense)
-                    with pytest.raises(ConnectionClosed):
-                        visitor.answers("script_finished")
-        with client(server.url) as another:
-            menus = another.open_page("train")["selectbox"]
-            for number in range(5):
-                another.send(wrong_values(menus, number))
-                another.answers("script_finished")
-        with client(server.url) as another:
-            menus = another.open_page("train")["selectbox"]
-            assert menus[1:], "the page has the menus of a network"
-            another.send(wrong_values(menus, "what no menu offers"))
+    for _ in range(5):
+        for nonsense in (b"\xff\xff\xff", "text"):
+            with client(server.url) as visitor:
+                visitor.connection.send(nonsense)
+                with pytest.raises(ConnectionClosed):
+                    visitor.answers("script_finished")
+    with client(server.url) as another:
+        menus = another.open_page("train")["selectbox"]
+        for number in range(5):
+            another.send(wrong_values(menus, number))
             another.answers("script_finished")
-            assert "exception" not in another.open_page("train")
-        # Nor is there another door beside the websocket.
-        with pytest.raises(HTTPError, match="403"):
-            urlopen(f"{server.url}/_stcore/agent/interact", data=b"{}")
-        log = server.log.read_text()
-        assert log.count("Traceback") == log.count("Uncaught app execution") == 1, log
-        assert log.count("clear_cache") == log.count("cannot be read") == 1, log
+    with client(server.url) as another:
+        menus = another.open_page("train")["selectbox"]
+        assert menus[1:], "the page has the menus of a network"
+        another.send(wrong_values(menus, "what no menu offers"))
+        another.answers("script_finished")
+        assert "exception" not in another.open_page("train")
+    # Nor is there another door beside the websocket.
+    with pytest.raises(HTTPError, match="403"):
+        urlopen(f"{server.url}/_stcore/agent/interact", data=b"{}")
+    log = server.log.read_text()[said_before:]
+    assert log.count("Traceback") == log.count("Uncaught app execution") == 1, log
+    assert log.count("clear_cache") == log.count("cannot be read") == 1, log
 
 
 def wrong_values(menus: list[str], value: int | str) -> BackMsg:

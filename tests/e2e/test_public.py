@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.e2e.helpers import (
+    last_step,
     message,
     open_page,
     part,
@@ -21,14 +22,9 @@ QUERY = "preset=two-layer&epochs=40&batch_size=8&name="
 
 
 @pytest.fixture
-def server(public_server):
-    return public_server
-
-
-@pytest.fixture
 def stranger(browser, page):
     """A page of another browser: it shares nothing with `page`."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     yield context.new_page()
     context.close()
 
@@ -41,6 +37,7 @@ def test_two_visitors_see_only_their_own_and_take_turns(server, page, stranger):
     open_page(page, f"{server.url}/train?{QUERY}hers", "start_training")
     press(page, "start_training")
     wait_for_status(page, "running", timeout=60)
+    reached = wait_until(lambda: last_step(page), 60, "No curve appeared")
     mine = wait_until(lambda: token(page), 10, "No cookie keeps the visitor's token")
     assert len(mine) == 43 and mine not in page.evaluate("location.href")
 
@@ -73,14 +70,18 @@ def test_two_visitors_see_only_their_own_and_take_turns(server, page, stranger):
     assert "hers" not in stranger.locator("body").inner_text()
     assert "hers" in chosen_run(page)
 
-    # The token outlives the page, and the server.
+    # The token outlives the page, and the server, as the run's curve does.
     page.reload()
     part(page, "moment").wait_for(timeout=60_000)
     assert token(page) == mine and "hers" in chosen_run(page)
     server.stop()
     server.start()
     open_page(page, f"{server.url}/train", "run_picker")
+    # A server's very first visitor may come by a link to a page: the app must be whole for them.
+    assert page.get_by_role("link", name="Draw", exact=True).count(), "The navigation is missing"
     assert token(page) == mine and "hers" in chosen_run(page)
+    wait_for_status(page, "stopped", timeout=30)
+    wait_until(lambda: last_step(page) >= reached, 30, "The run's curve is gone after a restart")
 
 
 def wait_for_link(page) -> str:

@@ -46,7 +46,8 @@ def visit(browser):
     contexts = []
 
     def opened(address: str):
-        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
+        size = {"width": 1280, "height": 900}
+        contexts.append(browser.new_context(viewport=size, reduced_motion="reduce"))
         page = contexts[-1].new_page()
         open_page(page, address)
         return page

@@ -18,25 +18,10 @@ from tests.e2e.helpers import (
     wait_until_still,
 )
 
-LONG = "preset=cnn&epochs=200"
+LONG = "preset=cnn&epochs=50"
 LAPTOP = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
 CHARTS = ("loss_chart", "accuracy_chart")
-
-
-@pytest.fixture(scope="module")
-def server(shared_server):
-    return shared_server
-
-
-@pytest.fixture
-def page(page):
-    """Of a visitor who wants less motion: to draw what plays by itself takes half a processor.
-
-    A test of what moves asks for motion.
-    """
-    page.emulate_media(reduced_motion="reduce")
-    return page
 
 
 def box(page, name: str) -> dict[str, float]:
@@ -146,6 +131,7 @@ def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
     part(page, "network_strip").get_by_text("Test image 1").wait_for(timeout=60_000)
 
 
+@pytest.mark.on("own")
 def test_one_press_is_one_run_while_another_trains_and_one_is_paused(server, page):
     train(page, server, LONG)
     press(page, "pause_training")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from mnist_core.base.sandbox import ProcessCrashed
 from mnist_core.storage.store import Run
+from mnist_core.training.live_view import View
 from pages.views.train import live_network
 from pages.views.train.live_network import DRAWING, MISREAD, TEST, Choice
 
@@ -47,3 +49,23 @@ def test_a_search_that_fails_is_a_sentence_until_something_else_is_asked(monkeyp
     sent["choose"] = TEST
     live_network._choose(Run.__new__(Run))
     assert choice == Choice(index=8)
+
+
+def test_a_snapshot_that_cannot_be_computed_is_asked_for_once(monkeypatch) -> None:
+    asked = []
+
+    def crash(run_id: str, step: int, view: View, _run: Run) -> None:
+        asked.append((step, view.gradients))
+        raise ProcessCrashed("TensorFlow crashed in this computation.")
+
+    kept = [SimpleNamespace(step=10)]
+    monkeypatch.setattr(live_network, "_packed", crash)
+    monkeypatch.setattr(live_network, "snapshots", lambda _id: kept)
+    monkeypatch.setattr(live_network.st, "session_state", {})
+    run = cast(Run, SimpleNamespace(id="a"))
+    for gradients in (False, False, True, True):
+        answer = live_network._of_snapshot(run, View(b"", 7, gradients))
+        assert answer == (None, "TensorFlow crashed in this computation.")
+    kept.append(SimpleNamespace(step=20))
+    live_network._of_snapshot(run, View(b"", 7, True))
+    assert asked == [(10, False), (10, True), (20, True)]

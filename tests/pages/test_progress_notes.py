@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -66,3 +67,44 @@ def test_what_fails_is_not_measured(clock: Clock) -> None:
     with pytest.raises(ValueError, match="no such file"):
         fail()
     assert progress_notes.time_left("conversion", Future()) == ", about 15 seconds left"
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_wait_for_tensorflow_to_start_is_said(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, ready: bool
+) -> None:
+    def shown(words: str, *, show_time: bool) -> nullcontext[None]:
+        assert show_time
+        said.append(words)
+        return nullcontext()
+
+    said: list[str] = []
+    monkeypatch.setattr(progress_notes.computing, "ready", lambda: ready)
+    monkeypatch.setattr(progress_notes.st, "spinner", shown)
+    with progress_notes.spinner("conversion", "Converting it"):
+        pass
+    words = "Converting it, about 15 seconds"
+    assert said == [words if ready else "TensorFlow is still starting. Converting it…"]
+
+
+def test_what_was_asked_for_before_shows_no_spinner(monkeypatch: pytest.MonkeyPatch) -> None:
+    @progress_notes.told("conversion", "Converting it")
+    def convert(key: str, _run: object) -> str:
+        if key == "wrong":
+            raise ValueError(key)
+        return key.upper()
+
+    def shown(words: str, *, show_time: bool) -> nullcontext[None]:
+        said.append(words)
+        return nullcontext()
+
+    said: list[str] = []
+    monkeypatch.setattr(progress_notes.st, "spinner", shown)
+    assert [convert(key, object()) for key in "aab"] == ["A", "A", "B"] and len(said) == 2
+    for _ in range(2):
+        with pytest.raises(ValueError, match="wrong"):
+            convert("wrong", None)
+    assert len(said) == 4
+    for key in "cdefa":  # so many others meanwhile that it may be kept no longer
+        convert(key, None)
+    assert len(said) == 9

@@ -86,7 +86,7 @@ function figure(host, data) {
     return `<figure data-tip="${tips[caption]}"><figcaption>${caption}</figcaption><div class="grid">${cells.join("")}</div></figure>`;
   };
 
-  function show(time) {
+  function show(time = Infinity) {
     const last = height * width;
     const done = time >= last;
     const place = done ? best[0] * width + best[1] : Math.floor(time + 1e-6);
@@ -129,7 +129,7 @@ function figure(host, data) {
       ? [Math.floor(y / CELL), Math.floor((x - left.map) / CELL)]
       : [Math.round((y / CELL - 1.5) / stride), Math.round((x / CELL - 1.5) / stride)];
     if (x >= left.map && at[1] >= width) return;
-    askClock(data.clock, bounded(at[0], height) * width + bounded(at[1], width));
+    sharedAs(data.clock).goTo?.(bounded(at[0], height) * width + bounded(at[1], width));
   };
   // People count rows and columns from 1.
   const pixel = (r, c) => {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_core.figures.player import CLOCK_JS
+from mnist_core.figures.shared import SHARED_JS
 from mnist_core.figures.template import FOR_DARK, LIGHT, QUIET, THEME_JS
 from mnist_core.figures.tips import TIPS_CSS, TIPS_JS
 
@@ -22,7 +22,7 @@ def _read(name: str) -> str:
 
 
 CONVOLUTION_JS: str = "\n".join(
-    [THEME_JS, CLOCK_JS, TIPS_JS, _read("drawing.js"), _read("convolution.js")]
+    [THEME_JS, SHARED_JS, TIPS_JS, _read("drawing.js"), _read("convolution.js")]
 )
 CONVOLUTION_CSS: str = TIPS_CSS + _read("convolution.css")
 CONVOLUTION_HTML = (

@@ -75,7 +75,7 @@ def answer() -> Answer | None:
     there are several. None for empty paper, or when no network can read it.
     """
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium", key="answer")
-    below = st.container(gap="small")
+    below = st.container(gap="small", key="below_answer")
     with row, st.container(key="prediction", width="content"):
         # One element, so that the old number stays until the new one is known.
         place = _Place()

@@ -18,6 +18,8 @@ _ACCENT = with_selectors(f":st(app) {{ --accent: light-dark({LIGHT[0]}, {DARK[0]
 STYLE = """
 .st-key-reading { flex: 1 1 17rem; max-width: 34rem; }
 .st-key-prediction { min-height: 7rem; min-width: 4.5rem; justify-content: center; }
+/* Where a sentence says why there is no answer, it takes the answer's place. */
+.st-key-reading:has(.st-key-below_answer [role="alert"]) .st-key-answer { display: none; }
 .st-key-prediction p { font-size: 6.5rem; line-height: 1; font-weight: 700; margin: 0; }
 .st-key-prediction p:has(em) { font-size: 1.25rem; font-weight: 400; }
 .st-key-prediction p:has(strong) { font-size: 2rem; line-height: 1.15; }

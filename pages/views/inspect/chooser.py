@@ -7,6 +7,7 @@ import time
 import numpy as np
 import streamlit as st
 
+from mnist_core.base import computing
 from mnist_core.base.errors import AppError
 from mnist_core.base.sandbox import WorkFailed
 from mnist_core.data.mnist import DatasetError, ink
@@ -35,7 +36,7 @@ from pages.session.network_pickers import checkpoint_slider, network_menu
 from pages.session.services import get_store
 from pages.streamlit_compat.selectors import with_selectors
 from pages.views.inspect.number_field import choose_number
-from pages.views.inspect.scene import Scene, test_images, test_labels
+from pages.views.inspect.scene import Scene, prepare, test_images, test_labels
 from pages.widgets.icon_button import icon_button
 from pages.widgets.pixel_view import pixel_view
 from pages.widgets.progress_notes import spinner
@@ -239,7 +240,8 @@ def open_on_mistake(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:
         weights = weights_at(choice.key, snapshot.step)
         if weights is None or diverged(weights):
             return
-        read = probe(choice.network).probabilities(weights, first).argmax(1)
+        with spinner("network", "The network is being prepared"):
+            read = probe(choice.network).probabilities(weights, first).argmax(1)
     except (AppError, WorkFailed):
         return  # the page says so
     wrong = np.flatnonzero(read != test_labels()[:FIRST_IMAGES])
@@ -286,8 +288,8 @@ def make_scene(choice: NetworkChoice, snapshot: SnapshotInfo) -> Scene | None:
         image = ink(test_images()[here.index])
         scene = Scene(choice, snapshot, weights, image, int(test_labels()[here.index]), here.index)
     # Weights that are still numbers, but so large that what comes out of them is none.
-    with spinner("network", "The network is being prepared"):
-        finite = np.isfinite(scene.probabilities).all()
+    prepare(scene.network.model_dump_json(), computing.life(), scene)
+    finite = np.isfinite(scene.probabilities).all()
     if not finite or (_too_large(weights) and not np.isfinite(scene.test_probabilities).all()):
         _say_diverged(choice)
         return None

@@ -13,6 +13,7 @@ import streamlit as st
 from mnist_core.data import mnist
 from mnist_core.experiment.class_names import one
 from mnist_core.experiment.spec import NetworkSpec
+from mnist_core.inspection.compiled import KEPT
 from mnist_core.storage.store import SnapshotInfo
 from pages.session.data_sets import class_names, dataset_of
 from pages.session.inspect_state import place
@@ -102,6 +103,13 @@ class Scene:
 def _outputs(key: str, step: int, picture: str, _scene: Scene) -> list[FloatArray]:
     found = _scene.probe.outputs(_scene.weights, _scene.image[None])
     return [values[0] for values in found]
+
+
+@told("network", "The network is being prepared")
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def prepare(network: str, life: int, _scene: Scene) -> None:
+    """Compile the scene's network, given as JSON too. Raises as `Scene.outputs` does."""
+    _ = _scene.outputs
 
 
 @told("test images", "Reading the test images")

@@ -32,6 +32,8 @@ REFRESH_SECONDS, SHARED_REFRESH_SECONDS = 0.3, 0.4
 SEARCHED = 1000
 FIRST_NOTE = "Appears with the first training step."
 TEST, MISREAD, DRAWING = "test", "misread", "drawing"
+# In the session: what could not be computed last, and why.
+_FAILED = "live_failed"
 INSIDE = "inside"  # not an image, but the wish to look at this one on Look inside
 
 _CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
@@ -72,6 +74,7 @@ def live_network(engine: VisitorEngine, run: Run) -> None:
     """
     seconds = SHARED_REFRESH_SECONDS if current().public else REFRESH_SECONDS
     moves = run.active and run.status != "queued"
+    st.session_state.pop(_FAILED, None)  # whoever has the page drawn anew has it tried again
     with st.container(key="live_network"):
         fragment(_show, run_every=seconds if moves else None)(engine, run)
 
@@ -90,10 +93,8 @@ def _show(engine: VisitorEngine, run: Run) -> None:
         st.error(choice.problem, icon=OTHER_ICON)
     frame, note = engine.watch(run.id, view) if run.active else None, FIRST_NOTE
     if frame is None:
-        try:
-            frame = _of_snapshot(run, view)
-        except WorkFailed as error:
-            note = str(error)
+        frame, problem = _of_snapshot(run, view)
+        note = problem or note
     mount = st.components.v2.component(
         "mnist_lab.live_network",
         html=_HTML,
@@ -189,12 +190,23 @@ def _drawing() -> npt.NDArray[np.float32] | None:
     return None if found is None else np.asarray(found, np.float32)
 
 
-def _of_snapshot(run: Run, view: View) -> dict[str, Any] | None:
-    """The frame of the newest snapshot; None when there is none yet, or it is damaged."""
+def _of_snapshot(run: Run, view: View) -> tuple[dict[str, Any] | None, str]:
+    """The frame of the newest snapshot, None when there is none yet or it is damaged.
+
+    Beside it stands why it could not be computed, else "". Refreshes do not ask for that again.
+    """
     kept = snapshots(run.id)
     if not kept:
-        return None
-    return _packed(run.id, kept[-1].step, view, run)
+        return None, ""
+    wanted = run.id, kept[-1].step, view
+    failed, why = st.session_state.get(_FAILED, (None, ""))
+    if failed == wanted:
+        return None, why
+    try:
+        return _packed(*wanted, run), ""
+    except WorkFailed as error:
+        st.session_state[_FAILED] = wanted, str(error)
+        return None, str(error)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
