@@ -88,9 +88,8 @@ def compiled_networks_stay():
 
 @pytest.fixture(autouse=True)
 def _new_server(home):
-    """Each test is a server of its own: what a process has once is made anew."""
-    from mnist_core.base.once import forget_all
+    """Each test is a server of its own: what a process has once is made anew, and then closed."""
+    from mnist_core.base.once import close_all
 
-    forget_all()
     yield
-    forget_all()
+    close_all()

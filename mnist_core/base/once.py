@@ -43,8 +43,3 @@ def close_all() -> None:
     for thing in reversed(made):
         if close := getattr(thing, "close", None):
             close()
-
-
-def forget_all() -> None:
-    """Have each made anew when it is next asked for, as in a new server. Closes nothing."""
-    _things.clear()

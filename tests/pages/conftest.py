@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from mnist_core.base import computing
+from mnist_core.engine.engine import Engine
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +22,9 @@ def computed_apart(monkeypatch):
         return pickle.loads(pickle.dumps(result))
 
     monkeypatch.setattr(computing, "run", pickled)
+
+
+@pytest.fixture(autouse=True)
+def workers_start_with_runs(monkeypatch):
+    """No page starts a worker ahead of its first run: TensorFlow would be loaded for nothing."""
+    monkeypatch.setattr(Engine, "warm", lambda _engine: None)
