@@ -33,7 +33,7 @@ def _watch(page) -> float:
 
 @pytest.mark.on("private")
 def test_the_worker_is_killed_and_then_the_server(server, page):
-    open_page(page, f"{server.url}/train?preset=cnn", "start_training")
+    open_page(page, f"{server.url}/train?preset=two-layer&epochs=200", "start_training")
     reached = _watch(page)
     pids = server.worker_pids()
     assert pids, "No worker process was found"

@@ -56,15 +56,22 @@ def nothing_read(page):
     wait_until(lambda: digit_read(page) is None, 10, "The page still shows a prediction")
 
 
-@pytest.fixture
-def board(server, page):
-    """The page with a network that is ready to read."""
-    open_page(page, f"{server.url}/draw", "canvas")
+@pytest.fixture(scope="module")
+def ready_to_read(public_server, browser):
+    """The first reading waits for TensorFlow."""
+    page = browser.new_page(reduced_motion="reduce")
+    open_page(page, f"{public_server.url}/draw", "canvas")
     draw(page, *DIGITS[1])
-    wait_for_digit(page, 1, 90)  # the first reading waits for TensorFlow
-    press(page, "clear_canvas")
-    nothing_read(page)
-    wait_until(lambda: inked(page) == 0, 10, "The paper was not cleared")
+    wait_for_digit(page, 1, 90)
+    page.close()
+
+
+@pytest.fixture
+def board(ready_to_read, server, page):
+    """The page with empty paper and a network that is ready to read."""
+    open_page(page, f"{server.url}/draw", "canvas")
+    surface(page).wait_for(timeout=30_000)
+    settle(page)
     return page
 
 
