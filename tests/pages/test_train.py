@@ -44,7 +44,11 @@ def test_a_first_visitor_finds_a_network_and_one_button() -> None:
 
 def test_a_worker_starts_ahead_of_the_first_run(monkeypatch) -> None:
     warmed: list[Engine] = []
-    monkeypatch.setattr(Engine, "warm", warmed.append)
+
+    def warm(engine: Engine) -> None:
+        warmed.append(engine)
+
+    monkeypatch.setattr(Engine, "warm", warm)
     open_page()
     assert warmed == ENGINES and len(ENGINES) == 1
 
