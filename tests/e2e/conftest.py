@@ -1,4 +1,4 @@
-"""A server, a browser and a page for each test; a picture of the page when the test fails."""
+"""Servers and a browser for many tests, a page for each; a picture of it when the test fails."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mnist_core.storage.store import Store
 from tests.e2e.browser import ARGUMENTS, find_light_browser
-from tests.e2e.server import running
+from tests.e2e.server import Server, running
 
 # A secret besides, which is for nobody but the server.
 PRIVATE = {"MNIST_LAB_STATUS_KEY": "hunter2"}
@@ -83,10 +84,37 @@ def own_server(home, tmp_path):
 def server(request):
     """The server that `page` goes to: the public one, or what the mark `on` says.
 
-    See `Server` for stop, kill and start.
+    Most tests go to the public one on purpose: there no test sees what another has left.
+    See `Server` for stop, kill and start. A test of a server that others use too fails when it
+    leaves a run in training.
     """
     mark = request.node.get_closest_marker("on")
-    return request.getfixturevalue(f"{mark.args[0] if mark else 'public'}_server")
+    name = mark.args[0] if mark else "public"
+    found = request.getfixturevalue(f"{name}_server")
+    if name == "own":
+        yield found
+        return
+    if not found.alive():  # a test that failed may have left it so
+        found.stop()
+        found.start()
+    yield found
+    left = end_runs(found)
+    assert not left, f"The test left these runs in training: {', '.join(left)}"
+
+
+def end_runs(server: Server) -> list[str]:
+    """End the runs that are in training or wait, with all that trains; returns their names."""
+    store = Store(home=server.home)
+    try:
+        left = store.active_runs()
+        if left:
+            server.stop()
+            for run in left:
+                store.set_status(run.id, "stopped")
+            server.start()
+        return [run.name for run in left]
+    finally:
+        store.close()
 
 
 @pytest.fixture(scope="session")

@@ -148,10 +148,12 @@ def start_training(page: Any) -> None:
 
 
 def end_training(page: Any) -> None:
-    """Stop the run that the page shows, unless it ends by itself meanwhile."""
+    """Stop the run that the page shows, unless it ends by itself meanwhile; it may not fail."""
 
     def ended() -> bool:
-        if status(page) in ("finished", "stopped", "failed"):
+        said = status(page)
+        assert said != "failed", f"The run failed: {message(page)}"
+        if said in ("finished", "stopped"):
             return True
         part(page, "stop_training").locator("button").first.click(timeout=2000)
         return False

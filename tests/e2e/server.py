@@ -23,8 +23,9 @@ from tests.support.ports import free_port
 class Server:
     """`streamlit run app.py` on a free port, its state in `home`; both stay over restarts.
 
-    `settings` are environment variables besides those of this process. `url` is where a browser
-    finds it; a test that puts a proxy in front writes the proxy's there. `app` is the file to run.
+    `settings` are environment variables besides those of this process, of which none is a setting
+    of the lab. `url` is where a browser finds it; a test that puts a proxy in front writes the
+    proxy's there. `app` is the file to run.
     """
 
     def __init__(self, home: Path, log: Path, settings: dict[str, str] | None = None) -> None:
@@ -37,6 +38,7 @@ class Server:
         self.own_url = self.url = f"http://127.0.0.1:{self.port}{path and '/' + path}"
         self.process: subprocess.Popen[bytes] | None = None
         self._seen: set[psutil.Process] = set()
+        self._had_tensorflow = False
 
     def start(self, timeout: float = 90) -> None:
         """Start and wait until it answers."""
@@ -48,7 +50,8 @@ class Server:
             "browser.gatherUsageStats": "false",
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        environment = os.environ | self.settings | {"MNIST_LAB_HOME": str(self.home)}
+        outside = {k: v for k, v in os.environ.items() if not k.startswith("MNIST_LAB_")}
+        environment = outside | self.settings | {"MNIST_LAB_HOME": str(self.home)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streamlit", "run", str(self.app), *arguments],
@@ -67,8 +70,8 @@ class Server:
 
     def stop(self, timeout: float = 20) -> None:
         """End it as Ctrl+C does; what it leaves running is ended too."""
-        if self.process is not None and self.process.poll() is None:
-            self._note_children()
+        if self.process is not None and self.alive():
+            self._note()
             self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout)
@@ -77,25 +80,35 @@ class Server:
     def kill(self) -> None:
         """End the server, and nothing but the server, without warning (kill -9)."""
         assert self.process is not None
-        self._note_children()
+        self._note()
         self.process.kill()
         self.process.wait()
+
+    def alive(self) -> bool:
+        """True while the server's own process runs."""
+        return self.process is not None and self.process.poll() is None
 
     def worker_pids(self) -> list[int]:
         """The processes that train."""
         return [child.pid for child in self._children() if _is(child, worker_main.NAME)]
 
     def has_tensorflow(self) -> bool:
-        """True when the server's own process, where that can be seen, has loaded TensorFlow."""
-        assert self.process is not None
-        return self.process.poll() is None and loads_tensorflow(self.process.pid)
+        """True when the server's own process, or one before a restart, was seen with TensorFlow."""
+        if self.alive() and loads_tensorflow(self.process.pid):
+            self._had_tensorflow = True
+        return self._had_tensorflow
 
     def computing_pids(self) -> list[int]:
         """The process that computes with networks, if it has been started."""
         return [child.pid for child in self._children() if _is(child, warm_process.NAME)]
 
     def log_text(self) -> str:
-        return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
+        """The end of what it has written, for people to read."""
+        return self.whole_log()[-4000:]
+
+    def whole_log(self) -> str:
+        """All that it has written, restarts included."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _children(self) -> list[psutil.Process]:
         try:
@@ -104,8 +117,10 @@ class Server:
         except psutil.NoSuchProcess:
             return []
 
-    def _note_children(self) -> None:
+    def _note(self) -> None:
+        """Remember what the server has started and loaded, before it ends."""
         self._seen.update(self._children())
+        self.has_tensorflow()
 
     def _healthy(self) -> bool:
         try:
@@ -115,7 +130,7 @@ class Server:
             return False
 
     def _end_all(self) -> None:
-        self._note_children()
+        self._note()
         left = {process for process in self._seen if process.is_running()}
         if self.process is not None and self.process.poll() is None:
             self.process.kill()

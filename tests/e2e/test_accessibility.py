@@ -12,6 +12,8 @@ from tests.e2e.helpers import (
 )
 from tests.support.runs_in_store import ended_run
 
+pytestmark = pytest.mark.on("private")
+
 # Each page with the part that is drawn last, or nearly so.
 PAGES = {
     "/": "card_9",
@@ -40,12 +42,12 @@ SWITCHED = """async (app, theme) => {
 
 
 @pytest.fixture
-def server(private_server):
+def server(server):
     """With a finished run, so that there are curves to look at."""
-    store = Store(home=private_server.home)
+    store = Store(home=server.home)
     ended_run(store)
     store.close()
-    return private_server
+    return server
 
 
 def faults(page, rules) -> list[str]:

@@ -1,6 +1,6 @@
 """The server computes in a process beside it, and does without TensorFlow itself.
 
-Every other browser test ends with the same look at its server (`running`).
+The other tests' servers are looked at in the same way, when they end (`Server.has_tensorflow`).
 """
 
 from __future__ import annotations

@@ -51,6 +51,7 @@ def test_the_worker_is_killed_and_then_the_server(server, page):
     reached = _watch(page)  # the next run needs no more than a press
     store = Store(home=server.home)
     (run_id,) = [run.id for run in store.runs() if run.active]
+    page.goto("about:blank")  # an open page would come back by itself
     server.kill()
     server.start()
     # Told before anybody opens a page.

@@ -59,11 +59,10 @@ def nothing_read(page):
 @pytest.fixture(scope="module")
 def ready_to_read(public_server, browser):
     """The first reading waits for TensorFlow."""
-    page = browser.new_page(reduced_motion="reduce")
-    open_page(page, f"{public_server.url}/draw", "canvas")
-    draw(page, *DIGITS[1])
-    wait_for_digit(page, 1, 90)
-    page.close()
+    with browser.new_page(reduced_motion="reduce") as page:
+        open_page(page, f"{public_server.url}/draw", "canvas")
+        draw(page, *DIGITS[1])
+        wait_for_digit(page, 1, 90)
 
 
 @pytest.fixture
@@ -72,6 +71,7 @@ def board(ready_to_read, server, page):
     open_page(page, f"{server.url}/draw", "canvas")
     surface(page).wait_for(timeout=30_000)
     settle(page)
+    assert inked(page) == 0 and digit_read(page) is None
     return page
 
 

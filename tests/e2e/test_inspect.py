@@ -176,6 +176,7 @@ def test_each_of_a_few_inputs_is_told_apart(server, page):
     run = store.create_run(experiment)
     weights = build_model(experiment.network, 0).get_weights()
     store.record(run, Snapshot(0, 0.0, tuple(weights), 0.1))
+    store.set_status(run, "stopped")
     store.close()
     open_page(page, f"{server.url}/inspect?run={run}&layer=logits&image=18", "feature_maps")
     source, target = canvas(page, "feature_maps"), canvas(page, "feature_maps", 1)

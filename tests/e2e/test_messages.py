@@ -16,7 +16,7 @@ from tests.support.streamlit_client import CLOSED, CLOSED_OPERATIONS, client, me
 
 def test_a_visitor_clears_nothing_and_ends_nothing(server) -> None:
     """Four orders to clear the server: still one engine, one scheduler, one worker."""
-    said_before = len(server.log.read_text())
+    said_before = len(server.whole_log())
     with client(server.url) as visitor:
         visitor.open_page("train")
         wait_until(lambda: len(server.worker_pids()) == 1, 60, "No worker came")
@@ -51,7 +51,7 @@ def test_a_visitor_clears_nothing_and_ends_nothing(server) -> None:
     # Nor is there another door beside the websocket.
     with pytest.raises(HTTPError, match="403"):
         urlopen(f"{server.url}/_stcore/agent/interact", data=b"{}")
-    log = server.log.read_text()[said_before:]
+    log = server.whole_log()[said_before:]
     assert log.count("Traceback") == log.count("Uncaught app execution") == 1, log
     assert log.count("clear_cache") == log.count("cannot be read") == 1, log
 

@@ -51,6 +51,7 @@ def stop(page) -> None:
     wait_for_status(page, "stopped", timeout=30)
 
 
+@pytest.mark.on("private")  # as it is at home; a public lab has a note more
 @pytest.mark.parametrize("projector", [False, True])
 def test_all_that_is_watched_stands_on_the_first_screen(server, page, projector):
     page.set_viewport_size(LAPTOP)
@@ -134,6 +135,8 @@ def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
 @pytest.mark.on("own")
 def test_one_press_is_one_run_while_another_trains_and_one_is_paused(server, page):
     train(page, server, LONG)
+    # A server's very first visitor may come by a link to a page: the app must be whole for them.
+    assert page.get_by_role("link", name="Draw", exact=True).count(), "The navigation is missing"
     press(page, "pause_training")
     wait_for_status(page, "paused", timeout=20)
     store = Store(home=server.home)

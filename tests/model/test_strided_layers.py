@@ -15,7 +15,7 @@ from mnist_core.model.build import build_model
 from mnist_core.model.keras_script import keras_script
 from tests.support.every_window import SIZES
 
-LIMITS = ProcessLimits(seconds=500, cpu_seconds=300)
+LIMITS = ProcessLimits(seconds=150)  # it takes six; pytest would end it after 180
 
 
 def test_no_window_stride_or_padding_crashes() -> None:

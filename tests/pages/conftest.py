@@ -26,5 +26,8 @@ def computed_apart(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def workers_start_with_runs(monkeypatch):
-    """No page starts a worker ahead of its first run: TensorFlow would be loaded for nothing."""
+    """No page starts a worker ahead of its first run: TensorFlow would be loaded for nothing.
+
+    That Train asks for it is for a test of Train to see.
+    """
     monkeypatch.setattr(Engine, "warm", lambda _engine: None)

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import PRESETS, Experiment
+from mnist_core.engine.engine import Engine
 from mnist_core.storage.store import Store, StoreError
 from mnist_core.training.events import Failed, Finished, Snapshot, Started, Steps
 from tests.support.runs import is_status, reach
@@ -39,6 +40,17 @@ def test_a_first_visitor_finds_a_network_and_one_button() -> None:
     assert any("Click **Start training**" in item.value for item in app.info)
     link = {k: v if isinstance(v, str) else v[0] for k, v in app.query_params.items()}
     assert Experiment.from_query(link) == PRESETS["cnn"]
+
+
+def test_a_worker_starts_ahead_of_the_first_run(monkeypatch) -> None:
+    warmed: list[Engine] = []
+
+    def warm(engine: Engine) -> None:
+        warmed.append(engine)
+
+    monkeypatch.setattr(Engine, "warm", warm)
+    open_page()
+    assert warmed == ENGINES and len(ENGINES) == 1
 
 
 @pytest.mark.parametrize("name", PRESETS)
