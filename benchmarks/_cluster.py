@@ -32,6 +32,7 @@ def cluster(
         WARM: "1" if trainer == TRAIN else "0",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "PYTHONPATH": str(REPOSITORY),
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # as docs/deploy.md has it
     }
     # As docs/deploy.md has it: else it keeps, and warns of, a thousand messages with weights.
     dask.config.set({"distributed.admin.low-level-log-length": 1})

@@ -43,7 +43,7 @@ def run(
 
 
 def ready() -> bool:
-    """False while whoever computes must first wait for TensorFlow to start in that process."""
+    """False while the process that computes still starts TensorFlow, and whoever asks it waits."""
     return _process is None or _process.ready
 
 

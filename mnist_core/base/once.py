@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, TypeVar, cast
 
 Thing = TypeVar("Thing")
@@ -37,9 +38,12 @@ def once(make: Callable[[], Thing]) -> Callable[[], Thing]:
 
 
 def close_all() -> None:
-    """Close what can be closed, the newest first: the study runner before its engine."""
-    made = list(_things.values())
-    _things.clear()
-    for thing in reversed(made):
-        if close := getattr(thing, "close", None):
-            close()
+    """Close what can be closed, the newest first: the study runner before its engine.
+
+    What cannot be closed does not keep the rest open; its error is raised at the end.
+    """
+    with ExitStack() as closing:
+        for thing in _things.values():
+            if close := getattr(thing, "close", None):
+                closing.callback(close)
+        _things.clear()

@@ -30,7 +30,7 @@ _seconds = {
     "conversion": 15.0,
     "Keras file": 8.0,
 }
-# What else there is to wait for after a server's start, on a slow computer for a while.
+# Said after a server's start: it takes seconds, on a slow computer half a minute.
 STARTING = "TensorFlow is still starting"
 # What is quicker was kept from an earlier time, and says nothing about the next.
 _KEPT_SECONDS = 0.3
@@ -38,18 +38,22 @@ _KEPT_SECONDS = 0.3
 _SHORT_SECONDS = 2.0
 # Work that takes so many times as long as it used to is not “nearly done”.
 _SLOW = 1.5
-# So many results of a cached function are taken to be there still.
-_KNOWN = 4
+# So many results of a cached function, the last asked for, are taken to be there still: each of
+# these functions keeps at least as many.
+_KNOWN = 3
 _began: WeakKeyDictionary[Future[Any], float] = WeakKeyDictionary()
 
 
 @contextmanager
 def measured(name: str) -> Iterator[None]:
-    """Remember how long this takes, for all visitors; of two times the mean."""
-    began = time.monotonic()
+    """Remember how long this takes, for all visitors; of two times the mean.
+
+    Not what waits for TensorFlow's start, which says nothing about the next time.
+    """
+    began, waits = time.monotonic(), not computing.ready()
     yield
     took = time.monotonic() - began
-    if took > _KEPT_SECONDS:
+    if took > _KEPT_SECONDS and not waits:
         _seconds[name] = (took + _seconds.get(name, took)) / 2
 
 
@@ -79,9 +83,10 @@ def told(
 
         @functools.wraps(function)
         def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-            given = zip(names, args, strict=False)
-            wanted = tuple(value for one, value in given if not one.startswith("_"))
+            given = dict(zip(names, args, strict=False)) | kwargs
+            wanted = tuple(given.get(name) for name in names if not name.startswith("_"))
             if wanted in known:
+                known.move_to_end(wanted)
                 return function(*args, **kwargs)
             with spinner(name, words):
                 result = function(*args, **kwargs)

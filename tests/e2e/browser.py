@@ -14,7 +14,7 @@ from tests.support.firefox import find_firefox
 
 # Chromium without its windows, as a package of Debian's: the same pages for a sixth less work.
 LIGHT = "chromium-headless-shell"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", LIGHT)
 # Parts of the browser that would take half a second of a processor for each new window, beside the
 # page that a test opens there: the address bar's suggestions are pages themselves. Of two such
 # options the last counts, so that those that Playwright turns off by itself are named again.
@@ -109,7 +109,7 @@ def _install_from_playwright() -> bool:
 
 
 def main() -> int:
-    """Make sure that there is a browser."""
+    """Make sure that there is a browser, on Debian a light one, and Firefox where it can be."""
     if shutil.which(LIGHT) is None and _is_debian():
         install_from_debian(LIGHT)
     if find_light_browser() or install_from_debian("chromium") or _install_from_playwright():

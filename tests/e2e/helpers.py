@@ -143,7 +143,8 @@ def start_training(page: Any) -> None:
 
     before = shown()
     press(page, "start_training")
-    wait_until(lambda: shown() != before, 90, "The run of before is still shown")
+    # Nothing is shown for a moment, while the page is drawn anew.
+    wait_until(lambda: shown() not in ("", before), 90, "The run of before is still shown")
 
 
 def end_training(page: Any) -> None:

@@ -65,8 +65,10 @@ def test_a_learner_looks_inside_the_network_just_trained(server, page):
     choose_preset(page, "two-layer")
     start_training(page)
     wait_for_status(page, "running", "finished", timeout=90)
-    # While it trains: the page follows the newest moment.
-    page.get_by_role("link", name="Look inside").click()
+    # While it trains: the page follows the newest moment. By the menu it would open on the run of
+    # another test until this one has learned something.
+    network = part(page, "live_network")
+    network.get_by_role("button", name="Look inside").click(timeout=60_000)
     wait_until(lambda: canvas(page, "feature_maps").count(), 60, "No layer was opened")
     wait_until(lambda: heading(page), 20, "No arithmetic was shown")
     wait_until(lambda: "epoch 5 " in moment(page), 90, "The moment did not follow")

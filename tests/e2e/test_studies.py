@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.e2e.helpers import address, curves, open_page, part, press, wait_until
@@ -77,17 +75,14 @@ def test_a_cell_that_fills_opens_its_run_and_a_search_shows_its_figures(server, 
     press(page, "start_study")
     status = part(page, "study_status")
     wait_until(lambda: " 0 of 25" not in status.inner_text(), 120, "No trial ends")
-    plot = part(page, "compare_heat").locator(".nsewdrag").first
+    heat = part(page, "compare_heat")
+    filled = "(plot) => Number.isFinite(plot._fullData[0].z[0][0])"
+    plot = heat.locator(".js-plotly-plot").first
+    wait_until(lambda: plot.evaluate(filled), 60, "The cell is not filled")
+    box = heat.locator(".nsewdrag").first.bounding_box()
+    page.mouse.click(box["x"] + 0.1 * box["width"], box["y"] + 0.9 * box["height"])
     opened = part(page, "open_trial")
-
-    def the_first_cell_opens() -> bool:
-        # A press is lost while another trial's result is drawn.
-        box = plot.bounding_box(timeout=2000)
-        page.mouse.click(box["x"] + 0.1 * box["width"], box["y"] + 0.9 * box["height"])
-        opened.get_by_text(re.compile("^Trial 0 ")).wait_for(timeout=3000)
-        return True
-
-    wait_until(the_first_cell_opens, 30, "The cell opened no trial")
+    wait_until(lambda: "Trial 0 " in opened.inner_text(), 30, "The cell opened no trial")
     assert opened.get_by_role("button", name="Draw").count() == 1
     press(page, "stop_study")
     wait_until(lambda: "stopped" in status.inner_text(), 60, "It does not stop")

@@ -8,7 +8,9 @@ import pytest
 
 from mnist_core.engine.server_heartbeat import ServerHeartbeat
 from mnist_core.storage.store import Store, Unavailable
+from mnist_core.training.events import Started
 from mnist_core.visitors import heartbeat
+from tests.support.engine_parts import steps
 from tests.support.runs import LONG
 
 
@@ -24,6 +26,18 @@ def test_a_server_is_there_until_it_ends(entry: ServerHeartbeat, store: Store) -
     own = store.create_run(LONG, server="this one")
     entry.end()
     assert heartbeat.living(store) == set() and store.run(own).interrupted
+
+
+def test_a_run_without_a_snapshot_is_told_to_be_started_again(
+    entry: ServerHeartbeat, store: Store
+) -> None:
+    waited, trained = (store.create_run(LONG, server="gone") for _ in range(2))
+    store.record(trained, Started(4000, 20, 7))
+    store.record(trained, steps(1))
+    entry.begin()
+    assert "before this run started. Start it again." in store.run(waited).message
+    said = store.run(trained).message
+    assert "at step 1. The curve up to there is kept. Start it again." in said
 
 
 def test_a_server_that_began_without_the_database_is_known_before_its_first_run(

@@ -28,7 +28,7 @@ class Unstarted(WorkerWithoutHttp):
         pass
 
 
-def test_nothing_looks_at_what_it_does_but_dask_still_would(
+def test_the_local_worker_is_not_profiled_though_dask_would(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(worker_main, "WorkerWithoutHttp", Unstarted)

@@ -87,6 +87,14 @@ def test_a_wait_for_tensorflow_to_start_is_said(
     assert said == [words if ready else "TensorFlow is still starting. Converting it…"]
 
 
+def test_what_waits_for_tensorflow_says_nothing_about_the_next_time(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress_notes.computing, "ready", lambda: False)
+    take(clock, "conversion", 60)
+    assert progress_notes.time_left("conversion", Future()) == ", about 15 seconds left"
+
+
 def test_what_was_asked_for_before_shows_no_spinner(monkeypatch: pytest.MonkeyPatch) -> None:
     @progress_notes.told("conversion", "Converting it")
     def convert(key: str, _run: object) -> str:
@@ -108,3 +116,9 @@ def test_what_was_asked_for_before_shows_no_spinner(monkeypatch: pytest.MonkeyPa
     for key in "cdefa":  # so many others meanwhile that it may be kept no longer
         convert(key, None)
     assert len(said) == 9
+    convert("e", None)
+    convert("b", None)  # in the place of "d", as "e" was asked for again
+    convert("e", None)
+    assert len(said) == 10
+    assert convert(_run=None, key="h") == "H" and convert(_run=None, key="h") == "H"
+    assert len(said) == 11

@@ -76,6 +76,8 @@ def answer() -> Answer | None:
     """
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium", key="answer")
     below = st.container(gap="small", key="below_answer")
+    # Empty at once, so that the error of before does not hide that a new try is under way.
+    error_line = below.empty()
     with row, st.container(key="prediction", width="content"):
         # One element, so that the old number stays until the new one is known.
         place = _Place()
@@ -88,7 +90,7 @@ def answer() -> Answer | None:
         except (NotReadable, WorkFailed) as error:
             digits_drawn(False)  # what has just failed is not asked again
             place.say("")
-            below.error(str(error), icon=":material/error:")
+            error_line.error(str(error), icon=":material/error:")
             return None
         place.say(_large(found) if found else INVITATION)
     if not found:
