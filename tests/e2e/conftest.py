@@ -21,7 +21,7 @@ _FAILED = pytest.StashKey[bool]()
 # A file runs in one process: what is long comes first and what is short last, so that all
 # processes end at about the same time (pytest-xdist keeps this order with
 # `--no-loadscope-reorder`).
-_LONG = ("learn", "draw", "train_screen", "inspect", "studies", "accessibility", "first_minute")
+_LONG = ("learn", "draw", "train_screen", "inspect", "studies", "accessibility", "train")
 _SHORT = ("closed_doors", "files", "frame", "messages", "upstream")
 
 
