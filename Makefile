@@ -35,7 +35,7 @@ app: install
 doctor: install
 	$(BIN)/python -m mnist_core doctor --port $(PORT)
 
-# Tests that start no server and train nothing: a minute and a half on two cores.
+# Tests that start no server and train nothing: half a minute on two cores.
 FAST := base data evaluation experiment figures lesson storage
 check: lint
 	$(BIN)/python -m pytest $(FAST:%=tests/%) -m "not slow" -k "not PostgreSQL" \
