@@ -145,6 +145,9 @@ def start_training(page: Any) -> None:
     press(page, "start_training")
     # Nothing is shown for a moment, while the page is drawn anew.
     wait_until(lambda: shown() not in ("", before), 90, "The run of before is still shown")
+    # Its status stands below, and is that of the run of before until the page is drawn to its end.
+    app = page.locator('.stApp[data-test-script-state="notRunning"]')
+    app.wait_for(state="attached", timeout=60_000)
 
 
 def end_training(page: Any) -> None:
