@@ -143,10 +143,10 @@ def test_one_press_is_one_run_while_another_trains_and_one_is_paused(server, pag
     try:
         before = len(store.runs(limit=1000))
         button = part(page, "start_training").locator("button")
-        for count in range(1, 11):
+        for count in range(1, 16):
             button.click()
             wait_until(lambda n=count: len(store.runs(limit=1000)) >= before + n, 20, "No run")
         settle(page)  # a second run of the last press would have come by then
-        assert len(store.runs(limit=1000)) == before + 10
+        assert len(store.runs(limit=1000)) == before + 15
     finally:
         store.close()
