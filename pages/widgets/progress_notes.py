@@ -84,7 +84,7 @@ def told(
         @functools.wraps(function)
         def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
             given = dict(zip(names, args, strict=False)) | kwargs
-            wanted = tuple(given.get(name) for name in names if not name.startswith("_"))
+            wanted = tuple(given.get(one) for one in names if not one.startswith("_"))
             if wanted in known:
                 known.move_to_end(wanted)
                 return function(*args, **kwargs)

@@ -70,7 +70,7 @@ class Server:
 
     def stop(self, timeout: float = 20) -> None:
         """End it as Ctrl+C does; what it leaves running is ended too."""
-        if self.process is not None and self.alive():
+        if self.alive():
             self._note()
             self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -132,7 +132,7 @@ class Server:
     def _end_all(self) -> None:
         self._note()
         left = {process for process in self._seen if process.is_running()}
-        if self.process is not None and self.process.poll() is None:
+        if self.alive():
             self.process.kill()
             self.process.wait()
         for process in left:
