@@ -294,10 +294,13 @@ def test_a_link_with_an_image_shows_it_after_a_drawing() -> None:
 @pytest.mark.parametrize("view", ["backward", "robustness"])
 def test_the_next_image_is_shown_without_a_spinner(monkeypatch, view: str) -> None:
     app = open_page(run=make_run(SMALL), view=view, image="5")
-    said_to_wait = []
-    monkeypatch.setattr(
-        progress_notes, "spinner", lambda *words: nullcontext(said_to_wait.append(words))
-    )
+    said_to_wait: list[str] = []
+
+    def spinner(_name: str, words: str) -> nullcontext[None]:
+        said_to_wait.append(words)
+        return nullcontext()
+
+    monkeypatch.setattr(progress_notes, "spinner", spinner)
     app.button(key="next_image").click().run()
     assert app.query_params["image"] == "6" and not said_to_wait
 
