@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from mnist_core.storage.store import Store
@@ -13,6 +11,7 @@ from tests.e2e.helpers import (
     part,
     press,
     settle,
+    step_told,
     wait_for_status,
     wait_until,
     wait_until_still,
@@ -118,8 +117,7 @@ def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
     press(page, "pause_training")
     wait_for_status(page, "paused", timeout=20)
     wait_until_still(lambda: live_step(page), 20, "A paused network goes on changing")
-    told = re.search(r"step ([\d,]+) of", part(page, "training_status").inner_text())
-    held = int(told[1].replace(",", ""))
+    held = step_told(page)
     network.get_by_role("button", name="Next image").click()
     about = network.locator(".about")
     wait_until(lambda: "image 1," in about.inner_text(), 20, "The next image did not come")
