@@ -45,6 +45,11 @@ def live_step(page) -> int | None:
     return None if said is None else int(said)
 
 
+def all_is_drawn(page) -> bool:
+    """Whether both charts and the live view show something: only then are they as high as ever."""
+    return all(last_step(page, name) for name in CHARTS) and live_step(page) is not None
+
+
 def stop(page) -> None:
     press(page, "stop_training")
     wait_for_status(page, "stopped", timeout=30)
@@ -59,7 +64,7 @@ def test_all_that_is_watched_stands_on_the_first_screen(server, page, projector)
         page.set_viewport_size({"width": width, "height": height})
         if not projector:
             page.reload()
-            wait_until(lambda: last_step(page), 30, "No curve after the reload")
+            wait_until(lambda: all_is_drawn(page), 30, "Not all is there after the reload")
         loss, accuracy = (box(page, name) for name in CHARTS)
         bar = box(page, "run_bar")
         assert bar["y"] + bar["height"] <= loss["y"] + 1
