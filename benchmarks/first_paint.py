@@ -1,11 +1,11 @@
 """Time to a page's first useful screen, and the cost of importing each module.
 
-For each page a server is started afresh (nothing of the app is loaded before the first visitor)
-and a headless Chromium on the same machine opens the page. `answers` is from starting the server
-until it answers, `cold` from opening the page until its content stands there, `warm` the same for
-the second visitor, whose browser has nothing of it kept. In between, the browser opens an app of
-one line, which says `x`: `empty` is what Streamlit itself takes. The import times are those of a
-fresh interpreter each, medians.
+For each page a server is started afresh, and as soon as it answers, while it still imports what
+pages need, a headless Chromium on the same machine opens the page. `answers` is from starting the
+server until it answers, `cold` from opening the page until its content stands there, `warm` the
+same for the second visitor, whose browser has nothing of it kept. In between, the browser opens an
+app of one line, which says `x`: `empty` is what Streamlit itself takes. The import times are those
+of a fresh interpreter each, medians.
 """
 
 from __future__ import annotations

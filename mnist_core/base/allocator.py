@@ -16,7 +16,7 @@ def map_large_blocks() -> None:
     """Have blocks of 8 MB or more leave the process as soon as they are free.
 
     Left to itself, glibc raises that bound to 32 MB with the first large block that is freed. What
-    lies below it stays in the heap of the thread that asked for it: a server that had evaluated
+    lies below it stays in the heap of the thread that asked for it: a process that had evaluated
     fourteen networks in as many threads held 60 MB more, and was no quicker.
     """
     _call("mallopt", _M_MMAP_THRESHOLD, LARGE_BYTES)

@@ -1,4 +1,4 @@
-"""What the processes that a server starts know of its surroundings: no setting, no secret."""
+"""What the processes that a server starts know of its surroundings: no secret, few settings."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _forget_kernels() -> None:
     """Let go of the kernels of compiled functions, which outlive the functions themselves.
 
     Those of functions still in use are made again by their next call, within 30 ms. Too little to
-    be tested, but it adds up in a server that runs for weeks: TensorFlow 2.21 kept 7 MB of six
+    be tested, but it adds up in a process that runs for weeks: TensorFlow 2.21 kept 7 MB of six
     networks that had been trained and dropped.
     """
     context = sys.modules.get("tensorflow.python.eager.context")

@@ -1,11 +1,10 @@
 """The engine of training: one local worker process by default, a Dask cluster when one is named.
 
-The app's process trains no run (only a copy that a drawing corrects, some steps: `finetune`). The
-`scheduler` hands each run to Dask as one task when its turn has come; its events arrive through a
-Dask topic as `run_messages`, and the `recorder` writes each into the store; `run_commands` steers
-what trains; the `monitor` says within seconds what has died; `live_watch` shows what passes by the
-store. They know each other only as far as they are given each other here, and share the
-`task_table`.
+The app's process trains nothing. The `scheduler` hands each run to Dask as one task when its turn
+has come (small ones of a study together); its events arrive through a Dask topic as `run_messages`,
+and the `recorder` writes each into the store; `run_commands` steers what trains; the `monitor` says
+within seconds what has died; `live_watch` shows what passes by the store. They know each other only
+as far as they are given each other here, and share the `task_table`.
 
 Threads: any thread calls what has no underscore here and in `RunCommands`; besides, one thread
 each runs the scheduler, the recorder, the monitor, this server's heartbeat and the upkeep. Dask's

@@ -44,7 +44,6 @@ MOST_EDGES = 1024
 LEVELS = 127  # an int8's largest value: each array is scaled to it
 # Different views of one run that are served at a time; each costs a forward pass a frame.
 MOST_VIEWS = 4
-# Layers that only pass on or reshape what the one before computed belong to its block.
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ _STYLE = with_selectors("""<style>
   position: absolute; width: 0; height: 0; }
 .st-key-tools { position: fixed; top: 0; right: 0.6rem; height: 3.75rem; width: auto;
   flex-wrap: nowrap; z-index: 999991; }
-/* Icons alone, as look.py has it. */
+/* Icons alone, as layout.py has it. */
 .st-key-tools :st(popover_button) > div > [aria-hidden] { display: none; }
 .st-key-tools button { min-width: 2.5rem; min-height: 2.5rem; padding: 0; }
 .st-key-tour :st(words) { margin: 0; }

@@ -10,7 +10,8 @@ Streamlit 1.67 can call a button's callback twice or three times for one press, 
   own. When the press arrives between the old thread's taking over of widget states and its look
   for what has changed, both threads find the button pressed. `_take_up` makes them take turns.
 
-`tests/pages/test_callbacks.py` shows that Streamlit as it is does so; when that fails, this can go.
+`tests/pages/streamlit_compat/test_callbacks.py` shows that Streamlit as it is does so; when that
+fails, this can go.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def icon_button(
     type: Literal["primary", "secondary", "tertiary"] = "secondary",  # noqa: A002
     disabled: bool = False,
 ) -> None:
-    """`name` is its tooltip, and what a screen reader says; look.py hides it from sight."""
+    """`name` is its tooltip, and what a screen reader says; layout.py hides it from sight."""
     with st.container(key=f"icon-{key}", width="content"):
         st.button(
             name,

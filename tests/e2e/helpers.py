@@ -1,4 +1,4 @@
-"""What a person does and sees on the pages, in the names that design.md makes public."""
+"""What a person does and sees on the pages, by the names in `tests/test_public_names.py`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def zipped(parts: dict[str, bytes]) -> bytes:
 
 
 def here(module: str, folder, **_limits: Any) -> Any:
-    """The work of `isolated.call` in this process: TensorFlow is loaded already."""
+    """The work of `sandbox.call` in this process: TensorFlow is loaded already."""
     from importlib import import_module
 
     import_module(module).work(folder)

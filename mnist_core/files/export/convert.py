@@ -1,4 +1,4 @@
-"""The conversions themselves, each followed by a reading of the file; run by `isolated.call`."""
+"""The conversions themselves, each followed by a reading of the file; run by `sandbox.call`."""
 
 from __future__ import annotations
 
