@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import time
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+FloatArray = npt.NDArray[np.float32]
 
 STATUSES = ("queued", "running", "paused", "finished", "stopped", "failed")
 
@@ -176,6 +184,13 @@ def last_step(page: Any, name: str = "loss_chart") -> float:
     return max(steps, default=0)
 
 
+def step_told(page: Any) -> int:
+    """The step that the status says the run has reached; 0 while it says none."""
+    text = part(page, "training_status").inner_text(timeout=2000)
+    found = re.search(r"step ([\d,]+) of", text)
+    return int(found[1].replace(",", "")) if found else 0
+
+
 def choose_preset(page: Any, name: str) -> None:
     """Choose a preset as a person does: in the menu, or by pressing its button."""
     from mnist_core import PRESET_NOTES
@@ -199,16 +214,18 @@ def choose_preset(page: Any, name: str) -> None:
         place.get_by_text(label).first.click(timeout=10_000)
 
 
+def surface(page: Any) -> Any:
+    """What one draws on, by the name that a screen reader says.
+
+    The script that names it puts it in its place as well: what is drawn before that is lost.
+    """
+    return part(page, "canvas").get_by_role("img", name="Paper to draw digits on")
+
+
 def draw(page: Any, *strokes: list[tuple[float, float]]) -> None:
     """Draw with the mouse on the canvas; points are shares of its width and height."""
-    canvas = part(page, "canvas")
-    surface = canvas.locator("canvas")
-    boxes = wait_until(
-        lambda: [box for i in range(surface.count()) if (box := surface.nth(i).bounding_box())],
-        30,
-        "There is no canvas on the page",
-    )
-    box = max(boxes, key=lambda box: box["width"] * box["height"])
+    canvas = surface(page)
+    box = wait_until(lambda: canvas.bounding_box(timeout=2000), 30, "There is no paper to draw on")
     assert box["width"] > 80, f"The canvas is too small to draw on: {box}"
     for stroke in strokes:
         points = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in stroke]
@@ -218,6 +235,36 @@ def draw(page: Any, *strokes: list[tuple[float, float]]) -> None:
             page.mouse.move(x, y, steps=8)
         page.mouse.up()
         page.wait_for_timeout(150)  # no wait for the page: so long a hand takes to the next stroke
+
+
+# Null while the canvas, new on the page, has not been painted yet.
+_PAINTED = """
+(canvas) => canvas.getContext("2d").getImageData(0, 0, 1, 1).data[3] ? canvas.toDataURL() : null
+"""
+
+
+def paper(page: Any) -> FloatArray:
+    """What the canvas shows, as grey levels [280, 280] in 0..255."""
+    canvas = part(page, "canvas").locator(".lower-canvas.dc-canvas")
+    address = wait_until(lambda: canvas.evaluate(_PAINTED), 10, "The paper is not painted")
+    data = base64.b64decode(address.partition(",")[2])
+    image = Image.open(io.BytesIO(data)).convert("L").resize((280, 280), Image.Resampling.BOX)
+    return np.asarray(image, np.float32)
+
+
+def inked(page: Any) -> float:
+    """The share of the paper that is dark."""
+    return float((paper(page) < 128).mean())
+
+
+def wait_for_empty_paper(page: Any) -> None:
+    """Wait until nothing is on the paper and nothing is read, as after Clear.
+
+    A stroke on paper that is about to be cleared goes with the rest.
+    """
+    wait_until(
+        lambda: digit_read(page) is None and inked(page) == 0, 20, "There is still a drawing"
+    )
 
 
 def digit_read(page: Any) -> int | None:

@@ -14,7 +14,15 @@ import pytest
 from benchmarks._digits import DIGITS
 from benchmarks._sessions import Session
 from pages.session.inspect_state import VIEWS as INSIDE
-from tests.e2e.helpers import digit_read, draw, open_page, part, press, wait_for_digit, wait_until
+from tests.e2e.helpers import (
+    draw,
+    open_page,
+    part,
+    press,
+    wait_for_digit,
+    wait_for_empty_paper,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -38,7 +46,7 @@ def test_a_crash_of_the_computing_process_costs_a_moment(server, page):
     for pid in server.computing_pids():
         os.kill(pid, signal.SIGKILL)
     press(page, "clear_canvas")
-    wait_until(lambda: digit_read(page) is None, 20, "The paper was not cleared")
+    wait_for_empty_paper(page)
     draw(page, *DIGITS[7])
     wait_for_digit(page, 7, 60)
     assert part(page, "board").get_by_role("alert").count() == 0

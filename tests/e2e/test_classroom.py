@@ -40,6 +40,11 @@ def board(page) -> str:
     return str(part(page, "board_head").inner_text(timeout=2000))
 
 
+def sizes(page) -> list[float]:
+    """The networks' parameters, from the dots of the board."""
+    return sorted(x for dot in curves(page, "board_dots") for x in dot["x"])
+
+
 def test_a_class_from_the_code_to_the_board(server, page, pupils):
     at_class(page, server.url)
     page.get_by_label("Name of the class").fill("8b")
@@ -63,8 +68,7 @@ def test_a_class_from_the_code_to_the_board(server, page, pupils):
 
     # The teacher's page has followed by itself: a dot each, with their names.
     wait_until(lambda: "2 with a network, 0 training" in board(page), 60, "The board stands still")
-    dots = wait_until(lambda: curves(page, "board_dots"), 30, "There are no dots")
-    assert sorted(x for dot in dots for x in dot["x"]) == [6_370, 25_450]
+    wait_until(lambda: sizes(page) == [6_370, 25_450], 30, "Not each network has its dot")
     names = part(page, "board_dots").inner_text()
     assert "Ada <b>" in names and "Ben" in names
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Route, expect
 
 from benchmarks._digits import DIGITS
@@ -17,43 +14,19 @@ from mnist_core.drawing.strokes import Stroke, picture
 from tests.e2e.helpers import (
     digit_read,
     draw,
+    inked,
     open_page,
+    paper,
     part,
     press,
     settle,
+    surface,
     wait_for_digit,
+    wait_for_empty_paper,
     wait_until,
     wait_until_still,
 )
 from tests.support.photos import as_file, photo
-
-
-def surface(page):
-    """What one draws on, by the name that a screen reader says."""
-    return part(page, "canvas").get_by_role("img", name="Paper to draw digits on")
-
-
-# Null while the canvas, new on the page, has not been painted yet.
-_PAINTED = """
-(canvas) => canvas.getContext("2d").getImageData(0, 0, 1, 1).data[3] ? canvas.toDataURL() : null
-"""
-
-
-def paper(page):
-    """What the canvas shows, as grey levels [280, 280] in 0..255."""
-    canvas = part(page, "canvas").locator(".lower-canvas.dc-canvas")
-    address = wait_until(lambda: canvas.evaluate(_PAINTED), 10, "The paper is not painted")
-    data = base64.b64decode(address.partition(",")[2])
-    image = Image.open(io.BytesIO(data)).convert("L").resize((280, 280), Image.Resampling.BOX)
-    return np.asarray(image, np.float32)
-
-
-def inked(page):
-    return float((paper(page) < 128).mean())
-
-
-def nothing_read(page):
-    wait_until(lambda: digit_read(page) is None, 10, "The page still shows a prediction")
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +53,7 @@ def test_all_ten_digits_are_read_and_cleared(board):
         draw(board, *strokes)
         wait_for_digit(board, digit, 20)
         press(board, "clear_canvas")
-        nothing_read(board)
-        wait_until(lambda: inked(board) == 0, 10, "The paper was not cleared")
+        wait_for_empty_paper(board)
 
 
 def test_the_server_sees_what_the_paper_shows(board):
@@ -171,7 +143,9 @@ def test_undo_redo_eraser_and_a_page_change(board):
     board.keyboard.press("Control+z")
     board.keyboard.press("Control+z")
     wait_for_digit(board, 1, 10)
-    assert inked(board) == pytest.approx(alone, rel=0.02)
+    wait_until(
+        lambda: inked(board) == pytest.approx(alone, rel=0.02), 10, "The strokes were not undone"
+    )
     board.keyboard.press("Control+y")
     wait_until(lambda: inked(board) > 1.2 * alone, 10, "The stroke did not come back")
     part(board, "canvas").get_by_role("button", name="Undo").click()
@@ -197,8 +171,7 @@ def test_undo_redo_eraser_and_a_page_change(board):
     tip = part(board, "canvas").locator(".eraser.tip")
     expect(tip).to_have_attribute("style", re.compile("46px"), timeout=20_000)
     draw(board, [(0.52, 0.05), (0.51, 0.38), (0.50, 0.62), (0.49, 0.95)])
-    nothing_read(board)
-    assert inked(board) == 0
+    wait_for_empty_paper(board)
 
 
 # A pen's eraser end as browsers report it (W3C Pointer Events, table of buttons): button 5.
@@ -249,8 +222,10 @@ def test_a_pen_s_other_end_erases(board):
 
 def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(board):
     draw(board, *DIGITS[7], [(0.9, 0.9), (0.95, 0.95)])
-    kept = f"JSON.parse(sessionStorage['mnist-lab-drawing']).objects.length > {len(DIGITS[7])}"
-    wait_until(lambda: board.evaluate(kept), 20, "The browser does not keep the drawing")
+    kept = "JSON.parse(sessionStorage['mnist-lab-drawing']).objects.length"
+    wait_until(
+        lambda: board.evaluate(kept) > len(DIGITS[7]), 20, "The browser does not keep the drawing"
+    )
     board.reload()
     wait_for_digit(board, 7, 30)
     wait_until(lambda: inked(board) > 0, 10, "The drawing is not on the paper")
@@ -258,7 +233,8 @@ def test_a_reload_keeps_the_drawing_and_a_new_visit_begins_with_empty_paper(boar
     board.keyboard.press("Control+z")
     wait_until(lambda: 0 < inked(board) < both, 10, "The last stroke was not taken back")
     press(board, "clear_canvas")
-    nothing_read(board)
+    wait_for_empty_paper(board)
+    wait_until(lambda: board.evaluate(kept) == 0, 20, "The browser keeps what was cleared")
     board.reload()
     surface(board).wait_for(timeout=30_000)
     settle(board)
@@ -298,18 +274,17 @@ def test_what_was_cleared_comes_back_only_when_asked_for(board):
     draw(board, *DIGITS[7])
     wait_for_digit(board, 7, 20)
     press(board, "clear_canvas")
-    nothing_read(board)
+    wait_for_empty_paper(board)
     settle(board)
     assert inked(board) == 0 and digit_read(board) is None
     board.keyboard.press("Control+z")
     wait_for_digit(board, 7, 20)
     press(board, "clear_canvas")
-    nothing_read(board)
+    wait_for_empty_paper(board)
     draw(board, *DIGITS[1])
     wait_for_digit(board, 1, 20)
     board.keyboard.press("Control+z")
-    nothing_read(board)
-    assert inked(board) == 0
+    wait_for_empty_paper(board)
 
 
 def test_a_view_below_and_a_photo_from_a_file(board):
@@ -326,9 +301,7 @@ def test_a_view_below_and_a_photo_from_a_file(board):
     chooser.set_input_files(
         {"name": "paper.jpg", "mimeType": "image/jpeg", "buffer": as_file(image)}
     )
-    reading = part(board, "photo_reading")
-    reading.wait_for(timeout=30_000)
-    assert reading.inner_text().split() == ["3", "1", "4", "1", "5"]
+    expect(part(board, "photo_reading")).to_have_text("3 1 4 1 5", timeout=30_000)
     wait_for_digit(board, 7, 5)  # the drawing is still there, and read
 
 

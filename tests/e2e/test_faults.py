@@ -74,7 +74,7 @@ def test_names_notes_and_links_are_only_text(server, page):
     # One thing is said at a time: what is wrong with the link goes before how the run ended.
     open_page(page, f"{server.url}/train?run={run_id}", "training_status")
     wait_until(lambda: NAME in without_joiners(message(page)), 30, "The message is not as it was")
-    page.get_by_role("button", name="More", exact=False).last.click()
+    part(page, "icon-run_more").get_by_role("button").first.click()
     page.get_by_role("combobox", name="Compare with").click()
     page.get_by_role("option").first.click()
     page.keyboard.press("Escape")

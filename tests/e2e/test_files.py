@@ -6,7 +6,7 @@ import csv
 
 from mnist_core.storage.store import Store
 from mnist_core.visitors.identity import owner_of
-from tests.e2e.helpers import address, open_page, part, press, token, wait_until
+from tests.e2e.helpers import address, open_page, part, press, settle, token, wait_until
 from tests.support.runs_in_store import ended_run
 
 
@@ -18,6 +18,8 @@ def test_a_saved_run_is_opened_again_and_looked_at(server, page, tmp_path):
     page.reload()
     part(page, "explore_views").wait_for(timeout=60_000)
     page.get_by_role("tab", name="Files").click()
+    part(page, "save_script").wait_for(timeout=20_000)
+    settle(page)  # a name waits for the page's script, and the file no longer than a moment
     part(page, "file_author").locator("input").fill("Ada")
     with page.expect_download(timeout=20_000) as saving:
         press(page, "save_run_file")

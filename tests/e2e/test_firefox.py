@@ -27,9 +27,10 @@ _CUT = """[...document.querySelectorAll(
 
 
 def there(firefox: Firefox, url: str, key: str) -> None:
-    """Open a page, and wait for a part of it and for its popover buttons."""
+    """Open a page, and wait for a part of it and for the end of its script."""
     firefox.open(url)
     firefox.wait_for(f"!!document.querySelector('.st-key-{key}')")
+    firefox.wait_for("document.querySelector('.stApp').dataset.testScriptState === 'notRunning'")
     firefox.wait_for("document.fonts.status === 'loaded'")
     assert not firefox.evaluate("document.querySelectorAll('[data-testid=stException]').length")
 

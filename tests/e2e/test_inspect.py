@@ -57,7 +57,8 @@ def moment(page):
 def heading(page):
     """What the arithmetic says it is about: "conv_1, map 3, row 5, column 8"."""
     found = page.get_by_text(re.compile(r"^\w+(:\w+)?, (map|number) \d+"))
-    return found.first.inner_text(timeout=2000) if found.count() else ""
+    said = found.first.inner_text(timeout=2000) if found.count() else ""
+    return str(said.partition(" = ")[0])
 
 
 @pytest.mark.timeout(300)
@@ -134,6 +135,7 @@ def test_a_value_unfolds_on_the_screen_of_its_pixel(server, page):
     open_page(page, f"{server.url}/inspect?run=default&image=18", "feature_maps")
     maps = canvas(page, "feature_maps", 1)
     expect(maps).to_be_visible(timeout=60_000)
+    settle(page)
     # Pointing at a pixel shows where it comes from, before anything is clicked.
     box = maps.bounding_box()
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
@@ -182,6 +184,7 @@ def test_each_of_a_few_inputs_is_told_apart(server, page):
     open_page(page, f"{server.url}/inspect?run={run}&layer=logits&image=18", "feature_maps")
     source, target = canvas(page, "feature_maps"), canvas(page, "feature_maps", 1)
     expect(target).to_be_visible(timeout=60_000)
+    settle(page)
     box = target.bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + 10)
     tip = part(page, "feature_maps").locator(".tip")

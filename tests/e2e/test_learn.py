@@ -406,6 +406,7 @@ _MIDDLE = """(element) => {
 def test_a_drawing_is_read_beside_the_headline_and_goes_through_the_lesson(server, page):
     page.set_viewport_size({"width": 1366, "height": 768})
     open_page(page, server.url, "home_flow")
+    settle(page)
     for entry in CHAPTERS:
         box = part(page, f"card_{entry.number}").bounding_box()
         assert box["y"] + box["height"] <= 768, f"The card of chapter {entry.number} is cut"

@@ -20,7 +20,6 @@ def test_a_visitor_clears_nothing_and_ends_nothing(server) -> None:
     with client(server.url) as visitor:
         visitor.open_page("train")
         wait_until(lambda: len(server.worker_pids()) == 1, 60, "No worker came")
-        workers = server.worker_pids()
         # The ports tell of schedulers, those that have no worker yet too.
         listening = ports(server.process.pid)
         for _ in range(4):
@@ -29,7 +28,9 @@ def test_a_visitor_clears_nothing_and_ends_nothing(server) -> None:
             for kind in sorted(CLOSED_OPERATIONS):
                 visitor.send(operation(kind))
             visitor.open_page("train")
-        assert server.worker_pids() == workers and ports(server.process.pid) == listening
+        assert ports(server.process.pid) == listening
+        # It may be another one: what has grown large in earlier runs gives way when it is idle.
+        wait_until(lambda: len(server.worker_pids()) == 1, 20, "There is not one worker")
 
     for _ in range(5):
         for nonsense in (b"\xff\xff\xff", "text"):

@@ -13,6 +13,7 @@ from tests.e2e.helpers import (
     open_page,
     part,
     press,
+    settle,
     status,
     token,
     wait_for_status,
@@ -51,6 +52,7 @@ def test_two_visitors_see_only_their_own_and_take_turns(server, page, stranger):
 
     # Another visitor's run waits, and says where it stands.
     open_page(stranger, f"{server.url}/train?{QUERY}his", "start_training")
+    settle(stranger)
     assert not part(stranger, "run_picker").count(), "A stranger sees a run that is not theirs"
     press(stranger, "start_training")
     wait_for_status(stranger, "queued", timeout=30)

@@ -66,6 +66,7 @@ def test_an_account_is_found_again_from_another_browser(server, openid, visit):
     store.close()
     for _ in range(2):
         page = visit(server.url)
+        part(page, "sign_in_default").wait_for(state="attached", timeout=60_000)
         assert page.get_by_role("link", name="Train", exact=True).count() == 0
         # Seen as soon as it has come: nothing hides it any more.
         shown = page.locator(with_selectors(":st(page)"))

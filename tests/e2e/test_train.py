@@ -12,9 +12,9 @@ from tests.e2e.helpers import (
     part,
     press,
     settle,
+    step_told,
     wait_for_status,
     wait_until,
-    wait_until_still,
 )
 
 # The heights at which the start button stands from now on, looked at in each frame.
@@ -68,7 +68,8 @@ def test_a_link_holds_the_experiment_and_a_run_can_pause(server, page):
 
     press(page, "pause_training")
     wait_for_status(page, "paused", timeout=20)
-    held = wait_until_still(lambda: last_step(page), 20, "A paused run goes on")
+    held = step_told(page)
+    wait_until(lambda: last_step(page) == held, 20, "The curve does not end at the pause")
     page.reload()
     wait_for_status(page, "paused", timeout=30)
     wait_until(lambda: last_step(page) == held, 20, "A paused run goes on")

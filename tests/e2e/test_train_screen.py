@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from mnist_core.storage.store import Store
@@ -13,6 +11,7 @@ from tests.e2e.helpers import (
     part,
     press,
     settle,
+    step_told,
     wait_for_status,
     wait_until,
     wait_until_still,
@@ -46,6 +45,11 @@ def live_step(page) -> int | None:
     return None if said is None else int(said)
 
 
+def all_is_drawn(page) -> bool:
+    """Whether both charts and the live view show something: only then are they as high as ever."""
+    return all(last_step(page, name) for name in CHARTS) and live_step(page) is not None
+
+
 def stop(page) -> None:
     press(page, "stop_training")
     wait_for_status(page, "stopped", timeout=30)
@@ -60,7 +64,7 @@ def test_all_that_is_watched_stands_on_the_first_screen(server, page, projector)
         page.set_viewport_size({"width": width, "height": height})
         if not projector:
             page.reload()
-            wait_until(lambda: last_step(page), 30, "No curve after the reload")
+            wait_until(lambda: all_is_drawn(page), 30, "Not all is there after the reload")
         loss, accuracy = (box(page, name) for name in CHARTS)
         bar = box(page, "run_bar")
         assert bar["y"] + bar["height"] <= loss["y"] + 1
@@ -118,8 +122,7 @@ def test_the_network_lives_stands_still_and_can_be_looked_into(server, page):
     press(page, "pause_training")
     wait_for_status(page, "paused", timeout=20)
     wait_until_still(lambda: live_step(page), 20, "A paused network goes on changing")
-    told = re.search(r"step ([\d,]+) of", part(page, "training_status").inner_text())
-    held = int(told[1].replace(",", ""))
+    held = step_told(page)
     network.get_by_role("button", name="Next image").click()
     about = network.locator(".about")
     wait_until(lambda: "image 1," in about.inner_text(), 20, "The next image did not come")
