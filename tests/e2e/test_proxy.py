@@ -110,9 +110,10 @@ def test_every_page_works_below_the_path(server, page):
     draw(page, *DIGITS[1])
     wait_for_digit(page, 1, 90)
     go_to(page, "Learn", "")
-    part(page, "card_9").wait_for(timeout=20_000)  # the links stand above it, and in it
-    links = page.eval_on_selector_all("a[href]", "(links) => links.map((a) => a.href)")
-    assert len(links) > 10 and all(link.startswith(f"{server.url}/") for link in links)
+    links = page.locator("a[href]")
+    wait_until(lambda: links.count() > 10, 20, "The cards of the lesson have no links")
+    for link in links.evaluate_all("(links) => links.map((a) => a.href)"):
+        assert link.startswith(f"{server.url}/")
 
 
 @pytest.mark.usefixtures("blocked")
