@@ -33,13 +33,23 @@ def trains(choice: NetworkChoice | None) -> bool:
 
 
 def body(every: float | None) -> None:
-    """The page below its title, run again for each press."""
+    """The page below its title: the network, its checkpoint, and what is looked at."""
     from pages.views.inspect import chooser
 
     chooser.play_on()
     with st.container(key="inspect_bar", horizontal=True, vertical_alignment="center", gap="small"):
         choice = chooser.choose_network()
         snapshot = chooser.choose_snapshot(choice)
+    # A press on what follows leaves the row above as it is, which saves the browser its drawing.
+    fragment(look)(choice, snapshot, every)
+
+
+def look(choice: NetworkChoice, snapshot: SnapshotInfo | None, every: float | None) -> None:
+    """The view and the input that are chosen, and what they show; run again for each press."""
+    from pages.views.inspect import chooser
+
+    if chooser.is_gone(choice, snapshot):
+        st.rerun()
     lacking = chooser.lacking_data(choice)
     with st.container(
         key="inspect_choices",

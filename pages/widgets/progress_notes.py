@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
@@ -65,6 +65,13 @@ def spinner(name: str, words: str) -> Iterator[None]:
     said = f"{words}, about {seconds:.0f} seconds" if long and not waits else f"{words}…"
     said = f"{STARTING}. {said}" if waits else said
     with st.spinner(said, show_time=long or waits), measured(name):
+        yield
+
+
+@contextmanager
+def start_told() -> Iterator[None]:
+    """A spinner for work too quick to be told of, only where it waits for TensorFlow's start."""
+    with nullcontext() if computing.ready() else st.spinner(f"{STARTING}…", show_time=True):
         yield
 
 

@@ -144,7 +144,13 @@ class Server:
 @contextlib.contextmanager
 def running(home: Path, log: Path, settings: dict[str, str] | None = None) -> Iterator[Server]:
     """A `Server` that has been started, and is stopped at the end."""
-    own = Server(home, log, settings)
+    with serving(Server(home, log, settings)) as own:
+        yield own
+
+
+@contextlib.contextmanager
+def serving(own: Server) -> Iterator[Server]:
+    """Start this server, and stop it at the end; it may not have loaded TensorFlow."""
     try:
         own.start()
         yield own

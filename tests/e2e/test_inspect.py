@@ -25,6 +25,7 @@ from tests.e2e.helpers import (
     wait_for_status,
     wait_until,
 )
+from tests.support.runs_in_store import ended_run
 
 pytestmark = pytest.mark.on("private")
 
@@ -227,6 +228,22 @@ def test_a_link_opens_the_same_place(server, page):
     wait_until(caption.count, 20, "The link's image is not shown")
     page.reload()
     wait_until(lambda: canvas(page, "weight_images").count(), 60, "A reload lost the view")
+
+
+def test_a_run_deleted_elsewhere_gives_way_to_another_at_the_next_press(server, page):
+    store = Store(home=server.home)
+    run_id = ended_run(store)
+    open_page(page, f"{server.url}/inspect?run={run_id}&view=weights", "next_image")
+    store.delete(run_id)
+    store.close()
+    told = page.get_by_text("That run is no longer here")
+
+    def said_after_a_press() -> bool:
+        press(page, "next_image")
+        return told.is_visible()
+
+    wait_until(said_after_a_press, 20, "The page stays with a run that has been deleted")
+    expect(page).not_to_have_url(re.compile(run_id))
 
 
 _BUTTONS_OVER_LEGEND = """(plot) => {

@@ -9,7 +9,7 @@ from mnist_core.storage.store import Store
 from mnist_core.visitors.identity import owner_of_account
 from pages.streamlit_compat.selectors import with_selectors
 from tests.e2e.helpers import open_page, part, press
-from tests.e2e.server import Server
+from tests.e2e.server import Server, serving
 from tests.support.openid_provider import provider
 from tests.support.runs_in_store import SMALL, ended_run
 
@@ -33,11 +33,8 @@ def server(home, tmp_path, openid):
     own = Server(home, tmp_path / "server.log", settings)
     (tmp_path / ".streamlit").mkdir()
     (tmp_path / ".streamlit" / "secrets.toml").write_text(openid.secrets_toml(own.url))
-    try:
-        own.start()
+    with serving(own):
         yield own
-    finally:
-        own.stop()
 
 
 @pytest.fixture

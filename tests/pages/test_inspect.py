@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from concurrent.futures import wait
+from contextlib import nullcontext
 
 import numpy as np
 import plotly.graph_objects as go
@@ -24,6 +25,7 @@ from mnist_core.training.events import Failed, Snapshot, Started, Steps
 from pages.session.inspect_state import PLAY_SECONDS, VIEWS
 from pages.session.network_choice import snapshot_label
 from pages.views.inspect import mistakes
+from pages.widgets import progress_notes
 from tests.support.every_layer import EVERY_LAYER
 from tests.support.runs_in_store import ended_run
 
@@ -287,6 +289,20 @@ def test_a_link_with_an_image_shows_it_after_a_drawing() -> None:
     app.run()
     assert not app.exception and app.query_params["image"] == "7"
     assert "Draw a digit" not in said(app)
+
+
+@pytest.mark.parametrize("view", ["backward", "robustness"])
+def test_the_next_image_is_shown_without_a_spinner(monkeypatch, view: str) -> None:
+    app = open_page(run=make_run(SMALL), view=view, image="5")
+    said_to_wait: list[str] = []
+
+    def spinner(_name: str, words: str) -> nullcontext[None]:
+        said_to_wait.append(words)
+        return nullcontext()
+
+    monkeypatch.setattr(progress_notes, "spinner", spinner)
+    app.button(key="next_image").click().run()
+    assert app.query_params["image"] == "6" and not said_to_wait
 
 
 def test_choosing_a_digit_shows_one() -> None:

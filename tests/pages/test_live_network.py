@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from mnist_core.base.sandbox import ProcessCrashed
+from mnist_core.engine.visitor_engine import VisitorEngine
 from mnist_core.storage.store import Run
 from mnist_core.training.live_view import View
 from pages.views.train import live_network
@@ -69,3 +70,13 @@ def test_a_snapshot_that_cannot_be_computed_is_asked_for_once(monkeypatch) -> No
     kept.append(SimpleNamespace(step=20))
     live_network._of_snapshot(run, View(b"", 7, True))
     assert asked == [(10, False), (10, True), (20, True)]
+
+
+def test_a_page_drawn_anew_asks_again_for_a_snapshot_that_failed(monkeypatch) -> None:
+    session = {live_network._FAILED: (("a", 10, None), "TensorFlow crashed.")}
+    seen = []
+    monkeypatch.setattr(live_network.st, "session_state", session)
+    monkeypatch.setattr(live_network, "fragment", lambda _part, **_more: lambda *_: seen.append(1))
+    run = cast(Run, SimpleNamespace(active=False, status="finished"))
+    live_network.live_network(cast(VisitorEngine, None), run)
+    assert seen and not session

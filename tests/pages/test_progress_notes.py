@@ -122,3 +122,18 @@ def test_what_was_asked_for_before_shows_no_spinner(monkeypatch: pytest.MonkeyPa
     assert len(said) == 10
     assert convert(_run=None, key="h") == "H" and convert(_run=None, key="h") == "H"
     assert len(said) == 11
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_work_that_is_quick_is_told_of_while_it_waits_for_the_start(monkeypatch, ready) -> None:
+    shown: list[str] = []
+
+    def spinner(words: str, **_: object) -> nullcontext[None]:
+        shown.append(words)
+        return nullcontext()
+
+    monkeypatch.setattr(progress_notes.computing, "ready", lambda: ready)
+    monkeypatch.setattr(progress_notes.st, "spinner", spinner)
+    with progress_notes.start_told():
+        pass
+    assert shown == ([] if ready else ["TensorFlow is still starting…"])

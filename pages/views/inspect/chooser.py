@@ -25,6 +25,7 @@ from pages.session.network_choice import (
     NetworkChoice,
     Weights,
     chance_note,
+    choice_of,
     first_choice,
     network_choices,
     older_choice,
@@ -119,6 +120,12 @@ def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
             **steered(f"inspect-checkpoint-{choice.key}", steps[now], moved),
         )
     return kept[now]
+
+
+def is_gone(choice: NetworkChoice, snapshot: SnapshotInfo | None) -> bool:
+    """True when the network, or this checkpoint of it, has been removed since it was chosen."""
+    kept = {one.step for one in snapshots(choice.key)}
+    return choice_of(choice.key) is None or (snapshot is not None and snapshot.step not in kept)
 
 
 def lacking_data(choice: NetworkChoice) -> str:

@@ -25,6 +25,7 @@ from pages.session.data_sets import class_names, dataset_of
 from pages.session.errors import OTHER_ICON, fragment
 from pages.session.network_choice import snapshots, weights_at
 from pages.session.open_elsewhere import look_inside
+from pages.widgets.progress_notes import start_told
 
 # Between two looks at what the worker has sent; each takes time from training.
 REFRESH_SECONDS, SHARED_REFRESH_SECONDS = 0.3, 0.4
@@ -203,7 +204,8 @@ def _of_snapshot(run: Run, view: View) -> tuple[dict[str, Any] | None, str]:
     if failed == wanted:
         return None, why
     try:
-        return _packed(*wanted, run), ""
+        with start_told():
+            return _packed(*wanted, run), ""
     except WorkFailed as error:
         st.session_state[_FAILED] = wanted, str(error)
         return None, str(error)
