@@ -109,14 +109,31 @@ def test_each_setting_that_is_named_exists():
     from streamlit import config
 
     options = {f"STREAMLIT_{_shouted(name)}" for name in config._config_options_template}
-    sources = "\n".join(file.read_text("utf-8") for file in REPOSITORY.glob("mnist_core/**/*.py"))
-    known = set(re.findall(r"MNIST_LAB_[A-Z_]*[A-Z]\b", sources))
-    known |= {f"MNIST_LAB_MAX_{field.name.upper()}" for field in fields(Limits)}
+    known = _settings() | {f"MNIST_LAB_MAX_{field.name.upper()}" for field in fields(Limits)}
     for file in [*DOCUMENTS, *DEPLOY]:
         text = file.read_text("utf-8")
         assert set(re.findall(r"MNIST_LAB_[A-Z_]*[A-Z]\b", text)) - known == set(), file.name
         assert set(re.findall(r"STREAMLIT_[A-Z_]+", text)) - options == set(), file.name
     assert "STREAMLIT_SERVER_BASE_URL_PATH" in options
+
+
+# What one part of MNIST Lab sets for another, or for its tests.
+NOT_FOR_PEOPLE = {"ARTIFACTS", "EXIT_WITH_PARENT", "SHARED_ARRAYS", "SHARE_OPERATIONS"}
+
+
+def test_each_setting_has_its_row():
+    text = (REPOSITORY / "docs" / "server.md").read_text("utf-8")
+    rows = set(re.findall(r"^\| `MNIST_LAB_(\w+)` \|", text, re.MULTILINE))
+    others = {name.removeprefix("MNIST_LAB_") for name in _settings()} - NOT_FOR_PEOPLE
+    assert {name for name in others if not name.startswith("MAX_")} == rows
+    limits = set(re.findall(r"`(?:MNIST_LAB_MAX)?_([A-Z_]+)`", text))
+    assert {field.name.upper() for field in fields(Limits)} - {"PUBLIC"} == limits
+
+
+def _settings() -> set[str]:
+    """The names of environment variables in the code."""
+    sources = "\n".join(file.read_text("utf-8") for file in REPOSITORY.glob("mnist_core/**/*.py"))
+    return set(re.findall(r"MNIST_LAB_[A-Z_]*[A-Z]\b", sources))
 
 
 def _shouted(option: str) -> str:
