@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Iterator
@@ -80,6 +81,7 @@ def all_imported() -> None:
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     """Around the whole life of the server."""
+    _take_settings_from_secrets()
     logs.configure()
     allocator.map_large_blocks()
     shared_arrays.share()
@@ -95,6 +97,19 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     ending.set()
     child_process.stop_fork_server()  # else what it has not forked yet is waited for
     await asyncio.to_thread(once.close_all)
+
+
+def _take_settings_from_secrets() -> None:
+    """Settings that the secrets give as `true` or `false`, which is natural in TOML.
+
+    Of text and numbers Streamlit makes environment variables, of these it does not: without them a
+    lab that says `MNIST_LAB_PUBLIC = true` would not be a shared one.
+    """
+    if not st.secrets.load_if_toml_exists():
+        return
+    for name, value in st.secrets.items():
+        if name.startswith("MNIST_LAB_") and isinstance(value, bool):
+            os.environ[name] = str(value).lower()
 
 
 def _take_up(ending: threading.Event) -> None:

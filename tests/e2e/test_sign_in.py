@@ -26,13 +26,13 @@ def openid():
 def server(home, tmp_path, openid):
     """A shared lab that knows its visitors by the provider's word."""
     settings = {
-        "MNIST_LAB_PUBLIC": "1",
         "STREAMLIT_SERVER_BASE_URL_PATH": "lab",
         "HOME": str(tmp_path),  # Streamlit reads the secrets of the user's own folder too
     }
     own = Server(home, tmp_path / "server.log", settings)
     (tmp_path / ".streamlit").mkdir()
-    (tmp_path / ".streamlit" / "secrets.toml").write_text(openid.secrets_toml(own.url))
+    secrets = "MNIST_LAB_PUBLIC = true\n" + openid.secrets_toml(own.url)
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(secrets)
     with serving(own):
         yield own
 
