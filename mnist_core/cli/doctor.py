@@ -25,7 +25,7 @@ PORT = 8501
 ANSWER_SECONDS = 5
 WORKER_SECONDS = 60
 # Less than this and a few runs, or TensorFlow in two processes, do not fit.
-LEAST_DISK, LEAST_MEMORY = 500_000_000, 1_000_000_000
+LEAST_DISK, LEAST_MEMORY = 500_000_000, 1_200_000_000
 # Of larger databases it takes too long to read every page.
 LARGEST_SCANNED = 500_000_000
 
@@ -248,6 +248,7 @@ _SETTINGS = {
     "MNIST_LAB_WARM",
     "MNIST_LAB_EXIT_WITH_PARENT",
     "MNIST_LAB_SHARED_ARRAYS",
+    "MNIST_LAB_SHARE_OPERATIONS",
 }
 
 
@@ -288,7 +289,7 @@ def machine() -> str:
     if memory.available < LEAST_MEMORY:
         raise Wrong(
             f"Only {memory.available / 1e9:.1f} GB of memory are free; the app and its training "
-            f"process need {LEAST_MEMORY / 1e9:.0f}. Close other programs."
+            f"process need {LEAST_MEMORY / 1e9:.1f}. Close other programs."
         )
     return f"{os.cpu_count()} cores, {memory.available / 1e9:.1f} GB of memory free"
 
