@@ -8,8 +8,14 @@ from mnist_core.storage.store import SnapshotInfo
 from pages.session import inspect_state as places
 from pages.session.errors import fragment, guarded
 from pages.session.inspect_state import VIEWS
-from pages.session.network_choice import NetworkChoice, choice_of, forget_snapshots
-from pages.session.paper import paper
+from pages.session.network_choice import (
+    NetworkChoice,
+    Offered,
+    choice_of,
+    forget_snapshots,
+    offered,
+)
+from pages.session.paper import paper, put_away
 from pages.streamlit_compat import entry
 from pages.views.inspect.style import style
 from pages.widgets.layout import unseen_title
@@ -37,20 +43,31 @@ def body(every: float | None) -> None:
     from pages.views.inspect import chooser
 
     chooser.play_on()
+    above = st.container()
     with st.container(key="inspect_bar", horizontal=True, vertical_alignment="center", gap="small"):
         choice = chooser.choose_network()
+        choices = offered(choice)
         snapshot = chooser.choose_snapshot(choice)
+    with above:
+        chooser.say_missing()
     # A press on what follows leaves the row above as it is, which saves the browser its drawing.
-    fragment(look)(choice, snapshot, every)
+    fragment(look)(choice, snapshot, choices, every)
 
 
-def look(choice: NetworkChoice, snapshot: SnapshotInfo | None, every: float | None) -> None:
+def look(
+    choice: NetworkChoice,
+    snapshot: SnapshotInfo | None,
+    choices: Offered,
+    every: float | None,
+) -> None:
     """The view and the input that are chosen, and what they show; run again for each press."""
     from pages.views.inspect import chooser
 
-    if chooser.is_gone(choice, snapshot):
-        st.rerun()
+    if offered(choice) != choices:
+        st.rerun()  # a network or a checkpoint has come or gone
     lacking = chooser.lacking_data(choice)
+    if lacking or snapshot is None:
+        put_away()
     with st.container(
         key="inspect_choices",
         horizontal=True,

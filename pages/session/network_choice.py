@@ -27,6 +27,8 @@ RECENT_RUNS = 200
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 Weights = tuple[npt.NDArray[np.float32], ...]
+# Networks by their keys, as menus call them, and the steps of one's snapshots.
+Offered = tuple[dict[str, str], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -180,9 +182,19 @@ def _snapshots(key: str, holder: str) -> tuple[SnapshotInfo, ...]:
     )
 
 
-def forget_snapshots() -> None:
-    """Read the runs' snapshots anew when they are next asked for."""
-    _snapshots.clear()
+def offered(choice: NetworkChoice) -> Offered:
+    """The networks, and this one's snapshots, that there are to choose from now."""
+    networks = network_choices() | older_choice(choice.key)
+    labels = {key: one.label for key, one in networks.items()}
+    return labels, tuple(snapshot.step for snapshot in snapshots(choice.key))
+
+
+def forget_snapshots(key: str | None = None) -> None:
+    """Read the snapshots of a network, or of all, anew when they are next asked for."""
+    if key is None:
+        _snapshots.clear()
+    else:
+        _snapshots.clear(key, _holder(key))
 
 
 def _holder(key: str) -> str:

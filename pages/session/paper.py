@@ -76,8 +76,8 @@ def paper(*, tools: bool = True) -> None:
     # Importing it registers the component with the running server, which must be there.
     from streamlit_drawable_canvas import st_canvas
 
-    if BOARD not in st.session_state and _sheet().strokes != drawing():
-        _show(_history())  # a new canvas, as after another page
+    if _is_new() and _sheet().strokes != drawing():
+        _show(_history())
     sheet = _sheet()
     with st.container(key="canvas", gap="small"):
         place = st.container(key="sheet")
@@ -101,6 +101,21 @@ def paper(*, tools: bool = True) -> None:
             on_restore=_restore,
             on_erase=_erase,
         )
+
+
+def put_away() -> None:
+    """Say that the page has no canvas now: the next one is a new one."""
+    st.session_state.pop("paper_page", None)
+
+
+def _is_new() -> bool:
+    """True when the browser makes a new canvas, as on another page, to show the sheet on.
+
+    Streamlit keeps the old one's value beyond `st.switch_page`.
+    """
+    page = st.session_state.get("page_shown", "")
+    before, st.session_state.paper_page = st.session_state.get("paper_page"), page
+    return before != page or BOARD not in st.session_state
 
 
 def _clear_alone() -> tuple[str, int]:

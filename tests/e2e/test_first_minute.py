@@ -8,6 +8,7 @@ from benchmarks._digits import DIGITS
 from tests.e2e.helpers import (
     draw,
     end_training,
+    inked,
     open_page,
     part,
     press,
@@ -79,6 +80,7 @@ def test_the_tour_leads_to_a_digit_that_the_new_network_reads(server, page):
     page.get_by_role("heading", name="Look inside").wait_for(timeout=30_000)
     part(page, "network_strip").get_by_text("My drawing").wait_for(timeout=60_000)
     assert "cnn · run 1" in chosen(page, "run_picker")
+    wait_until(lambda: inked(page) > 0, 20, "The drawing is not on the paper")
     # Been through once, it is not offered again.
     press(page, "tour_lesson")
     page.get_by_role("heading", name="A neuron").wait_for(timeout=30_000)

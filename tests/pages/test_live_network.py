@@ -9,10 +9,13 @@ import pytest
 
 from mnist_core.base.sandbox import ProcessCrashed
 from mnist_core.engine.visitor_engine import VisitorEngine
-from mnist_core.storage.store import Run
+from mnist_core.storage.store import Run, Store
+from mnist_core.training.events import Snapshot
 from mnist_core.training.live_view import View
+from pages.session.network_choice import snapshots
 from pages.views.train import live_network
 from pages.views.train.live_network import DRAWING, MISREAD, TEST, Choice
+from tests.support.runs_in_store import SMALL, some_weights
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,23 @@ def test_a_page_drawn_anew_asks_again_for_a_snapshot_that_failed(monkeypatch) ->
     seen = []
     monkeypatch.setattr(live_network.st, "session_state", session)
     monkeypatch.setattr(live_network, "fragment", lambda _part, **_more: lambda *_: seen.append(1))
-    run = cast(Run, SimpleNamespace(active=False, status="finished"))
+    monkeypatch.setattr(live_network, "forget_snapshots", lambda _id: None)
+    run = cast(Run, SimpleNamespace(id="a", active=False, status="finished"))
     live_network.live_network(cast(VisitorEngine, None), run)
     assert seen and not session
+
+
+def test_a_run_that_has_ended_is_shown_at_its_last_snapshot(monkeypatch) -> None:
+    """Its snapshots may have been read a moment before; nothing asks for them again."""
+    store = Store()
+    run_id = store.create_run(SMALL)
+    assert not snapshots(run_id)
+    weights = some_weights(SMALL, 1)
+    store.record(run_id, Snapshot(20, 2.0, weights, 0.5, None, 0.25))
+    assert not snapshots(run_id)  # as read two seconds ago
+    monkeypatch.setattr(live_network.st, "session_state", {})
+    monkeypatch.setattr(live_network, "fragment", lambda _part, **_more: lambda *_: None)
+    for active, kept in ((True, []), (False, [20])):
+        run = cast(Run, SimpleNamespace(id=run_id, active=active, status="running"))
+        live_network.live_network(cast(VisitorEngine, None), run)
+        assert [snapshot.step for snapshot in snapshots(run_id)] == kept

@@ -25,7 +25,6 @@ from pages.session.network_choice import (
     NetworkChoice,
     Weights,
     chance_note,
-    choice_of,
     first_choice,
     network_choices,
     older_choice,
@@ -56,8 +55,6 @@ def choose_network() -> NetworkChoice:
     if here.run not in choices:
         here.missing = here.missing or here.run is not None
         here.run, here.step = _first().key, None
-    if here.missing:
-        st.warning("That run is no longer here; this is the newest one.")
     with st.container(key="run_picker", width=300):
         network_menu(
             "Network",
@@ -66,6 +63,12 @@ def choose_network() -> NetworkChoice:
             **steered("inspect-run", here.run, here.open_run),
         )
     return choices[here.run]
+
+
+def say_missing() -> None:
+    """Say so where the run that was looked at, or that a link names, is not there."""
+    if place().missing:
+        st.warning("That run is no longer here, so another network is shown.")
 
 
 def say_chance(choice: NetworkChoice) -> None:
@@ -107,8 +110,9 @@ def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
         return kept[0]
     icon_button("Previous checkpoint", ":material/chevron_left:", "checkpoint_back", by, (-1,))
     name, icon = ("Pause", "pause") if here.playing else ("Play", "play_arrow")
+    told = "Stay at this checkpoint" if here.playing else "Show one checkpoint after the other"
     st.button(name, icon=f":material/{icon}:", key="checkpoint_play", on_click=toggle_play,
-              args=(steps, now), help="Show one checkpoint after the other")  # fmt: skip
+              args=(steps, now), help=told)  # fmt: skip
     icon_button("Next checkpoint", ":material/chevron_right:", "checkpoint_next", by, (1,))
     with st.container(key="moment"):
         checkpoint_slider(
@@ -120,12 +124,6 @@ def choose_snapshot(choice: NetworkChoice) -> SnapshotInfo | None:
             **steered(f"inspect-checkpoint-{choice.key}", steps[now], moved),
         )
     return kept[now]
-
-
-def is_gone(choice: NetworkChoice, snapshot: SnapshotInfo | None) -> bool:
-    """True when the network, or this checkpoint of it, has been removed since it was chosen."""
-    kept = {one.step for one in snapshots(choice.key)}
-    return choice_of(choice.key) is None or (snapshot is not None and snapshot.step not in kept)
 
 
 def lacking_data(choice: NetworkChoice) -> str:

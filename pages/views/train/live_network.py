@@ -23,7 +23,7 @@ from mnist_core.visitors.limits import current
 from pages.editors import draft
 from pages.session.data_sets import class_names, dataset_of
 from pages.session.errors import OTHER_ICON, fragment
-from pages.session.network_choice import snapshots, weights_at
+from pages.session.network_choice import forget_snapshots, snapshots, weights_at
 from pages.session.open_elsewhere import look_inside
 from pages.widgets.progress_notes import start_told
 
@@ -76,6 +76,8 @@ def live_network(engine: VisitorEngine, run: Run) -> None:
     seconds = SHARED_REFRESH_SECONDS if current().public else REFRESH_SECONDS
     moves = run.active and run.status != "queued"
     st.session_state.pop(_FAILED, None)  # whoever has the page drawn anew has it tried again
+    if not run.active:
+        forget_snapshots(run.id)  # nothing looks again once its last one is shown
     with st.container(key="live_network"):
         fragment(_show, run_every=seconds if moves else None)(engine, run)
 
