@@ -6,7 +6,7 @@ import streamlit as st
 
 from mnist_core.storage.store import SnapshotInfo
 from pages.session import inspect_state as places
-from pages.session.errors import fragment, guarded
+from pages.session.errors import fragment, guarded, run_again
 from pages.session.inspect_state import VIEWS
 from pages.session.network_choice import (
     NetworkChoice,
@@ -15,7 +15,7 @@ from pages.session.network_choice import (
     forget_snapshots,
     offered,
 )
-from pages.session.paper import paper, put_away
+from pages.session.paper import paper
 from pages.streamlit_compat import entry
 from pages.views.inspect.style import style
 from pages.widgets.layout import unseen_title
@@ -38,7 +38,7 @@ def trains(choice: NetworkChoice | None) -> bool:
     return choice is not None and choice.trains
 
 
-def body(every: float | None) -> None:
+def body() -> None:
     """The page below its title: the network, its checkpoint, and what is looked at."""
     from pages.views.inspect import chooser
 
@@ -51,23 +51,18 @@ def body(every: float | None) -> None:
     with above:
         chooser.say_missing()
     # A press on what follows leaves the row above as it is, which saves the browser its drawing.
-    fragment(look)(choice, snapshot, choices, every)
+    fragment(look)(choice, snapshot, choices)
+    if seconds := interval():
+        run_again(seconds)
 
 
-def look(
-    choice: NetworkChoice,
-    snapshot: SnapshotInfo | None,
-    choices: Offered,
-    every: float | None,
-) -> None:
+def look(choice: NetworkChoice, snapshot: SnapshotInfo | None, choices: Offered) -> None:
     """The view and the input that are chosen, and what they show; run again for each press."""
     from pages.views.inspect import chooser
 
     if offered(choice) != choices:
         st.rerun()  # a network or a checkpoint has come or gone
     lacking = chooser.lacking_data(choice)
-    if lacking or snapshot is None:
-        put_away()
     with st.container(
         key="inspect_choices",
         horizontal=True,
@@ -97,7 +92,7 @@ def look(
         with guarded():
             show(choice, snapshot)
     places.show_in_url()
-    if interval() != every or trains(choice) != trains(choice_of(choice.key)):
+    if trains(choice) != trains(choice_of(choice.key)):
         forget_snapshots()  # the run may have ended since they were read
         st.rerun()
 
@@ -154,5 +149,4 @@ unseen_title("Look inside")
 style()
 for sentence in places.load():
     st.warning(sentence)
-every = interval()
-fragment(body, run_every=every)(every)
+body()

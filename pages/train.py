@@ -149,4 +149,4 @@ try:
 except Unavailable as error:
     if not last_seen(engine, try_out, str(error)):
         raise
-    errors.try_again()
+    errors.run_again(errors.AGAIN_SECONDS)

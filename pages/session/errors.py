@@ -39,7 +39,7 @@ def guarded(whole_page: bool = False) -> Iterator[None]:
         again = "The page tries again by itself." if whole_page else "Then reload this page."
         st.error(f"{error} {again}", icon=ICON)
         if whole_page:
-            try_again()
+            run_again(AGAIN_SECONDS)
     except AppError as error:
         st.error(f"{error} Then reload this page.", icon=_icon(error))
     except WorkFailed as error:
@@ -50,15 +50,15 @@ def _icon(error: Exception) -> str:
     return ICON if isinstance(error, StoreError) else OTHER_ICON
 
 
-def try_again() -> None:
-    """Have the whole page run again in a few seconds."""
+def run_again(seconds: float) -> None:
+    """Have the whole page run again after so long."""
     began = time.monotonic()
 
     def again() -> None:
-        if time.monotonic() - began > AGAIN_SECONDS / 2:  # else it is this very run of the page
+        if time.monotonic() - began > seconds / 2:  # else it is this very run of the page
             st.rerun()
 
-    st.fragment(again, run_every=AGAIN_SECONDS)()
+    st.fragment(again, run_every=seconds)()
 
 
 def fragment(part: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:

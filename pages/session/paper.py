@@ -103,11 +103,6 @@ def paper(*, tools: bool = True) -> None:
         )
 
 
-def put_away() -> None:
-    """Say that the page has no canvas now: the next one is a new one."""
-    st.session_state.pop("paper_page", None)
-
-
 def _is_new() -> bool:
     """True when the browser makes a new canvas, as on another page, to show the sheet on.
 

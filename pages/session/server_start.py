@@ -82,6 +82,7 @@ def all_imported() -> None:
 async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     """Around the whole life of the server."""
     _take_settings_from_secrets()
+    st.secrets.file_change_listener.connect(_take_settings_from_secrets)
     logs.configure()
     allocator.map_large_blocks()
     shared_arrays.share()
@@ -99,17 +100,18 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, Any]]:
     await asyncio.to_thread(once.close_all)
 
 
-def _take_settings_from_secrets() -> None:
+def _take_settings_from_secrets(_changed: object = None) -> None:
     """Settings that the secrets give as `true` or `false`, which is natural in TOML.
 
     Of text and numbers Streamlit makes environment variables, of these it does not: without them a
-    lab that says `MNIST_LAB_PUBLIC = true` would not be a shared one.
+    lab that says `MNIST_LAB_PUBLIC = true` would not be a shared one. Again when the file changes,
+    as Streamlit then takes back what it has set.
     """
     if not st.secrets.load_if_toml_exists():
         return
     for name, value in st.secrets.items():
         if name.startswith("MNIST_LAB_") and isinstance(value, bool):
-            os.environ[name] = str(value).lower()
+            os.environ[name] = "1" if value else "0"
 
 
 def _take_up(ending: threading.Event) -> None:

@@ -150,7 +150,7 @@ def running(home: Path, log: Path, settings: dict[str, str] | None = None) -> It
 
 @contextlib.contextmanager
 def serving(own: Server) -> Iterator[Server]:
-    """Start this server, and stop it at the end; it may not have loaded TensorFlow."""
+    """Start this server, and stop it at the end; fails when it has loaded TensorFlow."""
     try:
         own.start()
         yield own

@@ -99,7 +99,7 @@ def test_names_notes_and_links_are_only_text(server, page):
     assert not dialogs and digest(home) == before
 
 
-def settled(file: Path) -> bool:
+def checkpointed(file: Path) -> bool:
     """True once all pages lie in the database's file, and every connection must read them there.
 
     A write-ahead log that begins anew makes other connections drop the pages that they keep.
@@ -118,7 +118,7 @@ def test_a_file_damaged_while_the_server_runs_is_told_and_put_right_at_its_next_
     store.close()
     file = home / "lab.db"
     open_page(page, f"{server.url}/train", "training_status")
-    wait_until(lambda: settled(file), 20, "The write-ahead log is never taken over")
+    wait_until(lambda: checkpointed(file), 20, "The write-ahead log is never taken over")
     size = file.stat().st_size
     with file.open("r+b") as database:  # all but its beginning, which says what is where
         database.seek(size // 4 // 4096 * 4096)

@@ -19,7 +19,7 @@ def test_a_saved_run_is_opened_again_and_looked_at(server, page, tmp_path):
     part(page, "explore_views").wait_for(timeout=60_000)
     page.get_by_role("tab", name="Files").click()
     part(page, "save_script").wait_for(timeout=20_000)
-    settle(page)  # a name waits for the page's script, and the file no longer than a moment
+    settle(page)  # else the name may reach the server after the file has been made
     part(page, "file_author").locator("input").fill("Ada")
     with page.expect_download(timeout=20_000) as saving:
         press(page, "save_run_file")

@@ -233,6 +233,47 @@ def test_a_link_opens_the_same_place(server, page):
     wait_until(lambda: canvas(page, "weight_images").count(), 60, "A reload lost the view")
 
 
+def test_the_next_image_leaves_the_network_s_row_as_it_is(server, page):
+    sent: list[bytes] = []
+
+    def take(data: bytes) -> None:
+        sent.append(data)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", take))
+    open_page(page, f"{server.url}/inspect?run=default&view=weights&image=18", "weight_images")
+    caption = part(page, "inspect_input").get_by_text("Test image 19")
+    settle(page)
+    assert b"inspect-run" in b"".join(sent)
+    sent.clear()
+    press(page, "next_image")
+    wait_until(caption.count, 20, "The next image is not shown")
+    settle(page)
+    again = b"".join(sent)
+    assert b"next_image" in again and b"inspect-run" not in again
+
+
+def test_what_a_network_was_not_asked_is_asked_anew(server, page):
+    """A switch that another network lacks is off when it comes back, as it is shown."""
+    store = Store(home=server.home)
+    dense = ended_run(store)
+    store.close()
+    open_page(page, f"{server.url}/inspect?run=default&view=network", "feature_maps")
+    strongest = part(page, "inspect-sorted").locator("input")
+    part(page, "inspect-sorted").locator("label").click()
+    expect(strongest).to_be_checked()
+    settle(page)
+    shown = pixels(page, "feature_maps")
+    menu = part(page, "run_picker").locator("input")
+    for name, label in ((dense, "small"), ("default", "Default model")):
+        menu.fill(label)
+        menu.press("Enter")
+        expect(page).to_have_url(re.compile(f"run={name}"), timeout=20_000)
+        expect(strongest).to_have_count(int(name == "default"), timeout=20_000)
+        settle(page)
+    expect(strongest).not_to_be_checked()
+    wait_until(lambda: pixels(page, "feature_maps") != shown, 20, "The maps are still sorted")
+
+
 def test_a_run_deleted_elsewhere_gives_way_to_another_at_the_next_press(server, page):
     store = Store(home=server.home)
     run_id = ended_run(store)

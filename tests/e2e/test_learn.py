@@ -15,6 +15,7 @@ from mnist_core.lesson.numpy_net import Layer, forward
 from pages.views.learn.contents import CHAPTERS
 from tests.e2e.helpers import (
     DRAWN,
+    address,
     draw,
     open_page,
     part,
@@ -36,11 +37,6 @@ _PICTURE = """
   ]);
 }
 """
-
-
-def address(page) -> str:
-    """What the address bar shows; `page.url` does not follow changes made by script."""
-    return str(page.evaluate("location.href"))
 
 
 def picture(page, number: int) -> str:

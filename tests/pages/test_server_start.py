@@ -1,4 +1,4 @@
-"""What a server takes from its secrets when it starts."""
+"""What a server takes from its secrets when it starts, and when they change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Secrets(dict[str, object]):
 
 @pytest.mark.parametrize("public", [True, False])
 def test_true_and_false_in_the_secrets_are_settings(monkeypatch, public: bool) -> None:
-    monkeypatch.setenv("MNIST_LAB_PUBLIC", "")
+    monkeypatch.setenv("MNIST_LAB_PUBLIC", "0" if public else "1")
     monkeypatch.delenv("OTHER", raising=False)
     secrets = Secrets({"MNIST_LAB_PUBLIC": public, "OTHER": True, "auth": {}})
     monkeypatch.setattr(server_start.st, "secrets", secrets)

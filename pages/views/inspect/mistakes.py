@@ -86,6 +86,11 @@ def _confusion(found: FloatArray, names: Sequence[str]) -> None:
     )
 
 
+def _leave_cell() -> None:
+    """Callback: the most confident mistakes of all again."""
+    st.session_state.pop("inspect_cell", None)
+
+
 def _cell(found: FloatArray, names: Sequence[str]) -> None:
     """The images of the chosen cell, or the network's most confident mistakes."""
     labels, cell = test_labels(), st.session_state.get("inspect_cell")
@@ -97,9 +102,7 @@ def _cell(found: FloatArray, names: Sequence[str]) -> None:
         chosen = cell_examples(found, labels, true, read)
         heading = f"{escaped(names[true])} read as {escaped(names[read])}: {len(chosen):,} images"
         note = "the most confident first"
-        if st.button("Back to the worst mistakes", icon=":material/arrow_back:"):
-            del st.session_state.inspect_cell
-            st.rerun(scope="fragment")
+        st.button("Back to the worst mistakes", icon=":material/arrow_back:", on_click=_leave_cell)
     chosen = chosen[:MOST_SHOWN]
     if not len(chosen):
         st.markdown(f"**{heading}**")
