@@ -46,6 +46,8 @@ def body() -> None:
     above = st.container()
     with st.container(key="inspect_bar", horizontal=True, vertical_alignment="center", gap="small"):
         choice = chooser.choose_network()
+        if places.has_ended(choice.key, trains(choice)):
+            forget_snapshots(choice.key)  # its last ones may have come since they were read
         choices = offered(choice)
         snapshot = chooser.choose_snapshot(choice)
     with above:
@@ -61,7 +63,7 @@ def look(choice: NetworkChoice, snapshot: SnapshotInfo | None, choices: Offered)
     from pages.views.inspect import chooser
 
     if offered(choice) != choices:
-        st.rerun()  # a network or a checkpoint has come or gone
+        st.rerun()  # a network or a checkpoint has come or gone, or a run has ended
     lacking = chooser.lacking_data(choice)
     with st.container(
         key="inspect_choices",
@@ -92,9 +94,6 @@ def look(choice: NetworkChoice, snapshot: SnapshotInfo | None, choices: Offered)
         with guarded():
             show(choice, snapshot)
     places.show_in_url()
-    if trains(choice) != trains(choice_of(choice.key)):
-        forget_snapshots()  # the run may have ended since they were read
-        st.rerun()
 
 
 def show(choice: NetworkChoice, snapshot: SnapshotInfo) -> None:

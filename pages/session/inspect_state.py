@@ -67,6 +67,13 @@ def place() -> Place:
     return found
 
 
+def has_ended(key: str, trains: bool) -> bool:
+    """True once for a network that trained when the page was drawn last, and does no more."""
+    before = st.session_state.get("inspect_trained")
+    st.session_state.inspect_trained = key if trains else None
+    return before == key and not trains
+
+
 def steered(name: str, value: Any, changed: Callable[[Any], None]) -> dict[str, Any]:
     """Key and callback of a widget that shows `value`, whoever changed it last.
 

@@ -21,7 +21,8 @@ from mnist_core.data import mnist
 from mnist_core.inspection.activations import probe
 from mnist_core.model.build import build_model
 from mnist_core.storage.store import SnapshotInfo, Store
-from mnist_core.training.events import Failed, Snapshot, Started, Steps
+from mnist_core.training.events import Failed, Finished, Snapshot, Started, Steps
+from pages.session import network_choice
 from pages.session.inspect_state import PLAY_SECONDS, VIEWS
 from pages.session.network_choice import snapshot_label
 from pages.views.inspect import mistakes
@@ -270,6 +271,18 @@ def test_play_shows_every_checkpoint_and_stops_at_the_last(monkeypatch) -> None:
         seen.append(app.query_params.get("step", "newest"))
     assert not app.exception, app.exception
     assert seen == ["0", "10", "20", "newest"]
+
+
+def test_the_last_checkpoint_is_shown_once_a_run_has_ended() -> None:
+    store, run = Store(), make_run(SMALL)
+    app = open_page(run=run)
+    last = tuple(build_model(SMALL.network, 2).get_weights())
+    store.record(run, Snapshot(100, 1.0, last, 0.2))
+    store.record(run, Finished(100, 1, 0.3, 0.9, "epochs", 2.0))
+    network_choice.forget_choices()  # the checkpoints were read less than two seconds ago
+    app.run()
+    assert not app.exception
+    assert app.select_slider[0].value == 100
 
 
 def test_another_run_opens_at_its_newest_checkpoint() -> None:
